@@ -1,0 +1,42 @@
+"""`python -m benchmarks NAME`: run one benchmark. Without a name: what there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from . import kv
+
+
+class Command(NamedTuple):
+    """One benchmark: what it compares, and the function that takes the rest of the line."""
+
+    about: str
+    run: Callable[[Sequence[str]], int]
+
+
+COMMANDS = {
+    "kv": Command("key-value: memory, LRU, SQLite, updates, import", kv.main),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for and give the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"there is no benchmark {name!r}\n\n{_overview()}", file=sys.stderr)
+        return 2
+    return COMMANDS[name].run(rest)
+
+
+def _overview() -> str:
+    lines = [f"  {name:8} {command.about}" for name, command in COMMANDS.items()]
+    return "\n".join(["usage: python -m benchmarks NAME [--help]", "", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

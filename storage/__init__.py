@@ -1,0 +1,65 @@
+"""What a chat bot has to remember: key-value storage for blocking bots, and in `storage.aio` for
+the others, over the same data."""
+
+from .adapted import adapt
+from .codecs import Codec, FastJsonCodec, JsonCodec
+from .errors import (
+    ClosedError,
+    ConfigurationError,
+    ConflictError,
+    CorruptStoreError,
+    CorruptValueError,
+    InvalidKeyError,
+    ReadOnlyError,
+    ReentryError,
+    StorageError,
+    StorageFullError,
+    UnavailableError,
+    UnstorableError,
+    UnsupportedError,
+    WrongTypeError,
+)
+from .opening import open
+from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
+from .records import DELETE, MISSING, Capabilities
+from .store import Storage
+from .stores import LruMemoryStorage, MemoryStorage, SqliteStorage
+from .ttl import DEFAULT, KEEP, Ttl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DEFAULT",
+    "DELETE",
+    "KEEP",
+    "MISSING",
+    "Backend",
+    "Capabilities",
+    "ClosedError",
+    "Codec",
+    "ConfigurationError",
+    "ConflictError",
+    "CorruptStoreError",
+    "CorruptValueError",
+    "FastJsonCodec",
+    "InvalidKeyError",
+    "JsonCodec",
+    "KVStorage",
+    "LruMemoryStorage",
+    "MemoryStorage",
+    "ReadOnlyError",
+    "ReentryError",
+    "SqliteStorage",
+    "Storage",
+    "StorageError",
+    "StorageFullError",
+    "Ttl",
+    "TtlStorage",
+    "UnavailableError",
+    "UnstorableError",
+    "UnsupportedError",
+    "WrongTypeError",
+    "adapt",
+    "is_ttl_storage",
+    "open",
+]

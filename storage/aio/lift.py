@@ -1,0 +1,97 @@
+"""A blocking backend in the asyncio half: each whole operation is one hop into a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from ..errors import ClosedError
+from ..protocols import Backend as BlockingBackend
+from ..records import Capabilities, Deletion, Page, Stored
+from ..runtime import after_fork
+from ..ttl import Expiry
+
+T = TypeVar("T")
+
+
+class Lifted:
+    """*backend* in a private pool of *threads*.
+
+    Only the backend's own steps run there: users' functions stay in the loop, and nothing in the
+    pool waits for another caller. A call that is cancelled may still complete.
+    """
+
+    def __init__(
+        self, backend: BlockingBackend, threads: int = 1, *, borrowed: bool = False
+    ) -> None:
+        self._inner = backend
+        self._borrowed = borrowed
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
+        self.label: str = backend.label
+        self.capabilities: Capabilities = backend.capabilities
+        after_fork(self, Lifted._leave_behind)
+
+    async def read(self, name: str) -> Stored | None:
+        return await self._run(self._inner.read, name)
+
+    async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        await self._run(self._inner.write, name, raw, expiry)
+
+    async def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        return await self._run(self._inner.add, name, raw, expiry)
+
+    async def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        return await self._run(self._inner.swap, name, old, new, expiry)
+
+    async def remove(self, name: str) -> bool:
+        return await self._run(self._inner.remove, name)
+
+    async def exists(self, name: str) -> bool:
+        return await self._run(self._inner.exists, name)
+
+    async def touch(self, name: str, expiry: Expiry) -> bool:
+        return await self._run(self._inner.touch, name, expiry)
+
+    async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        return await self._run(self._inner.incr, name, by, initial, expiry)
+
+    async def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+        return await self._run(self._inner.read_many, names)
+
+    async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        await self._run(self._inner.write_many, entries, expiry)
+
+    async def remove_many(self, names: Sequence[str]) -> int:
+        return await self._run(self._inner.remove_many, names)
+
+    async def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        return await self._run(self._inner.page, prefix, cursor, values)
+
+    async def clear(self, prefix: str) -> int:
+        return await self._run(self._inner.clear, prefix)
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        try:
+            if not self._borrowed:
+                await self._run(self._inner.close)
+        finally:
+            self._closed = True
+            if self._pool is not None:
+                self._pool.shutdown(wait=False)
+
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        if self._closed:
+            raise ClosedError("the store is closed", store=self.label)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="storage")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+    def _leave_behind(self) -> None:
+        """The threads of a pool do not come along into a forked process."""
+        self._pool = None

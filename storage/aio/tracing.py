@@ -1,0 +1,88 @@
+# Written by tools/mirror.py from storage/tracing.py: change that file and run the tool.
+"""What the `storage` logger shows at DEBUG: each operation of a backend with its key and how long
+it took, and never a value."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from .protocols import Backend
+from ..records import Capabilities, Deletion, Page, Stored
+from .runtime import timed
+from ..ttl import Expiry
+
+_on = logging.getLogger("storage").isEnabledFor
+_DEBUG = logging.DEBUG
+
+
+class Traced:
+    """*backend*, with a log line an operation while that is wanted."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.label: str = backend.label
+        self.capabilities: Capabilities = backend.capabilities
+
+    async def read(self, name: str) -> Stored | None:
+        if not _on(_DEBUG):
+            return await self._backend.read(name)
+        with timed(self.label, "read", name):
+            return await self._backend.read(name)
+
+    async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        if not _on(_DEBUG):
+            await self._backend.write(name, raw, expiry)
+            return
+        with timed(self.label, "write", name):
+            await self._backend.write(name, raw, expiry)
+
+    async def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        with timed(self.label, "add", name):
+            return await self._backend.add(name, raw, expiry)
+
+    async def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        if not _on(_DEBUG):
+            return await self._backend.swap(name, old, new, expiry)
+        with timed(self.label, "swap", name):
+            return await self._backend.swap(name, old, new, expiry)
+
+    async def remove(self, name: str) -> bool:
+        with timed(self.label, "remove", name):
+            return await self._backend.remove(name)
+
+    async def exists(self, name: str) -> bool:
+        with timed(self.label, "exists", name):
+            return await self._backend.exists(name)
+
+    async def touch(self, name: str, expiry: Expiry) -> bool:
+        with timed(self.label, "touch", name):
+            return await self._backend.touch(name, expiry)
+
+    async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        with timed(self.label, "incr", name):
+            return await self._backend.incr(name, by, initial, expiry)
+
+    async def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+        with timed(self.label, "read_many", f"{len(names)} keys"):
+            return await self._backend.read_many(names)
+
+    async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        with timed(self.label, "write_many", f"{len(entries)} keys"):
+            await self._backend.write_many(entries, expiry)
+
+    async def remove_many(self, names: Sequence[str]) -> int:
+        with timed(self.label, "remove_many", f"{len(names)} keys"):
+            return await self._backend.remove_many(names)
+
+    async def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        with timed(self.label, "page", f"{prefix}*"):
+            return await self._backend.page(prefix, cursor, values)
+
+    async def clear(self, prefix: str) -> int:
+        with timed(self.label, "clear", f"{prefix}*"):
+            return await self._backend.clear(prefix)
+
+    async def aclose(self) -> None:
+        with timed(self.label, "close", ""):
+            await self._backend.aclose()

@@ -1,0 +1,121 @@
+"""A bot in the terminal, to see what a store does for one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ..opening import open as open_store
+from ..store import Storage
+
+DEFAULT_STORE = "sqlite:///storage-demo.db"
+
+_HELP = """\
+Say anything, and the bot counts it.
+  /stats          what it knows of this chat
+  /user NAME      speak as somebody else
+  /chat NAME      go to another chat
+  /forget         forget the one who speaks, in this chat
+  /quit           leave; what the bot knows stays in the store"""
+
+_SCRIPT = (
+    "hello",
+    "how are you?",
+    "/user bob",
+    "hi all",
+    "/stats",
+    "/chat work",
+    "morning",
+    "/stats",
+)
+
+
+class Bot:
+    """Counts what is said, per chat and per user."""
+
+    def __init__(self, store: Storage[Any]) -> None:
+        self._chats = store.namespace("chats")
+        self._users = store.namespace("users")
+        self.chat: str = "home"
+        self.user: str = "ann"
+
+    def answer(self, text: str) -> str:
+        """What the bot says to *text*."""
+        if not text.startswith("/"):
+            return self._count(text)
+        command, _, argument = text[1:].partition(" ")
+        if command == "stats":
+            return self._stats()
+        if command == "forget":
+            known = self._users.delete(self._speaker())
+            return f"{self.user} is forgotten." if known else f"{self.user} was not known."
+        if command in ("user", "chat") and argument:
+            setattr(self, command, argument)
+            return f"You are {self.user} in {self.chat}."
+        return _HELP
+
+    def _count(self, text: str) -> str:
+        def one_more(record: dict[str, int]) -> dict[str, int]:
+            letters = record["letters"] + len(text)
+            return {"messages": record["messages"] + 1, "letters": letters}
+
+        nobody = {"messages": 0, "letters": 0}
+        mine = self._users.update(self._speaker(), one_more, default=nobody)
+        total = self._chats.incr(self.chat)
+        return f"{self.user}: message {mine['messages']} of yours, {total} in {self.chat}."
+
+    def _stats(self) -> str:
+        total = self._chats.get(self.chat, 0)
+        lines = [f"{self.chat}: {total} messages"]
+        for key, record in sorted(self._users.items(f"{self.chat}:")):
+            user = key.partition(":")[2]
+            lines.append(f"  {user}: {record['messages']} messages, {record['letters']} letters")
+        return "\n".join(lines)
+
+    def _speaker(self) -> str:
+        return f"{self.chat}:{self.user}"
+
+
+def add_command(commands: Any) -> None:
+    """Add `demo` to the command line."""
+    parser = commands.add_parser("demo", help="a bot in the terminal that counts what is said")
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="%(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Talk, or play a short conversation where nobody sits at the terminal."""
+    with open_store(options.store) as store:
+        if sys.stdin.isatty():
+            return _talk(Bot(store))
+        _play(Bot(store))
+    print("-- the bot is started again --")
+    with open_store(options.store) as store:
+        print("> /stats\n" + Bot(store).answer("/stats"))
+    return 0
+
+
+def _talk(bot: Bot) -> int:
+    print(_HELP)
+    for text in _typed():
+        if text == "/quit":
+            break
+        if text:
+            print(bot.answer(text))
+    return 0
+
+
+def _typed() -> Iterator[str]:
+    while True:
+        try:
+            yield input("> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return
+
+
+def _play(bot: Bot) -> None:
+    for text in _SCRIPT:
+        print(f"> {text}\n{bot.answer(text)}")

@@ -1,0 +1,81 @@
+"""What a key may be, and what it is called in the backend.
+
+In the layout of our own, `~` opens a reserved segment: `~ns~carts~5` is the key `5` of the
+namespace `carts`. A key that starts with `~` itself is written with two. So no key can be taken
+for one of another namespace, whatever the names are.
+"""
+
+from __future__ import annotations
+
+from .errors import ConfigurationError, InvalidKeyError
+
+_MARK = "~"
+_LAST = "\U0010ffff"
+
+
+def check_key(key: object, store: str | None = None) -> None:
+    """Refuse what is not a string that UTF-8 can carry."""
+    if not isinstance(key, str):
+        message = f"a key must be a str, not {type(key).__name__}"
+        raise InvalidKeyError(message, store=store)
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        message = "a key can not hold a lone surrogate"
+        raise InvalidKeyError(message, store=store, key=key) from None
+
+
+class Names:
+    """The names of one namespace's keys under *prefix*, in what errors call *store*.
+
+    A *verbatim* layout is somebody else's: keys are written as they are, and a namespace is no
+    more than a view of the keys that start with `name:`.
+    """
+
+    __slots__ = ("prefix", "store", "verbatim")
+
+    def __init__(
+        self, prefix: str = "", *, verbatim: bool = False, store: str | None = None
+    ) -> None:
+        check_key(prefix, store)
+        self.prefix: str = prefix
+        self.verbatim: bool = verbatim
+        self.store: str | None = store
+
+    def name(self, key: str) -> str:
+        """What *key* is called in the backend; refuses what is no key."""
+        if type(key) is not str or not key.isascii():
+            check_key(key, self.store)
+            key = str.__str__(key)  # of a subclass, its text
+        if key[:1] == _MARK and not self.verbatim:
+            return f"{self.prefix}{_MARK}{key}"
+        return self.prefix + key
+
+    def key(self, name: str) -> str | None:
+        """The key that is called *name*; `None` for what belongs to a reserved segment."""
+        rest = name[len(self.prefix) :]
+        if self.verbatim or rest[:1] != _MARK:
+            return rest
+        if rest[1:2] == _MARK:
+            return rest[1:]
+        return None
+
+    def namespace(self, name: str) -> Names:
+        """The names of the namespace *name* in here."""
+        check_key(name, self.store)
+        name = str.__str__(name)
+        if not name:
+            raise ConfigurationError("a namespace needs a name", store=self.store)
+        if self.verbatim:
+            return Names(f"{self.prefix}{name}:", verbatim=True, store=self.store)
+        escaped = name.replace("%", "%25").replace(_MARK, "%7E")
+        return Names(f"{self.prefix}{_MARK}ns{_MARK}{escaped}{_MARK}", store=self.store)
+
+
+def after(prefix: str) -> str | None:
+    """The first string that sorts, by code point, after all that start with *prefix*."""
+    head = prefix.rstrip(_LAST)
+    if not head:
+        return None
+    following = ord(head[-1]) + 1
+    return head[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,0 +1,1 @@
+"""The room of memory: entries in a dict, unbounded or bounded by recency."""

@@ -1,0 +1,220 @@
+"""Key-value in memory: bytes in a mapping, under one lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from typing import NoReturn
+
+from ..core.counting import counted
+from ..errors import ClosedError, ConfigurationError
+from ..records import DELETE, Capabilities, Deletion, Page, Stored
+from ..runtime import after_fork, mutex
+from ..ttl import Clock, Expiry, Keeping, deadline
+from .deadlines import Deadlines
+
+_PURGED_PER_WRITE = 8
+
+_stored = tuple.__new__  # makes a named tuple in half the time
+
+
+class MemoryBackend:
+    """Entries of this process.
+
+    *entries* is a dict, or a bounded mapping. A read of a dict takes no lock: one look-up is
+    atomic, and entries are replaced, never changed.
+    """
+
+    capabilities: Capabilities = Capabilities(
+        atomic="process", expiry_ms=1, iteration=True, durable=False
+    )
+
+    def __init__(self, clock: Clock, max_entries: float | None = None) -> None:
+        self.label: str = "memory" if max_entries is None else "lru memory"
+        self._clock = clock
+        self._due = Deadlines()
+        self._lock = mutex()
+        self._entries: MutableMapping[str, Stored]
+        self._peek: Callable[[str], Stored | None]
+        self._find: Callable[[str], Stored | None]
+        self._pairs: Callable[[], Iterable[tuple[str, Stored]]]
+        if max_entries is None:
+            self._keep_all()
+        else:
+            self._keep_recent(max_entries)
+        after_fork(self, MemoryBackend._unlock)
+
+    def read(self, name: str) -> Stored | None:
+        entry = self._find(name)
+        if entry is None or entry.expires is None or entry.expires > self._clock() * 1000:
+            return entry
+        return None
+
+    def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        now = int(self._clock() * 1000)
+        with self._lock:
+            # `_put` without its frame, for the lifetimes that are mostly told.
+            if type(expiry) is not int:
+                self._put(name, raw, expiry, now)
+                return
+            expires = now + expiry
+            before = self._peek(name)
+            self._entries[name] = _stored(Stored, (raw, expires))
+            if before is None or before.expires is None or before.expires > expires:
+                self._announce(name, expires)
+            if self._due.soonest <= now:
+                self._purge(now)
+
+    def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        now = self._now()
+        with self._lock:
+            if self._live(name, now) is not None:
+                return False
+            self._put(name, raw, expiry, now)
+        return True
+
+    def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        now = self._now()
+        with self._lock:
+            entry = self._live(name, now)
+            if entry is None or entry.raw != old:
+                return False
+            if new is DELETE:
+                del self._entries[name]
+            else:
+                self._put(name, new, expiry, now)
+        return True
+
+    def remove(self, name: str) -> bool:
+        return self.remove_many([name]) == 1
+
+    def exists(self, name: str) -> bool:
+        with self._lock:
+            return self._live(name, self._now()) is not None
+
+    def touch(self, name: str, expiry: Expiry) -> bool:
+        now = self._now()
+        with self._lock:
+            entry = self._live(name, now)
+            if entry is not None and not isinstance(expiry, Keeping):
+                self._put(name, entry.raw, expiry, now)
+        return entry is not None
+
+    def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        now = self._now()
+        with self._lock:
+            entry = self._live(name, now)
+            total = counted(None if entry is None else entry.raw, by, initial)
+            self._put(name, b"%d" % total, expiry, now)
+        return total
+
+    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+        return [self.read(name) for name in names]
+
+    def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        now = self._now()
+        with self._lock:
+            for name, raw in entries:
+                self._put(name, raw, expiry, now)
+
+    def remove_many(self, names: Sequence[str]) -> int:
+        now = self._now()
+        removed = 0
+        with self._lock:
+            for name in names:
+                removed += self._live(name, now) is not None
+                self._entries.pop(name, None)
+        return removed
+
+    def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        now = self._now()
+        with self._lock:
+            found = [
+                (name, entry)
+                for name, entry in self._pairs()
+                if name.startswith(prefix) and (entry.expires is None or entry.expires > now)
+            ]
+        return Page([name for name, _ in found], [entry for _, entry in found], None)
+
+    def clear(self, prefix: str) -> int:
+        return self.remove_many(self.page(prefix, None, False).names)
+
+    def close(self) -> None:
+        self._peek = self._find = self._pairs = self._refuse
+        with self._lock:
+            self._entries = {}
+            self._due = Deadlines()
+
+    def __len__(self) -> int:
+        """How many entries are kept, those that are over and not freed yet included."""
+        return len(self._entries)
+
+    def _keep_all(self) -> None:
+        entries: dict[str, Stored] = {}
+        self._entries, self._pairs = entries, entries.items
+        self._peek = self._find = entries.get
+
+    def _keep_recent(self, max_entries: float) -> None:
+        try:
+            from .recent import Recent
+        except ImportError:
+            raise ConfigurationError("an LRU store needs cachetools") from None
+        entries = Recent(max_entries, self._victim)
+        self._entries, self._pairs = entries, entries.pairs
+        self._peek, self._find = entries.peek, self._refresh
+
+    def _now(self) -> float:
+        return self._clock() * 1000
+
+    def _refresh(self, name: str) -> Stored | None:
+        with self._lock:
+            try:
+                return self._entries[name]
+            except KeyError:
+                return None
+
+    def _live(self, name: str, now: float) -> Stored | None:
+        entry = self._peek(name)
+        if entry is None or (entry.expires is not None and entry.expires <= now):
+            return None
+        return entry
+
+    def _put(self, name: str, raw: bytes, expiry: Expiry, now: float) -> None:
+        before = self._peek(name)
+        expires = int(now) + expiry if type(expiry) is int else _expires(before, expiry, now)
+        self._entries[name] = _stored(Stored, (raw, expires))
+        if expires is not None and not _announced(before, expires):
+            self._announce(name, expires)
+        if self._due.soonest <= now:
+            self._purge(now)
+
+    def _announce(self, name: str, expires: int) -> None:
+        self._due.add(name, expires)
+        self._due.tidy(self._pairs, len(self._entries))
+
+    def _purge(self, now: float) -> None:
+        for _, name in zip(range(_PURGED_PER_WRITE), self._due.over(now, self._peek)):
+            del self._entries[name]
+
+    def _victim(self) -> str | None:
+        if self._due.soonest > self._now():
+            return None
+        return next(self._due.over(self._now(), self._peek), None)
+
+    def _unlock(self) -> None:
+        self._lock = mutex()
+
+    def _refuse(self, name: str = "") -> NoReturn:
+        raise ClosedError("the store is closed", store=self.label)
+
+
+def _announced(before: Stored | None, expires: int) -> bool:
+    """Whether the heap of deadlines will meet this entry in time as it is."""
+    return before is not None and before.expires is not None and before.expires <= expires
+
+
+def _expires(before: Stored | None, expiry: Expiry, now: float) -> int | None:
+    if before is None or not isinstance(expiry, Keeping):
+        return deadline(expiry, int(now))
+    if before.expires is not None and before.expires <= now:
+        return deadline(expiry, int(now))
+    return before.expires

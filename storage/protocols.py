@@ -1,0 +1,115 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""The shapes of things: what a plugin may ask for, and what a room offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
+
+from .records import Capabilities, Deletion, Page, Stored
+from .ttl import Expiry
+
+V = TypeVar("V")
+
+
+class KVStorage(Protocol[V]):
+    """The least that can be adapted: no base class, no extras.
+
+    `get` answers `None` for a key that is missing. With a `has(key)` beside these, a stored
+    `None` is told from a missing key.
+    """
+
+    def get(self, key: str, /) -> V | None: ...
+
+    def set(self, key: str, value: V, /) -> object: ...
+
+    def delete(self, key: str, /) -> object: ...
+
+
+class TtlStorage(KVStorage[V], Protocol[V]):
+    """A storage that can also push the expiry of a key forward."""
+
+    def touch(self, key: str, /) -> object: ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Whole operations on bytes, each atomic by itself: what a room's key-value part is.
+
+    A name is any string that UTF-8 can carry. An entry whose time is over is absent to every
+    method. What fails raises a `StorageError` that says so.
+    """
+
+    @property
+    def label(self) -> str:
+        """What errors and logs call the place; it holds no secret."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this backend can promise."""
+        ...
+
+    def read(self, name: str) -> Stored | None:
+        """The entry, if there is one."""
+        ...
+
+    def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        """Put an entry there, whatever was there before."""
+        ...
+
+    def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        """Put an entry there if there was none; says whether it did."""
+        ...
+
+    def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        """Replace or remove the entry if its bytes are *old*; says whether it did."""
+        ...
+
+    def remove(self, name: str) -> bool:
+        """Take the entry away; says whether there was one."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an entry."""
+        ...
+
+    def touch(self, name: str, expiry: Expiry) -> bool:
+        """Give the entry another expiry; says whether there was one."""
+        ...
+
+    def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        """Add *by* to the integer there (*initial* where there is none) and answer the sum.
+
+        `WrongTypeError` for what is no integer, `UnstorableError` for a sum beyond `SAFE`.
+        """
+        ...
+
+    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+        """The entries, in the order of *names*."""
+        ...
+
+    def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        """Put entries there."""
+        ...
+
+    def remove_many(self, names: Sequence[str]) -> int:
+        """Take entries away and say how many there were."""
+        ...
+
+    def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        """The next few entries whose names start with *prefix*, with their *values* if asked."""
+        ...
+
+    def clear(self, prefix: str) -> int:
+        """Take away all whose names start with *prefix* and say how many there were."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was opened here; twice is fine."""
+        ...
+
+
+def is_ttl_storage(thing: object) -> TypeGuard[TtlStorage[Any]]:
+    """Whether *thing* has a `touch` to call."""
+    return callable(getattr(thing, "touch", None))

@@ -1,0 +1,70 @@
+"""What passes between a store and its backend: entries, pages, capabilities, and the words for
+"nothing there" and "remove it"."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Literal, NamedTuple
+
+
+class Missing(Enum):
+    """The word for a key that is not there, where `None` could be a value."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class Deletion(Enum):
+    """The word for a value that shall go away."""
+
+    DELETE = "delete"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+MISSING: Final = Missing.MISSING
+DELETE: Final = Deletion.DELETE
+
+
+class Stored(NamedTuple):
+    """One entry as a backend keeps it; *expires* in milliseconds since 1970, or for ever."""
+
+    raw: bytes
+    expires: int | None
+
+
+class Page(NamedTuple):
+    """A few live entries of a scan, and where the next page starts (`None`: that was the last).
+
+    *entries* stand in the order of *names*; without values asked for, there are none.
+    """
+
+    names: list[str]
+    entries: list[Stored]
+    cursor: str | None
+
+
+Reach = Literal["shared", "process"]
+
+
+class Capabilities(NamedTuple):
+    """What a store can promise; what it can not do raises `UnsupportedError`."""
+
+    atomic: Reach
+    """Between whom `add`, `swap`, `incr`, `update` and `edit` lose nothing: everybody who uses
+    the same data, or only the users of this very object."""
+
+    expiry_ms: int | None
+    """The grain of expiry in milliseconds; `None`: nothing expires by itself here."""
+
+    iteration: bool
+    """Whether `keys`, `values`, `items` and `clear` work."""
+
+    durable: bool
+    """Whether the data outlives the process."""

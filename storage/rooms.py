@@ -1,0 +1,50 @@
+"""Opens the backends. `storage.aio.rooms` is the twin, which faces or lifts them."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .memory.kv import MemoryBackend
+from .protocols import Backend, KVStorage
+from .store import Storage
+from .ttl import Clock
+
+if TYPE_CHECKING:
+    from .sqlite.options import Options
+
+Adaptable = KVStorage[Any] | MutableMapping[str, Any] | Storage[Any] | Backend
+"""What can be made a store of."""
+
+SCHEMES = "chatstorage.schemes"
+"""The entry point group in which other packages announce what opens their URLs."""
+
+
+def memory(
+    entries: Sequence[tuple[str, bytes]],
+    ttl_ms: int | None,
+    clock: Clock,
+    max_entries: float | None,
+) -> Backend:
+    """Entries of this process, to begin with *entries*."""
+    backend = MemoryBackend(clock, max_entries)
+    backend.write_many(entries, ttl_ms)
+    return backend
+
+
+def sqlite(options: Options) -> Backend:
+    """One table of a SQLite file."""
+    from .sqlite.kv import SqliteBackend
+
+    return SqliteBackend(options)
+
+
+def own_store(thing: object) -> Storage[Any] | None:
+    """*thing* as a store where it is one already, or a backend of one."""
+    if isinstance(thing, Storage):
+        return thing
+    if not isinstance(thing, Backend):
+        return None
+    store: Storage[Any] = Storage(thing)
+    store._owner = False
+    return store

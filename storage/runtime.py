@@ -1,0 +1,176 @@
+"""Waiting, locking, sleeping and calling back, for threads. `storage.aio.runtime` is its twin."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from types import FunctionType
+from typing import Annotated, Any, TypeVar
+
+from .errors import shown
+
+T = TypeVar("T")
+
+_COROUTINE = 0x80  # inspect.CO_COROUTINE
+
+_log = logging.getLogger("storage")
+
+Lock = threading.Lock
+
+monotonic: Callable[[], float] = time.monotonic
+
+wall_clock: Callable[[], float] = time.time
+"""What a store takes for its clock unless it is told another."""
+
+Answer = Annotated[T, "given at once"]
+"""What a user's callback answers; in the asyncio half it may also be awaited."""
+
+
+class Runtime:
+    """What a shell does besides I/O: call a user's function, and wait a little."""
+
+    def call(self, function: Callable[..., Answer[T]], *args: object) -> T:
+        """Call a user's *function*."""
+        return function(*args)
+
+    def collect(self, function: Callable[[], Any]) -> list[Any]:
+        """All that the iterable holds which a user's *function* gives."""
+        return list(function())
+
+    def pause(self, attempt: int) -> None:
+        """Wait before trying again: short, random, longer from attempt to attempt."""
+        time.sleep(backoff(attempt))
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after *attempt* conflicts: up to 0.2 ms first, 50 ms at the most."""
+    import random  # dear, and seldom needed
+
+    longest: float = min(0.0002 * 2 ** min(attempt, 10), 0.05)
+    return random.random() * longest
+
+
+def callback(function: T) -> T:
+    """*function* as it was handed over; a coroutine function could never be called from here."""
+    check_callable(function)
+    if is_async(function):
+        raise TypeError("this is the blocking half: it can not call a coroutine function")
+    return function
+
+
+def check_callable(function: object) -> None:
+    """Refuse what can not be called."""
+    if not callable(function):
+        raise TypeError(f"a function is wanted here, not {type(function).__name__}")
+
+
+def is_async(function: object) -> bool:
+    """Whether calling *function* gives something to await."""
+    if type(function) is FunctionType:
+        return bool(function.__code__.co_flags & _COROUTINE)
+    import inspect  # dear, and seldom needed
+
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - the method, not whether there is one
+    )
+
+
+def mutex() -> Lock:
+    """A lock for a few lines that never wait."""
+    return threading.Lock()
+
+
+class timed:  # noqa: N801 - used as `with timed(...)`
+    """A log line about the block: where, what, which key, how long."""
+
+    __slots__ = ("_key", "_started", "_store", "_what")
+
+    def __init__(self, store: str, what: str, key: str) -> None:
+        self._store = store
+        self._what = what
+        self._key = key
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not _log.isEnabledFor(logging.DEBUG):
+            return
+        took = (time.perf_counter() - self._started) * 1000
+        outcome = "" if kind is None else f", {kind.__name__}"
+        _log.debug(
+            "%s: %s %s took %.3f ms%s", self._store, self._what, shown(self._key), took, outcome
+        )
+
+
+class Periodic:
+    """Calls *task* on *owner* every *seconds* from a daemon thread, until stopped.
+
+    The thread does not keep *owner* alive, and ends with it.
+    """
+
+    def __init__(self, owner: object, task: Callable[[Any], object], seconds: float) -> None:
+        self._stop = stop = threading.Event()
+        watched = weakref.ref(owner, lambda _: stop.set())
+        self._thread = threading.Thread(
+            target=_repeat,
+            args=(watched, task, min(seconds, threading.TIMEOUT_MAX), stop),
+            daemon=True,
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for a task that is running."""
+        self._stop.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+
+def _repeat(
+    owner: weakref.ref[object],
+    task: Callable[[Any], object],
+    seconds: float,
+    stop: threading.Event,
+) -> None:
+    while not stop.wait(seconds):
+        alive = owner()
+        if alive is None:
+            return
+        task(alive)
+        del alive
+
+
+_Step = Callable[[Any], object]
+
+_forking: weakref.WeakKeyDictionary[Any, tuple[_Step, _Step, _Step]] = weakref.WeakKeyDictionary()
+
+
+def after_fork(owner: object, repair: _Step) -> None:
+    """Call *repair* on *owner* in every child process that is forked from here."""
+    around_fork(owner, _nothing, _nothing, repair)
+
+
+def around_fork(owner: object, prepare: _Step, go_on: _Step, repair: _Step) -> None:
+    """Call *prepare* on *owner* before a fork, then *go_on* here and *repair* in the child."""
+    _forking[owner] = (prepare, go_on, repair)
+
+
+def _nothing(owner: object) -> None:
+    pass
+
+
+def _at_fork(step: int) -> Callable[[], None]:
+    def run() -> None:
+        for owner, steps in list(_forking.items()):
+            steps[step](owner)
+
+    return run
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_at_fork(0), after_in_parent=_at_fork(1), after_in_child=_at_fork(2))

@@ -1,0 +1,268 @@
+"""One connection to one SQLite file: opened, locked, reopened after a fork, its errors named."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Any, TypeVar
+
+from ..errors import ClosedError, ConfigurationError, CorruptStoreError, UnsupportedError
+from ..runtime import Lock, Runtime, around_fork, monotonic, mutex
+from .failures import is_busy, is_read_only, translated
+from .options import Options
+
+T = TypeVar("T")
+
+_BUSY_SECONDS = 5.0
+
+_inherited: list[object] = []
+"""Connections of a parent process. Closing one here would take away the parent's files."""
+
+
+_locks: weakref.WeakValueDictionary[int, Lock] = weakref.WeakValueDictionary()
+
+
+def _lock_of(place: object) -> Lock:
+    """One lock a connection: several stores may stand on the same one."""
+    if not isinstance(place, sqlite3.Connection):
+        return mutex()
+    return _locks.setdefault(id(place), mutex())
+
+
+class Connection:
+    """A connection that threads share; *prepare* readies the database whenever it is opened."""
+
+    def __init__(
+        self, options: Options, label: str, prepare: Callable[[sqlite3.Cursor], None]
+    ) -> None:
+        self._options = options
+        self._label = label
+        self._prepare = prepare
+        self._lock = _lock_of(options.place)
+        self._cursor: sqlite3.Cursor | None = None
+        self._closed = False
+        self._forked = False
+        self._gripped = False
+        self._identity: tuple[int, int] | None = None
+        self.owned: bool = not isinstance(options.place, sqlite3.Connection)
+        self._path = os.fspath(options.place) if self.owned else ""  # type: ignore[arg-type]
+        self._in_file = self.owned and self._path != ":memory:"
+        if self._in_file:
+            self._path = os.path.abspath(self._path)  # noqa: PTH100 - a text, not a path object
+        if getattr(options.place, "autocommit", None) is False:
+            message = "a connection with autocommit=False would never commit what is stored"
+            raise ConfigurationError(message, store=label)
+        self.durable: bool = False
+        self._open()
+        around_fork(self, Connection._let_go, Connection._go_on, Connection._leave_behind)
+
+    def row(self, sql: str, values: Sequence[object], key: str | None = None) -> Any:
+        """The first row that *sql* gives, or `None`."""
+        with self._lock:
+            cursor = self._cursor or self._open()
+            try:
+                return cursor.execute(sql, values).fetchone()
+            except sqlite3.Error as error:
+                raise translated(error, self._label, key) from error
+
+    def rows(self, sql: str, values: Sequence[object]) -> list[Any]:
+        """All rows that *sql* gives."""
+        with self._lock:
+            cursor = self._cursor or self._open()
+            try:
+                return cursor.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise translated(error, self._label, None) from error
+
+    def change(self, sql: str, values: Sequence[object], key: str | None = None) -> int:
+        """Run one statement that writes, committed, and say how many rows it touched."""
+        if not self.owned:
+            return self.transact(lambda cursor: cursor.execute(sql, values).rowcount, key)
+        with self._lock:
+            cursor = self._cursor or self._open()
+            self._check_file()
+            try:
+                if cursor.connection.in_transaction:  # an interrupt left it behind
+                    cursor.execute("ROLLBACK")
+                return cursor.execute(sql, values).rowcount
+            except sqlite3.Error as error:
+                raise translated(error, self._label, key) from error
+
+    def change_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one writing statement for each of *rows*, all or none of it."""
+        return self.transact(lambda cursor: cursor.executemany(sql, rows).rowcount, None)
+
+    def transact(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
+        """Do *work* alone: committed as a whole, or not at all."""
+        with self._lock:
+            cursor = self._cursor or self._open()
+            self._check_file()
+            try:
+                return alone(cursor, work, nested=self._inside_the_callers(cursor))
+            except sqlite3.Error as error:
+                raise translated(error, self._label, key) from error
+
+    def attempt(self, sql: str, values: Sequence[object]) -> None:
+        """Run one statement that writes, if nobody else is writing; it does not matter much."""
+        if not self.owned:
+            return
+        with self._lock:
+            cursor = self._cursor or self._open()
+            try:
+                cursor.execute("PRAGMA busy_timeout = 0")
+                cursor.execute(sql, values)
+            except sqlite3.Error:
+                pass
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        with self._lock:
+            cursor, self._cursor = self._cursor, None
+            self._closed = True
+            if cursor is not None and self.owned:
+                _close(cursor)
+
+    def _inside_the_callers(self, cursor: sqlite3.Cursor) -> bool:
+        """Whether the caller has begun a transaction; of our own, none is left open."""
+        if not cursor.connection.in_transaction:
+            return False
+        if self.owned:  # an interrupt left it behind
+            cursor.execute("ROLLBACK")
+        return not self.owned
+
+    def _open(self) -> sqlite3.Cursor:
+        if self._closed:
+            raise ClosedError("the store is closed", store=self._label)
+        if self._forked and not self.owned:
+            message = "a connection that was passed in can not be used in a forked process"
+            raise UnsupportedError(message, store=self._label)
+        if self._identity is not None:
+            self._check_file()
+        try:
+            connection = self._connect() if self.owned else self._options.place
+            assert isinstance(connection, sqlite3.Connection)
+            cursor = connection.cursor()
+            cursor.row_factory = None
+            self._ready(cursor)
+            self.durable = bool(cursor.execute("PRAGMA database_list").fetchone()[2])
+        except sqlite3.Error as error:
+            raise translated(error, self._label, None) from error
+        self._identity = self._file_identity()
+        self._cursor = cursor
+        return cursor
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+
+    def _ready(self, cursor: sqlite3.Cursor) -> None:
+        try:
+            if self.owned:
+                _use_wal(cursor.connection)
+                cursor.execute(f"PRAGMA synchronous = {self._options.durability}")
+            self._prepare(cursor)
+        except BaseException:
+            if self.owned:
+                cursor.connection.close()
+            raise
+
+    def _check_file(self) -> None:
+        """Refuse to write into a file that is no longer there: nobody would ever read it."""
+        if self._identity != self._file_identity():
+            message = "the file was removed or replaced while it was open"
+            raise CorruptStoreError(message, store=self._label)
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        if not self._in_file:
+            return None
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - once a write, and this is the quick way
+        except OSError:
+            return (0, 0)
+        return (found.st_dev, found.st_ino)
+
+    def _let_go(self) -> None:
+        """Close the file before a fork: SQLite's locks do not come along, and its notes of them
+        do, so a child that opens the file beside them would write without any lock."""
+        if not self.owned:
+            return
+        self._gripped = self._lock.acquire(timeout=2 * _BUSY_SECONDS)
+        if self._gripped and self._in_file and self._cursor is not None:
+            cursor, self._cursor = self._cursor, None
+            _close(cursor)
+
+    def _go_on(self) -> None:
+        """After a fork: the next operation opens the file again."""
+        if self._gripped:
+            self._gripped = False
+            self._lock.release()
+
+    def _leave_behind(self) -> None:
+        """In the child: what could not be closed is never touched again."""
+        self._lock = mutex()
+        self._forked = True
+        self._gripped = False
+        if self._cursor is not None and (self._in_file or not self.owned):
+            _inherited.append(self._cursor)
+            self._cursor = None
+
+
+def alone(
+    cursor: sqlite3.Cursor, work: Callable[[sqlite3.Cursor], T], *, nested: bool = False
+) -> T:
+    """Do *work* in a transaction of its own; *nested*, within one that the caller has begun."""
+    if nested:
+        undo = ("ROLLBACK TO storage", "RELEASE storage")
+        return _inside(cursor, work, "SAVEPOINT storage", "RELEASE storage", undo)
+    return _inside(cursor, work, "BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+
+
+def _inside(
+    cursor: sqlite3.Cursor,
+    work: Callable[[sqlite3.Cursor], T],
+    begin: str,
+    commit: str,
+    undo: Sequence[str],
+) -> T:
+    begun = False
+    try:
+        cursor.execute(begin)
+        begun = True
+        result = work(cursor)
+        cursor.execute(commit)
+    except BaseException as error:
+        # An interrupt may come between the statement and the note that it was run.
+        if cursor.connection.in_transaction and (begun or not isinstance(error, sqlite3.Error)):
+            for statement in undo:
+                cursor.execute(statement)
+        raise
+    return result
+
+
+def _close(cursor: sqlite3.Cursor) -> None:
+    """Close both: a cursor that an old traceback keeps would keep the file locked."""
+    cursor.close()
+    cursor.connection.close()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Several processes may start at once, and SQLite does not wait for this by itself."""
+    started = monotonic()
+    for attempt in count():
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode not in ("wal", "memory"):
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if is_read_only(error):
+                return
+            if not is_busy(error) or monotonic() > started + _BUSY_SECONDS:
+                raise
+        Runtime().pause(attempt)

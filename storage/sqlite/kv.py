@@ -1,0 +1,310 @@
+"""Key-value in SQLite: a row an entry."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+from collections.abc import Sequence
+
+from ..core.counting import counted
+from ..errors import ConfigurationError, CorruptValueError, StorageError
+from ..keys import after
+from ..records import DELETE, Capabilities, Deletion, Page, Stored
+from ..runtime import Periodic
+from ..ttl import Expiry, Keeping, deadline
+from .connection import Connection, alone
+from .options import Options
+from .statements import Statements
+
+_log = logging.getLogger("storage")
+
+_PAGE = 500
+_SWEPT_AT_ONCE = 1000
+_READ_AT_ONCE = 256
+_TEXT_END = b""  # SQLite sorts bytes after all text
+
+
+class SqliteBackend:
+    """The entries of one table."""
+
+    def __init__(self, options: Options) -> None:
+        layout = options.layout
+        self.label: str = _label(options)
+        self._clock = options.clock
+        self._unit_ms = layout.unit_ms
+        self._sql = Statements(options.table, layout.columns, layout.suffix)
+        self._table = options.table
+        self._numeric = False
+        self._connection = Connection(options, self.label, self._prepare)
+        self.capabilities: Capabilities = Capabilities(
+            atomic="shared",
+            expiry_ms=layout.unit_ms,
+            iteration=True,
+            durable=self._connection.durable,
+        )
+        self._sweeper: Periodic | None = None
+        if options.sweep_interval is not None:
+            self._sweeper = Periodic(self, SqliteBackend._sweep_quietly, options.sweep_interval)
+
+    def read(self, name: str) -> Stored | None:
+        row = self._connection.row(self._sql.read, (name,), name)
+        if row is None:
+            return None
+        stored = self._stored(name, *row)
+        if _over(stored, self._now_ms()):
+            self._connection.attempt(self._sql.forget, (name, self._now()))
+            return None
+        return stored
+
+    def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        self._connection.change(*self._writing(name, raw, expiry, self._now_ms()), name)
+
+    def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        now_ms = self._now_ms()
+        values = (name, _cell(raw), self._expires(expiry, now_ms), now_ms // self._unit_ms)
+        return self._connection.change(self._sql.add, values, name) == 1
+
+    def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        if self._numeric:
+            return self._connection.transact(
+                lambda cursor: self._swap_cells(cursor, name, old, new, expiry), name
+            )
+        return self._connection.change(*self._swapping(name, old, new, expiry), name) == 1
+
+    def remove(self, name: str) -> bool:
+        return self._connection.change(self._sql.remove, (name, self._now()), name) == 1
+
+    def exists(self, name: str) -> bool:
+        return self._connection.row(self._sql.exists, (name, self._now()), name) is not None
+
+    def touch(self, name: str, expiry: Expiry) -> bool:
+        if isinstance(expiry, Keeping):
+            return self.exists(name)
+        now_ms = self._now_ms()
+        values = (self._expires(expiry, now_ms), name, now_ms // self._unit_ms)
+        return self._connection.change(self._sql.touch, values, name) == 1
+
+    def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        def count(cursor: sqlite3.Cursor) -> int:
+            now_ms = self._now_ms()
+            stored = self._live(cursor, name, now_ms)
+            total = counted(None if stored is None else stored.raw, by, initial)
+            self._put(cursor, name, b"%d" % total, expiry, now_ms)
+            return total
+
+        return self._connection.transact(count, name)
+
+    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+        now_ms = self._now_ms()
+        found: dict[str, Stored] = {}
+        for start in range(0, len(names), _READ_AT_ONCE):
+            some = names[start : start + _READ_AT_ONCE]
+            # One text a power of two: the compiled statements stay few.
+            padded = [*some, *[None] * ((1 << (len(some) - 1).bit_length()) - len(some))]
+            for key, *cells in self._connection.rows(self._sql.read_many(len(padded)), padded):
+                name = self._name_in(key)
+                stored = self._stored(name, *cells)
+                if not _over(stored, now_ms):
+                    found[name] = stored
+        return [found.get(name) for name in names]
+
+    def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        now_ms = self._now_ms()
+        expires = self._expires(expiry, now_ms)
+        rows = [(name, _cell(raw), expires) for name, raw in entries]
+        if isinstance(expiry, Keeping):
+            now = now_ms // self._unit_ms
+            self._connection.change_many(self._sql.write_keeping, [(*row, now) for row in rows])
+        else:
+            self._connection.change_many(self._sql.write, rows)
+
+    def remove_many(self, names: Sequence[str]) -> int:
+        now = self._now()
+        return self._connection.change_many(self._sql.remove, [(name, now) for name in names])
+
+    def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        start = prefix if cursor is None else cursor + "\0"
+        stretch = (start, after(prefix) or _TEXT_END, self._now(), _PAGE)
+        rows = self._connection.rows(self._sql.page if values else self._sql.page_keys, stretch)
+        names = [self._name_in(row[0]) for row in rows]
+        entries = [self._listed(name, *row[1:]) for name, row in zip(names, rows) if values]
+        return Page(names, entries, names[-1] if len(rows) == _PAGE else None)
+
+    def clear(self, prefix: str) -> int:
+        stretch = (prefix, after(prefix) or _TEXT_END)
+
+        def clear(cursor: sqlite3.Cursor) -> int:
+            removed = cursor.execute(self._sql.clear, (*stretch, self._now())).rowcount
+            cursor.execute(self._sql.clear_over, stretch)
+            return removed
+
+        return self._connection.transact(clear, None)
+
+    def sweep(self) -> int:
+        """Free the entries that are over and say how many there were."""
+        swept = 0
+        while True:
+            some = self._connection.change(self._sql.sweep, (self._now(), _SWEPT_AT_ONCE))
+            swept += some
+            if some < _SWEPT_AT_ONCE:
+                return swept
+
+    def close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.stop()
+        self._connection.close()
+
+    def _prepare(self, cursor: sqlite3.Cursor) -> None:
+        encoding = _text(cursor.execute("PRAGMA encoding").fetchone()[0])
+        if encoding != "UTF-8":
+            message = f"the database is in {encoding}, and only UTF-8 keeps the order of keys"
+            raise ConfigurationError(message, store=self.label)
+        columns = cursor.execute(self._sql.describe, (self._table,)).fetchall()
+        if not columns:
+            alone(cursor, self._create, nested=cursor.connection.in_transaction)
+            columns = cursor.execute(self._sql.describe, (self._table,)).fetchall()
+        found = {name.decode(): (kind.decode().upper(), place) for name, kind, place in columns}
+        self._check_columns(found)
+        self._numeric = _is_numeric(found["value"][0])
+
+    def _create(self, cursor: sqlite3.Cursor) -> None:
+        cursor.execute(self._sql.create)
+        cursor.execute(self._sql.index)
+
+    def _check_columns(self, found: dict[str, tuple[str, int]]) -> None:
+        missing = {"key", "value", "expires_at"} - found.keys()
+        if missing:
+            message = f"the table has no column {', '.join(sorted(missing))}: it is not a store's"
+            raise ConfigurationError(message, store=self.label)
+        keyed = [name for name, (_, place) in found.items() if place]
+        if keyed != ["key"] or _is_numeric(found["key"][0]):
+            message = "the table's primary key is not a text called key: it is not a store's"
+            raise ConfigurationError(message, store=self.label)
+
+    def _swapping(
+        self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry
+    ) -> tuple[str, tuple[object, ...]]:
+        now_ms = self._now_ms()
+        condition = (name, old, now_ms // self._unit_ms)
+        if new is DELETE:
+            return self._sql.remove_same, condition
+        if isinstance(expiry, Keeping):
+            return self._sql.swap_keeping, (_cell(new), *condition)
+        return self._sql.swap, (_cell(new), self._expires(expiry, now_ms), *condition)
+
+    def _swap_cells(
+        self,
+        cursor: sqlite3.Cursor,
+        name: str,
+        old: bytes,
+        new: bytes | Deletion,
+        expiry: Expiry,
+    ) -> bool:
+        """A column of numeric affinity keeps numbers, which SQL writes unlike JSON."""
+        now_ms = self._now_ms()
+        stored = self._live(cursor, name, now_ms)
+        if stored is None or stored.raw != old:
+            return False
+        if new is DELETE:
+            cursor.execute(self._sql.remove, (name, now_ms // self._unit_ms))
+        else:
+            self._put(cursor, name, new, expiry, now_ms)
+        return True
+
+    def _live(self, cursor: sqlite3.Cursor, name: str, now_ms: int) -> Stored | None:
+        row = cursor.execute(self._sql.read, (name,)).fetchone()
+        stored = None if row is None else self._stored(name, *row)
+        return None if stored is None or _over(stored, now_ms) else stored
+
+    def _put(
+        self, cursor: sqlite3.Cursor, name: str, raw: bytes, expiry: Expiry, now_ms: int
+    ) -> None:
+        cursor.execute(*self._writing(name, raw, expiry, now_ms))
+
+    def _writing(
+        self, name: str, raw: bytes, expiry: Expiry, now_ms: int
+    ) -> tuple[str, tuple[object, ...]]:
+        values: tuple[object, ...] = (name, _cell(raw), self._expires(expiry, now_ms))
+        if isinstance(expiry, Keeping):
+            return self._sql.write_keeping, (*values, now_ms // self._unit_ms)
+        return self._sql.write, values
+
+    def _sweep_quietly(self) -> None:
+        try:
+            self.sweep()
+        except Exception as error:  # noqa: BLE001 - a clock may raise anything, and the sweep goes on
+            told = error if isinstance(error, StorageError) else type(error).__name__
+            _log.warning("%s: the sweep failed and will be tried again: %s", self.label, told)
+
+    def _stored(self, name: str, value: object, expires: object) -> Stored:
+        raw = value if type(value) is bytes else _raw(value)
+        if expires is None:
+            return Stored(raw, None)
+        if type(expires) is float and math.isfinite(expires):
+            expires = math.ceil(expires)
+        if type(expires) is not int:
+            message = "expires_at is not a number"
+            raise CorruptValueError(message, store=self.label, key=name)
+        return Stored(raw, expires * self._unit_ms)
+
+    def _name_in(self, cell: bytes) -> str:
+        try:
+            return cell.decode()
+        except UnicodeDecodeError:
+            raise CorruptValueError("a key is not UTF-8", store=self.label) from None
+
+    def _listed(self, name: str, value: object, expires: object) -> Stored:
+        """An entry of a page; what is corrupt becomes bytes that no codec reads."""
+        try:
+            return self._stored(name, value, expires)
+        except CorruptValueError:
+            return Stored(b"", None)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _now(self) -> int:
+        return self._now_ms() // self._unit_ms
+
+    def _expires(self, expiry: Expiry, now_ms: int) -> int | None:
+        """The end in the table's unit: rounded up, unless it has come already."""
+        ends = deadline(expiry, now_ms)
+        if ends is None or self._unit_ms == 1:
+            return ends
+        return ends // self._unit_ms if ends <= now_ms else -(-ends // self._unit_ms)
+
+
+def _label(options: Options) -> str:
+    place = options.place
+    where = "connection" if isinstance(place, sqlite3.Connection) else str(place)
+    return f"sqlite:{where}[{options.table}]"
+
+
+def _cell(raw: bytes) -> str | bytes:
+    """What is written: text, as the JavaScript adapters do, unless it is none."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _raw(value: object) -> bytes:
+    """What was read where it was no text: a column of numeric affinity turns the JSON of a number
+    into a number."""
+    return repr(value).encode()
+
+
+def _over(stored: Stored, now_ms: int) -> bool:
+    return stored.expires is not None and stored.expires <= now_ms
+
+
+def _text(cell: str | bytes) -> str:
+    return cell.decode() if isinstance(cell, bytes) else cell
+
+
+def _is_numeric(declared: str) -> bool:
+    """Whether a column declared so keeps numbers: the rules of SQLite's affinity."""
+    if "INT" in declared:
+        return True
+    return bool(declared) and not any(part in declared for part in ("CHAR", "CLOB", "TEXT", "BLOB"))

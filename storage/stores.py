@@ -1,0 +1,92 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""The stores by name: each says where the bytes are, and everything else is `Storage`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .codecs import JSON, Codec
+from .core.counting import bound
+from .keys import Names
+from .rooms import memory, sqlite
+from .runtime import wall_clock
+from .sqlite.options import DEFAULT_LAYOUT, Durability, LayoutName, Options, Place
+from .store import Storage
+from .ttl import Clock, DefaultTtl, default_span
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    V = TypeVar("V", default=Any)
+else:
+    from typing import TypeVar
+
+    V = TypeVar("V")
+
+
+class MemoryStorage(Storage[V]):
+    """Values in this process, without a bound; gone with it.
+
+    *entries* are what the store begins with.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, V] | Iterable[tuple[str, V]] | None = None,
+        *,
+        ttl: DefaultTtl = None,
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        names = Names()
+        pairs: dict[str, V] = dict(entries or ())
+        sealed = [(names.name(key), codec.encode(value)) for key, value in pairs.items()]
+        backend = memory(sealed, default_span(ttl), clock, None)
+        super().__init__(backend, ttl=ttl, codec=codec, names=names)
+
+
+class LruMemoryStorage(Storage[V]):
+    """Values in this process, *max* of them at the most.
+
+    The least recently used one makes room: `get` and `set` count as use, `has` and `delete` do
+    not. What is over goes before what is alive.
+    """
+
+    def __init__(
+        self,
+        max: float,
+        *,
+        ttl: DefaultTtl = None,
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        super().__init__(memory([], None, clock, bound(max)), ttl=ttl, codec=codec)
+
+
+class SqliteStorage(Storage[V]):
+    """Values in one table of a SQLite file.
+
+    *place* is a path, or a connection of the caller's own, which keeps its settings and is not
+    closed. *layout* names whose table it is: our own, `"puregram"` or `"gramio"`.
+    With *durability* `"full"` an acknowledged write outlives a power cut, with `"normal"` the
+    newest ones may be missing after it; neither tears one. Entries that are over are freed when
+    they are met, and every *sweep_interval* seconds if that is given.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        table: str | None = None,
+        layout: LayoutName = DEFAULT_LAYOUT,
+        ttl: DefaultTtl = None,
+        sweep_interval: float | None = None,
+        durability: Durability = "normal",
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        options = Options(place, table, layout, sweep_interval, durability, clock)
+        default_span(ttl)
+        names = Names(verbatim=options.layout.verbatim)
+        super().__init__(sqlite(options), ttl=ttl, codec=codec, names=names)

@@ -1,0 +1,58 @@
+"""What every store must do, as pytest tests: one a law.
+
+    class TestMine(StorageContract):
+        def make(self, clock, ttl=None):
+            return storage.adapt(MyStore())
+
+The store may be blocking or asyncio.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite(f"{__package__}.laws")
+
+from .laws.closing import Closing  # noqa: E402 - after what makes their assertions speak
+from .laws.crowds import Crowds, Once  # noqa: E402
+from .laws.edits import Edits, Merging  # noqa: E402
+from .laws.expired import Expired  # noqa: E402
+from .laws.keys import Keys, Namespaces  # noqa: E402
+from .laws.lifetimes import Defaults, Lifetimes  # noqa: E402
+from .laws.privacy import Privacy  # noqa: E402
+from .laws.steps import Adding, Counting, Swapping  # noqa: E402
+from .laws.updates import Updates  # noqa: E402
+from .laws.values import Copies, Refusals, Values  # noqa: E402
+from .laws.walks import Batches, Walks  # noqa: E402
+
+
+class StorageContract(
+    Values,
+    Copies,
+    Refusals,
+    Keys,
+    Namespaces,
+    Lifetimes,
+    Defaults,
+    Expired,
+    Walks,
+    Batches,
+    Adding,
+    Swapping,
+    Counting,
+    Updates,
+    Edits,
+    Merging,
+    Once,
+    Crowds,
+    Closing,
+    Privacy,
+):
+    """The laws of a store; subclass it and override `make`.
+
+    `verbatim`, `knows_none`, `clock_moves`, `slack_ms` and `tick` are there for a store that is
+    different in these.
+    """
+
+
+__all__ = ["StorageContract"]

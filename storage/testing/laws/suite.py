@@ -1,0 +1,201 @@
+"""What the laws stand on: the store under proof, its clock, and what its capabilities excuse."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from ...errors import UnsupportedError
+from ...records import MISSING
+from ...ttl import DefaultTtl
+from ..bridge import Bridge
+from ..clock import Clock
+from .calls import WALKS, WRITES
+
+Law = TypeVar("Law", bound=Callable[..., None])
+
+PATIENCE_SECONDS = 30.0
+"""When a call in another thread counts as stuck."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Suite:
+    """Override `make`, and say what is different about the store where anything is.
+
+    What the store's `capabilities` leave out must be refused with `UnsupportedError`; that is
+    what a law about it proves then.
+    """
+
+    verbatim = False
+    """The keys are written as they are: a namespace is a view of the keys `name:...`."""
+
+    knows_none = True
+    """A stored `None` is told from a missing key."""
+
+    clock_moves = True
+    """The store goes by the clock that `make` was given, or `tick` can move its own."""
+
+    slack_ms = 0
+    """How far the store's clock may be from where it was put."""
+
+    def make(self, clock: Clock, ttl: DefaultTtl = None) -> Any:
+        """An empty store, blocking or asyncio, that goes by *clock* and has *ttl* by default.
+
+        A store that has no expiry is never asked for a *ttl*.
+        """
+        raise NotImplementedError("say which store to prove: override make()")
+
+    def tick(self, clock: Clock, seconds: float) -> None:
+        """Let *seconds* pass for the store."""
+        if not self.clock_moves:
+            pytest.skip("the clock of this store can not be moved")
+        clock.tick(seconds)
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def opened(self, clock: Clock) -> Iterator[Callable[..., Any]]:
+        """Makes stores, and closes them at the end."""
+        made: list[Any] = []
+
+        def opened(**options: Any) -> Any:
+            store = bridge.driven(self.make(clock, **options))
+            made.append(store)
+            return store
+
+        with Bridge() as bridge:
+            yield opened
+            for store in reversed(made):
+                store.close()
+
+    @pytest.fixture
+    def store(self, opened: Callable[..., Any]) -> Any:
+        return opened()
+
+    def deadline(self, store: Any, clock: Clock, seconds: float) -> datetime:
+        """When a key that was given *seconds* ends: a coarse store rounds up."""
+        grain = store.capabilities.expiry_ms
+        ms = round(clock() * 1000) + round(seconds * 1000)
+        return _EPOCH + timedelta(milliseconds=-(-ms // grain) * grain)
+
+    def assert_ends(self, store: Any, clock: Clock, key: str, seconds: float) -> None:
+        """*key* is there for *seconds* from now, to the last millisecond, and not after them."""
+        grain = store.capabilities.expiry_ms
+        self.tick(clock, seconds - (1 + self.slack_ms) / 1000)
+        assert store.get(key, MISSING) is not MISSING
+        self.tick(clock, (grain + 2 * self.slack_ms) / 1000)
+        assert store.get(key, MISSING) is MISSING
+
+    def assert_stays(self, store: Any, clock: Clock, *keys: str) -> None:
+        """*keys* are there for ever."""
+        for key in keys:
+            assert store.expires_at(key) is None
+        self.tick(clock, 100 * 365 * 86_400)
+        for key in keys:
+            assert store.has(key)
+
+
+def expiring(law: Law) -> Law:
+    """A law about lifetimes. Where nothing expires, every lifetime must be refused instead."""
+
+    @functools.wraps(law)
+    def checked(self: Suite, store: Any, **fixtures: Any) -> None:
+        if store.capabilities.expiry_ms is None:
+            assert_lifetimes_refused(store)
+        else:
+            law(self, store=store, **fixtures)
+
+    return checked  # type: ignore[return-value]
+
+
+def listing(law: Law) -> Law:
+    """A law about iteration. Where keys can not be listed, that must be refused instead."""
+
+    @functools.wraps(law)
+    def checked(self: Suite, store: Any, **fixtures: Any) -> None:
+        if not store.capabilities.iteration:
+            assert_listing_refused(store)
+        else:
+            law(self, store=store, **fixtures)
+
+    return checked  # type: ignore[return-value]
+
+
+def assert_lifetimes_refused(store: Any) -> None:
+    """No method takes a lifetime, and none touches anything before it says so."""
+    moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    past = datetime(2000, 1, 1, tzinfo=timezone.utc)
+    for write in WRITES:
+        write.prepare(store, write.name)
+        before = store.get(write.name, MISSING)
+        for ttl in (10, 0.5, timedelta(seconds=10), moment, past):
+            with pytest.raises(UnsupportedError):
+                write.call(store, write.name, ttl=ttl)
+
+        assert store.get(write.name, MISSING) == before
+
+
+def assert_listing_refused(store: Any) -> None:
+    """No method lists keys, and `clear` takes none away."""
+    store.set("k", 1)
+    calls: list[Callable[..., object]] = [*WALKS.values(), _clear]
+    for call in calls:
+        with pytest.raises(UnsupportedError):
+            call(store)
+
+    assert store.get("k") == 1
+
+
+def _clear(store: Any) -> object:
+    return store.clear(everything=True)
+
+
+def for_all(law: Callable[..., None], *inputs: SearchStrategy[Any], share: float = 1) -> None:
+    """Run *law* on a *share* of the examples of the present Hypothesis profile."""
+    profile = settings(
+        deadline=None,
+        max_examples=max(1, round(settings().max_examples * share)),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    profile(given(*inputs)(law))()
+
+
+def elsewhere(function: Callable[..., Any], *args: Any) -> Any:
+    """What *function* gives in another thread; an error if that is stuck."""
+    return crowd([lambda: function(*args)])[0]
+
+
+def crowd(functions: list[Callable[[], Any]]) -> list[Any]:
+    """What *functions* give, each in a thread of its own, all let go at the same moment."""
+    gate = threading.Barrier(len(functions))
+    results: list[Any] = [None] * len(functions)
+    errors: list[BaseException] = []
+
+    def run(index: int, function: Callable[[], Any]) -> None:
+        gate.wait()
+        try:
+            results[index] = function()
+        except BaseException as error:  # noqa: BLE001 - it is raised again below
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=run, args=place, daemon=True) for place in enumerate(functions)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive(), "a call in another thread is stuck"
+    if errors:
+        raise errors[0]
+    return results

@@ -1,0 +1,88 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""What the `storage` logger shows at DEBUG: each operation of a backend with its key and how long
+it took, and never a value."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from .protocols import Backend
+from .records import Capabilities, Deletion, Page, Stored
+from .runtime import timed
+from .ttl import Expiry
+
+_on = logging.getLogger("storage").isEnabledFor
+_DEBUG = logging.DEBUG
+
+
+class Traced:
+    """*backend*, with a log line an operation while that is wanted."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.label: str = backend.label
+        self.capabilities: Capabilities = backend.capabilities
+
+    def read(self, name: str) -> Stored | None:
+        if not _on(_DEBUG):
+            return self._backend.read(name)
+        with timed(self.label, "read", name):
+            return self._backend.read(name)
+
+    def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        if not _on(_DEBUG):
+            self._backend.write(name, raw, expiry)
+            return
+        with timed(self.label, "write", name):
+            self._backend.write(name, raw, expiry)
+
+    def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        with timed(self.label, "add", name):
+            return self._backend.add(name, raw, expiry)
+
+    def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        if not _on(_DEBUG):
+            return self._backend.swap(name, old, new, expiry)
+        with timed(self.label, "swap", name):
+            return self._backend.swap(name, old, new, expiry)
+
+    def remove(self, name: str) -> bool:
+        with timed(self.label, "remove", name):
+            return self._backend.remove(name)
+
+    def exists(self, name: str) -> bool:
+        with timed(self.label, "exists", name):
+            return self._backend.exists(name)
+
+    def touch(self, name: str, expiry: Expiry) -> bool:
+        with timed(self.label, "touch", name):
+            return self._backend.touch(name, expiry)
+
+    def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        with timed(self.label, "incr", name):
+            return self._backend.incr(name, by, initial, expiry)
+
+    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+        with timed(self.label, "read_many", f"{len(names)} keys"):
+            return self._backend.read_many(names)
+
+    def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        with timed(self.label, "write_many", f"{len(entries)} keys"):
+            self._backend.write_many(entries, expiry)
+
+    def remove_many(self, names: Sequence[str]) -> int:
+        with timed(self.label, "remove_many", f"{len(names)} keys"):
+            return self._backend.remove_many(names)
+
+    def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        with timed(self.label, "page", f"{prefix}*"):
+            return self._backend.page(prefix, cursor, values)
+
+    def clear(self, prefix: str) -> int:
+        with timed(self.label, "clear", f"{prefix}*"):
+            return self._backend.clear(prefix)
+
+    def close(self) -> None:
+        with timed(self.label, "close", ""):
+            self._backend.close()

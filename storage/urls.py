@@ -1,0 +1,75 @@
+"""A store's address: scheme, place and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+from .errors import ConfigurationError, StorageError
+
+T = TypeVar("T")
+
+
+class Address:
+    """The parts of a URL. No error shows more of it than the scheme and the options' names: the
+    rest may hold a password."""
+
+    def __init__(self, url: str) -> None:
+        if not isinstance(url, str) or "://" not in url:
+            raise ConfigurationError("a store's URL looks like scheme://place?option=value")
+        from urllib.parse import parse_qsl, unquote, urlsplit  # dear, and needed once
+
+        parts = None
+        with suppress(ValueError):  # whose message shows the whole of it
+            parts = urlsplit(url)
+        if parts is None:
+            raise ConfigurationError("the URL can not be read")
+        self.scheme: str = parts.scheme
+        self.netloc: str = unquote(parts.netloc)
+        self.path: str = unquote(parts.path)
+        if parts.fragment:
+            raise self.error("nothing may follow a # (write %23 in a path)")
+        try:
+            pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        except ValueError:
+            raise self.error("the options after ? can not be read") from None
+        self.options: dict[str, str] = dict(pairs)
+        if len(self.options) < len(pairs):
+            raise self.error("an option is given twice")
+
+    def option(self, name: str, read: Callable[[str], T], default: T) -> T:
+        """The option called *name*, as *read* takes its text."""
+        if name not in self.options:
+            return default
+        try:
+            return read(self.options[name])
+        except StorageError:
+            raise
+        except ValueError:
+            raise self.error(f"the option {name} can not be what it is") from None
+
+    def allow(self, *known: str) -> None:
+        """Refuse options that are not *known*."""
+        unknown = sorted(self.options.keys() - set(known))
+        if unknown:
+            raise self.error(f"no option {', '.join(unknown)}; there are {_listed(known)}")
+
+    def nothing_else(self) -> None:
+        """Refuse a place where the scheme has none."""
+        if self.netloc or self.path not in ("", "/"):
+            raise self.error("no host and no path belong here")
+
+    def error(self, message: str) -> ConfigurationError:
+        """What is wrong with this address."""
+        return ConfigurationError(f"{self.scheme}:// URL: {message}")
+
+
+def unknown_scheme(scheme: str, known: Iterable[str]) -> ConfigurationError:
+    """The error for a scheme that nobody opens."""
+    shown = ascii(scheme)[1:-1][:40]
+    return ConfigurationError(f"nothing opens {shown}://; there are {_listed(known)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,199 @@
+"""The demo as its user sees it: a process, with and without a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import storage
+
+SECONDS = 60
+COUNTS = re.compile(r"(\w+): message (\d+) of yours, (\d+) in (\w+)\.")
+
+
+def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m storage` in *folder*, where nobody sits at the terminal."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "storage", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The process finds the package that is tested here."""
+    package = Path(storage.__file__).parents[1]
+    return {**os.environ, "PYTHONPATH": str(package), "PYTHONIOENCODING": "utf-8"}
+
+
+def at_terminal(folder: Path, *lines: str) -> str:
+    """What a pseudo-terminal shows when *lines* are typed at the demo, which must end well.
+
+    The last line is followed by the end of the input, so a demo that ignores it ends too.
+    """
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command("demo"), cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    try:
+        os.write(ours, "".join(f"{line}\n" for line in lines).encode() + b"\x04")
+        shown = b"".join(iter(lambda: _read(ours), b"")).decode()
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    return shown.replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> bytes:
+    """The next bytes; none when the process has gone, which Linux calls an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+def test_without_a_terminal_a_conversation_is_played(tmp_path: Path) -> None:
+    """What is said is counted for each user and each chat."""
+    done = demo(tmp_path, "demo")
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert COUNTS.findall(done.stdout) == [
+        ("ann", "1", "1", "home"),
+        ("ann", "2", "2", "home"),
+        ("bob", "1", "3", "home"),
+        ("bob", "1", "1", "work"),
+    ]
+
+
+def test_the_played_bot_knows_after_its_restart_what_it_knew(tmp_path: Path) -> None:
+    """The conversation ends with a restart in the same process."""
+    home = "home: 3 messages\n  ann: 2 messages, 17 letters\n  bob: 1 messages, 6 letters\n"
+
+    before, _, after = demo(tmp_path, "demo").stdout.partition("-- the bot is started again --\n")
+
+    assert f"> /stats\n{home}" in before
+    assert after == f"> /stats\n{home}"
+
+
+def test_a_second_process_goes_on_counting(tmp_path: Path) -> None:
+    """What the bot knows outlives the process."""
+    first, second = (COUNTS.findall(demo(tmp_path, "demo").stdout) for _ in range(2))
+
+    own = {("ann", "home"): 2, ("bob", "home"): 1, ("bob", "work"): 1}
+    all_in = {"home": 3, "work": 1}
+    assert second == [
+        (user, str(int(mine) + own[user, chat]), str(int(total) + all_in[chat]), chat)
+        for user, mine, total, chat in first
+    ]
+
+
+def test_the_store_is_where_the_url_says(tmp_path: Path) -> None:
+    done = demo(tmp_path, "demo", "--store", "sqlite:///other.db")
+
+    assert done.returncode == 0
+    assert (tmp_path / "other.db").exists()
+    assert not (tmp_path / "storage-demo.db").exists()
+
+
+def test_a_store_that_forgets_knows_nothing_after_the_restart(tmp_path: Path) -> None:
+    """The demo shows the store that it is given, and not a file behind its back."""
+    done = demo(tmp_path, "demo", "--store", "memory://")
+
+    assert done.stdout.endswith("> /stats\nhome: 0 messages\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_at_a_terminal_one_talks_with_the_bot(tmp_path: Path) -> None:
+    shown = at_terminal(tmp_path, "hello", "/user bob", "hi", "/chat work", "hm", "/quit")
+
+    assert COUNTS.findall(shown) == [
+        ("ann", "1", "1", "home"),
+        ("bob", "1", "2", "home"),
+        ("bob", "1", "1", "work"),
+    ]
+    assert "/forget" in shown
+
+
+def test_the_bot_at_the_terminal_remembers_until_it_is_told_to_forget(tmp_path: Path) -> None:
+    at_terminal(tmp_path, "hello", "good-bye", "/quit")
+    shown = at_terminal(tmp_path, "hello again", "/forget", "/forget", "who am I?", "/quit")
+
+    assert COUNTS.findall(shown) == [("ann", "3", "3", "home"), ("ann", "1", "4", "home")]
+    assert "ann is forgotten." in shown
+    assert "ann was not known." in shown
+
+
+def test_the_end_of_the_input_is_a_farewell(tmp_path: Path) -> None:
+    """Ctrl-D leaves as `/quit` does, and what was said is kept."""
+    at_terminal(tmp_path, "hello")
+
+    assert COUNTS.findall(at_terminal(tmp_path, "hello")) == [("ann", "2", "2", "home")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nowhere://user:hunter2@host",
+        "no url",
+        "sqlite:///x.db?colour=red",
+        "sqlite:///no-such-folder/x.db",
+        "sqlite:///torn.db",
+    ],
+)
+def test_a_store_that_can_not_be_opened_is_one_line_and_an_exit_code(
+    tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "torn.db").write_bytes(b"this is not a database" * 100)
+
+    done = demo(tmp_path, "demo", "--store", url)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("python -m storage: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_message_shows_the_password_of_a_url(tmp_path: Path) -> None:
+    done = demo(tmp_path, "demo", "--store", "nowhere://user:hunter2@host/path")
+
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("demo", "--help")])
+def test_help_is_on_the_standard_output(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = demo(tmp_path, *arguments)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: python -m storage")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("dance",), ("demo", "--colour", "red")])
+def test_wrong_words_show_the_usage_and_exit_with_2(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = demo(tmp_path, *arguments)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: python -m storage")
+    assert list(tmp_path.iterdir()) == []

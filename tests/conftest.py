@@ -1,0 +1,77 @@
+"""What every test gets: a Hypothesis profile, a gate against leaks, and servers."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests import servers
+from tests.leaks import Held
+from tests.servers import valkey
+
+__all__ = ["valkey"]
+
+# The same examples on every machine and in every run: a red run is about the change.
+settings.register_profile("ci", derandomize=True, max_examples=40, deadline=None, print_blob=True)
+# Other examples every night; the seed is printed.
+settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_open() -> Iterator[None]:
+    """Fail the test that leaks, and not a later one."""
+    before = Held.now()
+    yield
+    left = before.left()
+    assert not left, f"left open: {', '.join(left)}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    _check_required()
+    options = config.option
+    if options.hypothesis_profile == "nightly" and options.hypothesis_seed is None:
+        options.hypothesis_seed = str(random.randrange(2**32))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    seed = config.option.hypothesis_seed
+    return None if seed is None else f"the same run again: --hypothesis-seed={seed}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if servers.KNOWN.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.server)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    wanted = "not server" not in config.option.markexpr
+    for name, reason in servers.missing().items() if wanted else ():
+        terminalreporter.write_line(f"not run, no server: {name}: {reason}", yellow=True)
+    header = pytest_report_header(config)
+    if header:
+        terminalreporter.write_line(header)
+
+
+def _check_required() -> None:
+    """Where `STORAGE_REQUIRE` names a server, its absence is a failure and not a skip."""
+    names = os.environ.get("STORAGE_REQUIRE", "").replace(",", " ").split()
+    unknown = sorted(set(names) - servers.KNOWN.keys())
+    if unknown:
+        known = ", ".join(servers.KNOWN)
+        raise pytest.UsageError(f"STORAGE_REQUIRE names {', '.join(unknown)}; there are {known}")
+    try:
+        missing = servers.missing()
+    except servers.ServerFailedError as error:
+        raise pytest.UsageError(str(error)) from None
+    for name in names:
+        if name in missing:
+            raise pytest.UsageError(f"STORAGE_REQUIRE names {name}: {missing[name]}")

@@ -1,0 +1,157 @@
+"""The one table of backends: how each is made in both colours, and what it must be able to do."""
+
+from __future__ import annotations
+
+import shelve
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import storage
+import storage.aio
+from storage import Capabilities
+from storage.testing import Clock
+
+Half = Any
+"""`storage` or `storage.aio`: they have the same names."""
+
+Make = Callable[[Half, "Ground"], Any]
+
+
+@dataclass
+class Ground:
+    """What a store is made of in one test."""
+
+    folder: Path
+    clock: Clock
+    ttl: float | None
+    borrowed: list[sqlite3.Connection] = field(default_factory=list)
+
+    @property
+    def file(self) -> Path:
+        """A place where no store is yet."""
+        return self.folder / f"{len(list(self.folder.iterdir()))}.db"
+
+    def connection(self) -> sqlite3.Connection:
+        """A connection of the caller's own, with a setting of the caller's own."""
+        connection = sqlite3.connect(self.file, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = OFF")
+        self.borrowed.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """What was lent to a store is still open after it, and set as it was."""
+        for connection in self.borrowed:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (0,)
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One backend of one colour."""
+
+    name: str
+    make: Make
+    capabilities: Capabilities
+    half: Half
+    verbatim: bool = False
+    knows_none: bool = True
+
+    @property
+    def share(self) -> float:
+        """How much of a long random run it gets: what hops between threads costs ten times more."""
+        return 0.5 if self.half is storage.aio else 1
+
+    def opened(self, ground: Ground) -> Any:
+        return self.make(self.half, ground)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.half.__name__.removeprefix('storage.')}"
+
+
+class ThreeMethods:
+    """The least that can be adapted."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+class FourMethods(ThreeMethods):
+    def has(self, key: str) -> bool:
+        return key in self.values
+
+
+class MixedMethods(FourMethods):
+    """Some of the methods are awaited, and some are not."""
+
+    async def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    async def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+    async def keys(self) -> list[str]:
+        return list(self.values)
+
+
+def _memory(half: Half, ground: Ground) -> Any:
+    return half.MemoryStorage(ttl=ground.ttl, clock=ground.clock)
+
+
+def _lru(half: Half, ground: Ground) -> Any:
+    return half.LruMemoryStorage(100_000, ttl=ground.ttl, clock=ground.clock)
+
+
+def _sqlite(layout: str) -> Make:
+    def make(half: Half, ground: Ground) -> Any:
+        return half.SqliteStorage(ground.file, layout=layout, ttl=ground.ttl, clock=ground.clock)
+
+    return make
+
+
+def _connection(half: Half, ground: Ground) -> Any:
+    return half.SqliteStorage(ground.connection(), ttl=ground.ttl, clock=ground.clock)
+
+
+def _adapted(thing: Callable[[], Any]) -> Make:
+    return lambda half, ground: half.adapt(thing())
+
+
+IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
+IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
+IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durable=True)
+A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
+AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
+
+
+def _rows(half: Half) -> list[Row]:
+    return [
+        Row("memory", _memory, IN_MEMORY, half),
+        Row("lru", _lru, IN_MEMORY, half),
+        Row("sqlite", _sqlite("storage"), IN_A_FILE, half),
+        Row("sqlite-connection", _connection, IN_A_FILE, half),
+        Row("sqlite-puregram", _sqlite("puregram"), IN_A_FILE, half, verbatim=True),
+        Row("sqlite-gramio", _sqlite("gramio"), IN_SECONDS, half, verbatim=True),
+        Row("dict", _adapted(dict), A_MAPPING, half),
+        Row("shelf", _adapted(lambda: shelve.Shelf({})), A_MAPPING, half),
+        Row("four-methods", _adapted(FourMethods), AN_OBJECT, half),
+        Row("three-methods", _adapted(ThreeMethods), AN_OBJECT, half, knows_none=False),
+    ]
+
+
+BACKENDS = [
+    *_rows(storage),
+    *_rows(storage.aio),
+    Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
+]

@@ -1,0 +1,30 @@
+"""Every backend keeps every law of the contract, in both colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.testing import Clock, StorageContract
+from tests.contract.backends import BACKENDS, Ground, Row
+
+
+class TestStorage(StorageContract):
+    @pytest.fixture(autouse=True, params=BACKENDS, ids=str)
+    def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
+        self.made_from = request.param
+        self.verbatim = self.made_from.verbatim
+        self.knows_none = self.made_from.knows_none
+        self.ground = Ground(tmp_path, clock, None)
+        yield self.made_from
+        self.ground.close()
+
+    def make(self, clock: Clock, ttl: Any = None) -> Any:
+        self.ground.ttl = ttl
+        return self.made_from.opened(self.ground)
+
+    def test_the_store_can_do_what_the_table_says(self, store: Any, row: Row) -> None:
+        assert store.capabilities == row.capabilities

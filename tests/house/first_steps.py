@@ -1,0 +1,57 @@
+"""What a newcomer does first, as a script of its own: `python first_steps.py PACKAGE FOLDER`.
+
+The tests run it where the package is vendored under another name, and where only the wheel is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from typing import Any
+
+
+def blocking(store: Any) -> None:
+    with store:
+        store.set("user:1", {"step": 3}, ttl=3600)
+        store.update("user:1", lambda user: {"step": user["step"] + 1})
+        with store.edit("user:1") as draft:
+            draft["name"] = "Ann"
+        carts = store.namespace("carts")
+        carts.set("user:1", [])
+        assert store.get("user:1") == {"step": 4, "name": "Ann"}
+        assert list(store.keys()) == ["user:1"]
+        assert carts.get("user:1") == []
+
+
+async def with_await(store: Any) -> None:
+    async with store:
+        await store.set("user:1", {"step": 3}, ttl=3600)
+        await store.update("user:1", lambda user: {"step": user["step"] + 1})
+        async with store.edit("user:1") as draft:
+            draft["name"] = "Ann"
+        carts = store.namespace("carts")
+        await carts.set("user:1", [])
+        assert await store.get("user:1") == {"step": 4, "name": "Ann"}
+        found = [key async for key in store.keys()]
+        assert found == ["user:1"]
+        assert await carts.get("user:1") == []
+
+
+def main(name: str, folder: str) -> None:
+    sys.path.append(folder)  # where the package is, when it is not installed
+    package = importlib.import_module(name)
+    aio = importlib.import_module(f"{name}.aio")
+    blocking(package.MemoryStorage())
+    blocking(package.LruMemoryStorage(10))
+    blocking(package.SqliteStorage(f"{folder}/blocking.db"))
+    blocking(package.open(f"sqlite:///{folder}/opened.db"))
+    asyncio.run(with_await(aio.MemoryStorage()))
+    asyncio.run(with_await(aio.LruMemoryStorage(10)))
+    asyncio.run(with_await(aio.SqliteStorage(f"{folder}/asyncio.db")))
+    asyncio.run(with_await(aio.open(f"sqlite:///{folder}/asyncio-opened.db")))
+    print(package.__file__)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

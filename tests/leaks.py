@@ -1,0 +1,61 @@
+"""What a test leaves open: threads, files and sockets."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path("/proc/self/fd")
+"""Where Linux shows the descriptors of a process; elsewhere only threads are counted."""
+
+GRACE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held at a moment."""
+
+    threads: frozenset[threading.Thread]
+    files: frozenset[tuple[str, str]]
+
+    @classmethod
+    def now(cls) -> Held:
+        return cls(frozenset(threading.enumerate()), _files())
+
+    def left(self) -> list[str]:
+        """What is held now and was not then; a thread that is about to end gets time for it."""
+        end = time.monotonic() + GRACE_SECONDS
+        for thread in set(threading.enumerate()) - self.threads:
+            thread.join(max(0, end - time.monotonic()))
+        threads = set(threading.enumerate()) - self.threads
+        return [f"thread {one.name}" for one in threads] + self._files_left()
+
+    def _files_left(self) -> list[str]:
+        if not _files() - self.files:
+            return []
+        gc.collect()  # what only a cycle keeps open is not held by the test
+        return [target for _, target in sorted(_files() - self.files)]
+
+
+def _files() -> frozenset[tuple[str, str]]:
+    """Descriptors of files and sockets; pipes belong to helper processes that outlive a test."""
+    if not FOLDER.is_dir():
+        return frozenset()
+    pairs = ((path.name, _target(path)) for path in FOLDER.iterdir())
+    return frozenset((name, target) for name, target in pairs if _counts(target))
+
+
+def _target(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:  # the descriptor that lists the folder is gone by now
+        return ""
+
+
+def _counts(target: str) -> bool:
+    if target.startswith("/"):
+        return not target.startswith(("/dev/", "/proc/"))
+    return target.startswith("socket:")

@@ -1,0 +1,375 @@
+"""The bugs: each one a guarantee broken in one place."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bug(NamedTuple):
+    """In *file*, *before* becomes *after*; one of *tests* (words for pytest) has to fail."""
+
+    name: str
+    law: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+def _contract(words: str) -> tuple[str, ...]:
+    return ("tests/contract/test_contract.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "expiry-late-in-memory",
+        "an entry is over at its very deadline",
+        "storage/memory/kv.py",
+        "entry.expires > self._clock() * 1000",
+        "entry.expires >= self._clock() * 1000",
+        _contract("memory and (lifetime or moment)"),
+    ),
+    Bug(
+        "expiry-late-in-sqlite",
+        "an entry is over at its very deadline",
+        "storage/sqlite/kv.py",
+        "stored.expires is not None and stored.expires <= now_ms",
+        "stored.expires is not None and stored.expires < now_ms",
+        _contract("sqlite and (lifetime or moment)"),
+    ),
+    Bug(
+        "has-sees-the-expired",
+        "an expired key is absent to every method",
+        "storage/sqlite/statements.py",
+        'self.exists: str = f"SELECT 1 FROM {name} WHERE key = ? AND {_LIVE}"',
+        'self.exists: str = f"SELECT 1 FROM {name} WHERE key = ? AND ? IS NOT NULL"',
+        _contract("sqlite and expired"),
+    ),
+    Bug(
+        "touch-revives",
+        "an expired key is absent to touch",
+        "storage/sqlite/statements.py",
+        'self.touch: str = f"UPDATE {name} SET expires_at = ? WHERE key = ? AND {_LIVE}"',
+        'self.touch: str = f"UPDATE {name} SET expires_at = ? WHERE key = ? AND ? IS NOT NULL"',
+        _contract("sqlite and expired"),
+    ),
+    Bug(
+        "set-inherits-the-expiry",
+        "a plain set never inherits an old expiry",
+        "storage/store.py",
+        "self._default if ttl is DEFAULT else self._layers.expiry(ttl)",
+        "self._layers.keeping if ttl is DEFAULT else self._layers.expiry(ttl)",
+        _contract("memory and inherits"),
+    ),
+    Bug(
+        "update-resets-the-expiry",
+        "update keeps the expiry",
+        "storage/store.py",
+        "        ttl: Ttl = KEEP,\n    ) -> V | R:",
+        "        ttl: Ttl = DEFAULT,\n    ) -> V | R:",
+        _contract("memory and expiry"),
+    ),
+    Bug(
+        "keep-forgets-the-default",
+        "KEEP on a missing key means the default",
+        "storage/ttl.py",
+        "        told = told.otherwise",
+        "        told = None",
+        _contract("memory and default"),
+    ),
+    Bug(
+        "a-naive-datetime-passes",
+        "a naive datetime is a ValueError",
+        "storage/ttl.py",
+        "if when.utcoffset() is None:",
+        "if when is None:",
+        _contract("memory and no_lifetime"),
+    ),
+    Bug(
+        "true-is-a-second",
+        "a bool is no lifetime",
+        "storage/ttl.py",
+        "    if isinstance(ttl, bool):",
+        "    if isinstance(ttl, str):",
+        _contract("memory and no_lifetime"),
+    ),
+    Bug(
+        "gramio-rounds-down",
+        "a coarse backend rounds the expiry up",
+        "storage/sqlite/kv.py",
+        "-(-ends // self._unit_ms)",
+        "ends // self._unit_ms",
+        _contract("gramio"),
+    ),
+    Bug(
+        "memory-swaps-blindly",
+        "a change that lost the race is not written over the winner",
+        "storage/memory/kv.py",
+        "if entry is None or entry.raw != old:",
+        "if entry is None:",
+        _contract("memory and (faster or update or edit or swap)"),
+    ),
+    Bug(
+        "sqlite-swaps-blindly",
+        "a change that lost the race is not written over the winner",
+        "storage/sqlite/statements.py",
+        "AND CAST(value AS BLOB) = ? AND {_LIVE}",
+        "AND ? IS NOT NULL AND {_LIVE}",
+        _contract("sqlite and (faster or update or edit or swap)"),
+    ),
+    Bug(
+        "update-writes-without-comparing",
+        "no concurrent update is lost",
+        "storage/store.py",
+        "return self._backend.swap(name, old, new, expiry)",
+        "return self._backend.swap(name, self._left_there(name), new, expiry)\n\n"
+        "    def _left_there(self, name: str) -> bytes:\n"
+        "        stored = self._backend.read(name)\n"
+        '        return b"" if stored is None else stored.raw',
+        _contract("memory and storage and (faster or edit)"),
+    ),
+    Bug(
+        "add-overwrites",
+        "add stores what is missing only",
+        "storage/memory/kv.py",
+        "            if self._live(name, now) is not None:\n                return False\n",
+        "",
+        _contract("memory and add"),
+    ),
+    Bug(
+        "the-default-is-shared",
+        "every update gets a fresh copy of the default",
+        "storage/core/layers.py",
+        "return self.codec.decode(self.encode(key, default))",
+        "return default",
+        _contract("memory and default"),
+    ),
+    Bug(
+        "a-read-transaction-that-writes",
+        "an increment is one step between processes",
+        "storage/sqlite/connection.py",
+        '"BEGIN IMMEDIATE"',
+        '"BEGIN"',
+        ("tests/contract/test_processes.py",),
+    ),
+    Bug(
+        "namespaces-that-meet",
+        "no two namespaces share a key, whatever they are called",
+        "storage/keys.py",
+        'escaped = name.replace("%", "%25").replace(_MARK, "%7E")',
+        "escaped = name",
+        _contract("memory and (namespace or alike or keys_are_one or key_is_in)"),
+    ),
+    Bug(
+        "a-tilde-is-not-doubled",
+        "a key can not reach into a namespace",
+        "storage/keys.py",
+        "if key[:1] == _MARK and not self.verbatim:",
+        'if key == "" and not self.verbatim:',
+        _contract("memory and (namespace or prefix or key)"),
+    ),
+    Bug(
+        "the-parent-lists-its-namespaces",
+        "iteration stays in its namespace",
+        "storage/keys.py",
+        "            return rest[1:]\n        return None",
+        "            return rest[1:]\n        return rest",
+        _contract("memory and namespace"),
+    ),
+    Bug(
+        "a-prefix-that-reaches-too-far",
+        "a prefix is taken letter by letter",
+        "storage/keys.py",
+        "following = ord(head[-1]) + 1",
+        "following = ord(head[-1]) + 2",
+        _contract("sqlite and prefix"),
+    ),
+    Bug(
+        "one-page-is-all",
+        "iteration is complete",
+        "storage/sqlite/kv.py",
+        "names[-1] if len(rows) == _PAGE else None",
+        "None",
+        _contract("sqlite and many"),
+    ),
+    Bug(
+        "clear-asks-nobody",
+        "a store without a prefix is not emptied by accident",
+        "storage/store.py",
+        "if not self._layers.names.prefix and not everything:",
+        "if everything is None:",
+        _contract("memory and clear"),
+    ),
+    Bug(
+        "corrupt-is-missing",
+        "corrupt bytes raise",
+        "storage/store.py",
+        "            raise self._layers.corrupt(key, error) from error",
+        "            return default",
+        ("tests/fault", "-k", "corrupt"),
+    ),
+    Bug(
+        "a-view-closes-its-base",
+        "closing a view leaves the base open",
+        "storage/store.py",
+        "view._owner = False",
+        "view._owner = True",
+        _contract("memory and clos"),
+    ),
+    Bug(
+        "a-lent-connection-is-closed",
+        "what was passed in is not closed",
+        "storage/sqlite/connection.py",
+        "if cursor is not None and self.owned:",
+        "if cursor is not None:",
+        _contract("sqlite-connection and clos"),
+    ),
+    Bug(
+        "edit-overrules",
+        "a clash is a conflict",
+        "storage/core/changes.py",
+        "            clashes.append(member)",
+        "            result[member] = ours.get(member)",
+        _contract("memory and clash"),
+    ),
+    Bug(
+        "edit-forgets-theirs",
+        "what others changed meanwhile is kept",
+        "storage/core/changes.py",
+        "    result = dict(theirs)",
+        "    result = dict(ours)",
+        _contract("memory and (kept or merge)"),
+    ),
+    Bug(
+        "edit-always-writes",
+        "a draft that did not change writes nothing",
+        "storage/editing.py",
+        "        if self._layers.same(self._base, ours):\n            return\n",
+        "",
+        _contract("memory and draft"),
+    ),
+    Bug(
+        "equal-is-the-same",
+        "1, 1.0 and True are three values",
+        "storage/values.py",
+        "        if kind is not type(other):\n            return False\n",
+        "",
+        ("tests/codec", "-k", "same"),
+    ),
+    Bug(
+        "integers-that-javascript-rounds",
+        "what is written means the same to JavaScript",
+        "storage/values.py",
+        "_SAFE: Final = 2**53 - 1",
+        "_SAFE: Final = 2**53",
+        ("tests/codec",),
+    ),
+    Bug(
+        "incr-leaves-the-integers",
+        "a sum that JavaScript would round is refused",
+        "storage/core/counting.py",
+        "SAFE = 2**53 - 1",
+        "SAFE = 2**60",
+        _contract("memory and incr"),
+    ),
+    Bug(
+        "a-get-is-no-use",
+        "in an LRU store get counts as use",
+        "storage/memory/kv.py",
+        "                return self._entries[name]",
+        "                return self._peek(name)",
+        ("tests/contract/test_lru.py",),
+    ),
+    Bug(
+        "has-is-a-use",
+        "in an LRU store has does not count as use",
+        "storage/memory/kv.py",
+        "return self._live(name, self._now()) is not None",
+        "return self._find_unlocked(name) is not None\n\n"
+        "    def _find_unlocked(self, name: str) -> Stored | None:\n"
+        "        return self._entries.get(name)",
+        ("tests/contract/test_lru.py",),
+    ),
+    Bug(
+        "the-living-go-first",
+        "in an LRU store what is over goes before what is alive",
+        "storage/memory/recent.py",
+        "over = self._victim()",
+        "over = None",
+        ("tests/contract/test_lru.py",),
+    ),
+    Bug(
+        "the-log-tells-values",
+        "the log shows no value",
+        "storage/tracing.py",
+        'with timed(self.label, "write", name):',
+        'with timed(self.label, f"write {raw!r}", name):',
+        _contract("memory and log"),
+    ),
+    Bug(
+        "writes-into-nowhere",
+        "a write into a file that is gone is not acknowledged",
+        "storage/sqlite/connection.py",
+        "if self._identity != self._file_identity():",
+        "if self._identity is self._path:",
+        ("tests/fault", "-k", "deleted or replaced or removed"),
+    ),
+    Bug(
+        "a-file-stays-open-over-a-fork",
+        "a forked child takes locks of its own",
+        "storage/sqlite/connection.py",
+        "if self._gripped and self._in_file and self._cursor is not None:",
+        "if self._gripped and self._cursor is None:",
+        ("tests/fault/test_fork.py",),
+    ),
+    Bug(
+        "a-struck-holder-is-waited-for",
+        "wherever an interrupt strikes, the key is free after it",
+        "storage/keylock.py",
+        "return key in holds and _references(holds, key) <= _ALONE",
+        "return False",
+        ("tests/fault/test_interrupts.py",),
+    ),
+    Bug(
+        "who-asks-last-is-served-first",
+        "the changes of one key are made in the order of asking",
+        "storage/keylock.py",
+        "following = self._waiting.popleft()",
+        "following = self._waiting.pop()",
+        ("tests/keylock",),
+    ),
+    Bug(
+        "who-asks-last-is-served-first-in-aio",
+        "the changes of one key are made in the order of asking",
+        "storage/aio/keylock.py",
+        "following = self._waiting.popleft()",
+        "following = self._waiting.pop()",
+        ("tests/keylock",),
+    ),
+    Bug(
+        "old-news",
+        "nobody begins a change with what was stored before the call",
+        "storage/keylock.py",
+        "if following._ticket <= self._witnesses:",
+        "if following is not None:",
+        ("tests/keylock",),
+    ),
+    Bug(
+        "old-news-in-aio",
+        "nobody begins a change with what was stored before the call",
+        "storage/aio/keylock.py",
+        "if following._ticket <= self._witnesses:",
+        "if following is not None:",
+        ("tests/keylock",),
+    ),
+    Bug(
+        "adapted-without-a-lock",
+        "an adapted object is atomic between the users of its store",
+        "storage/adapted.py",
+        "        with self._keys.hold(self._foreign.scope(name)):\n"
+        "            stored = self._look(name)\n"
+        "            total",
+        "        if True:\n            stored = self._look(name)\n            total",
+        ("tests/adapted",),
+    ),
+]

@@ -1,0 +1,117 @@
+"""What type checkers know about the blocking half; checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypedDict
+
+from typing_extensions import assert_type
+
+import storage
+from storage import DELETE, KEEP, MISSING, Capabilities, KVStorage, Storage, TtlStorage
+
+
+class Cart(TypedDict):
+    items: list[str]
+
+
+def reading(store: Storage[Cart], plain: Storage[int]) -> None:
+    assert_type(store.get("a"), Cart | None)
+    assert_type(store.get("a", None), Cart | None)
+    assert_type(plain.get("a", 0), int)
+    assert_type(plain.get("a", "none"), int | str)
+    assert_type(store.has("a"), bool)
+    assert_type(store.get_many(["a"]), dict[str, Cart])
+    assert_type(store.expires_at("a"), datetime | None | storage.records.Missing)
+    assert_type(store.capabilities, Capabilities)
+
+
+def writing(store: Storage[Cart], cart: Cart) -> None:
+    store.set("a", cart)
+    store.set("a", {"items": []}, ttl=1.5)
+    store.set("a", cart, ttl=timedelta(days=1))
+    store.set("a", cart, ttl=datetime.now(timezone.utc))
+    store.set("a", cart, ttl=None)
+    store.set("a", cart, ttl=KEEP)
+    store.set_many({"a": cart}, ttl=60)
+    assert_type(store.delete("a"), bool)
+    assert_type(store.delete_many({"a", "b"}), int)
+    assert_type(store.add("a", cart), bool)
+    assert_type(store.touch("a", ttl=60), bool)
+    assert_type(store.incr("a", by=2, initial=1), int)
+    assert_type(store.swap("a", MISSING, cart), bool)
+    assert_type(store.swap("a", cart, DELETE), bool)
+    assert_type(store.clear(everything=True), int)
+
+
+def changing(store: Storage[int], carts: Storage[Cart]) -> None:
+    def kept(value: int) -> int:
+        return value + 1
+
+    def maybe(value: int) -> int | storage.records.Deletion:
+        return value - 1 if value > 1 else DELETE
+
+    assert_type(store.update("a", kept), int)
+    assert_type(store.update("a", kept, default=0), int)
+    assert_type(store.update("a", kept, default=lambda: 0), int)
+    assert_type(store.update("a", lambda value: value + 1), int)
+    assert_type(store.update("a", maybe, default=0), int | storage.records.Deletion)
+    assert_type(store.get_or_set("a", lambda: 1), int)
+    with carts.edit("a", default={"items": []}) as cart:
+        assert_type(cart, Cart)
+        cart["items"].append("tea")
+
+
+def walking(store: Storage[Cart]) -> None:
+    assert_type(store.keys(), Iterator[str])
+    assert_type(store.values("a", unique=True), Iterator[Cart])
+    assert_type(store.items(on_corrupt="skip"), Iterator[tuple[str, Cart]])
+
+
+def making(path: str, entries: dict[str, int], pairs: Iterator[tuple[str, int]]) -> None:
+    assert_type(storage.open("memory://"), Storage[Any])
+    assert_type(storage.MemoryStorage(entries), storage.MemoryStorage[int])
+    assert_type(storage.MemoryStorage(pairs), storage.MemoryStorage[int])
+    assert_type(storage.adapt({}), Storage[Any])
+    lru: storage.LruMemoryStorage[Cart] = storage.LruMemoryStorage(10, ttl=60)
+    assert_type(lru.namespace("a"), Storage[Cart])
+    with storage.SqliteStorage[Cart](path, durability="full") as store:
+        assert_type(store, storage.SqliteStorage[Cart])
+        assert_type(store.get("a"), Cart | None)
+
+
+def a_type_is_not_required(store: Storage, path: str) -> None:
+    """A store of anything, as a bot that starts small writes it."""
+    store.set("a", {"step": 1})
+    assert_type(store.get("a"), Any | None)
+    anything = storage.SqliteStorage(path)
+    anything.set("a", [1, 2])
+
+
+class OwnStorage:
+    """The least that a stranger writes."""
+
+    def get(self, key: str) -> Cart | None:
+        return None
+
+    def set(self, key: str, value: Cart) -> None:
+        pass
+
+    def delete(self, key: str) -> bool:
+        return False
+
+
+class OwnTtlStorage(OwnStorage):
+    def touch(self, key: str) -> bool:
+        return False
+
+
+def plugins(own: OwnStorage, lasting: OwnTtlStorage, store: Storage[Cart]) -> None:
+    accepted: KVStorage[Cart] = own
+    also: TtlStorage[Cart] = lasting
+    ours: TtlStorage[Cart] = store
+    for each in (accepted, also, ours):
+        assert_type(storage.adapt(each), Storage[Any])
+    if storage.is_ttl_storage(own):
+        own.touch("a")

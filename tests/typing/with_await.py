@@ -1,0 +1,69 @@
+"""What type checkers know about the asyncio half; checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, TypedDict
+
+from typing_extensions import assert_type
+
+import storage
+from storage import DELETE, MISSING, aio
+from storage.aio import Storage
+
+
+class Cart(TypedDict):
+    items: list[str]
+
+
+async def reading(store: Storage[Cart], plain: Storage[int]) -> None:
+    assert_type(await store.get("a"), Cart | None)
+    assert_type(await plain.get("a", 0), int)
+    assert_type(await plain.get("a", "none"), int | str)
+    assert_type(await store.has("a"), bool)
+    assert_type(await store.get_many(["a"]), dict[str, Cart])
+
+
+async def writing(store: Storage[Cart], cart: Cart) -> None:
+    await store.set("a", cart, ttl=60)
+    assert_type(await store.delete("a"), bool)
+    assert_type(await store.add("a", cart), bool)
+    assert_type(await store.incr("a"), int)
+    assert_type(await store.swap("a", MISSING, cart), bool)
+
+
+async def changing(store: Storage[int], carts: Storage[Cart]) -> None:
+    """A callback may be of either colour."""
+
+    async def looked_up(value: int) -> int:
+        return value + 1
+
+    async def maybe(value: int) -> int | storage.records.Deletion:
+        return value - 1 if value > 1 else DELETE
+
+    async def made() -> int:
+        return 1
+
+    assert_type(await store.update("a", lambda value: value + 1, default=0), int)
+    assert_type(await store.update("a", looked_up), int)
+    assert_type(await store.update("a", maybe), int | storage.records.Deletion)
+    assert_type(await store.get_or_set("a", lambda: 1), int)
+    assert_type(await store.get_or_set("a", made), int)
+    async with carts.edit("a", default={"items": []}) as cart:
+        assert_type(cart, Cart)
+
+
+async def walking(store: Storage[Cart]) -> None:
+    assert_type(store.keys(), AsyncIterator[str])
+    assert_type(store.items(), AsyncIterator[tuple[str, Cart]])
+    assert_type([value async for value in store.values()], list[Cart])
+
+
+async def making(path: str, entries: dict[str, int], blocking: storage.Storage[Cart]) -> None:
+    assert_type(aio.open("memory://"), Storage[Any])
+    assert_type(aio.MemoryStorage(entries), aio.MemoryStorage[int])
+    assert_type(aio.adapt(blocking), Storage[Any])
+    async with aio.SqliteStorage[Cart](path) as store:
+        assert_type(store, aio.SqliteStorage[Cart])
+        assert_type(store.namespace("a"), Storage[Cart])
+    await store.aclose()
