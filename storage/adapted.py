@@ -35,7 +35,7 @@ def adapt(thing: Adaptable) -> Storage[Any]:
 
 
 class AdaptedBackend:
-    """The entries of somebody's object, one key at a time.
+    """The entries of somebody's object, one key at a time; nothing expires there.
 
     A mapping is not expected to stand several threads, so one lock guards all of it.
     """
@@ -57,12 +57,10 @@ class AdaptedBackend:
             return self._look(name)
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
-        self._foreign.check_expiry(self.label, name, expiry)
         with self._keys.hold(self._foreign.scope(name)):
             self._put(name, raw)
 
     def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
-        self._foreign.check_expiry(self.label, name, expiry)
         with self._keys.hold(self._foreign.scope(name)):
             stored = self._look(name)
             if stored is None:
@@ -70,7 +68,6 @@ class AdaptedBackend:
         return stored is None
 
     def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
-        self._foreign.check_expiry(self.label, name, expiry)
         with self._keys.hold(self._foreign.scope(name)):
             stored = self._look(name)
             if stored is None or stored.raw != old:
@@ -97,14 +94,12 @@ class AdaptedBackend:
         return value is not MISSING
 
     def touch(self, name: str, expiry: Expiry) -> bool:
-        self._foreign.check_expiry(self.label, name, expiry)
         there = self.exists(name)
         if there and self._foreign.touch is not None:
             self._call(self._foreign.touch, name)
         return there
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
-        self._foreign.check_expiry(self.label, name, expiry)
         with self._keys.hold(self._foreign.scope(name)):
             stored = self._look(name)
             total = counted(None if stored is None else stored.raw, by, initial)

@@ -70,7 +70,8 @@ class Edit(Generic[V]):
 
     async def _save(self) -> None:
         ours = self._layers.encode(self._key, self._draft)
-        if self._layers.same(self._base, ours):
+        is_same = self._layers.same(self._base, ours)
+        if is_same and (self._raw is None or self._expiry is self._layers.keeping):
             return
         raw, new = self._raw, ours
         for attempt in range(MOST_ATTEMPTS):

@@ -55,7 +55,8 @@ class Storage(Generic[V]):
         self._keys = KeyLock(backend.label)
         self._runtime = Runtime()
         self._owner = True
-        self._stand_on(Layers(backend.label, codec, names or Names(), ttl))
+        expires = backend.capabilities.expiry_ms is not None
+        self._stand_on(Layers(backend.label, codec, names or Names(), ttl, expires=expires))
 
     def _stand_on(self, layers: Layers) -> None:
         self._layers = layers

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from ..closed import closed
 from .protocols import Backend
 from ..records import Capabilities, Deletion, Page, Stored
 from .runtime import timed
@@ -20,7 +21,7 @@ class Traced:
     """*backend*, with a log line an operation while that is wanted."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        self._backend: Backend = backend
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
@@ -84,5 +85,9 @@ class Traced:
             return await self._backend.clear(prefix)
 
     async def aclose(self) -> None:
-        with timed(self.label, "close", ""):
-            await self._backend.aclose()
+        try:
+            with timed(self.label, "close", ""):
+                await self._backend.aclose()
+        finally:
+            # Every view of a store stands on the same backend: it is closed for all of them.
+            self._backend = closed(self.label, self.capabilities)

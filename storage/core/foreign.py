@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError, UnsupportedError
 from ..records import MISSING
-from ..ttl import Expiry, Keeping
 
 Method = Callable[..., Any]
 
@@ -32,13 +31,6 @@ class Foreign(NamedTuple):
     def scope(self, name: str) -> str:
         """What is locked while *name* is changed: all of a mapping, else the one key."""
         return "" if self.is_mapping else name
-
-    def check_expiry(self, store: str, name: str, expiry: Expiry) -> None:
-        """Refuse a lifetime, which nobody would watch here."""
-        told = expiry.otherwise if isinstance(expiry, Keeping) else expiry
-        if told is not None:
-            message = "nothing expires in an adapted object: leave ttl out, or use another store"
-            raise UnsupportedError(message, store=store, key=name)
 
     def listing(self, store: str) -> Method:
         """What lists the keys; refuses where the object has nothing for it."""

@@ -10,26 +10,32 @@ from ..errors import CorruptValueError, StorageError, UnstorableError, Unsupport
 from ..keys import Names
 from ..records import DELETE, MISSING, Deletion, Page
 from ..runtime import is_async
-from ..ttl import DEFAULT, KEEP, DefaultTtl, Expiry, Keeping, Ttl, default_span, span
+from ..ttl import DEFAULT, KEEP, DefaultTtl, Expiry, Keeping, Span, Ttl, default_span, span
 
 OnCorrupt = Literal["raise", "skip"]
 Seen = set[str] | None
 
 
 class Layers:
-    """Everything a store decides without its backend, which errors call *label*."""
+    """Everything a store decides without its backend, which errors call *label*, and which may
+    be one where nothing *expires*."""
 
-    def __init__(self, label: str, codec: Codec, names: Names, ttl: DefaultTtl) -> None:
+    def __init__(
+        self, label: str, codec: Codec, names: Names, ttl: DefaultTtl, *, expires: bool = True
+    ) -> None:
         self.label: str = label
+        self._expires = expires
         self.codec: Codec = codec
         self.names: Names = Names(names.prefix, verbatim=names.verbatim, store=label)
         self.default: int | None = default_span(ttl)
+        self._check_expires(self.default)
         self.keeping: Keeping = Keeping(self.default)
         self._counts = codec.encode(10) == b"10"
 
     def namespace(self, name: str) -> Layers:
         """The same layers over the keys of a namespace."""
-        inner = Layers(self.label, self.codec, self.names.namespace(name), None)
+        names = self.names.namespace(name)
+        inner = Layers(self.label, self.codec, names, None, expires=self._expires)
         inner.default, inner.keeping = self.default, self.keeping
         return inner
 
@@ -45,10 +51,19 @@ class Layers:
             raise TypeError("a default is a value or a plain function, not a coroutine function")
 
     def expiry(self, ttl: Ttl) -> Expiry:
-        """What the backend is told about *ttl*."""
+        """What the backend is told about *ttl*; refuses one that nobody would watch."""
         if ttl is DEFAULT:
             return self.default
-        return self.keeping if ttl is KEEP else span(ttl)
+        if ttl is KEEP:
+            return self.keeping
+        told = span(ttl)
+        self._check_expires(told)
+        return told
+
+    def _check_expires(self, told: Span) -> None:
+        if told is not None and not self._expires:
+            message = "nothing expires here: leave ttl out, or use another store"
+            raise UnsupportedError(message, store=self.label)
 
     def encode(self, key: str, value: object) -> bytes:
         """*value* as bytes; an error says which part of which key can not be stored."""

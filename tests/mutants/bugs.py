@@ -372,4 +372,28 @@ BUGS = [
         "        if True:\n            stored = self._look(name)\n            total",
         ("tests/adapted",),
     ),
+    Bug(
+        "lifetimes-nobody-watches",
+        "where nothing expires, a lifetime is refused before anything runs",
+        "storage/core/layers.py",
+        "if told is not None and not self._expires:",
+        "if False:",
+        _contract("dict and lifetime"),
+    ),
+    Bug(
+        "edit-forgets-the-lifetime",
+        "a lifetime that is told counts for the same value too",
+        "storage/editing.py",
+        "if is_same and (self._raw is None or self._expiry is self._layers.keeping):",
+        "if is_same:",
+        _contract("memory and lifetime"),
+    ),
+    Bug(
+        "views-outlive-the-store",
+        "closing a store closes its namespaces too",
+        "storage/tracing.py",
+        "            self._backend = closed(self.label, self.capabilities)",
+        "            pass",
+        _contract("memory and closed"),
+    ),
 ]

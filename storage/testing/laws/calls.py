@@ -88,9 +88,16 @@ WALKS: Final[dict[str, Callable[..., object]]] = {
     "items": lambda s, *a: list(s.items(*a)),
 }
 
+NOTHING: Final[dict[str, Callable[[Any], object]]] = {
+    "get_many of nothing": lambda s: s.get_many([]),
+    "set_many of nothing": lambda s: s.set_many({}),
+    "delete_many of nothing": lambda s: s.delete_many([]),
+}
+
 ALL: Final[dict[str, Callable[[Any], object]]] = {
     **{name: partial(_on_k, call) for name, call in ON_A_KEY.items()},
     **WALKS,
+    **NOTHING,
     "clear": lambda s: s.clear(everything=True),
 }
 """Every method that reaches the backend."""

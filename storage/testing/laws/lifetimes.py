@@ -27,7 +27,28 @@ SETS: Final = WRITES[:4]
 TOUCH: Final = WRITES[-1]
 
 
+def _open_and_close(store: Any, key: str, **options: Any) -> None:
+    with store.edit(key, **options):
+        pass
+
+
+UNCHANGED: Final[dict[str, Callable[..., object]]] = {
+    "update": lambda s, k, **o: s.update(k, lambda value: value, **o),
+    "edit": _open_and_close,
+}
+
+
 class Lifetimes(Suite):
+    @pytest.mark.parametrize("change", UNCHANGED)
+    @expiring
+    def test_a_lifetime_that_is_told_counts_for_the_same_value_too(
+        self, store: Any, clock: Clock, change: str
+    ) -> None:
+        store.set("k", {"n": 1}, ttl=10)
+        UNCHANGED[change](store, "k", ttl=100)
+
+        self.assert_ends(store, clock, "k", 100)
+
     def test_what_is_no_lifetime_is_refused_before_anything_is_touched(self, store: Any) -> None:
         for write in WRITES:
             write.prepare(store, write.name)

@@ -132,7 +132,7 @@ def listing(law: Law) -> Law:
 
 
 def assert_lifetimes_refused(store: Any) -> None:
-    """No method takes a lifetime, and none touches anything before it says so."""
+    """No method takes a lifetime, and none touches or runs anything before it says so."""
     moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
     past = datetime(2000, 1, 1, tzinfo=timezone.utc)
     for write in WRITES:
@@ -143,6 +143,15 @@ def assert_lifetimes_refused(store: Any) -> None:
                 write.call(store, write.name, ttl=ttl)
 
         assert store.get(write.name, MISSING) == before
+    ran: list[object] = []
+    store.set("k", {})
+    with pytest.raises(UnsupportedError):
+        store.update("k", ran.append, ttl=10)
+    with pytest.raises(UnsupportedError):
+        store.get_or_set("k", lambda: ran.append(1), ttl=10)
+    with pytest.raises(UnsupportedError), store.edit("k", ttl=10):
+        ran.append(1)
+    assert not ran
 
 
 def assert_listing_refused(store: Any) -> None:
