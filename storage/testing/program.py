@@ -41,7 +41,7 @@ OUTCOMES: frozenset[str] = frozenset(
     {
         *("get: missing", "get: found", "incr: refused", "incr: done"),
         *("swap: done", "swap: refused", "update: done", "update: nothing there"),
-        *("edit: done", "edit: refused"),
+        *("edit: changed", "edit: the same", "edit: refused"),
     }
 )
 
@@ -203,9 +203,10 @@ class KVMachine(CountingMachine):
         self.model.write(self.at(path, key), new, ttl)
         self.came_to("update: done")
 
-    @step(path=PATHS, key=KEYS, member=st.sampled_from(["n", "m"]), value=VALUES,
+    @step(path=PATHS, key=KEYS, member=st.sampled_from(["", "n", "m"]), value=VALUES,
           default=st.sampled_from([{}, [], MISSING]), ttl=TTLS)  # fmt: skip
     def edit(self, path: Path, key: str, member: str, value: Any, default: Any, ttl: Any) -> None:
+        """Without a *member* the draft is left alone."""
         ttl, told = self.lasting(ttl, KEEP)
         before = self.model.read(self.at(path, key))
         draft = default if before is MISSING else before
@@ -217,10 +218,11 @@ class KVMachine(CountingMachine):
             return
         with self.views[path].edit(key, default=default, **told) as found:
             assert_same(found, draft)
-            after = _put(found, member, value)
-        if not is_same(after, draft):
+            after = _put(found, member, value) if member else draft
+        is_changed = not is_same(after, draft)
+        if is_changed or before is not MISSING:
             self.model.write(self.at(path, key), after, ttl)
-        self.came_to("edit: done")
+        self.came_to("edit: changed" if is_changed else "edit: the same")
 
     @step(path=PATHS, key=KEYS, made=VALUES, ttl=TTLS)
     def get_or_set(self, path: Path, key: str, made: Any, ttl: Any) -> None:
