@@ -11,7 +11,7 @@ from .core.counting import counted
 from .core.foreign import Foreign, foreign
 from .errors import ClosedError, CorruptValueError, StorageError, UnstorableError
 from .keylock import KeyLock
-from .records import DELETE, MISSING, Capabilities, Deletion, Page, Stored
+from .records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from .rooms import Adaptable, own_store
 from .runtime import Runtime, callback
 from .store import Storage
@@ -50,11 +50,15 @@ class AdaptedBackend:
         self._keys = KeyLock(self.label, patient=True)
         self._closed = False
 
-    def read(self, name: str) -> Stored | None:
+    def read(self, name: str) -> bytes | None:
         if not self._foreign.is_mapping:
             return self._look(name)
         with self._keys.hold(""):
             return self._look(name)
+
+    def ends(self, name: str) -> Missing | None:
+        there = self.exists(name)
+        return None if there else MISSING
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         with self._keys.hold(self._foreign.scope(name)):
@@ -62,15 +66,15 @@ class AdaptedBackend:
 
     def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
         with self._keys.hold(self._foreign.scope(name)):
-            stored = self._look(name)
-            if stored is None:
+            found = self._look(name)
+            if found is None:
                 self._put(name, raw)
-        return stored is None
+        return found is None
 
     def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
         with self._keys.hold(self._foreign.scope(name)):
-            stored = self._look(name)
-            if stored is None or stored.raw != old:
+            found = self._look(name)
+            if found != old:
                 return False
             if new is DELETE:
                 self._call(self._foreign.delete, name)
@@ -101,16 +105,16 @@ class AdaptedBackend:
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         with self._keys.hold(self._foreign.scope(name)):
-            stored = self._look(name)
-            total = counted(None if stored is None else stored.raw, by, initial)
+            found = self._look(name)
+            total = counted(found, by, initial)
             self._put(name, b"%d" % total)
         return total
 
-    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         found = []
         for name in names:
-            stored = self.read(name)
-            found.append(stored)
+            raw = self.read(name)
+            found.append(raw)
         return found
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
@@ -130,10 +134,10 @@ class AdaptedBackend:
             return Page(names, [], None)
         found = []
         for name in names:
-            stored = self.read(name)
-            if stored is not None:
-                found.append((name, stored))
-        return Page([name for name, _ in found], [stored for _, stored in found], None)
+            raw = self.read(name)
+            if raw is not None:
+                found.append((name, raw))
+        return Page([name for name, _ in found], [raw for _, raw in found], None)
 
     def clear(self, prefix: str) -> int:
         names = self._names(prefix)
@@ -175,12 +179,12 @@ class AdaptedBackend:
             value = MISSING
         return value
 
-    def _look(self, name: str) -> Stored | None:
+    def _look(self, name: str) -> bytes | None:
         value = self._value(name)
         if value is MISSING:
             return None
         try:
-            return Stored(JSON.encode(value), None)
+            return JSON.encode(value)
         except UnstorableError as error:
             raise CorruptValueError(str(error), store=self.label, key=name) from None
 

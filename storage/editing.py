@@ -41,8 +41,8 @@ class Edit(Generic[V]):
     def __enter__(self) -> V:
         self._hold = self._keys.acquire(self._name)
         try:
-            stored = self._backend.read(self._name)
-            self._begin(None if stored is None else stored.raw)
+            raw = self._backend.read(self._name)
+            self._begin(raw)
         except BaseException:
             self._keys.release(self._hold)
             raise
@@ -79,8 +79,7 @@ class Edit(Generic[V]):
             if done:
                 return
             self._runtime.pause(attempt)
-            stored = self._backend.read(self._name)
-            raw = None if stored is None else stored.raw
+            raw = self._backend.read(self._name)
             new = self._merged(raw, ours)
         raise self._error(ConflictError, f"gave up after {MOST_ATTEMPTS} conflicting changes")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
-from .records import Capabilities, Deletion, Page, Stored
+from .records import Capabilities, Deletion, Missing, Page
 from .ttl import Expiry
 
 V = TypeVar("V")
@@ -50,8 +50,13 @@ class Backend(Protocol):
         """What this backend can promise."""
         ...
 
-    def read(self, name: str) -> Stored | None:
-        """The entry, if there is one."""
+    def read(self, name: str) -> bytes | None:
+        """The bytes of the entry, if there is one."""
+        ...
+
+    def ends(self, name: str) -> int | Missing | None:
+        """When the entry ends, in milliseconds since 1970; `None` for never, `MISSING` where
+        there is no entry."""
         ...
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
@@ -85,8 +90,8 @@ class Backend(Protocol):
         """
         ...
 
-    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
-        """The entries, in the order of *names*."""
+    def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        """The bytes of the entries, in the order of *names*."""
         ...
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:

@@ -1,5 +1,5 @@
-"""What passes between a store and its backend: entries, pages, capabilities, and the words for
-"nothing there" and "remove it"."""
+"""What passes between a store and its backend: pages, capabilities, and the words for "nothing
+there" and "remove it"."""
 
 from __future__ import annotations
 
@@ -32,21 +32,14 @@ MISSING: Final = Missing.MISSING
 DELETE: Final = Deletion.DELETE
 
 
-class Stored(NamedTuple):
-    """One entry as a backend keeps it; *expires* in milliseconds since 1970, or for ever."""
-
-    raw: bytes
-    expires: int | None
-
-
 class Page(NamedTuple):
     """A few live entries of a scan, and where the next page starts (`None`: that was the last).
 
-    *entries* stand in the order of *names*; without values asked for, there are none.
+    *values* stand in the order of *names*; where they were not asked for, there are none.
     """
 
     names: list[str]
-    entries: list[Stored]
+    values: list[bytes]
     cursor: str | None
 
 

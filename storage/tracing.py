@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .closed import closed
 from .protocols import Backend
-from .records import Capabilities, Deletion, Page, Stored
+from .records import Capabilities, Deletion, Missing, Page
 from .runtime import timed
 from .ttl import Expiry
 
@@ -25,11 +25,15 @@ class Traced:
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
-    def read(self, name: str) -> Stored | None:
+    def read(self, name: str) -> bytes | None:
         if not _on(_DEBUG):
             return self._backend.read(name)
         with timed(self.label, "read", name):
             return self._backend.read(name)
+
+    def ends(self, name: str) -> int | Missing | None:
+        with timed(self.label, "ends", name):
+            return self._backend.ends(name)
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         if not _on(_DEBUG):
@@ -64,7 +68,7 @@ class Traced:
         with timed(self.label, "incr", name):
             return self._backend.incr(name, by, initial, expiry)
 
-    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         with timed(self.label, "read_many", f"{len(names)} keys"):
             return self._backend.read_many(names)
 

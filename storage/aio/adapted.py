@@ -11,7 +11,7 @@ from ..core.counting import counted
 from ..core.foreign import Foreign, foreign
 from ..errors import ClosedError, CorruptValueError, StorageError, UnstorableError
 from .keylock import KeyLock
-from ..records import DELETE, MISSING, Capabilities, Deletion, Page, Stored
+from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from .rooms import Adaptable, own_store
 from .runtime import Runtime, callback
 from .store import Storage
@@ -50,11 +50,15 @@ class AdaptedBackend:
         self._keys = KeyLock(self.label, patient=True)
         self._closed = False
 
-    async def read(self, name: str) -> Stored | None:
+    async def read(self, name: str) -> bytes | None:
         if not self._foreign.is_mapping:
             return await self._look(name)
         async with self._keys.hold(""):
             return await self._look(name)
+
+    async def ends(self, name: str) -> Missing | None:
+        there = await self.exists(name)
+        return None if there else MISSING
 
     async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         async with self._keys.hold(self._foreign.scope(name)):
@@ -62,15 +66,15 @@ class AdaptedBackend:
 
     async def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
         async with self._keys.hold(self._foreign.scope(name)):
-            stored = await self._look(name)
-            if stored is None:
+            found = await self._look(name)
+            if found is None:
                 await self._put(name, raw)
-        return stored is None
+        return found is None
 
     async def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
         async with self._keys.hold(self._foreign.scope(name)):
-            stored = await self._look(name)
-            if stored is None or stored.raw != old:
+            found = await self._look(name)
+            if found != old:
                 return False
             if new is DELETE:
                 await self._call(self._foreign.delete, name)
@@ -101,16 +105,16 @@ class AdaptedBackend:
 
     async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         async with self._keys.hold(self._foreign.scope(name)):
-            stored = await self._look(name)
-            total = counted(None if stored is None else stored.raw, by, initial)
+            found = await self._look(name)
+            total = counted(found, by, initial)
             await self._put(name, b"%d" % total)
         return total
 
-    async def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    async def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         found = []
         for name in names:
-            stored = await self.read(name)
-            found.append(stored)
+            raw = await self.read(name)
+            found.append(raw)
         return found
 
     async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
@@ -130,10 +134,10 @@ class AdaptedBackend:
             return Page(names, [], None)
         found = []
         for name in names:
-            stored = await self.read(name)
-            if stored is not None:
-                found.append((name, stored))
-        return Page([name for name, _ in found], [stored for _, stored in found], None)
+            raw = await self.read(name)
+            if raw is not None:
+                found.append((name, raw))
+        return Page([name for name, _ in found], [raw for _, raw in found], None)
 
     async def clear(self, prefix: str) -> int:
         names = await self._names(prefix)
@@ -175,12 +179,12 @@ class AdaptedBackend:
             value = MISSING
         return value
 
-    async def _look(self, name: str) -> Stored | None:
+    async def _look(self, name: str) -> bytes | None:
         value = await self._value(name)
         if value is MISSING:
             return None
         try:
-            return Stored(JSON.encode(value), None)
+            return JSON.encode(value)
         except UnstorableError as error:
             raise CorruptValueError(str(error), store=self.label, key=name) from None
 

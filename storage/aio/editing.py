@@ -41,8 +41,8 @@ class Edit(Generic[V]):
     async def __aenter__(self) -> V:
         self._hold = await self._keys.acquire(self._name)
         try:
-            stored = await self._backend.read(self._name)
-            self._begin(None if stored is None else stored.raw)
+            raw = await self._backend.read(self._name)
+            self._begin(raw)
         except BaseException:
             await self._keys.release(self._hold)
             raise
@@ -79,8 +79,7 @@ class Edit(Generic[V]):
             if done:
                 return
             await self._runtime.pause(attempt)
-            stored = await self._backend.read(self._name)
-            raw = None if stored is None else stored.raw
+            raw = await self._backend.read(self._name)
             new = self._merged(raw, ours)
         raise self._error(ConflictError, f"gave up after {MOST_ATTEMPTS} conflicting changes")
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import ClosedError
 from ..protocols import Backend as BlockingBackend
-from ..records import Capabilities, Deletion, Page, Stored
+from ..records import Capabilities, Deletion, Missing, Page
 from ..runtime import after_fork
 from ..ttl import Expiry
 
@@ -35,8 +35,11 @@ class Lifted:
         self.capabilities: Capabilities = backend.capabilities
         after_fork(self, Lifted._leave_behind)
 
-    async def read(self, name: str) -> Stored | None:
+    async def read(self, name: str) -> bytes | None:
         return await self._run(self._inner.read, name)
+
+    async def ends(self, name: str) -> int | Missing | None:
+        return await self._run(self._inner.ends, name)
 
     async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         await self._run(self._inner.write, name, raw, expiry)
@@ -59,7 +62,7 @@ class Lifted:
     async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         return await self._run(self._inner.incr, name, by, initial, expiry)
 
-    async def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    async def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         return await self._run(self._inner.read_many, names)
 
     async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..memory.kv import MemoryBackend
-from ..records import Capabilities, Deletion, Page, Stored
+from ..records import Capabilities, Deletion, Missing, Page
 from ..ttl import Expiry
 
 
@@ -18,8 +18,11 @@ class MemoryFace:
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
-    async def read(self, name: str) -> Stored | None:
+    async def read(self, name: str) -> bytes | None:
         return self._inner.read(name)
+
+    async def ends(self, name: str) -> int | Missing | None:
+        return self._inner.ends(name)
 
     async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         self._inner.write(name, raw, expiry)
@@ -42,7 +45,7 @@ class MemoryFace:
     async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         return self._inner.incr(name, by, initial, expiry)
 
-    async def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    async def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         return self._inner.read_many(names)
 
     async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:

@@ -73,11 +73,11 @@ class Storage(Generic[V]):
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The value, or *default* where the key is missing."""
-        stored = await self._backend.read(self._name(key))
-        if stored is None:
+        raw = await self._backend.read(self._name(key))
+        if raw is None:
             return default
         try:
-            return self._decode(stored.raw)
+            return self._decode(raw)
         except ValueError as error:
             raise self._layers.corrupt(key, error) from error
 
@@ -112,19 +112,15 @@ class Storage(Generic[V]):
 
     async def expires_at(self, key: str) -> datetime | Missing | None:
         """When the key ends: a moment, `None` for never, `MISSING` for a key that is not there."""
-        stored = await self._backend.read(self._name(key))
-        if stored is None:
-            return MISSING
-        return None if stored.expires is None else moment(stored.expires)
+        ends = await self._backend.ends(self._name(key))
+        return moment(ends) if isinstance(ends, int) else ends
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, V]:
         """The values of those *keys* that are there."""
         wanted = {key: self._name(key) for key in keys}
         found = await self._backend.read_many(list(wanted.values()))
         return {
-            key: self._layers.decode(key, stored.raw)
-            for key, stored in zip(wanted, found)
-            if stored is not None
+            key: self._layers.decode(key, raw) for key, raw in zip(wanted, found) if raw is not None
         }
 
     async def set_many(self, values: Mapping[str, V], *, ttl: Ttl = DEFAULT) -> None:
@@ -170,10 +166,10 @@ class Storage(Generic[V]):
             return not there
         if expected is None:
             return await self._replaced(name, None, raw, expiry)
-        stored = await self._backend.read(name)
-        if stored is None or not self._layers.same(stored.raw, expected):
+        found = await self._backend.read(name)
+        if found is None or not self._layers.same(found, expected):
             return False
-        return await self._replaced(name, stored.raw, raw, expiry)
+        return await self._replaced(name, found, raw, expiry)
 
     async def update(
         self,
@@ -197,8 +193,7 @@ class Storage(Generic[V]):
             for attempt in range(MOST_ATTEMPTS):
                 raw, hold.left = hold.left, None
                 if raw is None:
-                    stored = await self._backend.read(name)
-                    raw = None if stored is None else stored.raw
+                    raw = await self._backend.read(name)
                 value = self._layers.begin(key, raw, default)
                 result: V | R = await self._runtime.call(change, value)
                 new = self._layers.replacement(key, result)
@@ -237,9 +232,9 @@ class Storage(Generic[V]):
         callback(make)
         name = self._name(key)
         expiry = self._layers.expiry(ttl)
-        stored = await self._backend.read(name)
-        if stored is not None:
-            value: V = self._layers.decode(key, stored.raw)
+        raw = await self._backend.read(name)
+        if raw is not None:
+            value: V = self._layers.decode(key, raw)
             return value
         async with self._keys.hold(name):
             return await self._first(key, name, make, expiry)
@@ -325,7 +320,7 @@ class Storage(Generic[V]):
         while True:
             page = await self._backend.page(start, cursor, True)
             for index, key in self._layers.keys(page, seen):
-                for value in self._layers.readable(key, page.entries[index].raw, on_corrupt):
+                for value in self._layers.readable(key, page.values[index], on_corrupt):
                     yield key, value
             cursor = page.cursor
             if cursor is None:
@@ -339,9 +334,9 @@ class Storage(Generic[V]):
         made: bytes | None = None
         value: Any = None
         for _ in range(MOST_ATTEMPTS):
-            stored = await self._backend.read(name)
-            if stored is not None:
-                value = self._layers.decode(key, stored.raw)
+            raw = await self._backend.read(name)
+            if raw is not None:
+                value = self._layers.decode(key, raw)
                 break
             if made is None:
                 value = await self._runtime.call(make)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
-from ..records import Stored
+from .entry import Entry
 
 _SLACK = 1024
 
@@ -18,27 +18,27 @@ class Deadlines:
         self._heap: list[tuple[int, str]] = []
         self.soonest: float = math.inf
 
-    def add(self, name: str, expires: int) -> None:
-        heappush(self._heap, (expires, name))
+    def add(self, name: str, ends: int) -> None:
+        heappush(self._heap, (ends, name))
         self.soonest = self._heap[0][0]
 
-    def over(self, now: float, peek: Callable[[str], Stored | None]) -> Iterator[str]:
+    def over(self, now: float, peek: Callable[[str], Entry | None]) -> Iterator[str]:
         """The names whose entries are over, as *peek* shows them."""
         while self.soonest <= now:
             name = heappop(self._heap)[1]
             self.soonest = self._heap[0][0] if self._heap else math.inf
             entry = peek(name)
-            if entry is None or entry.expires is None:
+            if entry is None or entry.ends is None:
                 continue
-            if entry.expires <= now:
+            if entry.ends <= now:
                 yield name
             else:
-                self.add(name, entry.expires)
+                self.add(name, entry.ends)
 
-    def tidy(self, pairs: Callable[[], Iterable[tuple[str, Stored]]], count: int) -> None:
+    def tidy(self, pairs: Callable[[], Iterable[tuple[str, Entry]]], count: int) -> None:
         """Drop what is out of date, once it outweighs the *count* entries there are."""
         if len(self._heap) <= 2 * count + _SLACK:
             return
-        self._heap = [(entry.expires, name) for name, entry in pairs() if entry.expires is not None]
+        self._heap = [(entry.ends, name) for name, entry in pairs() if entry.ends is not None]
         heapify(self._heap)
         self.soonest = self._heap[0][0] if self._heap else math.inf

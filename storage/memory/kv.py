@@ -7,14 +7,15 @@ from typing import NoReturn
 
 from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
-from ..records import DELETE, Capabilities, Deletion, Page, Stored
+from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import after_fork, mutex
 from ..ttl import Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
+from .entry import Entry
 
 _PURGED_PER_WRITE = 8
 
-_stored = tuple.__new__  # makes a named tuple in half the time
+_entry = tuple.__new__  # makes a named tuple in half the time
 
 
 class MemoryBackend:
@@ -33,21 +34,28 @@ class MemoryBackend:
         self._clock = clock
         self._due = Deadlines()
         self._lock = mutex()
-        self._entries: MutableMapping[str, Stored]
-        self._peek: Callable[[str], Stored | None]
-        self._find: Callable[[str], Stored | None]
-        self._pairs: Callable[[], Iterable[tuple[str, Stored]]]
+        self._entries: MutableMapping[str, Entry]
+        self._peek: Callable[[str], Entry | None]
+        self._find: Callable[[str], Entry | None]
+        self._pairs: Callable[[], Iterable[tuple[str, Entry]]]
         if max_entries is None:
             self._keep_all()
         else:
             self._keep_recent(max_entries)
         after_fork(self, MemoryBackend._unlock)
 
-    def read(self, name: str) -> Stored | None:
+    def read(self, name: str) -> bytes | None:
         entry = self._find(name)
-        if entry is None or entry.expires is None or entry.expires > self._clock() * 1000:
-            return entry
+        if entry is None:
+            return None
+        if entry.ends is None or entry.ends > self._clock() * 1000:
+            return entry.raw
         return None
+
+    def ends(self, name: str) -> int | Missing | None:
+        with self._lock:
+            entry = self._live(name, self._now())
+        return MISSING if entry is None else entry.ends
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         now = int(self._clock() * 1000)
@@ -56,11 +64,11 @@ class MemoryBackend:
             if type(expiry) is not int:
                 self._put(name, raw, expiry, now)
                 return
-            expires = now + expiry
+            ends = now + expiry
             before = self._peek(name)
-            self._entries[name] = _stored(Stored, (raw, expires))
-            if before is None or before.expires is None or before.expires > expires:
-                self._announce(name, expires)
+            self._entries[name] = _entry(Entry, (raw, ends))
+            if before is None or before.ends is None or before.ends > ends:
+                self._announce(name, ends)
             if self._due.soonest <= now:
                 self._purge(now)
 
@@ -107,7 +115,7 @@ class MemoryBackend:
             self._put(name, b"%d" % total, expiry, now)
         return total
 
-    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         return [self.read(name) for name in names]
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
@@ -131,9 +139,10 @@ class MemoryBackend:
             found = [
                 (name, entry)
                 for name, entry in self._pairs()
-                if name.startswith(prefix) and (entry.expires is None or entry.expires > now)
+                if name.startswith(prefix) and (entry.ends is None or entry.ends > now)
             ]
-        return Page([name for name, _ in found], [entry for _, entry in found], None)
+        raws = [entry.raw for _, entry in found] if values else []
+        return Page([name for name, _ in found], raws, None)
 
     def clear(self, prefix: str) -> int:
         return self.remove_many(self.page(prefix, None, False).names)
@@ -149,7 +158,7 @@ class MemoryBackend:
         return len(self._entries)
 
     def _keep_all(self) -> None:
-        entries: dict[str, Stored] = {}
+        entries: dict[str, Entry] = {}
         self._entries, self._pairs = entries, entries.items
         self._peek = self._find = entries.get
 
@@ -165,30 +174,30 @@ class MemoryBackend:
     def _now(self) -> float:
         return self._clock() * 1000
 
-    def _refresh(self, name: str) -> Stored | None:
+    def _refresh(self, name: str) -> Entry | None:
         with self._lock:
             try:
                 return self._entries[name]
             except KeyError:
                 return None
 
-    def _live(self, name: str, now: float) -> Stored | None:
+    def _live(self, name: str, now: float) -> Entry | None:
         entry = self._peek(name)
-        if entry is None or (entry.expires is not None and entry.expires <= now):
+        if entry is None or (entry.ends is not None and entry.ends <= now):
             return None
         return entry
 
     def _put(self, name: str, raw: bytes, expiry: Expiry, now: float) -> None:
         before = self._peek(name)
-        expires = int(now) + expiry if type(expiry) is int else _expires(before, expiry, now)
-        self._entries[name] = _stored(Stored, (raw, expires))
-        if expires is not None and not _announced(before, expires):
-            self._announce(name, expires)
+        ends = int(now) + expiry if type(expiry) is int else _ends(before, expiry, now)
+        self._entries[name] = _entry(Entry, (raw, ends))
+        if ends is not None and not _announced(before, ends):
+            self._announce(name, ends)
         if self._due.soonest <= now:
             self._purge(now)
 
-    def _announce(self, name: str, expires: int) -> None:
-        self._due.add(name, expires)
+    def _announce(self, name: str, ends: int) -> None:
+        self._due.add(name, ends)
         self._due.tidy(self._pairs, len(self._entries))
 
     def _purge(self, now: float) -> None:
@@ -207,14 +216,14 @@ class MemoryBackend:
         raise ClosedError("the store is closed", store=self.label)
 
 
-def _announced(before: Stored | None, expires: int) -> bool:
+def _announced(before: Entry | None, ends: int) -> bool:
     """Whether the heap of deadlines will meet this entry in time as it is."""
-    return before is not None and before.expires is not None and before.expires <= expires
+    return before is not None and before.ends is not None and before.ends <= ends
 
 
-def _expires(before: Stored | None, expiry: Expiry, now: float) -> int | None:
+def _ends(before: Entry | None, expiry: Expiry, now: float) -> int | None:
     if before is None or not isinstance(expiry, Keeping):
         return deadline(expiry, int(now))
-    if before.expires is not None and before.expires <= now:
+    if before.ends is not None and before.ends <= now:
         return deadline(expiry, int(now))
-    return before.expires
+    return before.ends

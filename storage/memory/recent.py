@@ -6,30 +6,30 @@ from collections.abc import Callable
 
 import cachetools
 
-from ..records import Stored
+from .entry import Entry
 
 _kept = cachetools.Cache.__getitem__  # which knows nothing of recency
 
 
-class Recent(cachetools.LRUCache[str, Stored]):
+class Recent(cachetools.LRUCache[str, Entry]):
     """An LRU mapping that asks first whether there is a better *victim*."""
 
     def __init__(self, max_entries: float, victim: Callable[[], str | None]) -> None:
         super().__init__(max_entries)
         self._victim = victim
 
-    def peek(self, name: str) -> Stored | None:
+    def peek(self, name: str) -> Entry | None:
         """The entry, leaving its recency alone."""
         try:
             return _kept(self, name)
         except KeyError:
             return None
 
-    def pairs(self) -> list[tuple[str, Stored]]:
+    def pairs(self) -> list[tuple[str, Entry]]:
         """All entries, leaving their recency alone."""
         return [(name, _kept(self, name)) for name in self]
 
-    def popitem(self) -> tuple[str, Stored]:
+    def popitem(self) -> tuple[str, Entry]:
         """Make room: an entry that is over, or else the least recently used one."""
         over = self._victim()
         if over is None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import after
-from ..records import DELETE, Capabilities, Deletion, Page, Stored
+from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import Periodic
 from ..ttl import Expiry, Keeping, deadline
 from .connection import Connection, alone
@@ -47,15 +47,21 @@ class SqliteBackend:
         if options.sweep_interval is not None:
             self._sweeper = Periodic(self, SqliteBackend._sweep_quietly, options.sweep_interval)
 
-    def read(self, name: str) -> Stored | None:
+    def read(self, name: str) -> bytes | None:
         row = self._connection.row(self._sql.read, (name,), name)
         if row is None:
             return None
-        stored = self._stored(name, *row)
-        if _over(stored, self._now_ms()):
+        raw = self._alive(name, self._now_ms(), *row)
+        if raw is None:
             self._connection.attempt(self._sql.forget, (name, self._now()))
-            return None
-        return stored
+        return raw
+
+    def ends(self, name: str) -> int | Missing | None:
+        row = self._connection.row(self._sql.ends, (name,), name)
+        if row is None:
+            return MISSING
+        ends = self._ends_ms(name, *row)
+        return MISSING if _over(ends, self._now_ms()) else ends
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         self._connection.change(*self._writing(name, raw, expiry, self._now_ms()), name)
@@ -88,25 +94,22 @@ class SqliteBackend:
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         def count(cursor: sqlite3.Cursor) -> int:
             now_ms = self._now_ms()
-            stored = self._live(cursor, name, now_ms)
-            total = counted(None if stored is None else stored.raw, by, initial)
+            total = counted(self._live(cursor, name, now_ms), by, initial)
             self._put(cursor, name, b"%d" % total, expiry, now_ms)
             return total
 
         return self._connection.transact(count, name)
 
-    def read_many(self, names: Sequence[str]) -> Sequence[Stored | None]:
+    def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         now_ms = self._now_ms()
-        found: dict[str, Stored] = {}
+        found: dict[str, bytes | None] = {}
         for start in range(0, len(names), _READ_AT_ONCE):
             some = names[start : start + _READ_AT_ONCE]
             # One text a power of two: the compiled statements stay few.
             padded = [*some, *[None] * ((1 << (len(some) - 1).bit_length()) - len(some))]
             for key, *cells in self._connection.rows(self._sql.read_many(len(padded)), padded):
                 name = self._name_in(key)
-                stored = self._stored(name, *cells)
-                if not _over(stored, now_ms):
-                    found[name] = stored
+                found[name] = self._alive(name, now_ms, *cells)
         return [found.get(name) for name in names]
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
@@ -128,8 +131,8 @@ class SqliteBackend:
         stretch = (start, after(prefix) or _TEXT_END, self._now(), _PAGE)
         rows = self._connection.rows(self._sql.page if values else self._sql.page_keys, stretch)
         names = [self._name_in(row[0]) for row in rows]
-        entries = [self._listed(name, *row[1:]) for name, row in zip(names, rows) if values]
-        return Page(names, entries, names[-1] if len(rows) == _PAGE else None)
+        raws = [self._listed(name, *row[1:]) for name, row in zip(names, rows) if values]
+        return Page(names, raws, names[-1] if len(rows) == _PAGE else None)
 
     def clear(self, prefix: str) -> int:
         stretch = (prefix, after(prefix) or _TEXT_END)
@@ -203,8 +206,7 @@ class SqliteBackend:
     ) -> bool:
         """A column of numeric affinity keeps numbers, which SQL writes unlike JSON."""
         now_ms = self._now_ms()
-        stored = self._live(cursor, name, now_ms)
-        if stored is None or stored.raw != old:
+        if self._live(cursor, name, now_ms) != old:
             return False
         if new is DELETE:
             cursor.execute(self._sql.remove, (name, now_ms // self._unit_ms))
@@ -212,10 +214,9 @@ class SqliteBackend:
             self._put(cursor, name, new, expiry, now_ms)
         return True
 
-    def _live(self, cursor: sqlite3.Cursor, name: str, now_ms: int) -> Stored | None:
+    def _live(self, cursor: sqlite3.Cursor, name: str, now_ms: int) -> bytes | None:
         row = cursor.execute(self._sql.read, (name,)).fetchone()
-        stored = None if row is None else self._stored(name, *row)
-        return None if stored is None or _over(stored, now_ms) else stored
+        return None if row is None else self._alive(name, now_ms, *row)
 
     def _put(
         self, cursor: sqlite3.Cursor, name: str, raw: bytes, expiry: Expiry, now_ms: int
@@ -237,16 +238,21 @@ class SqliteBackend:
             told = error if isinstance(error, StorageError) else type(error).__name__
             _log.warning("%s: the sweep failed and will be tried again: %s", self.label, told)
 
-    def _stored(self, name: str, value: object, expires: object) -> Stored:
-        raw = value if type(value) is bytes else _raw(value)
+    def _alive(self, name: str, now_ms: int, value: object, expires: object) -> bytes | None:
+        """The bytes of a row, unless it is over."""
+        if expires is not None and _over(self._ends_ms(name, expires), now_ms):
+            return None
+        return value if type(value) is bytes else _raw(value)
+
+    def _ends_ms(self, name: str, expires: object) -> int | None:
         if expires is None:
-            return Stored(raw, None)
+            return None
         if type(expires) is float and math.isfinite(expires):
             expires = math.ceil(expires)
         if type(expires) is not int:
             message = "expires_at is not a number"
             raise CorruptValueError(message, store=self.label, key=name)
-        return Stored(raw, expires * self._unit_ms)
+        return expires * self._unit_ms
 
     def _name_in(self, cell: bytes) -> str:
         try:
@@ -254,12 +260,13 @@ class SqliteBackend:
         except UnicodeDecodeError:
             raise CorruptValueError("a key is not UTF-8", store=self.label) from None
 
-    def _listed(self, name: str, value: object, expires: object) -> Stored:
-        """An entry of a page; what is corrupt becomes bytes that no codec reads."""
+    def _listed(self, name: str, value: object, expires: object) -> bytes:
+        """The bytes of a row of a page; of a corrupt one, bytes that no codec reads."""
         try:
-            return self._stored(name, value, expires)
+            self._ends_ms(name, expires)
         except CorruptValueError:
-            return Stored(b"", None)
+            return b""
+        return value if type(value) is bytes else _raw(value)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -295,8 +302,8 @@ def _raw(value: object) -> bytes:
     return repr(value).encode()
 
 
-def _over(stored: Stored, now_ms: int) -> bool:
-    return stored.expires is not None and stored.expires <= now_ms
+def _over(ends: int | None, now_ms: int) -> bool:
+    return ends is not None and ends <= now_ms
 
 
 def _text(cell: str | bytes) -> str:

@@ -33,6 +33,7 @@ class Statements:
         row = f"SELECT {_KEY}, {_VALUE}, expires_at FROM {name}"
         page = f"{_STRETCH} AND {_LIVE} ORDER BY key LIMIT ?"
         self.read: str = f"SELECT {_VALUE}, expires_at FROM {name} WHERE key = ?"
+        self.ends: str = f"SELECT expires_at FROM {name} WHERE key = ?"
         self.exists: str = f"SELECT 1 FROM {name} WHERE key = ? AND {_LIVE}"
         self.page: str = f"{row} {page}"
         self.page_keys: str = f"SELECT {_KEY} FROM {name} {page}"

@@ -49,9 +49,10 @@ def test_set_counts_as_use(store: Any) -> None:
     assert left(store) == ["a", "c"]
 
 
-def test_has_and_listing_do_not_count_as_use(store: Any) -> None:
+def test_has_expires_at_and_listing_do_not_count_as_use(store: Any) -> None:
     store.set_many({"a": 1, "b": 2})
     store.has("a")
+    store.expires_at("a")
     list(store.items())
     store.set("c", 3)
 

@@ -91,6 +91,12 @@ def test_a_corrupt_row_is_an_error_that_names_store_and_key_and_shows_nothing(
     assert cells(file) == before
 
 
+def test_an_expiry_that_is_no_number_is_not_taken_for_one(store: Any) -> None:
+    for key in ("text in expires_at", "a blob in expires_at"):
+        with pytest.raises(CorruptValueError, match=key):
+            store.expires_at(key)
+
+
 def test_nothing_but_set_and_delete_touches_a_corrupt_row(store: Any, file: Path) -> None:
     before = cells(file)
 

@@ -25,16 +25,16 @@ BUGS = [
         "expiry-late-in-memory",
         "an entry is over at its very deadline",
         "storage/memory/kv.py",
-        "entry.expires > self._clock() * 1000",
-        "entry.expires >= self._clock() * 1000",
+        "entry.ends > self._clock() * 1000",
+        "entry.ends >= self._clock() * 1000",
         _contract("memory and (lifetime or moment)"),
     ),
     Bug(
         "expiry-late-in-sqlite",
         "an entry is over at its very deadline",
         "storage/sqlite/kv.py",
-        "stored.expires is not None and stored.expires <= now_ms",
-        "stored.expires is not None and stored.expires < now_ms",
+        "ends is not None and ends <= now_ms",
+        "ends is not None and ends < now_ms",
         _contract("sqlite and (lifetime or moment)"),
     ),
     Bug(
@@ -124,8 +124,8 @@ BUGS = [
         "return self._backend.swap(name, old, new, expiry)",
         "return self._backend.swap(name, self._left_there(name), new, expiry)\n\n"
         "    def _left_there(self, name: str) -> bytes:\n"
-        "        stored = self._backend.read(name)\n"
-        '        return b"" if stored is None else stored.raw',
+        "        raw = self._backend.read(name)\n"
+        '        return b"" if raw is None else raw',
         _contract("memory and storage and (faster or edit)"),
     ),
     Bug(
@@ -244,7 +244,8 @@ BUGS = [
         "edit-always-writes",
         "a draft that did not change writes nothing",
         "storage/editing.py",
-        "        if self._layers.same(self._base, ours):\n            return\n",
+        "        if is_same and (self._raw is None or self._expiry is self._layers.keeping):\n"
+        "            return\n",
         "",
         _contract("memory and draft"),
     ),
@@ -286,7 +287,7 @@ BUGS = [
         "storage/memory/kv.py",
         "return self._live(name, self._now()) is not None",
         "return self._find_unlocked(name) is not None\n\n"
-        "    def _find_unlocked(self, name: str) -> Stored | None:\n"
+        "    def _find_unlocked(self, name: str) -> Entry | None:\n"
         "        return self._entries.get(name)",
         ("tests/contract/test_lru.py",),
     ),
@@ -367,9 +368,9 @@ BUGS = [
         "an adapted object is atomic between the users of its store",
         "storage/adapted.py",
         "        with self._keys.hold(self._foreign.scope(name)):\n"
-        "            stored = self._look(name)\n"
+        "            found = self._look(name)\n"
         "            total",
-        "        if True:\n            stored = self._look(name)\n            total",
+        "        if True:\n            found = self._look(name)\n            total",
         ("tests/adapted",),
     ),
     Bug(
