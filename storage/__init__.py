@@ -4,12 +4,14 @@ the others, over the same data."""
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
 from .errors import (
+    AccessDeniedError,
     ClosedError,
     ConfigurationError,
     ConflictError,
     CorruptStoreError,
     CorruptValueError,
     InvalidKeyError,
+    OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
     StorageError,
@@ -23,7 +25,7 @@ from .opening import open
 from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
 from .records import DELETE, MISSING, Capabilities
 from .store import Storage
-from .stores import LruMemoryStorage, MemoryStorage, SqliteStorage
+from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from .ttl import DEFAULT, KEEP, Ttl
 
 __version__ = "0.1.0"
@@ -33,6 +35,7 @@ __all__ = [
     "DELETE",
     "KEEP",
     "MISSING",
+    "AccessDeniedError",
     "Backend",
     "Capabilities",
     "ClosedError",
@@ -47,7 +50,9 @@ __all__ = [
     "KVStorage",
     "LruMemoryStorage",
     "MemoryStorage",
+    "OutcomeUnknownError",
     "ReadOnlyError",
+    "RedisStorage",
     "ReentryError",
     "SqliteStorage",
     "Storage",

@@ -77,6 +77,14 @@ class UnavailableError(StorageError):
     """The backend does not answer now; nothing was applied and a later call may work."""
 
 
+class OutcomeUnknownError(StorageError):
+    """The connection was lost while the backend worked: it may have done it, or not."""
+
+
+class AccessDeniedError(StorageError):
+    """The backend refuses the user, the password, the certificate, or what this user asked for."""
+
+
 class StorageFullError(UnavailableError):
     """There is no room left; reads go on."""
 

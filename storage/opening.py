@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from .codecs import JSON, Codec, FastJsonCodec
 from .errors import ConfigurationError, StorageError
+from .redis.options import DEFAULT_PREFIX, target
+from .redis.options import SCHEMES as REDIS
 from .rooms import SCHEMES
 from .store import Storage
-from .stores import LruMemoryStorage, MemoryStorage, SqliteStorage
+from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from .urls import Address, unknown_scheme
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ Opener = Callable[[Address], Storage[Any]]
 def open(url: str | None = None) -> Storage[Any]:
     """The store that *url* (or else the environment variable `STORAGE_URL`) is the address of.
 
-    `memory://`, `lru://?max=10000`, `sqlite:///relative.db`, `sqlite:////absolute.db`, with the
-    constructor's options in the query, and the schemes that other packages bring.
+    `memory://`, `lru://?max=10000`, `sqlite:///relative.db`, `sqlite:////absolute.db`,
+    `redis://`, `rediss://`, `unix://`, `redis+sentinel://host:port,host:port/service`,
+    `redis+cluster://`, with the constructor's options in the query, and the schemes that other
+    packages bring.
     """
     address = Address(os.environ.get("STORAGE_URL", "") if url is None else url)
     opener = _opener(address.scheme)
@@ -80,6 +84,12 @@ def _sqlite(address: Address) -> Storage[Any]:
     return SqliteStorage(address.path[1:], sweep_interval=interval, **options, **_common(address))
 
 
+def _redis(address: Address) -> Storage[Any]:
+    place = target(address, *_COMMON, "prefix")
+    prefix = address.options.get("prefix", DEFAULT_PREFIX)
+    return RedisStorage(place, prefix=prefix, **_common(address))
+
+
 _COMMON = ("codec", "ttl")
 
 
@@ -96,4 +106,9 @@ def _codec(name: str) -> Codec:
     return JSON if name == "json" else FastJsonCodec()
 
 
-_OPENERS: dict[str, Opener] = {"memory": _memory, "lru": _lru, "sqlite": _sqlite}
+_OPENERS: dict[str, Opener] = {
+    "memory": _memory,
+    "lru": _lru,
+    "sqlite": _sqlite,
+    **dict.fromkeys(REDIS, _redis),
+}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .errors import ConfigurationError
 from .memory.kv import MemoryBackend
 from .protocols import Backend, KVStorage
 from .store import Storage
 from .ttl import Clock
 
 if TYPE_CHECKING:
+    from .redis.options import Options as RedisOptions
     from .sqlite.options import Options
 
 Adaptable = KVStorage[Any] | MutableMapping[str, Any] | Storage[Any] | Backend
@@ -37,6 +39,17 @@ def sqlite(options: Options) -> Backend:
     from .sqlite.kv import SqliteBackend
 
     return SqliteBackend(options)
+
+
+def redis(options: RedisOptions) -> Backend:
+    """One deployment of Redis or Valkey."""
+    try:
+        from .redis.kv import RedisBackend
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise ConfigurationError("a Redis store needs redis-py: pip install redis") from None
+    return RedisBackend(options)
 
 
 def own_store(thing: object) -> Storage[Any] | None:

@@ -45,6 +45,10 @@ class Runtime:
         """Wait before trying again: short, random, longer from attempt to attempt."""
         time.sleep(backoff(attempt))
 
+    def sleep(self, seconds: float) -> None:
+        """Wait for *seconds*."""
+        time.sleep(seconds)
+
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after *attempt* conflicts: up to 0.2 ms first, 50 ms at the most."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from .codecs import JSON, Codec
 from .core.counting import bound
 from .keys import Names
-from .rooms import memory, sqlite
+from .redis.options import DEFAULT_PREFIX
+from .redis.options import Options as RedisOptions
+from .rooms import memory, redis, sqlite
 from .runtime import wall_clock
 from .sqlite.options import DEFAULT_LAYOUT, Durability, LayoutName, Options, Place
 from .store import Storage
@@ -90,3 +92,27 @@ class SqliteStorage(Storage[V]):
         default_span(ttl)
         names = Names(verbatim=options.layout.verbatim)
         super().__init__(sqlite(options), ttl=ttl, codec=codec, names=names)
+
+
+class RedisStorage(Storage[V]):
+    """Values on a server of Redis or Valkey: one, a primary that Sentinel names, or a cluster.
+
+    *place* is a URL, or a client of redis-py, which is asked for its settings, keeps its own
+    connections and is not closed. A call takes *timeout* seconds at the most, connecting and
+    trying again included. A client that tries again by itself and can not be kept from it runs
+    only what may be done twice, unless *accept_retries*.
+    """
+
+    def __init__(
+        self,
+        place: object,
+        *,
+        prefix: str = DEFAULT_PREFIX,
+        ttl: DefaultTtl = None,
+        timeout: float | None = None,
+        accept_retries: bool = False,
+        codec: Codec = JSON,
+    ) -> None:
+        options = RedisOptions(place, prefix, timeout, accept_retries)
+        default_span(ttl)
+        super().__init__(redis(options), ttl=ttl, codec=codec, names=Names(prefix))

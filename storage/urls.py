@@ -26,6 +26,7 @@ class Address:
         if parts is None:
             raise ConfigurationError("the URL can not be read")
         self.scheme: str = parts.scheme
+        self._netloc = parts.netloc
         self.netloc: str = unquote(parts.netloc)
         self.path: str = unquote(parts.path)
         if parts.fragment:
@@ -59,6 +60,31 @@ class Address:
         """Refuse a place where the scheme has none."""
         if self.netloc or self.path not in ("", "/"):
             raise self.error("no host and no path belong here")
+
+    def login(self) -> tuple[str | None, str | None]:
+        """The user's name and password, where they are given before an @."""
+        from urllib.parse import unquote
+
+        before, at, _ = self._netloc.rpartition("@")
+        if not at:
+            return None, None
+        user, colon, password = before.partition(":")
+        return unquote(user) or None, unquote(password) if colon else None
+
+    def hosts(self, usual: int) -> list[tuple[str, int]]:
+        """The hosts and ports, which commas separate; without a port it is the *usual* one."""
+        listed = self._netloc.rpartition("@")[2]
+        return [self._host(part, usual) for part in listed.split(",")] if listed else []
+
+    def _host(self, part: str, usual: int) -> tuple[str, int]:
+        from urllib.parse import unquote
+
+        host, colon, port = part.rpartition(":")
+        if not colon or "]" in port:
+            host, port = part, str(usual)
+        if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536:
+            raise self.error("write host:port")
+        return unquote(host.removeprefix("[").removesuffix("]")), int(port)
 
     def error(self, message: str) -> ConfigurationError:
         """What is wrong with this address."""

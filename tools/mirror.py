@@ -45,7 +45,12 @@ HALF = "aio"
 MARK = "# Mirrored: tools/mirror.py writes the asyncio twin of this module."
 WRITTEN = "# Written by tools/mirror.py from "
 
-DOORS = frozenset({"_backend", "_door", "_keys", "_store", "_runtime", "_room", "_leases"})
+DOORS = frozenset(
+    {
+        *("_backend", "_door", "_keys", "_store", "_runtime", "_room", "_leases"),
+        *("_finder", "_links", "_waits", "_watch"),
+    }
+)
 RENAMES = {
     "close": "aclose",
     "__enter__": "__aenter__",

@@ -3,12 +3,14 @@
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
 from ..errors import (
+    AccessDeniedError,
     ClosedError,
     ConfigurationError,
     ConflictError,
     CorruptStoreError,
     CorruptValueError,
     InvalidKeyError,
+    OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
     StorageError,
@@ -23,7 +25,7 @@ from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .store import Storage
-from .stores import LruMemoryStorage, MemoryStorage, SqliteStorage
+from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from ..ttl import DEFAULT, KEEP, Ttl
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "DELETE",
     "KEEP",
     "MISSING",
+    "AccessDeniedError",
     "Backend",
     "Capabilities",
     "ClosedError",
@@ -45,7 +48,9 @@ __all__ = [
     "KVStorage",
     "LruMemoryStorage",
     "MemoryStorage",
+    "OutcomeUnknownError",
     "ReadOnlyError",
+    "RedisStorage",
     "ReentryError",
     "SqliteStorage",
     "Storage",

@@ -7,6 +7,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import rooms, store
+from ..errors import ConfigurationError
 from ..memory.kv import MemoryBackend
 from ..protocols import Backend as BlockingBackend
 from ..protocols import KVStorage as BlockingKVStorage
@@ -18,6 +19,7 @@ from .protocols import Backend, KVStorage
 from .store import Storage
 
 if TYPE_CHECKING:
+    from ..redis.options import Options as RedisOptions
     from ..sqlite.options import Options
 
 Adaptable = (
@@ -48,6 +50,17 @@ def memory(
 def sqlite(options: Options) -> Backend:
     """One table of a SQLite file."""
     return lift(rooms.sqlite(options))
+
+
+def redis(options: RedisOptions) -> Backend:
+    """One deployment of Redis or Valkey."""
+    try:
+        from .redis.kv import RedisBackend
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise ConfigurationError("a Redis store needs redis-py: pip install redis") from None
+    return RedisBackend(options)
 
 
 def lift(backend: BlockingBackend, threads: int = 1, *, borrowed: bool = False) -> Backend:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
-from ..runtime import backoff, check_callable, timed, wall_clock
+from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wall_clock
 
 T = TypeVar("T")
 
@@ -36,6 +36,10 @@ class Runtime:
         """Wait before trying again: short, random, longer from attempt to attempt."""
         await asyncio.sleep(backoff(attempt))
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait for *seconds*."""
+        await asyncio.sleep(seconds)
+
 
 def callback(function: T) -> T:
     """*function* as it was handed over: here it may be of either colour."""
@@ -43,4 +47,4 @@ def callback(function: T) -> T:
     return function
 
 
-__all__ = ["Answer", "Runtime", "callback", "timed", "wall_clock"]
+__all__ = ["Answer", "Runtime", "after_fork", "callback", "monotonic", "timed", "wall_clock"]

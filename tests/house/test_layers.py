@@ -16,7 +16,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("runtime", "keylock"),
     ),
     "core": ("core",),
-    "rooms": ("memory", "sqlite", "aio.lift"),
+    "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": ("store", "editing", "tracing"),
     "stores": ("rooms", "adapted", "stores", "opening"),
     "doors": ("", "cli", "testing", "__main__"),
@@ -25,7 +25,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
 the same plan: `aio.store` stands on the floor of `store`."""
 
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
-WAITING = ("runtime", "keylock", "aio.runtime", "aio.keylock", "aio.lift", "testing", "cli")
+WAITING = (
+    *("runtime", "keylock", "redis.links", "testing", "cli"),
+    *("aio.runtime", "aio.keylock", "aio.lift", "aio.redis.links"),
+)
 """Who may wait, lock and look at a clock."""
 
 PURE = {
@@ -38,6 +41,7 @@ PURE = {
 PUBLIC_DEPENDENCIES = {
     "codecs": {"msgspec"},
     "memory": {"cachetools"},
+    "redis": {"redis"},
     "testing": {"hypothesis", "pytest"},
 }
 """What is imported from outside the standard library, and by whom."""

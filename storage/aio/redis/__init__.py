@@ -1,0 +1,1 @@
+"""The room of Redis and Valkey, for tasks."""

@@ -1,0 +1,156 @@
+# Written by tools/mirror.py from storage/redis/door.py: change that file and run the tool.
+"""The only way to a server: every command goes through here, within one deadline a call.
+
+What the server did not run for certain is tried again, and what may be run twice; anything else
+that fails half-way is an `OutcomeUnknownError`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import StorageError, UnavailableError
+from ..runtime import Runtime, monotonic
+from ...redis.commands import READ, Command
+from ...redis.course import Course, Step
+from .finder import Finder
+from .foreign import Foreign
+from .links import LIBRARY, Links
+from ...redis.options import Options
+from ...redis.places import Places
+from ...redis.replies import NOWHERE, Trouble
+from ...redis.settings import SECONDS, Address, settings
+
+_ASKING = Command(READ, b"", (b"ASKING",))
+
+
+class Door:
+    """The way to what *options* name."""
+
+    def __init__(self, options: Options) -> None:
+        known = settings(options, LIBRARY)
+        self._seconds = options.timeout or SECONDS
+        if known is None:
+            foreign = Foreign(options.target, options.accept_retries)
+            known = foreign.settings
+            self._links: Any = foreign
+            self._waits: Any = foreign
+        else:
+            once = min(self._seconds, known.maker.seconds or math.inf)
+            self._links = Links(known.maker.connection, known.limit, once)
+            # Who waits for somebody else does not keep those from working who could end it.
+            self._waits = Links(known.maker.connection, math.inf, once)
+        self.label: str = known.label
+        self.places: Places = Places(known)
+        self._finder = Finder(known, self.places, self._links)
+        self._runtime = Runtime()
+        self._down: set[Address | None] = set()
+
+    async def call(self, command: Command, name: str | None = None) -> Any:
+        """What the server replies to *command*, which is about the entry called *name*."""
+        until = monotonic() + self._seconds
+        place = self.places.of(command)
+        if place is None:
+            await self._finder.search(until, None)
+            place = self.places.of(command)
+        reply: Any = NOWHERE
+        if place is not None:
+            reply = await self._links.ask(place, command, until, False)
+        if type(reply) is Trouble:
+            reply = await self._persist(command, name, until, place, reply)
+        elif self._down:
+            self._down.discard(place)
+        return reply
+
+    async def batch(self, commands: Sequence[Command]) -> list[Any]:
+        """What the servers reply to *commands*: one trip to each server."""
+        until = monotonic() + self._seconds
+        if not self.places.all():
+            await self._finder.search(until, None)
+        replies: list[Any] = [NOWHERE] * len(commands)
+        by_place = self.places.by_place(commands)
+        for place, indexes in by_place.items():
+            if place is not None:
+                chosen = [commands[index] for index in indexes]
+                answers = await self._links.ask_all(place, chosen, until, False)
+                for index, answer in zip(indexes, answers):
+                    replies[index] = answer
+        for place, indexes in by_place.items():
+            for index in indexes:
+                if type(replies[index]) is Trouble:
+                    replies[index] = await self._persist(
+                        commands[index], None, until, place, replies[index]
+                    )
+        return replies
+
+    async def wait(self, command: Command, seconds: float) -> Any:
+        """What the server replies to a command that waits there for *seconds*, or `None`."""
+        place = self.places.of(command)
+        if place is None:
+            return None
+        until = monotonic() + self._seconds
+        reply = await self._waits.ask(place, command, until, False, seconds)
+        return None if type(reply) is Trouble else reply
+
+    async def servers(self) -> list[Address]:
+        """Where the keys are, which is asked for if nobody has yet."""
+        until = monotonic() + self._seconds
+        if not self.places.all():
+            await self._finder.search(until, None)
+        return self.places.all()
+
+    async def aclose(self) -> None:
+        """Close the connections that were made here."""
+        await self._links.aclose()
+        await self._waits.aclose()
+        await self._finder.aclose()
+
+    async def _persist(
+        self,
+        command: Command,
+        name: str | None,
+        until: float,
+        place: Address | None,
+        trouble: Trouble,
+    ) -> Any:
+        """Go on after *trouble* at *place*, until there is a reply or no more sense in it."""
+        reached = self.places.reached if self.places.clustered else None
+        course = Course(command, until, place in self._down, reached)
+        reply: Any = trouble
+        while type(reply) is Trouble:
+            step = course.after(reply, place, monotonic())
+            if isinstance(step, StorageError):
+                self._give_up(step, place, until)
+                step.store, step.key = self.label, name
+                raise step from reply.error
+            if step.pause:
+                await self._runtime.sleep(step.pause)
+            if step.search:
+                await self._look_around(step, until, place)
+            place = step.place or self.places.of(command)
+            if step.moved and place is not None:
+                self.places.move(command.key, place)
+            reply = NOWHERE
+            if place is not None:
+                reply = await self._again(place, step, until)
+        self._down.discard(place)
+        return reply
+
+    async def _look_around(self, step: Step, until: float, place: Address | None) -> None:
+        """Give up old connections to where it failed, and look where the keys are now."""
+        if place is not None and not step.moved:
+            await self._links.forget(place)
+        await self._finder.search(until, place)
+
+    async def _again(self, place: Address, step: Step, until: float) -> Any:
+        if not step.asking:
+            return await self._links.ask(place, step.command, until, True)
+        replies = await self._links.ask_all(place, [_ASKING, step.command], until, True)
+        return replies[1]
+
+    def _give_up(self, error: StorageError, place: Address | None, until: float) -> None:
+        """Remember a server that was not there for the whole of a call: the next one fails fast."""
+        if isinstance(error, UnavailableError) and monotonic() >= until - 0.2 * self._seconds:
+            self._down.add(place)

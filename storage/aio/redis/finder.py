@@ -1,0 +1,70 @@
+# Written by tools/mirror.py from storage/redis/finder.py: change that file and run the tool.
+"""Asks where the keys are: the nodes of a cluster, or Sentinel for its primary."""
+
+from __future__ import annotations
+
+from ..runtime import after_fork, monotonic
+from ...redis.commands import READ, Command
+from .links import Links
+from ...redis.places import Places
+from ...redis.replies import Trouble
+from ...redis.settings import Address, Settings
+
+_ASKED_SECONDS = 1.0
+"""How long one server may take to say where others are."""
+
+_SLOTS = Command(READ, b"", (b"CLUSTER", b"SLOTS"))
+
+
+class Finder:
+    """Keeps *places* up to date, when it is asked to."""
+
+    def __init__(self, settings: Settings, places: Places, links: Links) -> None:
+        self._settings = settings
+        self._places = places
+        self._links = links
+        self._watch = Links(settings.sentinel, max(1, len(settings.sentinels)), _ASKED_SECONDS)
+        self._primary = Command(
+            READ, b"", (b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", (settings.service or "").encode())
+        )
+        self._is_searching = False
+        after_fork(self, Finder._leave_behind)
+
+    async def search(self, until: float, failed: Address | None) -> None:
+        """Ask where the keys are now, the one that *failed* last; one call does it for all."""
+        if self._is_searching or self._places.fixed:
+            return
+        self._is_searching = True
+        try:
+            if self._places.clustered:
+                await self._ask_nodes(until, failed)
+            else:
+                await self._ask_sentinels(until)
+        finally:
+            self._is_searching = False
+
+    async def aclose(self) -> None:
+        """Close what was opened to ask."""
+        await self._watch.aclose()
+
+    async def _ask_nodes(self, until: float, failed: Address | None) -> None:
+        known = dict.fromkeys([*self._places.all(), *self._settings.places])
+        for place in sorted(known, key=lambda one: one == failed):
+            reply = await self._links.ask(place, _SLOTS, _soon(until), True)
+            if type(reply) is not Trouble:
+                self._places.learn_slots(reply, place)
+                return
+
+    async def _ask_sentinels(self, until: float) -> None:
+        for _, place in self._settings.sentinels:
+            reply = await self._watch.ask(place, self._primary, _soon(until), True)
+            if type(reply) is not Trouble and reply:
+                self._places.learn_primary((reply[0].decode(), int(reply[1])))
+                return
+
+    def _leave_behind(self) -> None:
+        self._is_searching = False
+
+
+def _soon(until: float) -> float:
+    return min(until, monotonic() + _ASKED_SECONDS)

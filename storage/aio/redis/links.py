@@ -1,0 +1,287 @@
+"""Connections to servers: lent to one call at a time, and never lent again when a call was cut off.
+
+The twin of `storage.redis.links`, with connections of each event loop's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import RedisError, ResponseError, TimeoutError
+
+from ...redis.commands import Command
+from ...redis.replies import Phase, Trouble, word
+from ...redis.settings import Address
+from ...runtime import after_fork, monotonic
+
+LIBRARY: Any = redis.asyncio
+"""The client library of this half."""
+
+FAILURES = (RedisError, OSError, EOFError, ValueError, TypeError, AttributeError, IndexError)
+"""What a connection raises when it breaks, or when what comes is no reply."""
+
+_SHORTEST = 0.001
+
+
+class Link:
+    """One connection."""
+
+    __slots__ = ("__weakref__", "connection", "is_new", "place")
+
+    def __init__(self, place: Address, connection: Any) -> None:
+        self.place = place
+        self.connection = connection
+        self.is_new = True
+
+
+class Links:
+    """*limit* connections of a loop at the most, the last one used first.
+
+    An answer takes *seconds* at the most. Whoever finds all connections lent waits for one.
+    """
+
+    def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
+        self._make = make
+        self._limit = limit
+        self._seconds = seconds
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._is_closed = False
+        after_fork(self, Links._leave_behind)
+
+    async def ask(
+        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
+    ) -> Any:
+        """What the server at *place* replies, or a `Trouble`.
+
+        In a *hurry* no more than the time *until* is left. A command that *wait*s there gets so
+        many seconds more.
+        """
+        link = await self._taken(place, until)
+        if type(link) is Trouble:
+            return link
+        is_clean = False
+        connection = link.connection
+        connection.socket_timeout = self._limit_of(until, hurry, wait)
+        try:
+            try:
+                await connection.send_command(*command.words, check_health=False)
+            except FAILURES as error:
+                return Trouble(Phase.SENT, error)
+            reply = await _reply(connection)
+            is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
+            return reply
+        finally:
+            await self._back(link, is_clean)
+
+    async def ask_all(
+        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
+    ) -> list[Any]:
+        """What the server at *place* replies to several commands in one trip."""
+        link = await self._taken(place, until)
+        if type(link) is Trouble:
+            return [link] * len(commands)
+        is_clean = False
+        connection = link.connection
+        connection.socket_timeout = self._limit_of(until, hurry, 0.0)
+        replies: list[Any] = []
+        try:
+            try:
+                packed = connection.pack_commands([command.words for command in commands])
+                await connection.send_packed_command(packed, check_health=False)
+            except FAILURES as error:
+                return [Trouble(Phase.SENT, error)] * len(commands)
+            for _ in commands:
+                reply = await _reply(connection)
+                replies.append(reply)
+                if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
+                    return replies + [reply] * (len(commands) - len(replies))
+            is_clean = True
+            return replies
+        finally:
+            await self._back(link, is_clean)
+
+    async def forget(self, place: Address) -> None:
+        """Give up the idle connections to *place*: they are as old as one that failed."""
+        pool = self._pool()
+        for link in pool.idle.pop(place, ()):
+            pool.all.discard(link)
+            await link.connection.disconnect(nowait=True)
+
+    async def aclose(self) -> None:
+        """Close what is idle; what is lent is closed when it comes back."""
+        self._is_closed = True
+        for place in list(self._pool().idle):
+            for link in self._pool().idle.pop(place):
+                self._pool().all.discard(link)
+                await link.connection.disconnect()
+        self._forget_closed_loops()
+
+    def _pool(self) -> _Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            self._forget_closed_loops()
+            pool = self._pools.setdefault(loop, _Pool())
+        return pool
+
+    def _forget_closed_loops(self) -> None:
+        """What was left open in a loop that has ended can not be closed as usual any more."""
+        for loop in [loop for loop in self._pools if loop.is_closed()]:
+            for link in list(self._pools.pop(loop).all):
+                abandon = getattr(link.connection, "_close", None)
+                if abandon is not None:
+                    abandon()
+
+    def _leave_behind(self) -> None:
+        """In a forked process: the connections are those of the parent."""
+        self._pools = {}
+
+    def _limit_of(self, until: float, hurry: bool, wait: float) -> float:
+        """How long to send may take, and each part of the answer to come."""
+        if not hurry:
+            return self._seconds + wait
+        return max(_SHORTEST, min(self._seconds, until - monotonic()) + wait)
+
+    async def _taken(self, place: Address, until: float) -> Any:
+        """A connection that nobody else has, connected and with nothing in it."""
+        pool = self._pool()
+        try:
+            while True:
+                link = pool.idle_at(place) or await self._another(pool, place, until)
+                if link.is_new:
+                    await self._connect(pool, link, until)
+                    return link
+                if link.place == place and await _is_quiet(link):
+                    return link
+                await self._dropped(pool, link)
+        except FAILURES as error:
+            return Trouble(_phase_of(error), error)
+
+    async def _another(self, pool: _Pool, place: Address, until: float) -> Link:
+        """A new connection as soon as there may be one more, or one that comes back."""
+        while len(pool.all) >= self._limit and not await self._made_room(pool):
+            link = await pool.wait(until)
+            if link is not None:
+                return link
+        link = Link(place, self._make(place))
+        pool.all.add(link)
+        return link
+
+    async def _made_room(self, pool: _Pool) -> bool:
+        """Give up an idle connection, to whatever place it leads."""
+        link = pool.any_idle()
+        if link is None:
+            return False
+        pool.all.discard(link)
+        await link.connection.disconnect(nowait=True)
+        return len(pool.all) < self._limit
+
+    async def _connect(self, pool: _Pool, link: Link, until: float) -> None:
+        connection = link.connection
+        own = connection.socket_connect_timeout
+        seconds = self._limit_of(until, True, 0.0)
+        connection.socket_timeout = seconds
+        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
+        try:
+            await connection.connect()
+        except BaseException:
+            await self._dropped(pool, link)
+            raise
+        link.is_new = False
+
+    async def _back(self, link: Link, is_clean: bool) -> None:
+        pool = self._pool()
+        if not is_clean or self._is_closed:
+            await self._dropped(pool, link)
+        elif not pool.handed_over(link):
+            pool.idle.setdefault(link.place, deque()).append(link)
+
+    async def _dropped(self, pool: _Pool, link: Link) -> None:
+        pool.all.discard(link)
+        pool.handed_over(None)
+        await link.connection.disconnect(nowait=True)
+
+
+class _Pool:
+    """The connections of one loop."""
+
+    def __init__(self) -> None:
+        self.idle: dict[Address, deque[Link]] = {}
+        self.all: weakref.WeakSet[Link] = weakref.WeakSet()
+        self.waiting: deque[asyncio.Future[Link | None]] = deque()
+
+    def idle_at(self, place: Address) -> Link | None:
+        idle = self.idle.get(place)
+        return idle.pop() if idle else None
+
+    def any_idle(self) -> Link | None:
+        return next((idle.popleft() for idle in self.idle.values() if idle), None)
+
+    def handed_over(self, link: Link | None) -> bool:
+        """Let the first who waits go on, with *link* or to make one."""
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(link)
+                return True
+        return False
+
+    async def wait(self, until: float) -> Link | None:
+        """What is handed over."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Link | None] = loop.create_future()
+        timer = loop.call_later(max(0.0, until - monotonic()), _give_up, waiter)
+        self.waiting.append(waiter)
+        try:
+            return await waiter
+        except BaseException:
+            self._pass_on(waiter)
+            raise
+        finally:
+            timer.cancel()
+
+    def _pass_on(self, waiter: asyncio.Future[Link | None]) -> None:
+        """Who is cancelled with a connection in hand leaves it to the next one."""
+        if waiter in self.waiting:
+            self.waiting.remove(waiter)
+        if waiter.cancelled() or waiter.exception() is not None:
+            return
+        link = waiter.result()
+        if not self.handed_over(link) and link is not None:
+            self.idle.setdefault(link.place, deque()).append(link)
+
+
+def _give_up(waiter: asyncio.Future[Link | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError("all connections are in use"))
+
+
+async def _reply(connection: Any) -> Any:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return Trouble(Phase.ANSWERED, error)
+    except FAILURES as error:
+        return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+
+
+async def _is_quiet(link: Link) -> bool:
+    """Whether the connection is open, and holds no answer that nobody asked for."""
+    connection = link.connection
+    try:
+        if not connection.is_connected:
+            return False
+        look = getattr(connection, "can_read", None) or connection.can_read_destructive
+        return not await look()
+    except FAILURES:
+        return False
+
+
+def _phase_of(error: BaseException) -> Phase:
+    """What a server says while it is connected to, it says of a command that it never got."""
+    return Phase.ANSWERED if word(error) else Phase.UNSENT

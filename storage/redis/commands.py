@@ -1,0 +1,73 @@
+"""What is said to a server: commands, what they may do twice, and the scripts they run."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from ..ttl import At, Expiry, Keeping
+
+Word = bytes | int
+"""One part of a command."""
+
+
+class Effect(Enum):
+    """What a command does to the data, and so whether it may be said again."""
+
+    READ = "nothing"
+    AGAIN = "the same when it is done twice"
+    ONCE = "something else when it is done twice"
+
+
+READ, AGAIN, ONCE = Effect.READ, Effect.AGAIN, Effect.ONCE
+
+
+class Script:
+    """One atomic step in Lua; the head of its file says what it takes and returns."""
+
+    def __init__(self, name: str) -> None:
+        self.source: bytes = (Path(__file__).parent / "lua" / f"{name}.lua").read_bytes()
+        self.sha: bytes = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()
+
+
+class Command(NamedTuple):
+    """One command; *key* decides which node of a cluster gets it, unless it is *at* one."""
+
+    effect: Effect
+    key: bytes
+    words: tuple[Word, ...]
+    script: Script | None = None
+    at: tuple[str, int] | None = None
+
+    def spelled_out(self) -> Command:
+        """The same with the whole script in it, for a server that does not know it yet."""
+        assert self.script is not None
+        return self._replace(words=(b"EVAL", self.script.source, *self.words[2:]))
+
+
+def run(script: Script, effect: Effect, keys: tuple[bytes, ...], *words: Word) -> Command:
+    """The command that runs *script* over *keys*, which are in one slot."""
+    return Command(effect, keys[0], (b"EVALSHA", script.sha, len(keys), *keys, *words), script)
+
+
+def lasting(expiry: Expiry) -> tuple[Word, ...]:
+    """The options of `SET` for *expiry*; a script understands them too.
+
+    What is kept, or else begins anew, has no such option: `KEEP` and a lifetime are for scripts.
+    """
+    if expiry is None:
+        return ()
+    if isinstance(expiry, Keeping):
+        otherwise = lasting(expiry.otherwise)
+        return (b"KEEPTTL",) if not otherwise else (b"KEEP", otherwise[1])
+    if isinstance(expiry, At):
+        return (b"PXAT", max(expiry.ms, 1))
+    return (b"PX", expiry)
+
+
+def starting_with(prefix: str) -> bytes:
+    """The glob of all names that start with *prefix*, whatever is in it."""
+    escaped = "".join(f"\\{one}" if one in "*?[]\\" else one for one in prefix)
+    return f"{escaped}*".encode()

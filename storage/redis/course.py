@@ -1,0 +1,93 @@
+"""What to do when a command did not get its answer: try again, and where, or give up, and how.
+
+A call has one deadline. Within it everything is tried again that the server did not run for
+certain, and what may be run twice; anything else ends with an error that says what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..errors import OutcomeUnknownError, StorageError, UnavailableError
+from .commands import READ, Command, Effect
+from .replies import Phase, Trouble, meaning, word
+from .settings import Address
+
+Reached = Callable[[Address, Address | None], Address]
+
+_MOST_REDIRECTS = 5
+_SHORTEST, _LONGEST = 0.005, 0.1
+
+
+class Step(NamedTuple):
+    """How to go on: what to say, where (`None`: look it up), and after how long."""
+
+    command: Command
+    place: Address | None = None
+    moved: bool = False
+    asking: bool = False
+    search: bool = False
+    pause: float = 0.0
+
+
+class Course:
+    """One call on its way through troubles; *until* is its deadline.
+
+    Where a server is *known_down* nothing waits for it. Only a cluster sends elsewhere, to what is
+    *reached* under the name that it tells.
+    """
+
+    def __init__(
+        self, command: Command, until: float, known_down: bool, reached: Reached | None
+    ) -> None:
+        self._command = command
+        self._until = until
+        self._most_pauses = 1 if known_down else None
+        self._reached = reached
+        self._redirects = 0
+        self._pauses = 0
+        self._may_have_run = False
+
+    def after(self, trouble: Trouble, place: Address | None, now: float) -> Step | StorageError:
+        """What to do after *trouble* at *place*, or the error that the call ends with."""
+        if trouble.phase is Phase.SENT:
+            self._may_have_run = True
+            if self._command.effect is Effect.ONCE:
+                return self._failure(trouble)
+        if trouble.phase is Phase.ANSWERED:
+            first = word(trouble.error)
+            if first == "NOSCRIPT" and self._command.script is not None:
+                self._command = self._command.spelled_out()
+                return Step(self._command, place)
+            if first in ("MOVED", "ASK") and self._reached is not None and now < self._until:
+                return self._redirected(trouble.error, first, self._reached, place)
+        told = meaning(trouble.error)
+        if not told.passes or now >= self._until or self._pauses == self._most_pauses:
+            return self._failure(trouble)
+        search = told.elsewhere or trouble.phase is Phase.SENT
+        return Step(self._command, search=search, pause=self._pause(now))
+
+    def _redirected(self, error: Any, first: str, reached: Reached, asked: Address | None) -> Step:
+        place = reached((str(error.host), int(error.port)), asked)
+        self._redirects += 1
+        pause = 0.0 if self._redirects <= _MOST_REDIRECTS else _LONGEST
+        if first == "ASK":
+            return Step(self._command, place, asking=True, pause=pause)
+        return Step(self._command, place, moved=True, search=self._redirects == 1, pause=pause)
+
+    def _pause(self, now: float) -> float:
+        """Nothing the first time: a connection may have been closed while nobody used it."""
+        self._pauses += 1
+        if self._pauses == 1:
+            return 0.0
+        longest = min(_LONGEST, max(0.0, self._until - now))
+        return min(_SHORTEST * float(2**self._pauses), longest)
+
+    def _failure(self, trouble: Trouble) -> StorageError:
+        told = meaning(trouble.error)
+        if self._may_have_run and self._command.effect is not READ:
+            return OutcomeUnknownError(f"{told.message}, and may have done it or not")
+        if trouble.phase is Phase.ANSWERED or told.kind is not UnavailableError:
+            return told.kind(told.message)
+        return UnavailableError(told.message)

@@ -1,0 +1,48 @@
+"""A client that is not one of redis-py's own: it is asked as a whole, and does things its way.
+
+`storage.aio.redis.foreign` is the twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..runtime import is_async
+from .commands import Command
+from .settings import Address, Settings
+from .strangers import MayRetry, answer, bytes_in, execute_of, unread
+
+
+class Foreign:
+    """The commands of *client*, one after the other."""
+
+    def __init__(self, client: Any, accept_retries: bool) -> None:
+        self._execute = execute_of(client)
+        if is_async(self._execute):
+            raise ConfigurationError("this is the blocking half: storage.aio takes this client")
+        self._may_retry = MayRetry(client, accept_retries)
+        self.settings: Settings = unread(client)
+
+    def ask(
+        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
+    ) -> Any:
+        """What the client answers to one command."""
+        self._may_retry.check(command)
+        try:
+            return bytes_in(self._execute(*command.words))
+        except Exception as error:  # noqa: BLE001 - its errors are its own
+            return answer(error)
+
+    def ask_all(
+        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
+    ) -> list[Any]:
+        """What the client answers to several commands."""
+        return [self.ask(place, command, until, hurry) for command in commands]
+
+    def forget(self, place: Address) -> None:
+        """Its connections are its own."""
+
+    def close(self) -> None:
+        """It is the caller's, and stays open."""

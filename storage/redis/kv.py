@@ -1,0 +1,235 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Key-value on a server: a string an entry, with the server's own expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..core.counting import SAFE
+from ..errors import UnavailableError, UnstorableError, WrongTypeError
+from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
+from ..ttl import At, Expiry, Keeping
+from .commands import AGAIN, ONCE, READ, Command, Script, Word, lasting, run, starting_with
+from .door import Door
+from .options import Options
+from .settings import Address
+
+_SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
+_WRITE, _WRITE_MANY = Script("write"), Script("write_many")
+_PERSIST, _ENDS = Script("persist"), Script("ends")
+
+_SCANNED_AT_ONCE = 500
+
+
+class RedisBackend:
+    """The entries of one deployment."""
+
+    def __init__(self, options: Options) -> None:
+        self._door = Door(options)
+        self._places = self._door.places
+        self.label: str = self._door.label
+        self.capabilities: Capabilities = Capabilities(
+            atomic="shared", expiry_ms=1, iteration=True, durable=True
+        )
+
+    def read(self, name: str) -> bytes | None:
+        key = name.encode()
+        reply = self._door.call(Command(READ, key, (b"GET", key)), name)
+        raw: bytes | None = reply
+        return raw
+
+    def ends(self, name: str) -> int | Missing | None:
+        reply = self._door.call(run(_ENDS, READ, (name.encode(),)), name)
+        if reply < 0:
+            return MISSING if reply == -2 else None
+        ms: int = reply
+        return ms
+
+    def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        key = name.encode()
+        options = lasting(expiry)
+        if options[:1] == (b"KEEP",):
+            command = run(_WRITE, AGAIN, (key,), options[1], raw)
+        else:
+            command = Command(AGAIN, key, (b"SET", key, raw, *options))
+        self._door.call(command, name)
+
+    def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        key = name.encode()
+        told = expiry.otherwise if isinstance(expiry, Keeping) else expiry
+        command = Command(ONCE, key, (b"SET", key, raw, b"NX", *lasting(told)))
+        reply = self._door.call(command, name)
+        return reply is not None
+
+    def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        key = name.encode()
+        if new is DELETE:
+            command = run(_DISCARD, ONCE, (key,), old)
+        else:
+            command = run(_SWAP, ONCE, (key,), old, new, *_of_what_is_there(expiry))
+        reply = self._door.call(command, name)
+        return flag(reply)
+
+    def remove(self, name: str) -> bool:
+        key = name.encode()
+        reply = self._door.call(Command(ONCE, key, (b"UNLINK", key)), name)
+        return flag(reply)
+
+    def exists(self, name: str) -> bool:
+        key = name.encode()
+        reply = self._door.call(Command(READ, key, (b"EXISTS", key)), name)
+        return flag(reply)
+
+    def touch(self, name: str, expiry: Expiry) -> bool:
+        reply = self._door.call(_touching(name.encode(), expiry), name)
+        return flag(reply)
+
+    def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        kind, ms = (*lasting(expiry), b"", b"")[:2]
+        first = initial + by
+        bounds = (max(-SAFE - by, -SAFE), min(SAFE - by, SAFE))
+        least, most = bounds if bounds[0] <= bounds[1] else (1, 0)
+        words = (by if least <= most else 0, least, most, first if abs(first) <= SAFE else b"")
+        command = run(_INCR, ONCE, (name.encode(),), *words, kind, ms)
+        reply = self._door.call(command, name)
+        return total(reply)
+
+    def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        keys = [name.encode() for name in names]
+        return self._read_all(keys)
+
+    def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        keys = [name.encode() for name, _ in entries]
+        commands = []
+        for group in self._places.groups(keys):
+            chosen = [(keys[index], entries[index][1]) for index in group]
+            if chosen:
+                commands.append(_writing(chosen, expiry))
+        self._door.batch(commands)
+
+    def remove_many(self, names: Sequence[str]) -> int:
+        keys = [name.encode() for name in names]
+        return self._remove_all(keys)
+
+    def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        servers = self._door.servers()
+        place, at = self._cursor(servers, cursor)
+        words = (b"SCAN", at, b"MATCH", starting_with(prefix), b"COUNT", _SCANNED_AT_ONCE)
+        reply = self._door.call(Command(READ, b"", words, at=place))
+        following, scanned = reply
+        further = _further(servers, place, following)
+        keys = [key for key in scanned if _is_text(key)]
+        if not values:
+            return Page([key.decode() for key in keys], [], further)
+        found = self._read_all(keys)
+        pairs = [(key.decode(), raw) for key, raw in zip(keys, found) if raw is not None]
+        return Page([name for name, _ in pairs], [raw for _, raw in pairs], further)
+
+    def clear(self, prefix: str) -> int:
+        cursor = None
+        removed = 0
+        while True:
+            page = self.page(prefix, cursor, False)
+            there = self.remove_many(page.names)
+            removed += there
+            cursor = page.cursor
+            if cursor is None:
+                return removed
+
+    def close(self) -> None:
+        self._door.close()
+
+    def _read_all(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        groups = [group for group in self._places.groups(keys) if group]
+        commands = [_reading([keys[index] for index in group]) for group in groups]
+        found: list[bytes | None] = [None] * len(keys)
+        replies = self._door.batch(commands)
+        for group, reply in zip(groups, replies):
+            for index, raw in zip(group, reply):
+                found[index] = raw
+        return found
+
+    def _remove_all(self, keys: Sequence[bytes]) -> int:
+        commands = []
+        for group in self._places.groups(keys):
+            chosen = [keys[index] for index in group]
+            if chosen:
+                commands.append(Command(ONCE, chosen[0], (b"UNLINK", *chosen)))
+        replies = self._door.batch(commands)
+        return sum(replies)
+
+    def _cursor(self, servers: Sequence[Address], cursor: str | None) -> tuple[Address, bytes]:
+        """Which server a page is from, and where it begins there."""
+        if cursor is None and servers:
+            return servers[0], b"0"
+        if cursor is not None:
+            host, port, at = cursor.rsplit("|", 2)
+            if (host, int(port)) in servers:
+                return (host, int(port)), at.encode()
+        message = "another server has taken over while its keys were listed: begin again"
+        if cursor is None:
+            message = "nobody can say where the keys are"
+        raise UnavailableError(message, store=self.label)
+
+
+def flag(reply: int) -> bool:
+    """Whether the server did it."""
+    return reply > 0
+
+
+def total(reply: int | list[int]) -> int:
+    """The sum, or what kept it from being one."""
+    if isinstance(reply, int):
+        return reply
+    if reply == [-1]:
+        raise WrongTypeError("incr works on integers, and the stored value is none")
+    raise UnstorableError("$", "the sum is beyond 2**53 - 1")
+
+
+def _further(servers: Sequence[Address], place: Address, following: bytes) -> str | None:
+    """Where the next page begins: at the next server when this one has no more."""
+    if following != b"0":
+        return f"{place[0]}|{place[1]}|{following.decode()}"
+    after = [one for one in servers if one > place]
+    return f"{after[0][0]}|{after[0][1]}|0" if after else None
+
+
+def _is_text(key: bytes) -> bool:
+    """Whether a key may be one of ours; what is no UTF-8 was written by somebody else."""
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reading(keys: Sequence[bytes]) -> Command:
+    return Command(READ, keys[0], (b"MGET", *keys))
+
+
+def _writing(entries: Sequence[tuple[bytes, bytes]], expiry: Expiry) -> Command:
+    """What writes *entries*, which lie in one slot, in one step."""
+    keys = tuple(key for key, _ in entries)
+    raws = tuple(raw for _, raw in entries)
+    options = lasting(expiry)
+    if not options:
+        pairs = [part for pair in entries for part in pair]
+        return Command(AGAIN, keys[0], (b"MSET", *pairs))
+    if options[:1] == (b"KEEP",):
+        return run(_WRITE, AGAIN, keys, options[1], *raws)
+    return run(_WRITE_MANY, AGAIN, keys, len(options), *options, *raws)
+
+
+def _touching(key: bytes, expiry: Expiry) -> Command:
+    if isinstance(expiry, Keeping):
+        return Command(READ, key, (b"EXISTS", key))
+    if expiry is None:
+        return run(_PERSIST, AGAIN, (key,))
+    if isinstance(expiry, At):
+        return Command(ONCE, key, (b"PEXPIREAT", key, max(expiry.ms, 1)))
+    return Command(AGAIN, key, (b"PEXPIRE", key, expiry))
+
+
+def _of_what_is_there(expiry: Expiry) -> tuple[Word, ...]:
+    """The options of `SET` for an entry that is there for certain."""
+    return (b"KEEPTTL",) if isinstance(expiry, Keeping) else lasting(expiry)

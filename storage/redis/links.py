@@ -1,0 +1,281 @@
+"""Connections to servers: lent to one call at a time, and never lent again when a call was cut off.
+
+`storage.aio.redis.links` is the twin.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+from redis.exceptions import RedisError, ResponseError, TimeoutError
+
+from ..runtime import after_fork, monotonic
+from .commands import Command
+from .replies import Phase, Trouble, word
+from .settings import Address
+
+LIBRARY: Any = redis
+"""The client library of this half."""
+
+FAILURES = (RedisError, OSError, ValueError, TypeError, AttributeError, IndexError)
+"""What a connection raises when it breaks, or when what comes is no reply."""
+
+_NEARLY = 0.9
+_LOOK_AGAIN = 0.25
+
+
+class Link:
+    """One connection; a *brief* one is for the rest of one call, and not kept."""
+
+    __slots__ = ("__weakref__", "brief", "connection", "is_new", "place")
+
+    def __init__(self, place: Address, connection: Any, brief: bool) -> None:
+        self.place = place
+        self.connection = connection
+        self.brief = brief
+        self.is_new = True
+
+
+class Links:
+    """*limit* connections at the most, the last one used first.
+
+    An answer takes *seconds* at the most. Whoever finds all connections lent waits for one.
+    """
+
+    def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
+        self._make = make
+        self._limit = limit
+        self._seconds = seconds
+        self._mutex = threading.Lock()
+        self._start()
+        after_fork(self, Links._leave_behind)
+
+    def ask(
+        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
+    ) -> Any:
+        """What the server at *place* replies, or a `Trouble`.
+
+        In a *hurry* no more than the time *until* is left. A command that *wait*s there gets so
+        many seconds more.
+        """
+        link = self._taken(place, until)
+        if type(link) is Trouble:
+            return link
+        is_clean = False
+        connection = link.connection
+        try:
+            try:
+                connection.send_command(*command.words, check_health=False)
+            except FAILURES as error:
+                # What was not handed over whole can not be run.
+                return Trouble(Phase.UNSENT, error)
+            reply = self._reply(connection, until, hurry or link.brief, wait)
+            is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
+            return reply
+        finally:
+            self._back(link, is_clean)
+
+    def ask_all(
+        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
+    ) -> list[Any]:
+        """What the server at *place* replies to several commands in one trip."""
+        link = self._taken(place, until)
+        if type(link) is Trouble:
+            return [link] * len(commands)
+        is_clean = False
+        connection = link.connection
+        replies: list[Any] = []
+        try:
+            try:
+                packed = connection.pack_commands([command.words for command in commands])
+                connection.send_packed_command(packed, check_health=False)
+            except FAILURES as error:
+                return [Trouble(Phase.SENT, error)] * len(commands)
+            for _ in commands:
+                reply = self._reply(connection, until, hurry or link.brief, 0.0)
+                replies.append(reply)
+                if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
+                    return replies + [reply] * (len(commands) - len(replies))
+            is_clean = True
+            return replies
+        finally:
+            self._back(link, is_clean)
+
+    def forget(self, place: Address) -> None:
+        """Give up the idle connections to *place*: they are as old as one that failed."""
+        for link in self._emptied(place):
+            link.connection.disconnect()
+
+    def close(self) -> None:
+        """Close what is idle; what is lent is closed when it comes back."""
+        self._is_closed = True
+        for place in list(self._idle):
+            self.forget(place)
+
+    def _start(self) -> None:
+        self._idle: dict[Address, deque[Link]] = {}
+        self._all: weakref.WeakSet[Link] = weakref.WeakSet()
+        self._waiting: deque[_Waiter] = deque()
+        self._is_closed = False
+
+    def _leave_behind(self) -> None:
+        """In a forked process: the connections are those of the parent."""
+        self._mutex = threading.Lock()
+        self._start()
+
+    def _taken(self, place: Address, until: float) -> Any:
+        """A connection that nobody else has, connected and with nothing in it."""
+        try:
+            while True:
+                link = self._idle_at(place) or self._another(place, until)
+                if link.is_new:
+                    self._connect(link)
+                    return link
+                if link.place == place and _is_quiet(link):
+                    return link
+                self._dropped(link)
+        except FAILURES as error:
+            return Trouble(_phase_of(error), error)
+
+    def _idle_at(self, place: Address) -> Link | None:
+        try:
+            return self._idle[place].pop()
+        except (KeyError, IndexError):
+            return None
+
+    def _another(self, place: Address, until: float) -> Link:
+        """A new connection as soon as there may be one more, or one that comes back."""
+        while True:
+            waiter = _Waiter()
+            with self._mutex:
+                if len(self._all) < self._limit or self._made_room():
+                    return self._unconnected(place, until)
+                self._waiting.append(waiter)
+            link = self._wait(waiter, until)
+            if link is not None:
+                return link
+
+    def _made_room(self) -> bool:
+        """Give up an idle connection, to whatever place it leads."""
+        for idle in self._idle.values():
+            try:
+                link = idle.popleft()
+            except IndexError:
+                continue
+            self._all.discard(link)
+            link.connection.disconnect()
+            return True
+        return False
+
+    def _wait(self, waiter: _Waiter, until: float) -> Link | None:
+        """What is handed over; `None` when it is time to look again."""
+        left = until - monotonic()
+        try:
+            if left <= 0:
+                raise TimeoutError("all connections are in use")
+            waiter.gate.acquire(timeout=min(left, _LOOK_AGAIN))
+        except BaseException:
+            self._stop_waiting(waiter)
+            if waiter.link is not None:
+                self._back(waiter.link, True)
+            raise
+        self._stop_waiting(waiter)
+        return waiter.link
+
+    def _stop_waiting(self, waiter: _Waiter) -> None:
+        with self._mutex:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+
+    def _connect(self, link: Link) -> None:
+        try:
+            link.connection.connect()
+        except BaseException:
+            self._dropped(link)
+            raise
+        link.is_new = False
+
+    def _unconnected(self, place: Address, until: float) -> Link:
+        connection = self._make(place)
+        left = max(until - monotonic(), 0.001)
+        seconds = min(self._seconds, left)
+        connection.socket_timeout = seconds
+        own = connection.socket_connect_timeout
+        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
+        link = Link(place, connection, seconds < _NEARLY * self._seconds)
+        self._all.add(link)
+        return link
+
+    def _reply(self, connection: Any, until: float, hurry: bool, wait: float) -> Any:
+        try:
+            if hurry or wait:
+                left = until - monotonic() + wait
+                if left <= 0 or not connection.can_read(left):
+                    return Trouble(Phase.SENT, TimeoutError("no answer in time"))
+            return connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return Trouble(Phase.ANSWERED, error)
+        except FAILURES as error:
+            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+
+    def _back(self, link: Link, is_clean: bool) -> None:
+        if not is_clean or link.brief or self._is_closed:
+            self._dropped(link)
+            return
+        if self._waiting:
+            with self._mutex:
+                if self._waiting:
+                    self._waiting.popleft().take(link)
+                    return
+        idle = self._idle.get(link.place)
+        if idle is None:
+            idle = self._idle.setdefault(link.place, deque())
+        idle.append(link)
+
+    def _dropped(self, link: Link) -> None:
+        with self._mutex:
+            self._all.discard(link)
+            if self._waiting:
+                self._waiting.popleft().take(None)
+        link.connection.disconnect()
+
+    def _emptied(self, place: Address) -> list[Link]:
+        with self._mutex:
+            idle = list(self._idle.pop(place, ()))
+            for link in idle:
+                self._all.discard(link)
+        return idle
+
+
+class _Waiter:
+    """Who waits for a connection."""
+
+    __slots__ = ("gate", "link")
+
+    def __init__(self) -> None:
+        self.link: Link | None = None
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+    def take(self, link: Link | None) -> None:
+        """Go on, with *link* or to make one."""
+        self.link = link
+        self.gate.release()
+
+
+def _is_quiet(link: Link) -> bool:
+    """Whether the connection is open, and holds no answer that nobody asked for."""
+    try:
+        return not link.connection.can_read(0)
+    except FAILURES:
+        return False
+
+
+def _phase_of(error: BaseException) -> Phase:
+    """What a server says while it is connected to, it says of a command that it never got."""
+    return Phase.ANSWERED if word(error) else Phase.UNSENT

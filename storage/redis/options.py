@@ -1,0 +1,182 @@
+"""What a Redis store is made of, checked before anything is connected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import ConfigurationError
+from ..urls import Address as Url
+
+DEFAULT_PREFIX = "storage:"
+
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster",
+           "rediss+cluster")  # fmt: skip
+
+_PORT, _SENTINEL_PORT = 6379, 26379
+_TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_cert_reqs", "ssl_check_hostname", "ssl_keyfile")
+_SENTINEL = ("sentinel_username", "sentinel_password")
+OPTIONS = ("client_name", "connect_timeout", "connections", "db", "protocol", "timeout", *_TLS)
+"""What the query of a URL may say about the connections."""
+
+
+class Target(NamedTuple):
+    """What a URL says."""
+
+    scheme: str
+    places: tuple[tuple[str, int], ...]
+    arguments: Mapping[str, Any]
+    sentinel_arguments: Mapping[str, Any]
+    connections: int | None
+    service: str | None
+    timeout: float | None
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is wanted."""
+        return self.scheme.startswith("rediss")
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the places are nodes of a cluster."""
+        return self.scheme.endswith("+cluster")
+
+
+class Options:
+    """The arguments of a Redis store."""
+
+    def __init__(
+        self,
+        place: object,
+        prefix: str,
+        timeout: float | None,
+        accept_retries: bool,
+    ) -> None:
+        self.target: Any = target(Url(place)) if isinstance(place, str) else place
+        if place is None or isinstance(place, (bytes, int, float)):
+            raise ConfigurationError("a Redis store wants a URL or a client")
+        if not isinstance(prefix, str):
+            raise ConfigurationError(f"prefix must be a str, not {type(prefix).__name__}")
+        said = self.target.timeout if isinstance(self.target, Target) else None
+        self.timeout: float | None = _seconds("timeout", said if timeout is None else timeout)
+        self.prefix: str = prefix
+        self.accept_retries: bool = accept_retries
+
+
+def target(url: Url, *others: str) -> Target:
+    """What *url* says about the connections; *others* are options that somebody else reads."""
+    if url.scheme not in SCHEMES:
+        raise ConfigurationError(f"a Redis URL begins with {', '.join(SCHEMES)}")
+    sentinel = url.scheme.endswith("+sentinel")
+    url.allow(*OPTIONS, *others, *(_SENTINEL if sentinel else ()))
+    places = _places(url, _SENTINEL_PORT if sentinel else _PORT)
+    service, db = _path(url)
+    arguments = _arguments(url, db)
+    watching = {k: v for k, v in arguments.items() if k not in ("username", "password", "db")}
+    for name in _SENTINEL:
+        if name in url.options:
+            watching[name.removeprefix("sentinel_")] = url.options[name]
+    return Target(
+        url.scheme,
+        places,
+        arguments,
+        watching,
+        url.option("connections", _count, None),
+        service,
+        url.option("timeout", _positive, None),
+    )
+
+
+def _places(url: Url, usual: int) -> tuple[tuple[str, int], ...]:
+    if url.scheme == "unix":
+        if not url.path or url.path == "/":
+            raise url.error("write unix:///path/of/the.sock")
+        return ((url.path, 0),)
+    places = tuple(url.hosts(usual)) or (("localhost", usual),)
+    if len(places) > 1 and "+" not in url.scheme:
+        raise url.error("one host and port belong here")
+    return places
+
+
+def _path(url: Url) -> tuple[str | None, int]:
+    """The service and the database that the path and the options name."""
+    db = url.option("db", _whole, 0)
+    rest = "" if url.scheme == "unix" else url.path.strip("/")
+    if url.scheme.endswith("+sentinel"):
+        service, _, rest = rest.partition("/")
+        if not service:
+            raise url.error("the service is missing: redis+sentinel://host:port,host:port/service")
+        return service, _database(url, rest, db)
+    if url.scheme.endswith("+cluster") and (rest or db):
+        raise url.error("a cluster has no databases")
+    return None, _database(url, rest, db)
+
+
+def _database(url: Url, rest: str, db: int) -> int:
+    if not rest:
+        return db
+    if not rest.isdecimal() or "db" in url.options:
+        raise url.error("the path is the number of a database")
+    return int(rest)
+
+
+def _arguments(url: Url, db: int) -> dict[str, Any]:
+    user, password = url.login()
+    arguments: dict[str, Any] = {"db": db, "protocol": url.option("protocol", _protocol, 2)}
+    if user:
+        arguments["username"] = user
+    if password:
+        arguments["password"] = password
+    if "client_name" in url.options:
+        arguments["client_name"] = url.options["client_name"]
+    if "connect_timeout" in url.options:
+        arguments["socket_connect_timeout"] = url.option("connect_timeout", _positive, None)
+    secured = {name: url.options[name] for name in _TLS if name in url.options}
+    if secured and not url.scheme.startswith("rediss"):
+        raise url.error("the ssl_ options belong to rediss://")
+    if "ssl_check_hostname" in secured:
+        arguments["ssl_check_hostname"] = url.option("ssl_check_hostname", _claim, True)
+        del secured["ssl_check_hostname"]
+    return {**arguments, **secured}
+
+
+def _seconds(name: str, seconds: float | None) -> float | None:
+    if seconds is None:
+        return None
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not number or not 0 < seconds < math.inf:
+        raise ConfigurationError(f"{name} must be positive seconds, not {seconds!r}")
+    return float(seconds)
+
+
+def _positive(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise ValueError(text)
+    return seconds
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
+
+
+def _count(text: str) -> int:
+    count = _whole(text)
+    if not count:
+        raise ValueError(text)
+    return count
+
+
+def _protocol(text: str) -> int:
+    if text not in ("2", "3"):
+        raise ValueError(text)
+    return int(text)
+
+
+def _claim(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"

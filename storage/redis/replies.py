@@ -1,0 +1,147 @@
+"""What the errors of a server and of a connection mean: in our words, and what to do about them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from ..errors import (
+    AccessDeniedError,
+    ReadOnlyError,
+    StorageError,
+    StorageFullError,
+    UnavailableError,
+    UnsupportedError,
+    WrongTypeError,
+)
+
+
+class Phase(Enum):
+    """How far a command came before something failed."""
+
+    UNSENT = "the server has not read it"
+    SENT = "nobody knows whether the server ran it"
+    ANSWERED = "the server said that it did not run it"
+
+
+class Trouble(NamedTuple):
+    """What came instead of a reply."""
+
+    phase: Phase
+    error: Exception
+
+
+class NowhereError(Exception):
+    """Nobody could say which server to ask."""
+
+
+NOWHERE = Trouble(Phase.UNSENT, NowhereError("no server is known"))
+
+
+class Meaning(NamedTuple):
+    """What an error is here; *passes* with time, and *elsewhere* another server may do better."""
+
+    kind: type[StorageError]
+    message: str
+    passes: bool = False
+    elsewhere: bool = False
+
+
+_MEANINGS: dict[str, Meaning] = {
+    "LOADING": Meaning(UnavailableError, "the server is loading its data", passes=True),
+    "BUSY": Meaning(UnavailableError, "the server is busy with a script", passes=True),
+    "TRYAGAIN": Meaning(UnavailableError, "the keys are being moved", passes=True),
+    "CLUSTERDOWN": Meaning(
+        UnavailableError, "the cluster does not serve all keys", passes=True, elsewhere=True
+    ),
+    "MASTERDOWN": Meaning(
+        UnavailableError, "the server has lost its primary", passes=True, elsewhere=True
+    ),
+    "READONLY": Meaning(
+        ReadOnlyError, "the server is a replica and takes no writes", passes=True, elsewhere=True
+    ),
+    "MISCONF": Meaning(
+        ReadOnlyError, "the server takes no writes because it can not save its data to disk"
+    ),
+    "NOREPLICAS": Meaning(
+        ReadOnlyError, "the server takes no writes because too few replicas follow it"
+    ),
+    "OOM": Meaning(StorageFullError, "the server has no memory left; reading and deleting go on"),
+    "WRONGTYPE": Meaning(WrongTypeError, "what is stored under this key is of another kind"),
+    "CROSSSLOT": Meaning(UnsupportedError, "the keys do not lie in one slot of the cluster"),
+    "WRONGPASS": Meaning(AccessDeniedError, "the server refuses the user name or the password"),
+    "NOAUTH": Meaning(AccessDeniedError, "the server refuses the user name or the password"),
+    "NOPERM": Meaning(AccessDeniedError, "the server's rules do not let this user do that"),
+    "MOVED": Meaning(
+        UnavailableError, "the cluster can not say where the key is", passes=True, elsewhere=True
+    ),
+    "ASK": Meaning(UnavailableError, "the key is being moved", passes=True),
+    "MAXCLIENTS": Meaning(UnavailableError, "the server has too many clients", passes=True),
+    "NOSCRIPT": Meaning(UnavailableError, "the server has forgotten the script", passes=True),
+}
+
+# The client has a class for some first words, and cuts them off then.
+_WORDS = {
+    "BusyLoadingError": "LOADING",
+    "TryAgainError": "TRYAGAIN",
+    "MasterDownError": "MASTERDOWN",
+    "ClusterDownError": "CLUSTERDOWN",
+    "ReadOnlyError": "READONLY",
+    "OutOfMemoryError": "OOM",
+    "ClusterCrossSlotError": "CROSSSLOT",
+    "AuthenticationError": "NOAUTH",
+    "AuthorizationError": "NOAUTH",
+    "NoPermissionError": "NOPERM",
+    "MovedError": "MOVED",
+    "AskError": "ASK",
+    "NoScriptError": "NOSCRIPT",
+}
+
+_SHOWN = 100
+
+
+def word(error: BaseException) -> str:
+    """The first word of what the server said; empty for what no server said."""
+    known = [_WORDS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _WORDS]
+    if known:
+        return known[0]
+    text = str(error)
+    if "max number of clients reached" in text:
+        return "MAXCLIENTS"
+    if "without any password configured" in text:
+        return "WRONGPASS"
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return text.split(" ", 1)[0] if "ResponseError" in names else ""
+
+
+def meaning(error: BaseException) -> Meaning:
+    """What *error* is in our words."""
+    first = word(error)
+    if first in _MEANINGS:
+        return _MEANINGS[first]
+    if first:
+        return Meaning(StorageError, f"the server says: {_without_arguments(str(error))}")
+    if _is_refused_certificate(error):
+        return Meaning(AccessDeniedError, "the server's certificate is not one to be trusted")
+    if isinstance(error, NowhereError):
+        message = "nobody can say which server is the primary now"
+        return Meaning(UnavailableError, message, passes=True, elsewhere=True)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "TimeoutError" in kinds:
+        return Meaning(UnavailableError, "the server does not answer in time", passes=True)
+    return Meaning(UnavailableError, "the server can not be reached", passes=True, elsewhere=True)
+
+
+def _without_arguments(text: str) -> str:
+    """A server quotes what was sent to it, which may be a value."""
+    return text.split(", with args", 1)[0].split("`", 1)[0][:_SHOWN].rstrip(" ,")
+
+
+def _is_refused_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if type(error).__name__ in ("SSLCertVerificationError", "CertificateError"):
+            return True
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
