@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OutcomeUnknownError, StorageError, UnavailableError
 from .commands import READ, Command, Effect
-from .replies import Phase, Trouble, meaning, word
+from .replies import Meaning, Phase, Trouble, meaning, word
 from .settings import Address
 
 Reached = Callable[[Address, Address | None], Address]
@@ -34,16 +34,24 @@ class Step(NamedTuple):
 class Course:
     """One call on its way through troubles; *until* is its deadline.
 
-    Where a server is *known_down* nothing waits for it. Only a cluster sends elsewhere, to what is
-    *reached* under the name that it tells.
+    Where a server is *known_down* nothing waits for it, and where it is the only one (*alone*)
+    nobody else will do what it refuses. Only a cluster sends elsewhere, to what is *reached* under
+    the name that it tells.
     """
 
     def __init__(
-        self, command: Command, until: float, known_down: bool, reached: Reached | None
+        self,
+        command: Command,
+        until: float,
+        *,
+        known_down: bool,
+        alone: bool,
+        reached: Reached | None,
     ) -> None:
         self._command = command
         self._until = until
-        self._most_pauses = 1 if known_down else None
+        self._alone = alone
+        self._known_down = known_down
         self._reached = reached
         self._redirects = 0
         self._pauses = 0
@@ -63,10 +71,15 @@ class Course:
             if first in ("MOVED", "ASK") and self._reached is not None and now < self._until:
                 return self._redirected(trouble.error, first, self._reached, place)
         told = meaning(trouble.error)
-        if not told.passes or now >= self._until or self._pauses == self._most_pauses:
+        if not told.passes or now >= self._until or self._is_hopeless(trouble, told):
             return self._failure(trouble)
         search = told.elsewhere or trouble.phase is Phase.SENT
         return Step(self._command, search=search, pause=self._pause(now))
+
+    def _is_hopeless(self, trouble: Trouble, told: Meaning) -> bool:
+        """Whether it was tried once more already, and that is enough."""
+        refused = self._alone and told.elsewhere and trouble.phase is Phase.ANSWERED
+        return self._pauses > 0 and (self._known_down or refused)
 
     def _redirected(self, error: Any, first: str, reached: Reached, asked: Address | None) -> Step:
         place = reached((str(error.host), int(error.port)), asked)

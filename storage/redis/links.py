@@ -16,13 +16,16 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ..runtime import after_fork, monotonic
 from .commands import Command
-from .replies import Phase, Trouble, word
+from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
 
 LIBRARY: Any = redis
 """The client library of this half."""
 
-FAILURES = (RedisError, OSError, ValueError, TypeError, AttributeError, IndexError)
+FAILURES = (
+    *(AllLentError, RedisError, OSError),
+    *(ValueError, TypeError, AttributeError, IndexError),
+)
 """What a connection raises when it breaks, or when what comes is no reply."""
 
 _NEARLY = 0.9
@@ -177,7 +180,7 @@ class Links:
         left = until - monotonic()
         try:
             if left <= 0:
-                raise TimeoutError("all connections are in use")
+                raise AllLentError
             waiter.gate.acquire(timeout=min(left, _LOOK_AGAIN))
         except BaseException:
             self._stop_waiting(waiter)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from .commands import Command
@@ -24,6 +26,18 @@ def tag(key: bytes) -> bytes:
 def slot(key: bytes) -> int:
     """The slot of *key*."""
     return binascii.crc_hqx(tag(key), 0) % COUNT
+
+
+def twin_tag(key: bytes) -> bytes:
+    """What to put in braces so that another key lies in the slot of *key*."""
+    inner = tag(key)
+    return inner if b"}" not in inner and b"{" not in inner else _tag_in(slot(key))
+
+
+@lru_cache(maxsize=1024)
+def _tag_in(wanted: int) -> bytes:
+    numbers = (b"%x" % number for number in count())
+    return next(tag for tag in numbers if binascii.crc_hqx(tag, 0) % COUNT == wanted)
 
 
 class Places:

@@ -35,6 +35,10 @@ class NowhereError(Exception):
     """Nobody could say which server to ask."""
 
 
+class AllLentError(Exception):
+    """No connection came back in time."""
+
+
 NOWHERE = Trouble(Phase.UNSENT, NowhereError("no server is known"))
 
 
@@ -123,8 +127,10 @@ def meaning(error: BaseException) -> Meaning:
         return Meaning(StorageError, f"the server says: {_without_arguments(str(error))}")
     if _is_refused_certificate(error):
         return Meaning(AccessDeniedError, "the server's certificate is not one to be trusted")
+    if isinstance(error, AllLentError):
+        return Meaning(UnavailableError, "all connections are in use")
     if isinstance(error, NowhereError):
-        message = "nobody can say which server is the primary now"
+        message = "nobody can say which server has the key now"
         return Meaning(UnavailableError, message, passes=True, elsewhere=True)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "TimeoutError" in kinds:

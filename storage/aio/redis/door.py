@@ -116,8 +116,13 @@ class Door:
         trouble: Trouble,
     ) -> Any:
         """Go on after *trouble* at *place*, until there is a reply or no more sense in it."""
-        reached = self.places.reached if self.places.clustered else None
-        course = Course(command, until, place in self._down, reached)
+        course = Course(
+            command,
+            until,
+            known_down=place in self._down,
+            alone=self.places.fixed,
+            reached=self.places.reached if self.places.clustered else None,
+        )
         reply: Any = trouble
         while type(reply) is Trouble:
             step = course.after(reply, place, monotonic())

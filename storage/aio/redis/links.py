@@ -12,17 +12,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis.asyncio
-from redis.exceptions import RedisError, ResponseError, TimeoutError
+from redis.exceptions import RedisError, ResponseError
 
 from ...redis.commands import Command
-from ...redis.replies import Phase, Trouble, word
+from ...redis.replies import AllLentError, Phase, Trouble, word
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
 
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
-FAILURES = (RedisError, OSError, EOFError, ValueError, TypeError, AttributeError, IndexError)
+FAILURES = (
+    *(AllLentError, RedisError, OSError),
+    *(EOFError, ValueError, TypeError, AttributeError, IndexError),
+)
 """What a connection raises when it breaks, or when what comes is no reply."""
 
 _SHORTEST = 0.001
@@ -258,7 +261,7 @@ class _Pool:
 
 def _give_up(waiter: asyncio.Future[Link | None]) -> None:
     if not waiter.done():
-        waiter.set_exception(TimeoutError("all connections are in use"))
+        waiter.set_exception(AllLentError())
 
 
 async def _reply(connection: Any) -> Any:
