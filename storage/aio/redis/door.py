@@ -38,7 +38,10 @@ class Door:
             self._links: Any = foreign
             self._waits: Any = foreign
         else:
-            once = min(self._seconds, known.maker.seconds or math.inf)
+            # Where another server may take over, one that is silent does not get all the time.
+            alone = not known.clustered and known.service is None
+            most = self._seconds if alone else self._seconds / 2
+            once = min(most, known.maker.seconds or math.inf)
             self._links = Links(known.maker.connection, known.limit, once)
             # Who waits for somebody else does not keep those from working who could end it.
             self._waits = Links(known.maker.connection, math.inf, once)
