@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -19,6 +20,7 @@ class Clock:
 
     def __init__(self, start: float = 1_700_000_000.457) -> None:
         self._microseconds = round(start * 1_000_000)
+        self._followers: dict[Callable[[int], object], None] = {}
 
     def __call__(self) -> float:
         """Seconds since 1970, never a fraction short of the millisecond it stands on."""
@@ -31,6 +33,14 @@ class Clock:
         """Let *seconds* pass, or go back by them where they are negative."""
         span = seconds if isinstance(seconds, timedelta) else seconds * _SECOND
         self._microseconds += span // _MICROSECOND
+        for put in self._followers:
+            put(self.ms)
+
+    def lead(self, put: Callable[[int], object]) -> None:
+        """Have another clock *put* where this one is, now and whenever it moves: it is told the
+        milliseconds since 1970."""
+        self._followers[put] = None
+        put(self.ms)
 
     @property
     def ms(self) -> int:

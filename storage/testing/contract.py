@@ -50,8 +50,8 @@ class StorageContract(
 ):
     """The laws of a store; subclass it and override `make`.
 
-    `verbatim`, `knows_none`, `clock_moves`, `slack_ms` and `tick` are there for a store that is
-    different in these.
+    `verbatim`, `knows_none`, `clock_moves`, `slack_ms`, `prefixed` and `tick` are there for a
+    store that is different in these.
     """
 
 

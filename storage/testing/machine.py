@@ -51,7 +51,7 @@ class Expiring(KVMachine):
         ends = sorted((end, at) for at, (_, end) in live if end is not None)
         if ends:
             end, (path, key) = ends[which % len(ends)]
-            self.pass_ms(max(0, end - early - self.clock.ms))
+            self.pass_ms(max(0, end + self.late_ms - early - self.clock.ms))
             self.came_to("tick: to a deadline")
             if then:
                 getattr(self, then)(path=path, key=key, **AT_THE_END[then])
@@ -142,11 +142,13 @@ def kv_machine(
     reading: bool,
     verbatim: bool = False,
     knows_none: bool = True,
+    late_ms: int = 0,
     name: str = "StoreAgainstModel",
 ) -> type[KVMachine]:
     """A machine for the stores that *make(clock, ttl=...)* gives, of either colour.
 
-    Where Hypothesis is derandomized, machines of another *name* run other programs.
+    What has ended is gone *late_ms* after it there. Where Hypothesis is derandomized, machines of
+    another *name* run other programs.
     """
     bases = (
         *([Reading] if reading else []),
@@ -158,5 +160,6 @@ def kv_machine(
         "capabilities": capabilities,
         "verbatim": verbatim,
         "knows_none": knows_none,
+        "late_ms": late_ms,
     }
     return type(name, bases, members)

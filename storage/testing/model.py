@@ -20,18 +20,21 @@ _MS = timedelta(milliseconds=1)
 class Model:
     """Values as texts with their ends in milliseconds, by place; *now* tells the time.
 
-    An end falls on the next multiple of *grain*.
+    An end falls on the next multiple of *grain*, and what has ended is gone *late_ms* after it.
     """
 
-    def __init__(self, now: Callable[[], int], grain: int = 1, default: Any = None) -> None:
+    def __init__(
+        self, now: Callable[[], int], grain: int = 1, default: Any = None, late_ms: int = 0
+    ) -> None:
         self.now = now
         self.grain = grain
         self.default = default
+        self.late_ms = late_ms
         self.entries: dict[Place, tuple[str, int | None]] = {}
 
     def live(self) -> dict[Place, tuple[str, int | None]]:
         """What is there now."""
-        now = self.now()
+        now = self.now() - self.late_ms
         return {at: one for at, one in self.entries.items() if one[1] is None or one[1] > now}
 
     def read(self, at: Place) -> Any:

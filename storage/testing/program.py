@@ -55,6 +55,7 @@ class KVMachine(CountingMachine):
     capabilities: ClassVar[Capabilities]
     verbatim: ClassVar[bool]
     knows_none: ClassVar[bool]
+    late_ms: ClassVar[int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +68,9 @@ class KVMachine(CountingMachine):
         grain = self.capabilities.expiry_ms
         options = {} if grain is None else {"ttl": default}
         self.store: Any = self.bridge.driven(type(self).make(self.clock, **options))
-        self.model: Model = Model(lambda: self.clock.ms, grain or 1, options.get("ttl"))
+        self.model: Model = Model(
+            lambda: self.clock.ms, grain or 1, options.get("ttl"), self.late_ms
+        )
         self.views: dict[Path, Any] = {path: self._view(path) for path in ALL_PATHS}
         assert self.store.capabilities == self.capabilities
 

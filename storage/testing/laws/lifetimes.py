@@ -117,7 +117,7 @@ class Lifetimes(Suite):
             if store.capabilities.expiry_ms > 1:
                 self.tick(clock, -(clock.ms % store.capabilities.expiry_ms) / 1000)
             write.prepare(store, write.name)
-            write.call(store, write.name, ttl=clock.now)
+            write.call(store, write.name, ttl=clock.now - timedelta(milliseconds=self.slack_ms))
 
             assert not store.has(write.name)
 

@@ -44,7 +44,10 @@ class Suite:
     """The store goes by the clock that `make` was given, or `tick` can move its own."""
 
     slack_ms = 0
-    """How far the store's clock may be from where it was put."""
+    """How far the store's clock may be from where it was put, or an entry lasts beyond its end."""
+
+    prefixed = False
+    """The keys stand under a prefix, so that `clear` empties no more than that."""
 
     def make(self, clock: Clock, ttl: DefaultTtl = None) -> Any:
         """An empty store, blocking or asyncio, that goes by *clock* and has *ttl* by default.
