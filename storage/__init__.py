@@ -10,6 +10,8 @@ from .errors import (
     CorruptStoreError,
     CorruptValueError,
     InvalidKeyError,
+    LeaseLostError,
+    LeaseTimeoutError,
     ReadOnlyError,
     ReentryError,
     StorageError,
@@ -19,8 +21,9 @@ from .errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .leases import Claim, Lease, Leases
 from .opening import open
-from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
+from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from .records import DELETE, MISSING, Capabilities
 from .store import Storage
 from .stores import LruMemoryStorage, MemoryStorage, SqliteStorage
@@ -35,6 +38,7 @@ __all__ = [
     "MISSING",
     "Backend",
     "Capabilities",
+    "Claim",
     "ClosedError",
     "Codec",
     "ConfigurationError",
@@ -45,6 +49,11 @@ __all__ = [
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Lease",
+    "LeaseLostError",
+    "LeaseStore",
+    "LeaseTimeoutError",
+    "Leases",
     "LruMemoryStorage",
     "MemoryStorage",
     "ReadOnlyError",

@@ -9,6 +9,8 @@ from ..errors import (
     CorruptStoreError,
     CorruptValueError,
     InvalidKeyError,
+    LeaseLostError,
+    LeaseTimeoutError,
     ReadOnlyError,
     ReentryError,
     StorageError,
@@ -18,8 +20,9 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .leases import Claim, Lease, Leases
 from .opening import open
-from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
+from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .store import Storage
@@ -33,6 +36,7 @@ __all__ = [
     "MISSING",
     "Backend",
     "Capabilities",
+    "Claim",
     "ClosedError",
     "Codec",
     "ConfigurationError",
@@ -43,6 +47,11 @@ __all__ = [
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Lease",
+    "LeaseLostError",
+    "LeaseStore",
+    "LeaseTimeoutError",
+    "Leases",
     "LruMemoryStorage",
     "MemoryStorage",
     "ReadOnlyError",

@@ -5,13 +5,18 @@ it took, and never a value."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ..closed import closed
+from ..keys import Names
+from ..offers import offered
 from .protocols import Backend
 from ..records import Capabilities, Deletion, Page, Stored
 from .runtime import timed
 from ..ttl import Expiry
+
+Room = TypeVar("Room")
 
 _on = logging.getLogger("storage").isEnabledFor
 _DEBUG = logging.DEBUG
@@ -83,6 +88,9 @@ class Traced:
     async def clear(self, prefix: str) -> int:
         with timed(self.label, "clear", f"{prefix}*"):
             return await self._backend.clear(prefix)
+
+    def room(self, kind: Callable[..., Room], names: Names) -> Room:
+        return offered(self._backend, kind, names)
 
     async def aclose(self) -> None:
         try:
