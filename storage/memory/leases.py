@@ -9,7 +9,7 @@ from ..core.turns import Mark, Place, claimed, may_finish, turn
 from ..errors import ClosedError
 from ..keys import Names
 from ..records import Claimed, Turn
-from ..runtime import Bell, after_fork, mutex
+from ..runtime import Bell, Lock, after_fork, mutex
 from ..ttl import Clock
 
 _FEW: Final = 64
@@ -23,11 +23,11 @@ class Board:
     def __init__(self, label: str, clock: Clock) -> None:
         self._label = label
         self._clock = clock
-        self.lock = mutex()
+        self.lock: Lock = mutex()
         self.lines: dict[str, Line] = {}
         self.marks: dict[str, Mark] = {}
         self._most_lines = self._most_marks = _FEW
-        self.closed = False
+        self.closed: bool = False
         after_fork(self, Board._unlock)
 
     def now(self) -> int:
@@ -86,9 +86,9 @@ class Waiting:
     """Somebody in the queue: until when the place is kept, and how to call."""
 
     def __init__(self, until: int) -> None:
-        self.until = until
+        self.until: int = until
         self.ring: Ring | None = None
-        self.called = False
+        self.called: bool = False
 
     def call(self) -> None:
         """Say that it may be this one's turn, now or when it listens next."""

@@ -27,8 +27,8 @@ class Tables:
     """The tables of leases and claims of one backend; they are made when they are used first."""
 
     def __init__(self, connection: Connection, table: str, clock: Clock) -> None:
-        self.connection = connection
-        self.sql = LeaseStatements(table)
+        self.connection: Connection = connection
+        self.sql: LeaseStatements = LeaseStatements(table)
         self._clock = clock
         self._made = False
 
@@ -99,8 +99,7 @@ class SqliteLeases:
 
         def release(cursor: sqlite3.Cursor, now: int) -> bool:
             cursor.execute(self._sql.leave, (name, token))
-            ours = cursor.execute(self._sql.release, (name, token, now)).rowcount == 1
-            return ours
+            return cursor.execute(self._sql.release, (name, token, now)).rowcount == 1
 
         return self._tables.transact(release, key)
 
