@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from types import FunctionType
 from typing import Annotated, Any, TypeVar
 
@@ -174,32 +175,42 @@ class Chores:
 
     def __init__(self, owner: Any) -> None:
         self._lock = threading.Lock()
-        self._bell = bell = threading.Event()
-        self._owner = weakref.ref(owner, lambda _: bell.set())
+        # The garbage collector may call in the middle of a call: this queue stands that.
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._owner = weakref.ref(owner, self.end)
         self._thread: threading.Thread | None = None
         after_fork(self, Chores._forget)
 
     def begin(self) -> None:
         """There is something more to do."""
         with self._lock:
-            self._bell.set()
+            self._calls.put(None)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
                 self._thread.start()
 
-    def end(self) -> None:
+    def end(self, _: object = None) -> None:
         """There is less to do, and maybe nothing."""
-        self._bell.set()
+        if self._thread is not None:
+            self._calls.put(None)
 
     def _run(self) -> None:
         while True:
-            self._bell.clear()
             seconds = self._tended()
             with self._lock:
-                if seconds is None and not self._bell.is_set():
+                if seconds is None and self._calls.empty():
                     self._thread = None
                     return
-            self._bell.wait(seconds)
+            self._wait(seconds)
+
+    def _wait(self, seconds: float | None) -> None:
+        """Wait for a call, *seconds* at the most; many calls are one."""
+        try:
+            self._calls.get(timeout=seconds and min(seconds, threading.TIMEOUT_MAX))
+            while True:
+                self._calls.get_nowait()
+        except Empty:
+            pass
 
     def _tended(self) -> float | None:
         owner = self._owner()
@@ -208,6 +219,7 @@ class Chores:
     def _forget(self) -> None:
         """The thread does not come along into a forked process."""
         self._lock = threading.Lock()
+        self._calls = SimpleQueue()
         self._thread = None
 
 

@@ -90,7 +90,7 @@ class Leases:
     def _holding(self, lease: Lease) -> None:
         """Renew *lease* from now on."""
         if lease._place is not None:
-            self._held[lease._place] = weakref.ref(lease)
+            self._held[lease._place] = weakref.ref(lease, self._chores.end)
             self._chores.begin()
 
     def _leaving(self, lease: Lease) -> None:

@@ -122,8 +122,8 @@ class LeaseStore(Protocol):
         """Take the lease for *ttl_ms*, if it is free and nobody is ahead in the queue.
 
         Otherwise *token* stands in the queue, in the place that it has or at the end; a place is
-        lost when nobody asks for it again in *patience_ms*, and with 0 there is none at all. Who
-        holds the lease holds it again from now on.
+        lost when nobody asks for it again in *patience_ms*, and 0 takes none. Who holds the lease
+        already holds it anew, for *ttl_ms* from now.
         """
         ...
 

@@ -99,7 +99,7 @@ class Chores:
     """
 
     def __init__(self, owner: Any) -> None:
-        self._owner = weakref.ref(owner)
+        self._owner = weakref.ref(owner, self.end)
         self._tasks: dict[asyncio.AbstractEventLoop, _Chore] = {}
         after_fork(self, Chores._forget)
 
@@ -111,11 +111,13 @@ class Chores:
             chore = self._tasks[loop] = _Chore(self, loop)
         chore.bell.set()
 
-    def end(self) -> None:
+    def end(self, _: object = None) -> None:
         """There is less to do, and maybe nothing."""
-        chore = self._tasks.get(asyncio.get_running_loop())
-        if chore is not None:
-            chore.bell.set()
+        for loop, chore in list(self._tasks.items()):
+            try:
+                loop.call_soon_threadsafe(chore.bell.set)
+            except RuntimeError:  # the loop is closed, and so is its task
+                self._tasks.pop(loop, None)
 
     async def _run(self, loop: asyncio.AbstractEventLoop, bell: asyncio.Event) -> None:
         try:

@@ -66,7 +66,7 @@ class SqliteLeases:
             told = self._turn(cursor, name, token, now)
             if told.granted:
                 cursor.execute(self._sql.hold, (name, token, now + ttl_ms))
-                cursor.execute(self._sql.leave, (name, token))
+                cursor.execute(self._sql.leave, (name, token, now))
                 cursor.execute(self._sql.free_leases, (now, _FREED_AT_ONCE))
             elif patience_ms:
                 self._stand(cursor, (name, token), now, now + patience_ms)
@@ -98,7 +98,7 @@ class SqliteLeases:
         name = self._names.reserved("lease", key)
 
         def release(cursor: sqlite3.Cursor, now: int) -> bool:
-            cursor.execute(self._sql.leave, (name, token))
+            cursor.execute(self._sql.leave, (name, token, now))
             return cursor.execute(self._sql.release, (name, token, now)).rowcount == 1
 
         return self._tables.transact(release, key)
@@ -134,7 +134,7 @@ class SqliteLeases:
         """Keep a place in the queue: the one that is there, or the last."""
         if cursor.execute(self._sql.stay, (until, *place, now)).rowcount == 1:
             return
-        cursor.execute(self._sql.leave, place)
+        cursor.execute(self._sql.leave, (*place, now))
         cursor.execute(self._sql.stand, (*place, until))
         cursor.execute(self._sql.free_places, (now, _FREED_AT_ONCE))
 

@@ -109,7 +109,7 @@ class LeaseStatements:
 
     def _leaving(self, leases: str, queue: str) -> None:
         self.release: str = f"DELETE FROM {leases} {_OURS}"
-        self.leave: str = f"DELETE FROM {queue} WHERE name = ? AND token = ?"
+        self.leave: str = f"DELETE FROM {queue} WHERE name = ? AND (token = ? OR expires_at <= ?)"
         self.free_leases: str = _freed(leases, "name")
         self.free_places: str = _freed(queue, "place")
 
