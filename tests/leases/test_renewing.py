@@ -280,7 +280,7 @@ def test_one_holding_is_not_entered_twice_at_once() -> None:
 
 
 def test_the_log_shows_no_token(
-    leases: Any, inner: Any, bridge: Bridge, clock: Clock, caplog: pytest.LogCaptureFixture
+    leases: Any, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     lease = leases.hold("k")
     with caplog.at_level(logging.DEBUG), pytest.raises(LeaseLostError), lease:

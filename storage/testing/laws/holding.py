@@ -329,7 +329,8 @@ class Arguments(Held):
             lambda: leases.claim("k", ttl=ttl),
         ]
         claim = leases.claim("other", ttl=60)
-        for call in [*calls, lambda: claim.done(ttl=ttl)]:
+        calls.append(lambda: claim.done(ttl=ttl))
+        for call in calls:
             with pytest.raises(ValueError, match="ttl"):
                 call()
         assert leases.claim("other", ttl=60).busy

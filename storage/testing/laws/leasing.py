@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +18,7 @@ from ...records import Turn
 from ..bridge import Bridge
 from ..clock import Clock
 from ..strategies import NASTY_KEYS
+from .privacy import SECRET
 from .suite import PATIENCE_SECONDS, Suite, crowd
 
 LONG: Final = 60_000
@@ -180,7 +184,7 @@ class Leasing(Leased):
         assert again.release("k", "ann") is True
         assert rooms[0].acquire("k", "bob", LONG, 0).granted is False
 
-    def test_what_is_no_key_is_refused(self, room: Any) -> None:
+    def test_a_room_refuses_what_is_no_key(self, room: Any) -> None:
         for key in (7, None, "\ud800"):
             with pytest.raises(InvalidKeyError):
                 room.acquire(key, "ann", LONG, LONG)
@@ -193,7 +197,7 @@ class Leasing(Leased):
 
             assert sum(one.granted for one in told) == 1
 
-    def test_a_closed_store_refuses(self, room: Any, store: Any) -> None:
+    def test_a_room_of_a_closed_store_refuses(self, room: Any, store: Any) -> None:
         room.acquire("k", "ann", LONG, LONG)
         store.close()
 
@@ -208,6 +212,26 @@ class Leasing(Leased):
         for call in calls:
             with pytest.raises(ClosedError):
                 call()
+
+    def test_the_log_shows_operation_key_and_duration_and_never_a_token(
+        self, room: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        calls: dict[str, Callable[[], object]] = {
+            "acquire": lambda: room.acquire("the key", SECRET, LONG, LONG),
+            "renew": lambda: room.renew("the key", SECRET, LONG),
+            "wait": lambda: room.wait("the key", SECRET, 1),
+            "release": lambda: room.release("the key", SECRET),
+            "claim": lambda: room.claim("the key", SECRET, LONG),
+            "done": lambda: room.done("the key", SECRET, LONG),
+        }
+        for name, call in calls.items():
+            caplog.clear()
+            with caplog.at_level(logging.DEBUG, logger="storage"):
+                call()
+
+            lines = [one.getMessage() for one in caplog.records if one.name == "storage"]
+            assert [line for line in lines if re.search(rf": {name} 'the key' .* ms", line)]
+            assert SECRET not in "".join(lines)
 
 
 class Queueing(Leased):
@@ -316,13 +340,21 @@ class Waiting(Leased):
     def assert_woken(self, room: Any, token: str, wake: Callable[[], object]) -> None:
         """The wait of *token* ends with *wake*, long before its time."""
 
+        asked = threading.Event()
+
         def wait() -> float:
             started = time.monotonic()
             while not room.acquire("k", token, LONG, LONG).granted:
+                asked.set()
                 room.wait("k", token, TOO_LONG)
             return time.monotonic() - started
 
-        took, _ = crowd([wait, wake])
+        def wake_later() -> None:
+            asked.wait(PATIENCE_SECONDS)
+            time.sleep(0.01)
+            wake()
+
+        took, _ = crowd([wait, wake_later])
         assert took < PATIENCE_SECONDS
 
     def test_a_release_wakes_the_first(self, ask: Acquire, room: Any) -> None:
