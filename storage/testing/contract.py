@@ -19,9 +19,10 @@ from .laws.edits import Edits, Merging  # noqa: E402
 from .laws.expired import Expired  # noqa: E402
 from .laws.holding import Arguments, Claims, Holding, Renewing  # noqa: E402
 from .laws.keys import Keys, Namespaces  # noqa: E402
-from .laws.leasing import Claiming, Leasing, Queueing, Waiting  # noqa: E402
+from .laws.leasing import Claiming, Leasing  # noqa: E402
 from .laws.lifetimes import Defaults, Lifetimes  # noqa: E402
 from .laws.privacy import Privacy  # noqa: E402
+from .laws.queueing import Queueing, Waiting  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
