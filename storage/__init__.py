@@ -11,6 +11,8 @@ from .errors import (
     CorruptStoreError,
     CorruptValueError,
     InvalidKeyError,
+    LeaseLostError,
+    LeaseTimeoutError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -21,8 +23,9 @@ from .errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .leases import Claim, Lease, Leases
 from .opening import open
-from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
+from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from .records import DELETE, MISSING, Capabilities
 from .store import Storage
 from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
@@ -38,6 +41,7 @@ __all__ = [
     "AccessDeniedError",
     "Backend",
     "Capabilities",
+    "Claim",
     "ClosedError",
     "Codec",
     "ConfigurationError",
@@ -48,6 +52,11 @@ __all__ = [
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Lease",
+    "LeaseLostError",
+    "LeaseStore",
+    "LeaseTimeoutError",
+    "Leases",
     "LruMemoryStorage",
     "MemoryStorage",
     "OutcomeUnknownError",

@@ -65,6 +65,14 @@ class ReentryError(StorageError, RuntimeError):
     """A key is being changed by the same thread or task that asks to change it again."""
 
 
+class LeaseTimeoutError(StorageError, TimeoutError):
+    """Somebody else held the lease for as long as one was willing to wait."""
+
+
+class LeaseLostError(StorageError):
+    """A lease is not held any more: it ran out before it was renewed, so another may hold it."""
+
+
 class CorruptValueError(StorageError):
     """What is stored under the key can not be read; the bytes stay where they are."""
 

@@ -51,6 +51,11 @@ class Names:
             return f"{self.prefix}{_MARK}{key}"
         return self.prefix + key
 
+    def reserved(self, segment: str, key: str) -> str:
+        """What *key* is called in a *segment* of its own, where no key of the store can be."""
+        check_key(key, self.store)
+        return f"{self.prefix}{_MARK}{segment}{_MARK}{str.__str__(key)}"
+
     def key(self, name: str) -> str | None:
         """The key that is called *name*; `None` for what belongs to a reserved segment."""
         rest = name[len(self.prefix) :]

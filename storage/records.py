@@ -43,6 +43,20 @@ class Page(NamedTuple):
     cursor: str | None
 
 
+class Turn(NamedTuple):
+    """What who asks for a lease is told."""
+
+    granted: bool
+    """Whether the lease is held now."""
+
+    wait_ms: int
+    """Where it is not: the milliseconds until that may change without anybody's word."""
+
+
+Claimed = Literal["taken", "busy", "done"]
+"""What who claims something is told: it is the caller's now, it is somebody else's, or it is
+finished already."""
+
 Reach = Literal["shared", "process"]
 
 

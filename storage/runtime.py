@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from types import FunctionType
 from typing import Annotated, Any, TypeVar
 
@@ -49,6 +50,16 @@ class Runtime:
         """Wait for *seconds*."""
         time.sleep(seconds)
 
+    def finish(self, function: Callable[..., T], *args: object) -> T:
+        """Call *function*, which may run twice, to its end, wherever an interrupt strikes."""
+        try:
+            return function(*args)
+        except Exception:
+            raise
+        except BaseException:
+            function(*args)
+            raise
+
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after *attempt* conflicts: up to 0.2 ms first, 50 ms at the most."""
@@ -86,6 +97,26 @@ def is_async(function: object) -> bool:
 def mutex() -> Lock:
     """A lock for a few lines that never wait."""
     return threading.Lock()
+
+
+def runner() -> object:
+    """The thread that runs here."""
+    return threading.current_thread()
+
+
+class Bell:
+    """Rung once by anybody, for one who waits."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def ring(self) -> None:
+        """Let the one go on who waits."""
+        self._event.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it rings, *seconds* at the most."""
+        self._event.wait(min(seconds, threading.TIMEOUT_MAX))
 
 
 class timed:  # noqa: N801 - used as `with timed(...)`
@@ -133,6 +164,63 @@ class Periodic:
         self._stop.set()
         if self._thread is not threading.current_thread():
             self._thread.join()
+
+
+class Chores:
+    """Calls *owner*`._tend()` from a daemon thread, which is there while there is something to do.
+
+    `_tend` answers in how many seconds it is to be called again, or `None` where nothing is left
+    to do. The thread does not keep *owner* alive, and ends with it.
+    """
+
+    def __init__(self, owner: Any) -> None:
+        self._lock = threading.Lock()
+        # The garbage collector may call in the middle of a call: this queue stands that.
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._owner = weakref.ref(owner, self.end)
+        self._thread: threading.Thread | None = None
+        after_fork(self, Chores._forget)
+
+    def begin(self) -> None:
+        """There is something more to do."""
+        with self._lock:
+            self._calls.put(None)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
+                self._thread.start()
+
+    def end(self, _: object = None) -> None:
+        """There is less to do, and maybe nothing."""
+        if self._thread is not None:
+            self._calls.put(None)
+
+    def _run(self) -> None:
+        while True:
+            seconds = self._tended()
+            with self._lock:
+                if seconds is None and self._calls.empty():
+                    self._thread = None
+                    return
+            self._wait(seconds)
+
+    def _wait(self, seconds: float | None) -> None:
+        """Wait for a call, *seconds* at the most; many calls are one."""
+        try:
+            self._calls.get(timeout=seconds and min(seconds, threading.TIMEOUT_MAX))
+            while True:
+                self._calls.get_nowait()
+        except Empty:
+            pass
+
+    def _tended(self) -> float | None:
+        owner = self._owner()
+        return None if owner is None else owner._tend()
+
+    def _forget(self) -> None:
+        """The thread does not come along into a forked process."""
+        self._lock = threading.Lock()
+        self._calls = SimpleQueue()
+        self._thread = None
 
 
 def _repeat(

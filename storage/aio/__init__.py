@@ -10,6 +10,8 @@ from ..errors import (
     CorruptStoreError,
     CorruptValueError,
     InvalidKeyError,
+    LeaseLostError,
+    LeaseTimeoutError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -20,8 +22,9 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .leases import Claim, Lease, Leases
 from .opening import open
-from .protocols import Backend, KVStorage, TtlStorage, is_ttl_storage
+from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .store import Storage
@@ -36,6 +39,7 @@ __all__ = [
     "AccessDeniedError",
     "Backend",
     "Capabilities",
+    "Claim",
     "ClosedError",
     "Codec",
     "ConfigurationError",
@@ -46,6 +50,11 @@ __all__ = [
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Lease",
+    "LeaseLostError",
+    "LeaseStore",
+    "LeaseTimeoutError",
+    "Leases",
     "LruMemoryStorage",
     "MemoryStorage",
     "OutcomeUnknownError",

@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from ..core.turns import pauses
 from ..errors import ClosedError
+from ..keys import Names
 from ..protocols import Backend as BlockingBackend
-from ..records import Capabilities, Deletion, Missing, Page
+from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
+from ..protocols import LeaseStore as BlockingLeaseStore
 from ..runtime import after_fork
 from ..ttl import Expiry
+from .protocols import LeaseStore
 
 T = TypeVar("T")
 
@@ -77,6 +81,15 @@ class Lifted:
     async def clear(self, prefix: str) -> int:
         return await self._run(self._inner.clear, prefix)
 
+    def room(self, kind: object, names: Names) -> LiftedLeases | None:
+        """The leases and claims of the backend, where these are asked for and it can be looked
+        whose turn it is: nothing in the pool waits for a turn."""
+        offer = getattr(self._inner, "room", None)
+        if kind is not LeaseStore or offer is None:
+            return None
+        inner = offer(BlockingLeaseStore, names)
+        return LiftedLeases(self, inner) if hasattr(inner, "ready") else None
+
     async def aclose(self) -> None:
         if self._closed:
             return
@@ -98,3 +111,32 @@ class Lifted:
     def _leave_behind(self) -> None:
         """The threads of a pool do not come along into a forked process."""
         self._pool = None
+
+
+class LiftedLeases:
+    """Blocking *leases*, a hop an operation; who waits sleeps in the loop between two looks."""
+
+    def __init__(self, lifted: Lifted, leases: Any) -> None:
+        self._run = lifted._run
+        self._inner = leases
+
+    async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
+        return await self._run(self._inner.acquire, key, token, ttl_ms, patience_ms)
+
+    async def wait(self, key: str, token: str, wait_ms: int) -> None:
+        for seconds in pauses(wait_ms):
+            await asyncio.sleep(seconds)
+            if await self._run(self._inner.ready, key, token):
+                return
+
+    async def renew(self, key: str, token: str, ttl_ms: int) -> bool:
+        return await self._run(self._inner.renew, key, token, ttl_ms)
+
+    async def release(self, key: str, token: str) -> bool:
+        return await self._run(self._inner.release, key, token)
+
+    async def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
+        return await self._run(self._inner.claim, key, token, ttl_ms)
+
+    async def done(self, key: str, token: str, ttl_ms: int) -> bool:
+        return await self._run(self._inner.done, key, token, ttl_ms)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..keys import Names
 from ..memory.kv import MemoryBackend
-from ..records import Capabilities, Deletion, Missing, Page
+from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
+from ..memory.leases import MemoryLeases
+from ..protocols import LeaseStore as BlockingLeaseStore
 from ..ttl import Expiry
+from .protocols import LeaseStore
+from .runtime import Bell
 
 
 class MemoryFace:
@@ -60,6 +65,41 @@ class MemoryFace:
     async def clear(self, prefix: str) -> int:
         return self._inner.clear(prefix)
 
+    def room(self, kind: object, names: Names) -> MemoryLeasesFace | None:
+        """The leases and claims of the backend, where these are asked for."""
+        inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
+        return None if inner is None else MemoryLeasesFace(inner)
+
     async def aclose(self) -> None:
         if not self._borrowed:
             self._inner.close()
+
+
+class MemoryLeasesFace:
+    """Leases and claims in memory behind `await`; only `wait` gives way to another task."""
+
+    def __init__(self, leases: MemoryLeases) -> None:
+        self._inner = leases
+
+    async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
+        return self._inner.acquire(key, token, ttl_ms, patience_ms)
+
+    async def wait(self, key: str, token: str, wait_ms: int) -> None:
+        bell = Bell()
+        if self._inner.listen(key, token, bell.ring):
+            try:
+                await bell.wait(wait_ms / 1000)
+            finally:
+                self._inner.deafen(key, token)
+
+    async def renew(self, key: str, token: str, ttl_ms: int) -> bool:
+        return self._inner.renew(key, token, ttl_ms)
+
+    async def release(self, key: str, token: str) -> bool:
+        return self._inner.release(key, token)
+
+    async def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
+        return self._inner.claim(key, token, ttl_ms)
+
+    async def done(self, key: str, token: str, ttl_ms: int) -> bool:
+        return self._inner.done(key, token, ttl_ms)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
-from ..records import Capabilities, Deletion, Missing, Page
+from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from ..ttl import Expiry
 
 V = TypeVar("V")
@@ -112,6 +112,49 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Let go of what was opened here; twice is fine."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Leases and claims, which end by themselves: whole operations, each atomic by itself.
+
+    Keys are those of a user. What they are called in the backend lies in reserved segments (see
+    `Names.reserved`), so a lease or a claim never meets a value. A *token* says who is asking. A
+    lease, a place in the queue and a claim that are over are absent to every method.
+    """
+
+    async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
+        """Take the lease for *ttl_ms*, if it is free and nobody is ahead in the queue.
+
+        Otherwise *token* stands in the queue, in the place that it has or at the end; a place is
+        lost when nobody asks for it again in *patience_ms*, and 0 takes none. Who holds the lease
+        already holds it anew, for *ttl_ms* from now.
+        """
+        ...
+
+    async def wait(self, key: str, token: str, wait_ms: int) -> None:
+        """Return when *token* has become the first to whom the lease is free, or after *wait_ms*,
+        or earlier for no reason: ask `acquire` then."""
+        ...
+
+    async def renew(self, key: str, token: str, ttl_ms: int) -> bool:
+        """Hold the lease for *ttl_ms* from now; says whether *token* held it."""
+        ...
+
+    async def release(self, key: str, token: str) -> bool:
+        """Give up the lease or the place in the queue, and let the next one know; says whether
+        *token* held the lease."""
+        ...
+
+    async def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
+        """Claim what nobody has claimed, or what *token* has claimed, for *ttl_ms*.
+
+        Otherwise it is `"busy"`, or `"done"` where it is finished.
+        """
+        ...
+
+    async def done(self, key: str, token: str, ttl_ms: int) -> bool:
+        """Note for *ttl_ms* that it is finished; says no where it is somebody else's meanwhile."""
         ...
 
 

@@ -16,6 +16,7 @@ from .editing import MOST_ATTEMPTS, Edit
 from ..errors import ConflictError, UnstorableError, WrongTypeError
 from .keylock import KeyLock
 from ..keys import Names
+from ..offers import offered
 from .protocols import Backend
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing
 from .runtime import Answer, Runtime, callback
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     V = TypeVar("V", default=Any)
     D = TypeVar("D")
     R = TypeVar("R", bound=Deletion)
+    Room = TypeVar("Room")
 else:
     from typing import TypeVar
 
     V = TypeVar("V")
     D = TypeVar("D")
     R = TypeVar("R", bound=Deletion)
+    Room = TypeVar("Room")
 
 
 class Storage(Generic[V]):
@@ -276,6 +279,13 @@ class Storage(Generic[V]):
         view._owner = False
         view._stand_on(self._layers.namespace(name))
         return view
+
+    def room(self, kind: Callable[..., Room]) -> Room:
+        """What the backend offers besides values, such as a `LeaseStore`, for keys of this store.
+
+        `UnsupportedError` where it does not.
+        """
+        return offered(self._backend, kind, self._layers.names)
 
     @property
     def capabilities(self) -> Capabilities:

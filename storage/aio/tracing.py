@@ -5,13 +5,18 @@ it took, and never a value."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from ..closed import closed
-from .protocols import Backend
-from ..records import Capabilities, Deletion, Missing, Page
+from ..keys import Names
+from ..offers import offered
+from .protocols import Backend, LeaseStore
+from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from .runtime import timed
 from ..ttl import Expiry
+
+Room = TypeVar("Room")
 
 _on = logging.getLogger("storage").isEnabledFor
 _DEBUG = logging.DEBUG
@@ -88,6 +93,12 @@ class Traced:
         with timed(self.label, "clear", f"{prefix}*"):
             return await self._backend.clear(prefix)
 
+    def room(self, kind: Callable[..., Room], names: Names) -> Room:
+        room: Any = offered(self._backend, kind, names)
+        if kind is LeaseStore:
+            room = TracedLeases(room, self.label)
+        return cast("Room", room)
+
     async def aclose(self) -> None:
         try:
             with timed(self.label, "close", ""):
@@ -95,3 +106,35 @@ class Traced:
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
             self._backend = closed(self.label, self.capabilities)
+
+
+class TracedLeases:
+    """A *room* of leases, with a log line an operation while that is wanted."""
+
+    def __init__(self, room: LeaseStore, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
+        with timed(self._label, "acquire", key):
+            return await self._room.acquire(key, token, ttl_ms, patience_ms)
+
+    async def wait(self, key: str, token: str, wait_ms: int) -> None:
+        with timed(self._label, "wait", key):
+            await self._room.wait(key, token, wait_ms)
+
+    async def renew(self, key: str, token: str, ttl_ms: int) -> bool:
+        with timed(self._label, "renew", key):
+            return await self._room.renew(key, token, ttl_ms)
+
+    async def release(self, key: str, token: str) -> bool:
+        with timed(self._label, "release", key):
+            return await self._room.release(key, token)
+
+    async def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
+        with timed(self._label, "claim", key):
+            return await self._room.claim(key, token, ttl_ms)
+
+    async def done(self, key: str, token: str, ttl_ms: int) -> bool:
+        with timed(self._label, "done", key):
+            return await self._room.done(key, token, ttl_ms)

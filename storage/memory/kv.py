@@ -7,11 +7,14 @@ from typing import NoReturn
 
 from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
+from ..keys import Names
+from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import after_fork, mutex
 from ..ttl import Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
 from .entry import Entry
+from .leases import Board, MemoryLeases
 
 _PURGED_PER_WRITE = 8
 
@@ -34,6 +37,7 @@ class MemoryBackend:
         self._clock = clock
         self._due = Deadlines()
         self._lock = mutex()
+        self._board = Board(self.label, clock)
         self._entries: MutableMapping[str, Entry]
         self._peek: Callable[[str], Entry | None]
         self._find: Callable[[str], Entry | None]
@@ -147,7 +151,12 @@ class MemoryBackend:
     def clear(self, prefix: str) -> int:
         return self.remove_many(self.page(prefix, None, False).names)
 
+    def room(self, kind: object, names: Names) -> MemoryLeases | None:
+        """The leases and claims of this backend, where these are asked for."""
+        return MemoryLeases(self._board, names) if kind is LeaseStore else None
+
     def close(self) -> None:
+        self._board.close()
         self._peek = self._find = self._pairs = self._refuse
         with self._lock:
             self._entries = {}

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 from ..core.counting import SAFE
 from ..errors import UnavailableError, UnstorableError, WrongTypeError
+from ..keys import Names
+from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
 from .commands import AGAIN, ONCE, READ, Command, Script, Word, lasting, run, starting_with
 from .door import Door
+from .leases import RedisLeases
 from .options import Options
 from .settings import Address
 
@@ -135,6 +138,10 @@ class RedisBackend:
             cursor = page.cursor
             if cursor is None:
                 return removed
+
+    def room(self, kind: object, names: Names) -> RedisLeases | None:
+        """The leases and claims of this deployment, where these are asked for."""
+        return RedisLeases(self._door, names) if kind is LeaseStore else None
 
     def close(self) -> None:
         self._door.close()

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
-from ..keys import after
+from ..keys import Names, after
+from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import Periodic
 from ..ttl import Expiry, Keeping, deadline
 from .connection import Connection, alone
+from .leases import SqliteLeases, Tables
 from .options import Options
 from .statements import Statements
 
@@ -43,6 +45,7 @@ class SqliteBackend:
             iteration=True,
             durable=self._connection.durable,
         )
+        self._tables: Tables | None = None
         self._sweeper: Periodic | None = None
         if options.sweep_interval is not None:
             self._sweeper = Periodic(self, SqliteBackend._sweep_quietly, options.sweep_interval)
@@ -152,6 +155,14 @@ class SqliteBackend:
             swept += some
             if some < _SWEPT_AT_ONCE:
                 return swept
+
+    def room(self, kind: object, names: Names) -> SqliteLeases | None:
+        """The leases and claims of this backend, where these are asked for."""
+        if kind is not LeaseStore:
+            return None
+        if self._tables is None:
+            self._tables = Tables(self._connection, self._table, self._clock)
+        return SqliteLeases(self._tables, names)
 
     def close(self) -> None:
         if self._sweeper is not None:

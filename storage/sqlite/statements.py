@@ -9,6 +9,7 @@ _VALUE = "CASE typeof(value) WHEN 'text' THEN CAST(value AS BLOB) ELSE value END
 _KEY = "CAST(key AS BLOB)"
 
 _SAME = f"WHERE key = ? AND CAST(value AS BLOB) = ? AND {_LIVE}"
+_OURS = "WHERE name = ? AND token = ? AND expires_at > ?"
 _STRETCH = "WHERE key >= ? AND key < ?"
 
 
@@ -68,6 +69,72 @@ class Statements:
     def read_many(self, count: int) -> str:
         """Reads *count* keys at once; ask for few different counts."""
         return f"{self._many}({', '.join('?' * count)})"
+
+
+class LeaseStatements:
+    """What is said to the tables of leases and claims beside the table called *table*."""
+
+    def __init__(self, table: str) -> None:
+        leases, queue = quoted(f"{table}_leases"), quoted(f"{table}_lease_queue")
+        claims = quoted(f"{table}_claims")
+        rest = "token TEXT NOT NULL, expires_at INTEGER NOT NULL"
+        keyed = f"name TEXT PRIMARY KEY NOT NULL, {rest}"
+        place = f"place INTEGER PRIMARY KEY, name TEXT NOT NULL, {rest}, UNIQUE (name, token)"
+        columns = {
+            leases: f"({keyed}) WITHOUT ROWID",
+            queue: f"({place})",
+            claims: f"({keyed}, finished INTEGER NOT NULL) WITHOUT ROWID",
+        }
+        self.create: list[str] = [
+            *(f"CREATE TABLE IF NOT EXISTS {name} {text}" for name, text in columns.items()),
+            *(_by_end(f"{table}_{word}") for word in ("leases", "lease_queue", "claims")),
+        ]
+        self._asking(leases, queue)
+        self._leaving(leases, queue)
+        self._claiming(claims)
+
+    def _asking(self, leases: str, queue: str) -> None:
+        live = "CAST(token AS BLOB) AS token, expires_at FROM {} WHERE name = ? AND expires_at > ?"
+        holder = f"SELECT {live.format(leases)}"
+        first = f"SELECT {live.format(queue)} ORDER BY place LIMIT 1"
+        self.who: str = (
+            "SELECT holder.token, holder.expires_at, first.token, first.expires_at "
+            f"FROM (SELECT 1) LEFT JOIN ({holder}) AS holder LEFT JOIN ({first}) AS first"
+        )
+        self.hold: str = (
+            f"INSERT OR REPLACE INTO {leases} (name, token, expires_at) VALUES (?, ?, ?)"
+        )
+        self.stand: str = f"INSERT INTO {queue} (name, token, expires_at) VALUES (?, ?, ?)"
+        self.stay: str = f"UPDATE {queue} SET expires_at = ? {_OURS}"
+        self.renew: str = f"UPDATE {leases} SET expires_at = ? {_OURS}"
+
+    def _leaving(self, leases: str, queue: str) -> None:
+        self.release: str = f"DELETE FROM {leases} {_OURS}"
+        self.leave: str = f"DELETE FROM {queue} WHERE name = ? AND (token = ? OR expires_at <= ?)"
+        self.free_leases: str = _freed(leases, "name")
+        self.free_places: str = _freed(queue, "place")
+
+    def _claiming(self, claims: str) -> None:
+        self.marked: str = (
+            f"SELECT CAST(token AS BLOB), finished, expires_at FROM {claims} "
+            "WHERE name = ? AND expires_at > ?"
+        )
+        self.mark: str = (
+            f"INSERT OR REPLACE INTO {claims} (name, token, expires_at, finished) "
+            "VALUES (?, ?, ?, ?)"
+        )
+        self.free_claims: str = _freed(claims, "name")
+
+
+def _by_end(table: str) -> str:
+    index = quoted(f"{table}_expires_at")
+    return f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(table)} (expires_at)"
+
+
+def _freed(table: str, key: str) -> str:
+    """Frees some of the rows that are over."""
+    over = f"SELECT {key} FROM {table} WHERE expires_at <= ? LIMIT ?"
+    return f"DELETE FROM {table} WHERE {key} IN ({over})"
 
 
 def quoted(name: str) -> str:

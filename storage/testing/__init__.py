@@ -14,7 +14,7 @@ from .bridge import Bridge, driven
 from .clock import Clock
 
 if TYPE_CHECKING:
-    from .contract import StorageContract
+    from .contract import LeaseContract, StorageContract
     from .lru import lru_machine
     from .machine import kv_machine
     from .model import Model
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "CountingMachine": ".runs",
+    "LeaseContract": ".contract",
     "Model": ".model",
     "StorageContract": ".contract",
     "kv_machine": ".machine",
@@ -41,6 +42,7 @@ __all__ = [
     "Bridge",
     "Clock",
     "CountingMachine",
+    "LeaseContract",
     "Model",
     "StorageContract",
     "driven",

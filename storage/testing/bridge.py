@@ -234,6 +234,9 @@ class Driven:
         swallowed: bool | None = self._bridge.call(self._thing.__aexit__, kind, error, trace)
         return swallowed
 
+    def __bool__(self) -> bool:
+        return bool(self._thing)
+
     def __repr__(self) -> str:
         return repr(self._thing)
 

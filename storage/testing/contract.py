@@ -17,9 +17,12 @@ from .laws.closing import Closing  # noqa: E402 - after what makes their asserti
 from .laws.crowds import Crowds, Once  # noqa: E402
 from .laws.edits import Edits, Merging  # noqa: E402
 from .laws.expired import Expired  # noqa: E402
+from .laws.holding import Arguments, Claims, Holding, Renewing  # noqa: E402
 from .laws.keys import Keys, Namespaces  # noqa: E402
+from .laws.leasing import Claiming, Leasing  # noqa: E402
 from .laws.lifetimes import Defaults, Lifetimes  # noqa: E402
 from .laws.privacy import Privacy  # noqa: E402
+from .laws.queueing import Queueing, Waiting  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
@@ -55,4 +58,17 @@ class StorageContract(
     """
 
 
-__all__ = ["StorageContract"]
+class LeaseContract(
+    Leasing,
+    Queueing,
+    Waiting,
+    Claiming,
+    Holding,
+    Renewing,
+    Claims,
+    Arguments,
+):
+    """The laws of a store that has leases and claims; subclass it and override `make`."""
+
+
+__all__ = ["LeaseContract", "StorageContract"]

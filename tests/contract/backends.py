@@ -58,6 +58,7 @@ class Row:
     half: Half
     verbatim: bool = False
     knows_none: bool = True
+    leases: bool = False
 
     @property
     def share(self) -> float:
@@ -137,12 +138,12 @@ AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, dura
 
 def _rows(half: Half) -> list[Row]:
     return [
-        Row("memory", _memory, IN_MEMORY, half),
-        Row("lru", _lru, IN_MEMORY, half),
-        Row("sqlite", _sqlite("storage"), IN_A_FILE, half),
-        Row("sqlite-connection", _connection, IN_A_FILE, half),
-        Row("sqlite-puregram", _sqlite("puregram"), IN_A_FILE, half, verbatim=True),
-        Row("sqlite-gramio", _sqlite("gramio"), IN_SECONDS, half, verbatim=True),
+        Row("memory", _memory, IN_MEMORY, half, leases=True),
+        Row("lru", _lru, IN_MEMORY, half, leases=True),
+        Row("sqlite", _sqlite("storage"), IN_A_FILE, half, leases=True),
+        Row("sqlite-connection", _connection, IN_A_FILE, half, leases=True),
+        Row("sqlite-puregram", _sqlite("puregram"), IN_A_FILE, half, verbatim=True, leases=True),
+        Row("sqlite-gramio", _sqlite("gramio"), IN_SECONDS, half, verbatim=True, leases=True),
         Row("dict", _adapted(dict), A_MAPPING, half),
         Row("shelf", _adapted(lambda: shelve.Shelf({})), A_MAPPING, half),
         Row("four-methods", _adapted(FourMethods), AN_OBJECT, half),

@@ -13,12 +13,13 @@ from tests.house.tree import ROOT, Import, Module, modules
 FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
-        *("runtime", "keylock"),
+        *("runtime", "keylock", "offers"),
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": ("store", "editing", "tracing"),
     "stores": ("rooms", "adapted", "stores", "opening"),
+    "faces": ("leases",),
     "doors": ("", "cli", "testing", "__main__"),
 }
 """The house from the ground up: a floor imports itself and what is under it. `aio` is a house of

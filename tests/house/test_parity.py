@@ -23,7 +23,9 @@ RENAMED = {
 }
 """The whole difference in the names of methods."""
 
-PLAIN_IN_BOTH = {"__init__", "edit", "items", "keys", "namespace", "values"}
+PLAIN_IN_BOTH = {
+    *("__init__", "check", "edit", "hold", "items", "keys", "namespace", "room", "values"),
+}
 """What gives something back that is awaited, entered or iterated later, or does no I/O."""
 
 NAMES = sorted(storage.__all__)

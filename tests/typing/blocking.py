@@ -9,7 +9,16 @@ from typing import Any, TypedDict
 from typing_extensions import assert_type
 
 import storage
-from storage import DELETE, KEEP, MISSING, Capabilities, KVStorage, Storage, TtlStorage
+from storage import (
+    DELETE,
+    KEEP,
+    MISSING,
+    Capabilities,
+    KVStorage,
+    LeaseStore,
+    Storage,
+    TtlStorage,
+)
 
 
 class Cart(TypedDict):
@@ -87,6 +96,21 @@ def a_type_is_not_required(store: Storage, path: str) -> None:
     assert_type(store.get("a"), Any | None)
     anything = storage.SqliteStorage(path)
     anything.set("a", [1, 2])
+
+
+def leasing(store: Storage[Cart], leases: storage.Leases) -> None:
+    assert_type(store.room(LeaseStore), LeaseStore)
+    storage.Leases(store.namespace("a"), ttl=timedelta(minutes=1))
+    with leases.hold("a", ttl=60, wait=None) as lease:
+        assert_type(lease, storage.Lease)
+        assert_type(lease.lost, bool)
+        assert_type(lease.token, str)
+        lease.check()
+    claim = leases.claim("a", ttl=1.5)
+    if claim:
+        assert_type(claim.done(ttl=timedelta(days=1)), bool)
+    assert_type(claim.busy, bool)
+    assert_type(claim.finished, bool)
 
 
 class OwnStorage:

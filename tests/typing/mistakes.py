@@ -25,11 +25,27 @@ def blocking(store: Storage[int]) -> None:
         number.append(1)  # type: ignore[attr-defined]
 
 
+def leasing(leases: storage.Leases) -> None:
+    leases.hold(7)  # type: ignore[arg-type]
+    leases.hold("a", 60)  # type: ignore[call-arg]
+    leases.claim("a")  # type: ignore[call-arg]
+    leases.claim("a", ttl=None)  # type: ignore[arg-type]
+    storage.Leases(7)  # type: ignore[arg-type]
+
+
 def made(path: str) -> None:
     storage.MemoryStorage(ttl=KEEP)  # type: ignore[arg-type]
     storage.SqliteStorage(path, durability="some")  # type: ignore[arg-type]
     storage.LruMemoryStorage()  # type: ignore[call-arg]
     storage.adapt(7)  # type: ignore[arg-type]
+
+
+async def leases_with_await(leases: aio.Leases) -> None:
+    leases.claim("a", ttl=60)  # type: ignore[unused-coroutine]
+    if leases.claim("a", ttl=60):  # type: ignore[truthy-bool]
+        return
+    with leases.hold("a"):  # type: ignore[attr-defined]
+        pass
 
 
 async def with_await(store: aio.Storage[int], blocking: Storage[int]) -> None:

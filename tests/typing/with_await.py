@@ -53,6 +53,18 @@ async def changing(store: Storage[int], carts: Storage[Cart]) -> None:
         assert_type(cart, Cart)
 
 
+async def leasing(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None:
+    assert_type(store.room(aio.LeaseStore), aio.LeaseStore)
+    leases = aio.Leases(blocking)
+    async with leases.hold("a", wait=2.5) as lease:
+        assert_type(lease, aio.Lease)
+        assert_type(lease.lost, bool)
+        lease.check()
+    claim = await leases.claim("a", ttl=60)
+    if claim:
+        assert_type(await claim.done(), bool)
+
+
 async def walking(store: Storage[Cart]) -> None:
     assert_type(store.keys(), AsyncIterator[str])
     assert_type(store.items(), AsyncIterator[tuple[str, Cart]])

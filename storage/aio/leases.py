@@ -1,0 +1,289 @@
+# Written by tools/mirror.py from storage/leases.py: change that file and run the tool.
+"""One at a time, between threads, tasks and processes: leases, and claims of what is done once."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import weakref
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final
+
+from .adapted import adapt
+from ..core.turns import lease_ms, patience
+from ..errors import LeaseLostError, LeaseTimeoutError, ReentryError, StorageError, shown
+from ..keys import check_key
+from .protocols import LeaseStore
+from ..records import Claimed
+from .rooms import Adaptable
+from .runtime import Chores, Runtime, after_fork, monotonic, runner
+
+_log = logging.getLogger("storage")
+
+PATIENCE_MS: Final = 5000
+"""How long a place in the queue is kept for who does not ask again, having died maybe."""
+
+LOOK_MS: Final = 1000
+"""How often one who waits asks again."""
+
+DAY: Final = 86_400.0
+
+
+class Leases:
+    """Leases on keys of *store*, which end after *ttl* unless their holder is alive to renew them.
+
+    They are held between everybody who uses the same data. They are not kept among the values:
+    a lease on a key and the value under it know nothing of each other.
+    """
+
+    def __init__(self, store: Adaptable, *, ttl: float | timedelta = 30.0) -> None:
+        self._ttl_ms = lease_ms(ttl)
+        self._base = adapt(store)
+        self._base.room(LeaseStore)
+        self._runtime = Runtime()
+        self._held: dict[tuple[object, str], weakref.ref[Lease]] = {}
+        self._chores = Chores(self)
+        after_fork(self, Leases._leave_behind)
+
+    def hold(
+        self,
+        key: str,
+        *,
+        ttl: float | timedelta | None = None,
+        wait: float | timedelta | None = None,
+    ) -> Lease:
+        """A `with` block that one at a time is in, in the order of asking.
+
+        It waits for its turn for ever, or for *wait* seconds, after which it raises
+        `LeaseTimeoutError`; with 0 it does not wait. The lease is renewed every third of *ttl* (or
+        else of the one of these leases) while the block runs. Where it was lost nevertheless,
+        `LeaseLostError` is raised at the end of the block, unless the block itself raised.
+        """
+        label = self._base._layers.label
+        check_key(key, label)
+        ttl_ms = self._ttl_ms if ttl is None else lease_ms(ttl)
+        return Lease(self, self._base.room(LeaseStore), label, key, ttl_ms, patience(wait))
+
+    async def claim(self, key: str, *, ttl: float | timedelta) -> Claim:
+        """Claim what must be done once, such as the update of that id; true for the one who may.
+
+        Unless it is finished within *ttl*, by `done`, another may claim it after that.
+        """
+        check_key(key, self._base._layers.label)
+        ttl_ms = lease_ms(ttl)
+        claim = Claim(self._base.room(LeaseStore), key)
+        claim._told = await claim._room.claim(key, claim.token, ttl_ms)
+        return claim
+
+    def _entering(self, lease: Lease) -> None:
+        """Refuse who would wait for itself."""
+        place = (runner(), lease.key)
+        known = self._held.get(place)
+        other = None if known is None else known()
+        if other is not None or lease._place is not None:
+            message = "this lease is held right here"
+            raise ReentryError(message, store=lease._label, key=lease.key)
+        lease._place = place
+
+    def _holding(self, lease: Lease) -> None:
+        """Renew *lease* from now on."""
+        if lease._place is not None:
+            self._held[lease._place] = weakref.ref(lease, self._chores.end)
+            self._chores.begin()
+
+    def _leaving(self, lease: Lease) -> None:
+        """Let *lease* be: it is about to be given back, or was never held."""
+        place, lease._place = lease._place, None
+        if place is not None and self._held.pop(place, None) is not None and not self._held:
+            self._chores.end()
+
+    def _alive(self) -> list[Lease]:
+        """The leases to renew; one that nobody knows any more may run out."""
+        pairs = [(place, known()) for place, known in list(self._held.items())]
+        for place, lease in pairs:
+            if lease is None:
+                self._held.pop(place, None)
+        return [lease for _, lease in pairs if lease is not None and not lease._lost]
+
+    async def _tend(self) -> float | None:
+        """Renew what is due, and say in how many seconds there is more to do."""
+        for lease in self._alive():
+            asked = monotonic()
+            if lease._due > asked:
+                continue
+            try:
+                ours = await lease._room.renew(lease.key, lease.token, lease._ttl_ms)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others are renewed
+                lease._not_renewed(asked, error)
+            else:
+                lease._renewed(asked, ours)
+        soonest = min((lease._due for lease in self._alive()), default=None)
+        return None if soonest is None else max(0.0, soonest - monotonic())
+
+    def _leave_behind(self) -> None:
+        """In a forked child: what is held is the parent's."""
+        for lease in self._alive():
+            lease._lost = lease._of_parent = True
+        self._held = {}
+
+
+class Lease:
+    """One holding of one key: `with leases.hold(key) as lease`."""
+
+    def __init__(
+        self,
+        leases: Leases,
+        room: LeaseStore,
+        label: str,
+        key: str,
+        ttl_ms: int,
+        wait: float | None,
+    ) -> None:
+        self.key: str = key
+        self.token: str = _token()
+        self._owner = leases
+        self._room = room
+        self._runtime = leases._runtime
+        self._label = label
+        self._ttl_ms = ttl_ms
+        self._wait = wait
+        self._place: tuple[object, str] | None = None
+        self._until = self._due = math.inf
+        self._lost = self._of_parent = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether another may hold the key by now, as far as is known here."""
+        return self._lost or monotonic() >= self._until
+
+    def check(self) -> None:
+        """Raise `LeaseLostError` where the lease is lost: ask before what can not be undone."""
+        if self.lost:
+            raise self._error(LeaseLostError, "the lease is lost: another may hold it by now")
+
+    async def __aenter__(self) -> Lease:
+        self._owner._entering(self)
+        try:
+            await self._take()
+            self._owner._holding(self)
+        except LeaseTimeoutError:
+            self._owner._leaving(self)
+            raise
+        except BaseException:
+            self._owner._leaving(self)
+            await self._give_back()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._owner._leaving(self)
+        ours = await self._give_back()
+        self._lost = self._lost or not ours
+        self._until = math.inf
+        if kind is None:
+            self.check()
+
+    async def _take(self) -> None:
+        """Wait for the turn."""
+        end = math.inf if self._wait is None else monotonic() + self._wait
+        patience_ms = 0 if self._wait == 0 else PATIENCE_MS
+        while True:
+            asked = monotonic()
+            turn = await self._room.acquire(self.key, self.token, self._ttl_ms, patience_ms)
+            if turn.granted:
+                self._lost = False
+                self._renewed(asked, True)
+                return
+            left_ms = (end - monotonic()) * 1000
+            if left_ms <= 0:
+                break
+            pause_ms = max(1, math.ceil(min(turn.wait_ms, left_ms, LOOK_MS)))
+            await self._room.wait(self.key, self.token, pause_ms)
+        if patience_ms:
+            await self._give_back()
+        raise self._error(LeaseTimeoutError, "somebody else holds the lease")
+
+    async def _give_back(self) -> bool:
+        """Give up the lease or the place in the queue; says whether the lease was held."""
+        if self._of_parent:
+            return False
+        try:
+            ours = await self._runtime.finish(self._room.release, self.key, self.token)
+        except StorageError as error:
+            _log.warning(
+                "%s: a lease is not given back and runs out by itself: %s", self._label, error
+            )
+            return not self.lost
+        return ours
+
+    def _renewed(self, asked: float, ours: bool) -> None:
+        """Note what came of taking or renewing it, which was *asked* for then."""
+        seconds = self._ttl_ms / 1000
+        if ours:
+            self._until = asked + seconds
+            self._due = asked + seconds / 3
+        elif self._place is not None:
+            self._lose()
+
+    def _not_renewed(self, asked: float, error: Exception) -> None:
+        """Try again soon, for as long as it makes sense."""
+        self._due = asked + self._ttl_ms / 10_000
+        told = error if isinstance(error, StorageError) else type(error).__name__
+        _log.warning("%s: a lease could not be renewed: %s", self._label, told)
+        if self.lost:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._lost = True
+        _log.warning("%s: the lease on %s is lost", self._label, shown(self.key))
+
+    def _error(self, kind: Any, message: str) -> Exception:
+        error: Exception = kind(message, store=self._label, key=self.key)
+        return error
+
+
+class Claim:
+    """What came of claiming something: true when it is the caller's to do."""
+
+    def __init__(self, room: LeaseStore, key: str) -> None:
+        self.key: str = key
+        self.token: str = _token()
+        self._room = room
+        self._told: Claimed = "busy"
+
+    def __bool__(self) -> bool:
+        return self._told == "taken"
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody else is at it."""
+        return self._told == "busy"
+
+    @property
+    def finished(self) -> bool:
+        """Whether somebody has done it."""
+        return self._told == "done"
+
+    async def done(self, *, ttl: float | timedelta = DAY) -> bool:
+        """It is done: refuse it to everybody for *ttl*, a day unless told otherwise.
+
+        Says no where it took too long and is somebody else's meanwhile.
+        """
+        ttl_ms = lease_ms(ttl)
+        if self._told != "taken":
+            raise RuntimeError("only what was claimed can be done")
+        return await self._room.done(self.key, self.token, ttl_ms)
+
+    def __repr__(self) -> str:
+        return f"<Claim of {shown(self.key)}: {self._told}>"
+
+
+def _token() -> str:
+    return os.urandom(16).hex()

@@ -1,0 +1,81 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Leases and claims on a server. Who waits is asleep there, until it is woken by who goes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..keys import Names
+from ..records import Claimed, Turn
+from .commands import AGAIN, ONCE, READ, Command, Script, run
+from .door import Door
+from .places import twin_tag
+
+_ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
+_CLAIM, _DONE = Script("claim"), Script("done")
+
+_CALLED_MS: Final = 60_000
+"""How long a call to wake up waits for who is not asleep yet."""
+
+_CLAIMED: Final[dict[int, Claimed]] = {1: "taken", 2: "busy", 3: "done"}
+
+
+class RedisLeases:
+    """The leases and claims behind a *door* whose keys are called by *names*.
+
+    A lease lies in the slot of the value under the same key.
+    """
+
+    def __init__(self, door: Door, names: Names) -> None:
+        self._door = door
+        self._names = names
+
+    def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
+        words = (token.encode(), ttl_ms, patience_ms)
+        reply = self._door.call(run(_ACQUIRE, AGAIN, self._line(key), *words), key)
+        return turn_of(reply)
+
+    def wait(self, key: str, token: str, wait_ms: int) -> None:
+        lease = self._line(key)[0]
+        seconds = wait_ms / 1000
+        words = (b"BLPOP", b"%b:wake:%b" % (lease, token.encode()), b"%.3f" % seconds)
+        self._door.wait(Command(READ, lease, words), seconds)
+
+    def renew(self, key: str, token: str, ttl_ms: int) -> bool:
+        lease = self._line(key)[0]
+        reply = self._door.call(run(_RENEW, AGAIN, (lease,), token.encode(), ttl_ms), key)
+        return flag(reply)
+
+    def release(self, key: str, token: str) -> bool:
+        words = (token.encode(), _CALLED_MS)
+        reply = self._door.call(run(_RELEASE, ONCE, self._line(key), *words), key)
+        return flag(reply)
+
+    def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
+        mark = self._names.reserved("claim", key).encode()
+        reply = self._door.call(run(_CLAIM, AGAIN, (mark,), token.encode(), ttl_ms), key)
+        return _CLAIMED[reply]
+
+    def done(self, key: str, token: str, ttl_ms: int) -> bool:
+        mark = self._names.reserved("claim", key).encode()
+        reply = self._door.call(run(_DONE, AGAIN, (mark,), token.encode(), ttl_ms), key)
+        return flag(reply)
+
+    def _line(self, key: str) -> tuple[bytes, bytes, bytes]:
+        """The lease and its queue."""
+        name = self._names.name(key).encode()
+        tag = twin_tag(name)
+        start = self._names.reserved("lease", "").encode()
+        lease = b"%b{%b}%b" % (start, tag, b"" if tag == name else name)
+        return lease, lease + b":queue", lease + b":kept"
+
+
+def flag(reply: int) -> bool:
+    """Whether the server did it."""
+    return reply > 0
+
+
+def turn_of(reply: list[int]) -> Turn:
+    """What the server said to who asked for a lease."""
+    granted, wait_ms = reply
+    return Turn(granted == 1, max(0, wait_ms))

@@ -1,0 +1,34 @@
+"""Every backend that has leases keeps every law about them, in both colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import storage
+from storage.testing import Clock, LeaseContract
+from tests.contract.backends import BACKENDS, Ground, Row
+
+
+class TestLeases(LeaseContract):
+    @pytest.fixture(autouse=True, params=[row for row in BACKENDS if row.leases], ids=str)
+    def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
+        self.made_from = request.param
+        self.ground = Ground(tmp_path, clock, None)
+        yield self.made_from
+        self.ground.close()
+
+    def make(self, clock: Clock, ttl: Any = None) -> Any:
+        return self.made_from.opened(self.ground)
+
+
+@pytest.mark.parametrize("row", [row for row in BACKENDS if not row.leases], ids=str)
+def test_where_there_are_no_leases_the_remedy_is_named(row: Row, tmp_path: Path) -> None:
+    store = row.opened(Ground(tmp_path, Clock(), None))
+
+    for thing in (store, store.namespace("a")):
+        with pytest.raises(storage.UnsupportedError, match="memory, SQLite or Redis"):
+            row.half.Leases(thing)
