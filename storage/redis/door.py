@@ -20,8 +20,10 @@ from .foreign import Foreign
 from .links import LIBRARY, Links
 from .options import Options
 from .places import Places
-from .replies import NOWHERE, Trouble
+from .replies import NOWHERE, Trouble, meaning
 from .settings import SECONDS, Address, settings
+
+_SOON = 0.1
 
 _ASKING = Command(READ, b"", (b"ASKING",))
 
@@ -88,14 +90,20 @@ class Door:
                     )
         return replies
 
-    def wait(self, command: Command, seconds: float) -> Any:
-        """What the server replies to a command that waits there for *seconds*, or `None`."""
+    def wait(self, command: Command, seconds: float, name: str) -> None:
+        """Let *command* wait at the server for *seconds*; what keeps it from that may pass soon,
+        or is raised."""
         place = self.places.of(command)
-        if place is None:
-            return None
-        until = monotonic() + self._seconds
-        reply = self._waits.ask(place, command, until, False, seconds)
-        return None if type(reply) is Trouble else reply
+        reply: Any = NOWHERE
+        if place is not None:
+            until = monotonic() + self._seconds
+            reply = self._waits.ask(place, command, until, False, seconds)
+        if type(reply) is not Trouble:
+            return
+        told = meaning(reply.error)
+        if not told.passes:
+            raise told.kind(told.message, store=self.label, key=name) from reply.error
+        self._runtime.sleep(min(seconds, _SOON))
 
     def servers(self) -> list[Address]:
         """Where the keys are, which is asked for if nobody has yet."""

@@ -39,7 +39,7 @@ class RedisLeases:
         lease = self._line(key)[0]
         seconds = wait_ms / 1000
         words = (b"BLPOP", b"%b:wake:%b" % (lease, token.encode()), b"%.3f" % seconds)
-        self._door.wait(Command(READ, lease, words), seconds)
+        self._door.wait(Command(READ, lease, words), seconds, key)
 
     def renew(self, key: str, token: str, ttl_ms: int) -> bool:
         lease = self._line(key)[0]

@@ -1,22 +1,57 @@
-"""The pages: their examples run, and the reference leaves no name out."""
+"""The pages: their examples run, and the reference leaves no name out.
+
+Where an example names `localhost:6379`, a server of the tests takes its place.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import storage
 import storage.aio
 from tests.house.tree import ROOT
+from tests.servers import Server
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLES = Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT))
+EXAMPLES = Sybil(parsers=[PythonCodeBlockParser()], path="/")
+ADDRESS = "localhost:6379"
+
+
+def sections(page: Path) -> list[str]:
+    """The parts of a page, one for each heading of the second rank."""
+    return re.split(r"^(?=## )", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def in_code(section: str) -> bool:
+    """Whether the examples of *section* need a server."""
+    blocks = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return any(ADDRESS in block for block in blocks)
+
+
+SERVED = [page for page in PAGES if any(map(in_code, sections(page)))]
+
+
+def shown(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def run(page: Path, text: str, names: dict[str, Any], folder: Path) -> None:
+    """Run the examples in *text*, whose lines are those of *page*, one after the other."""
+    copy = folder / page.name
+    copy.write_text(text, encoding="utf-8")
+    document = EXAMPLES.parse(copy)
+    document.namespace = names
+    for example in document.examples():
+        example.evaluate()
 
 
 @pytest.fixture
@@ -32,22 +67,42 @@ def names() -> Iterator[dict[str, Any]]:
             asyncio.run(value.aclose())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_the_examples_of_a_page_run(
-    page: Path, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("STORAGE_URL", raising=False)
-    document = EXAMPLES.parse(page)
-    document.namespace = names
+@pytest.fixture
+def server(valkey: Server) -> Iterator[Server]:
+    """A server that is empty again after the test."""
+    yield valkey
+    with redis.Redis(host=valkey.host, port=valkey.port) as client:
+        client.flushdb()
 
-    for example in document.examples():
-        example.evaluate()
+
+@pytest.fixture(autouse=True)
+def _a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    monkeypatch.delenv("STORAGE_URL", raising=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_the_examples_of_a_page_run(page: Path, names: dict[str, Any], tmp_path: Path) -> None:
+    """Of a page that needs a server, the sections that do not."""
+    parts = [re.sub(r".+", "", part) if in_code(part) else part for part in sections(page)]
+
+    run(page, "".join(parts), names, tmp_path)
+
+
+@pytest.mark.parametrize("page", SERVED, ids=shown)
+def test_the_examples_of_a_page_run_on_a_server(
+    page: Path, names: dict[str, Any], tmp_path: Path, server: Server
+) -> None:
+    text = page.read_text(encoding="utf-8").replace(ADDRESS, f"{server.host}:{server.port}")
+
+    run(page, text, names, tmp_path)
 
 
 def test_there_are_examples() -> None:
     """A parser that finds nothing would pass every page."""
     assert list(EXAMPLES.parse(ROOT / "README.md").examples())
+    assert {"docs/guide/stores.md", "docs/guide/deployment.md"} <= set(map(shown, SERVED))
 
 
 @pytest.mark.parametrize("name", storage.__all__)

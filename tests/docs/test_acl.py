@@ -1,0 +1,212 @@
+"""The rights that `docs/guide/deployment.md` tells are those that a store needs, and no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+import redis
+
+import storage
+import storage.aio
+from storage import DELETE, KEEP, AccessDeniedError, LeaseStore, StorageError
+from storage.testing import Bridge
+from tests.house.tree import ROOT
+from tests.servers import Server
+
+PAGE = (ROOT / "docs" / "guide" / "deployment.md").read_text(encoding="utf-8")
+LINE = re.findall(r"^ACL SETUSER .*~storage:\*.*$", PAGE, re.MULTILINE)
+RULES = LINE[0].split()[2:]
+GRANTED = [rule for rule in RULES if rule.startswith("+")]
+OF_LEASES = re.findall(r"^\| leases and claims are used \| `(.*)` besides \|$", PAGE, re.MULTILINE)
+FOR_LEASES = OF_LEASES[0].split()
+LUA = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
+
+LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
+LIFETIMES = [None, 60, LATER, KEEP]
+
+Store = Any
+
+
+def edited(store: Store) -> None:
+    with store.edit("record", default={}) as draft:
+        draft["step"] = 1
+
+
+OPERATIONS: dict[str, Callable[[Store], object]] = {
+    "set": lambda s: [s.set("a", 1, ttl=ttl) for ttl in LIFETIMES],
+    "set_many": lambda s: [s.set_many({"a": 1, "b": 2}, ttl=ttl) for ttl in LIFETIMES],
+    "get": lambda s: s.get("a"),
+    "get_many": lambda s: s.get_many(["a", "b"]),
+    "has": lambda s: s.has("a"),
+    "touch": lambda s: [s.touch("a"), *(s.touch("a", ttl=ttl) for ttl in LIFETIMES)],
+    "expires_at": lambda s: s.expires_at("a"),
+    "add": lambda s: [s.add("c", 1, ttl=ttl) for ttl in LIFETIMES],
+    "incr": lambda s: [s.incr("n", ttl=ttl) for ttl in LIFETIMES],
+    "swap": lambda s: [s.swap("a", 1, 3, ttl=ttl) or s.set("a", 1) for ttl in LIFETIMES],
+    "update": lambda s: [s.update("u", lambda v: v, default=0), s.update("u", lambda _: DELETE)],
+    "edit": edited,
+    "get_or_set": lambda s: s.get_or_set("g", int),
+    "keys": lambda s: list(s.keys()),
+    "values": lambda s: list(s.values()),
+    "items": lambda s: list(s.items()),
+    "delete": lambda s: s.delete("a"),
+    "delete_many": lambda s: s.delete_many(["b", "c"]),
+    "namespace": lambda s: s.namespace("ns").set("a", 1),
+    "clear": lambda s: s.clear(),
+}
+NEEDS_NO_SERVER = {"capabilities", "close", "room"}
+
+
+def use_leases(store: Store) -> None:
+    room = store.room(LeaseStore)
+    for _ in range(2):
+        for token in "ab":
+            room.acquire("k", token, 1000, 1000)
+    room.wait("k", "b", 1)
+    room.renew("k", "a", 1000)
+    room.release("k", "a")
+    room.acquire("k", "b", 1000, 1000)
+    room.release("k", "b")
+    room.claim("id", "a", 1000)
+    room.done("id", "a", 1000)
+
+
+@pytest.fixture
+def admin(valkey: Server) -> Iterator[redis.Redis]:
+    """Who gives the rights, and takes everything away again."""
+    with redis.Redis(host=valkey.host, port=valkey.port) as client:
+        client.acl_log_reset()
+        yield client
+        client.acl_deluser("bot")
+        client.flushall()
+
+
+@pytest.fixture
+def opened(admin: redis.Redis, valkey: Server) -> Iterator[Callable[..., Store]]:
+    """Makes a store of the user whom *rules* make."""
+    stores = []
+    with Bridge() as bridge:
+
+        def make(rules: list[str], query: str = "", half: Any = storage) -> Store:
+            admin.execute_command("ACL", "SETUSER", *rules)
+            url = f"redis://bot:secret@{valkey.host}:{valkey.port}{query}"
+            stores.append(bridge.driven(half.open(url)))
+            return stores[-1]
+
+        yield make
+        for store in stores:
+            store.close()
+
+
+def use_all(store: Store) -> None:
+    for operation in OPERATIONS.values():
+        operation(store)
+
+
+def refused(admin: redis.Redis) -> set[str]:
+    """What the server has refused, less the one thing that the page says nothing comes of."""
+    log: Any = admin.acl_log()
+    return {entry["object"] for entry in log} - {"client|setinfo"}
+
+
+def test_the_page_has_the_line_once() -> None:
+    assert len(LINE) == 1
+
+
+def test_no_operation_is_left_out() -> None:
+    public = {name for name in dir(storage.Storage) if not name.startswith("_")}
+
+    assert public - NEEDS_NO_SERVER == OPERATIONS.keys()
+
+
+def test_what_scripts_call_is_in_the_line() -> None:
+    """`TIME` is for leases, and for Redis before version 7, which has a row of its own."""
+    called = {name for path in LUA for name in re.findall(r"p?call\('(\w+)'", path.read_text())}
+
+    assert called <= {rule[1:].upper() for rule in GRANTED + FOR_LEASES}
+    assert "| Redis 6.2 | `+time` in the place of `+pexpiretime` |" in PAGE
+
+
+@pytest.mark.parametrize("half", [storage, storage.aio], ids=["blocking", "aio"])
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_rights_are_enough_for_every_operation(
+    opened: Callable[..., Store], admin: redis.Redis, half: Any, protocol: int
+) -> None:
+    admin.script_flush()
+
+    use_all(opened(RULES, f"/0?protocol={protocol}", half))
+
+    assert refused(admin) == set()
+
+
+@pytest.mark.parametrize("rule", GRANTED)
+def test_none_of_the_rights_is_too_much(
+    opened: Callable[..., Store], admin: redis.Redis, rule: str
+) -> None:
+    admin.script_flush()
+    store = opened([one for one in RULES if one != rule])
+
+    with pytest.raises(StorageError, match=r"do not let this user|ACL failure in script"):
+        use_all(store)
+
+
+def test_the_rights_for_leases_are_enough(opened: Callable[..., Store], admin: redis.Redis) -> None:
+    admin.script_flush()
+
+    use_leases(opened([*RULES, *FOR_LEASES]))
+
+    assert refused(admin) == set()
+
+
+@pytest.mark.parametrize("rule", FOR_LEASES)
+def test_none_of_the_rights_for_leases_is_too_much(
+    opened: Callable[..., Store], admin: redis.Redis, rule: str
+) -> None:
+    store = opened([*RULES, *(one for one in FOR_LEASES if one != rule)])
+
+    with pytest.raises(StorageError, match=r"do not let this user|ACL failure in script"):
+        use_leases(store)
+
+
+@pytest.mark.parametrize("prefix", ["other:", "storage", ""])
+def test_another_prefix_is_refused(
+    opened: Callable[..., Store], admin: redis.Redis, prefix: str
+) -> None:
+    """Reading and writing are; what iteration shows are names, as the page says."""
+    admin.mset({f"{prefix}a": 1, f"{prefix}b": 1})
+    store = opened(RULES, f"/0?prefix={prefix}")
+
+    for name in OPERATIONS.keys() - {"keys", "clear"}:
+        with pytest.raises(AccessDeniedError):
+            OPERATIONS[name](store)
+    with pytest.raises(AccessDeniedError):
+        store.clear(everything=True)
+    assert admin.mget(f"{prefix}a", f"{prefix}b") == [b"1", b"1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "rule"), [("/1", "+select"), ("/0?client_name=bot", "+client|setname")]
+)
+def test_a_right_is_for_what_the_page_says(
+    opened: Callable[..., Store], admin: redis.Redis, query: str, rule: str
+) -> None:
+    assert f"| `{rule}` besides".replace("client|", r"client\|") in PAGE
+
+    with pytest.raises(AccessDeniedError):
+        opened(RULES, query).set("a", 1)
+    opened([*RULES, rule], query).set("a", 1)
+
+
+def test_without_scan_all_works_that_lists_nothing(opened: Callable[..., Store]) -> None:
+    store = opened([rule for rule in RULES if rule != "+scan"])
+
+    for name, operation in OPERATIONS.items():
+        if name in ("keys", "values", "items", "clear"):
+            with pytest.raises(AccessDeniedError):
+                operation(store)
+        else:
+            operation(store)
