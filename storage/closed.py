@@ -9,7 +9,7 @@ from .records import Capabilities
 
 
 class _Closed:
-    def __init__(self, label: str, capabilities: Capabilities) -> None:
+    def __init__(self, label: str, capabilities: Capabilities | None) -> None:
         self.label = label
         self.capabilities = capabilities
 
@@ -17,6 +17,6 @@ class _Closed:
         raise ClosedError("the store is closed", store=self.label)
 
 
-def closed(label: str, capabilities: Capabilities) -> Any:
+def closed(label: str, capabilities: Capabilities | None = None) -> Any:
     """A backend that refuses every operation."""
     return _Closed(label, capabilities)

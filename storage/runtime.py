@@ -177,7 +177,8 @@ class Chores:
         self._lock = threading.Lock()
         # The garbage collector may call in the middle of a call: this queue stands that.
         self._calls: SimpleQueue[None] = SimpleQueue()
-        self._owner = weakref.ref(owner, self.end)
+        calls = self._calls
+        self._owner = weakref.ref(owner, lambda _: calls.put(None))
         self._thread: threading.Thread | None = None
         after_fork(self, Chores._forget)
 

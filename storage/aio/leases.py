@@ -18,7 +18,7 @@ from ..keys import check_key
 from .protocols import LeaseStore
 from ..records import Claimed
 from .rooms import Adaptable
-from .runtime import Chores, Runtime, after_fork, monotonic, runner
+from .runtime import Chores, Runtime, after_fork, monotonic, mutex, runner
 
 _log = logging.getLogger("storage")
 
@@ -29,6 +29,9 @@ LOOK_MS: Final = 1000
 """How often one who waits asks again."""
 
 DAY: Final = 86_400.0
+
+Where = tuple[object, str]
+"""The thread or task that holds a key, and the key."""
 
 
 class Leases:
@@ -43,7 +46,8 @@ class Leases:
         self._base = adapt(store)
         self._base.room(LeaseStore)
         self._runtime = Runtime()
-        self._held: dict[tuple[object, str], weakref.ref[Lease]] = {}
+        self._mutex = mutex()
+        self._held: dict[Where, weakref.ref[Lease]] = {}
         self._chores = Chores(self)
         after_fork(self, Leases._leave_behind)
 
@@ -90,7 +94,8 @@ class Leases:
     def _holding(self, lease: Lease) -> None:
         """Renew *lease* from now on."""
         if lease._place is not None:
-            self._held[lease._place] = weakref.ref(lease, self._chores.end)
+            with self._mutex:
+                self._held[lease._place] = weakref.ref(lease, self._chores.end)
             self._chores.begin()
 
     def _leaving(self, lease: Lease) -> None:
@@ -100,16 +105,24 @@ class Leases:
             self._chores.end()
 
     def _alive(self) -> list[Lease]:
-        """The leases to renew; one that nobody knows any more may run out."""
-        pairs = [(place, known()) for place, known in list(self._held.items())]
-        for place, lease in pairs:
-            if lease is None:
-                self._held.pop(place, None)
-        return [lease for _, lease in pairs if lease is not None and not lease._lost]
+        """The leases that are held; one that nobody knows any more may run out."""
+        alive = []
+        for place, known in list(self._held.items()):
+            lease = known()
+            if lease is not None:
+                alive.append(lease)
+                continue
+            with self._mutex:
+                if self._held.get(place) is known:
+                    del self._held[place]
+        return alive
+
+    def _renewable(self) -> list[Lease]:
+        return [lease for lease in self._alive() if not lease._lost]
 
     async def _tend(self) -> float | None:
         """Renew what is due, and say in how many seconds there is more to do."""
-        for lease in self._alive():
+        for lease in self._renewable():
             asked = monotonic()
             if lease._due > asked:
                 continue
@@ -119,11 +132,12 @@ class Leases:
                 lease._not_renewed(asked, error)
             else:
                 lease._renewed(asked, ours)
-        soonest = min((lease._due for lease in self._alive()), default=None)
+        soonest = min((lease._due for lease in self._renewable()), default=None)
         return None if soonest is None else max(0.0, soonest - monotonic())
 
     def _leave_behind(self) -> None:
         """In a forked child: what is held is the parent's."""
+        self._mutex = mutex()
         for lease in self._alive():
             lease._lost = lease._of_parent = True
         self._held = {}
@@ -149,7 +163,7 @@ class Lease:
         self._label = label
         self._ttl_ms = ttl_ms
         self._wait = wait
-        self._place: tuple[object, str] | None = None
+        self._place: Where | None = None
         self._until = self._due = math.inf
         self._lost = self._of_parent = False
 
@@ -166,15 +180,16 @@ class Lease:
     async def __aenter__(self) -> Lease:
         self._owner._entering(self)
         try:
-            await self._take()
-            self._owner._holding(self)
-        except LeaseTimeoutError:
-            self._owner._leaving(self)
-            raise
+            taken = await self._take()
+            if taken:
+                self._owner._holding(self)
         except BaseException:
             self._owner._leaving(self)
-            await self._give_back()
+            await self._give_up()
             raise
+        if not taken:
+            self._owner._leaving(self)
+            raise self._error(LeaseTimeoutError, "somebody else holds the lease")
         return self
 
     async def __aexit__(
@@ -190,8 +205,8 @@ class Lease:
         if kind is None:
             self.check()
 
-    async def _take(self) -> None:
-        """Wait for the turn."""
+    async def _take(self) -> bool:
+        """Wait for the turn, and say whether it came in time."""
         end = math.inf if self._wait is None else monotonic() + self._wait
         patience_ms = 0 if self._wait == 0 else PATIENCE_MS
         while True:
@@ -200,36 +215,43 @@ class Lease:
             if turn.granted:
                 self._lost = False
                 self._renewed(asked, True)
-                return
+                return True
             left_ms = (end - monotonic()) * 1000
             if left_ms <= 0:
                 break
             pause_ms = max(1, math.ceil(min(turn.wait_ms, left_ms, LOOK_MS)))
             await self._room.wait(self.key, self.token, pause_ms)
         if patience_ms:
-            await self._give_back()
-        raise self._error(LeaseTimeoutError, "somebody else holds the lease")
+            await self._give_up()
+        return False
+
+    async def _give_up(self) -> None:
+        """Give back the place in the queue, and the lease if it came at the last moment."""
+        try:
+            await self._runtime.finish(self._room.release, self.key, self.token)
+        except StorageError:
+            pass  # both run out by themselves
 
     async def _give_back(self) -> bool:
-        """Give up the lease or the place in the queue; says whether the lease was held."""
+        """Give back the lease; says whether it was held until now."""
         if self._of_parent:
             return False
         try:
             ours = await self._runtime.finish(self._room.release, self.key, self.token)
         except StorageError as error:
-            _log.warning(
-                "%s: a lease is not given back and runs out by itself: %s", self._label, error
-            )
+            _log.warning("%s: a lease was not given back, and runs out: %s", self._label, error)
             return not self.lost
         return ours
 
     def _renewed(self, asked: float, ours: bool) -> None:
         """Note what came of taking or renewing it, which was *asked* for then."""
         seconds = self._ttl_ms / 1000
+        if self._place is None:  # it was given back meanwhile
+            return
         if ours:
             self._until = asked + seconds
             self._due = asked + seconds / 3
-        elif self._place is not None:
+        else:
             self._lose()
 
     def _not_renewed(self, asked: float, error: Exception) -> None:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
-from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wall_clock
+from ..runtime import after_fork, backoff, check_callable, monotonic, mutex, timed, wall_clock
 
 T = TypeVar("T")
 
@@ -99,8 +99,9 @@ class Chores:
     """
 
     def __init__(self, owner: Any) -> None:
-        self._owner = weakref.ref(owner, self.end)
         self._tasks: dict[asyncio.AbstractEventLoop, _Chore] = {}
+        tasks = self._tasks
+        self._owner = weakref.ref(owner, lambda _: _wake(tasks))
         after_fork(self, Chores._forget)
 
     def begin(self) -> None:
@@ -113,11 +114,7 @@ class Chores:
 
     def end(self, _: object = None) -> None:
         """There is less to do, and maybe nothing."""
-        for loop, chore in list(self._tasks.items()):
-            try:
-                loop.call_soon_threadsafe(chore.bell.set)
-            except RuntimeError:  # the loop is closed, and so is its task
-                self._tasks.pop(loop, None)
+        _wake(self._tasks)
 
     async def _run(self, loop: asyncio.AbstractEventLoop, bell: asyncio.Event) -> None:
         try:
@@ -136,7 +133,7 @@ class Chores:
 
     def _forget(self) -> None:
         """The tasks do not come along into a forked process."""
-        self._tasks = {}
+        self._tasks.clear()
 
 
 class _Chore:
@@ -145,6 +142,14 @@ class _Chore:
     def __init__(self, chores: Chores, loop: asyncio.AbstractEventLoop) -> None:
         self.bell = asyncio.Event()
         self.task = loop.create_task(chores._run(loop, self.bell), name="storage")
+
+
+def _wake(tasks: dict[asyncio.AbstractEventLoop, _Chore]) -> None:
+    for loop, chore in list(tasks.items()):
+        try:
+            loop.call_soon_threadsafe(chore.bell.set)
+        except RuntimeError:  # the loop is closed, and its task is no more
+            tasks.pop(loop, None)
 
 
 async def _rung(bell: asyncio.Event, seconds: float | None) -> None:
@@ -172,6 +177,7 @@ __all__ = [
     "after_fork",
     "callback",
     "monotonic",
+    "mutex",
     "runner",
     "timed",
     "wall_clock",

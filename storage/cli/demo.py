@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from ..errors import OutcomeUnknownError, UnavailableError
 from ..opening import open as open_store
 from ..store import Storage
 
@@ -81,7 +82,8 @@ class Bot:
 def add_command(commands: Any) -> None:
     """Add `demo` to the command line."""
     parser = commands.add_parser("demo", help="a bot in the terminal that counts what is said")
-    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="%(default)s")
+    where = "where the counts are kept, redis://localhost:6379/0 for instance (%(default)s)"
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help=where)
     parser.set_defaults(run=run)
 
 
@@ -98,13 +100,22 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _talk(bot: Bot) -> int:
-    print(_HELP)
+    known = bot.answer("/stats")
+    print(f"{_HELP}\n{known}")
     for text in _typed():
         if text == "/quit":
             break
         if text:
-            print(bot.answer(text))
+            print(_answer(bot, text))
     return 0
+
+
+def _answer(bot: Bot, text: str) -> str:
+    """What the bot says; a server that is away for a while does not end the conversation."""
+    try:
+        return bot.answer(text)
+    except (UnavailableError, OutcomeUnknownError) as error:
+        return f"I can not tell: {error}"
 
 
 def _typed() -> Iterator[str]:

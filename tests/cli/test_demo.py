@@ -6,11 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import redis
 
 import storage
+from storage.cli import main
+from tests import servers
+from tests.servers import Server
 
 SECONDS = 60
 COUNTS = re.compile(r"(\w+): message (\d+) of yours, (\d+) in (\w+)\.")
@@ -41,7 +47,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(package), "PYTHONIOENCODING": "utf-8"}
 
 
-def at_terminal(folder: Path, *lines: str) -> str:
+def at_terminal(folder: Path, *lines: str, arguments: tuple[str, ...] = ()) -> str:
     """What a pseudo-terminal shows when *lines* are typed at the demo, which must end well.
 
     The last line is followed by the end of the input, so a demo that ignores it ends too.
@@ -49,7 +55,12 @@ def at_terminal(folder: Path, *lines: str) -> str:
     pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        command("demo"), cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs
+        command("demo", *arguments),
+        cwd=folder,
+        env=environment(),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
     try:
@@ -150,6 +161,78 @@ def test_the_end_of_the_input_is_a_farewell(tmp_path: Path) -> None:
     assert COUNTS.findall(at_terminal(tmp_path, "hello")) == [("ann", "2", "2", "home")]
 
 
+@pytest.fixture
+def address(valkey: Server) -> Iterator[str]:
+    """A server that is empty again after the test."""
+    yield f"{valkey.host}:{valkey.port}"
+    with redis.Redis(host=valkey.host, port=valkey.port) as client:
+        client.flushdb()
+
+
+def test_a_server_keeps_what_the_bot_knows(tmp_path: Path, address: str) -> None:
+    """The same conversation as with a file, and the next process goes on counting."""
+    url = f"redis://{address}/0?prefix=demo:"
+
+    first, second = (demo(tmp_path, "demo", "--store", url) for _ in range(2))
+
+    assert first.stdout == demo(tmp_path, "demo").stdout
+    assert (first.returncode, first.stderr) == (0, "")
+    assert COUNTS.findall(second.stdout)[0] == ("ann", "3", "4", "home")
+    with storage.open(url) as store:
+        assert store.namespace("chats").get("home") == 6
+
+
+def test_at_a_terminal_the_bot_knows_what_a_server_has_kept(tmp_path: Path, address: str) -> None:
+    arguments = ("--store", f"redis://{address}")
+
+    at_terminal(tmp_path, "hello", "/quit", arguments=arguments)
+    shown = at_terminal(tmp_path, "hello", "/quit", arguments=arguments)
+
+    assert "home: 1 messages\n  ann: 1 messages, 5 letters" in shown
+    assert COUNTS.findall(shown) == [("ann", "2", "2", "home")]
+
+
+@pytest.mark.parametrize("login", [":hunter2", "nobody:hunter2"])
+def test_a_server_that_refuses_is_one_line_and_an_exit_code(
+    tmp_path: Path, address: str, login: str
+) -> None:
+    done = demo(tmp_path, "demo", "--store", f"redis://{login}@{address}")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "the server refuses the user name or the password" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("valkey")
+def test_a_server_that_goes_away_does_not_end_the_conversation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", _Terminal())
+    with ExitStack() as running:
+        server = running.enter_context(servers.running(servers.find_valkey(), tmp_path))
+
+        def typed() -> Iterator[str]:
+            yield "hello"
+            running.close()
+            yield "are you there?"
+            yield "/quit"
+
+        texts = typed()
+        monkeypatch.setattr("builtins.input", lambda _: next(texts))
+        assert main(["demo", "--store", f"{server.url}?timeout=0.3"]) == 0
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2] == "ann: message 1 of yours, 1 in home."
+    assert said[-1].startswith("I can not tell: redis:")
+
+
+class _Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -158,6 +241,10 @@ def test_the_end_of_the_input_is_a_farewell(tmp_path: Path) -> None:
         "sqlite:///x.db?colour=red",
         "sqlite:///no-such-folder/x.db",
         "sqlite:///torn.db",
+        "redis://localhost:1/0?timeout=0.1",
+        "redis+sentinel://localhost:1/bots?timeout=0.1",
+        "redis+cluster://localhost:1?timeout=0.1",
+        "redis://localhost?speed=high",
     ],
 )
 def test_a_store_that_can_not_be_opened_is_one_line_and_an_exit_code(

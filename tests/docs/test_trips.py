@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 
 import storage
 from storage.memory.kv import MemoryBackend
 from tests.house.tree import ROOT
+from tests.servers import Server
 
 Store = storage.Storage[Any]
 
@@ -94,12 +95,20 @@ def edited(store: Store, name: str) -> None:
         draft["name"] = name
 
 
-def costs() -> dict[str, tuple[str, str]]:
-    """The rows of the table."""
+def costs() -> dict[str, dict[str, int]]:
+    """The rows of the table, and what each says of every column."""
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    table = text.partition("| operation | trips |")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| (`.*?) \| (\d+) \| (\d+) \|$", table, re.MULTILINE)
-    return {operation: (trips, calls) for operation, trips, calls in rows}
+    table = text.partition("## What an operation costs")[2].partition("\n| ")[2]
+    first, _, *rows = table.partition("\n\n")[0].splitlines()
+    columns = cells(first)[1:]
+    return {
+        operation: dict(zip(columns, map(int, numbers), strict=True))
+        for operation, *numbers in map(cells, rows)
+    }
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
 
 
 def counted(operation: Callable[[Store], object], store: Store, counter: Counted) -> int:
@@ -116,17 +125,73 @@ def test_the_table_has_every_operation() -> None:
 
 @pytest.mark.parametrize("row", OPERATIONS)
 def test_an_operation_takes_as_many_trips_as_the_table_says(row: str) -> None:
-    trips, _ = costs()[row]
-
     for operation in OPERATIONS[row]:
         backend = Counted(MemoryBackend(time.time))
-        assert counted(operation, storage.Storage(backend), backend) == int(trips)
+        assert counted(operation, storage.Storage(backend), backend) == costs()[row]["trips"]
 
 
 @pytest.mark.parametrize("row", OPERATIONS)
 def test_an_adapted_object_is_called_as_often_as_the_table_says(row: str) -> None:
-    _, calls = costs()[row]
-
     for operation in OPERATIONS[row]:
         thing = Counted(Thing())
-        assert counted(operation, storage.adapt(thing), thing) == int(calls)
+        calls = costs()[row]["calls of an adapted object"]
+        assert counted(operation, storage.adapt(thing), thing) == calls
+
+
+@pytest.fixture
+def admin(valkey: Server) -> Iterator[redis.Redis]:
+    """Who looks at what the server is told."""
+    with redis.Redis(host=valkey.host, port=valkey.port, decode_responses=True) as client:
+        yield client
+        client.flushall()
+
+
+@pytest.fixture
+def served(valkey: Server) -> Iterator[Store]:
+    with storage.open(valkey.url) as store:
+        yield store
+
+
+def told(admin: redis.Redis, store: Store, operation: Callable[[Store], object]) -> list[str]:
+    """The commands that a server gets during *operation*, without what its scripts do there.
+
+    Each is a trip: one server gets a batch in one command.
+    """
+    commands = []
+    with admin.monitor() as monitor:
+        operation(store)
+        store.get("the end")
+        while (heard := monitor.next_command())["command"] != "GET storage:the end":
+            if heard["client_type"] != "lua":
+                commands.append(heard["command"].split()[0])
+    return commands
+
+
+@pytest.mark.parametrize("row", OPERATIONS)
+def test_a_server_is_told_as_much_as_the_table_says(
+    row: str, served: Store, admin: redis.Redis
+) -> None:
+    for operation in OPERATIONS[row]:
+        for _ in range(2):  # a server that does not know a script yet gets it the first time
+            admin.flushall()
+            served.set_many({"a": 1, "b": {"name": "old"}, "c": 3})
+            commands = told(admin, served, operation)
+        assert len(commands) == costs()[row]["trips to Redis"], commands
+
+
+def test_a_script_is_told_to_a_server_once(served: Store, admin: redis.Redis) -> None:
+    served.set("a", 1)
+    admin.script_flush()
+
+    commands = told(admin, served, lambda store: [store.incr("a") for _ in range(3)])
+
+    assert commands == ["EVALSHA", "EVAL", "EVALSHA", "EVALSHA"]
+
+
+def test_a_scan_of_a_server_takes_a_page_at_a_time(served: Store, admin: redis.Redis) -> None:
+    served.set_many({f"key {number}": number for number in range(1200)})
+
+    pages = told(admin, served, lambda store: list(store.keys()))
+
+    assert set(pages) == {"SCAN"}
+    assert 1200 / 600 <= len(pages) <= 1200 / 400

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...closed import closed
 from ...errors import StorageError, UnavailableError
 from ..runtime import Runtime, monotonic
 from ...redis.commands import READ, Command
@@ -24,6 +25,9 @@ from ...redis.replies import NOWHERE, Trouble, meaning
 from ...redis.settings import SECONDS, Address, settings
 
 _SOON = 0.1
+
+_LATE = 1.0
+"""How much later than it should a server may answer who waits there."""
 
 _ASKING = Command(READ, b"", (b"ASKING",))
 
@@ -52,6 +56,7 @@ class Door:
         self._finder = Finder(known, self.places, self._links)
         self._runtime = Runtime()
         self._down: set[Address | None] = set()
+        self._is_closed = False
 
     async def call(self, command: Command, name: str | None = None) -> Any:
         """What the server replies to *command*, which is about the entry called *name*."""
@@ -96,7 +101,7 @@ class Door:
         place = self.places.of(command)
         reply: Any = NOWHERE
         if place is not None:
-            until = monotonic() + self._seconds
+            until = monotonic() + min(self._seconds, _LATE)
             reply = await self._waits.ask(place, command, until, False, seconds)
         if type(reply) is not Trouble:
             return
@@ -113,10 +118,14 @@ class Door:
         return self.places.all()
 
     async def aclose(self) -> None:
-        """Close the connections that were made here."""
+        """Close the connections that were made here; twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         await self._links.aclose()
         await self._waits.aclose()
         await self._finder.aclose()
+        self._links = self._waits = closed(self.label)
 
     async def _persist(
         self,
