@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 import storage
+from tests.servers import Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COUNTERS = ["counter.py", "counter_aio.py"]
@@ -65,3 +67,17 @@ def test_the_environment_says_where_a_counter_keeps_what_it_knows(
 
     assert (tmp_path / "elsewhere.db").exists()
     assert not (tmp_path / "counter.db").exists()
+
+
+def test_counters_on_two_machines_keep_the_same_data(tmp_path: Path, valkey: Server) -> None:
+    """Where the address is one of a server, nothing else need change."""
+    told = []
+    for program in COUNTERS:
+        folder = tmp_path / program.removesuffix(".py")
+        folder.mkdir()
+        told += said_by(program, folder, "ann: hi", STORAGE_URL=f"{valkey.url}?prefix=counters:")
+        assert list(folder.iterdir()) == []
+
+    assert told == ["ann: 1 of 1 messages are yours", "ann: 2 of 2 messages are yours"]
+    with redis.Redis(host=valkey.host, port=valkey.port) as client:
+        client.flushdb()
