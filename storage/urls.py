@@ -48,7 +48,7 @@ class Address:
         except StorageError:
             raise
         except ValueError:
-            raise self.error(f"the option {name} can not be what it is") from None
+            raise self.error(f"the option {name} can not have this value") from None
 
     def allow(self, *known: str) -> None:
         """Refuse options that are not *known*."""

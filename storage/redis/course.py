@@ -68,7 +68,9 @@ class Course:
             if first == "NOSCRIPT" and self._command.script is not None:
                 self._command = self._command.spelled_out()
                 return Step(self._command, place)
-            if first in ("MOVED", "ASK") and self._reached is not None and now < self._until:
+            if first in ("MOVED", "ASK") and self._reached is not None:
+                if now >= self._until:
+                    return UnavailableError("the keys are being moved")
                 return self._redirected(trouble.error, first, self._reached, place)
         told = meaning(trouble.error)
         if not told.passes or now >= self._until or self._is_hopeless(trouble, told):

@@ -62,10 +62,10 @@ class Door:
         """What the server replies to *command*, which is about the entry called *name*."""
         until = monotonic() + self._seconds
         place = self.places.of(command)
-        if place is None:
-            self._finder.search(until, None)
-            place = self.places.of(command)
         reply: Any = NOWHERE
+        if place is None:
+            reply = self._finder.search(until, None)
+            place = self.places.of(command)
         if place is not None:
             reply = self._links.ask(place, command, until, False)
         if type(reply) is Trouble:
@@ -152,28 +152,29 @@ class Door:
                 raise step from reply.error
             if step.pause:
                 self._runtime.sleep(step.pause)
-            if step.search:
-                self._look_around(step, until, place)
-            place = step.place or self.places.of(command)
-            if step.moved and place is not None:
-                self.places.move(command.key, place)
+            if step.moved and step.place is not None:
+                self.places.move(command.key, step.place)
             reply = NOWHERE
+            if step.search:
+                reply = self._look_around(step, until, place)
+            place = step.place or self.places.of(command)
             if place is not None:
                 reply = self._again(place, step, until)
         self._down.discard(place)
         return reply
 
-    def _look_around(self, step: Step, until: float, place: Address | None) -> None:
+    def _look_around(self, step: Step, until: float, place: Address | None) -> Trouble:
         """Give up old connections to where it failed, and look where the keys are now."""
         if place is not None and not step.moved:
             self._links.forget(place)
-        self._finder.search(until, place)
+        return self._finder.search(until, place)
 
     def _again(self, place: Address, step: Step, until: float) -> Any:
         if not step.asking:
             return self._links.ask(place, step.command, until, True)
         replies = self._links.ask_all(place, [_ASKING, step.command], until, True)
-        return replies[1]
+        refused = type(replies[0]) is Trouble
+        return replies[0] if refused else replies[1]
 
     def _give_up(self, error: StorageError, place: Address | None, until: float) -> None:
         """Remember a server that was not there for the whole of a call: the next one fails fast."""

@@ -7,11 +7,13 @@ from ..runtime import after_fork, monotonic
 from .commands import READ, Command
 from .links import Links
 from .places import Places
-from .replies import Trouble
+from .replies import NOWHERE, Phase, Trouble, UnknownServiceError, meaning
 from .settings import Address, Settings
 
 _ASKED_SECONDS = 1.0
 """How long one server may take to say where others are."""
+
+_UNKNOWN = Trouble(Phase.ANSWERED, UnknownServiceError())
 
 _SLOTS = Command(READ, b"", (b"CLUSTER", b"SLOTS"))
 
@@ -30,40 +32,55 @@ class Finder:
         self._is_searching = False
         after_fork(self, Finder._leave_behind)
 
-    def search(self, until: float, failed: Address | None) -> None:
-        """Ask where the keys are now, the one that *failed* last; one call does it for all."""
+    def search(self, until: float, failed: Address | None) -> Trouble:
+        """Ask where the keys are now, the one that *failed* last; one call does it for all.
+
+        Answers what there is to say where nobody knows it after that.
+        """
         if self._is_searching or self._places.fixed:
-            return
+            return NOWHERE
         self._is_searching = True
         try:
             if self._places.clustered:
-                self._ask_nodes(until, failed)
+                trouble = self._ask_nodes(until, failed)
             else:
-                self._ask_sentinels(until)
+                trouble = self._ask_sentinels(until)
         finally:
             self._is_searching = False
+        return trouble
 
     def close(self) -> None:
         """Close what was opened to ask."""
         self._watch.close()
 
-    def _ask_nodes(self, until: float, failed: Address | None) -> None:
+    def _ask_nodes(self, until: float, failed: Address | None) -> Trouble:
+        trouble = NOWHERE
         known = dict.fromkeys([*self._places.all(), *self._settings.places])
         for place in sorted(known, key=lambda one: one == failed):
             reply = self._links.ask(place, _SLOTS, _soon(until), True)
             if type(reply) is not Trouble:
                 self._places.learn_slots(reply, place)
-                return
+                return NOWHERE
+            trouble = _worse(trouble, reply)
+        return trouble
 
-    def _ask_sentinels(self, until: float) -> None:
+    def _ask_sentinels(self, until: float) -> Trouble:
+        trouble = NOWHERE
         for _, place in self._settings.sentinels:
             reply = self._watch.ask(place, self._primary, _soon(until), True)
             if type(reply) is not Trouble and reply:
                 self._places.learn_primary((reply[0].decode(), int(reply[1])))
-                return
+                return NOWHERE
+            trouble = _worse(trouble, _UNKNOWN if reply is None else reply)
+        return trouble
 
     def _leave_behind(self) -> None:
         self._is_searching = False
+
+
+def _worse(one: Trouble, other: Trouble) -> Trouble:
+    """The one that does not pass by itself, if one of them is such."""
+    return one if not meaning(one.error).passes else other
 
 
 def _soon(until: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError
@@ -69,6 +70,10 @@ def target(url: Url, *others: str) -> Target:
     if url.scheme not in SCHEMES:
         raise ConfigurationError(f"a Redis URL begins with {', '.join(SCHEMES)}")
     sentinel = url.scheme.endswith("+sentinel")
+    ours = sorted({"prefix", "ttl", "codec"} & url.options.keys() - set(others))
+    if ours:
+        told = ", ".join(f"{name}=" for name in ours)
+        raise url.error(f"pass {told} to RedisStorage, or the whole URL to storage.open")
     url.allow(*OPTIONS, *others, *(_SENTINEL if sentinel else ()))
     places = _places(url, _SENTINEL_PORT if sentinel else _PORT)
     service, db = _path(url)
@@ -138,6 +143,11 @@ def _arguments(url: Url, db: int) -> dict[str, Any]:
     if "ssl_check_hostname" in secured:
         arguments["ssl_check_hostname"] = url.option("ssl_check_hostname", _claim, True)
         del secured["ssl_check_hostname"]
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if name in secured and not Path(secured[name]).is_file():
+            raise url.error(f"{name} names no file")
+    if secured.get("ssl_cert_reqs", "required") not in ("required", "optional", "none"):
+        raise url.error("ssl_cert_reqs must be required, optional or none")
     return {**arguments, **secured}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import NamedTuple
 
 from ..errors import (
     AccessDeniedError,
+    ConfigurationError,
     ReadOnlyError,
     StorageError,
     StorageFullError,
@@ -29,6 +31,10 @@ class Trouble(NamedTuple):
 
     phase: Phase
     error: Exception
+
+
+class UnknownServiceError(Exception):
+    """No Sentinel that answers knows the service."""
 
 
 class NowhereError(Exception):
@@ -77,9 +83,14 @@ _MEANINGS: dict[str, Meaning] = {
     "NOAUTH": Meaning(AccessDeniedError, "the server refuses the user name or the password"),
     "NOPERM": Meaning(AccessDeniedError, "the server's rules do not let this user do that"),
     "MOVED": Meaning(
-        UnavailableError, "the cluster can not say where the key is", passes=True, elsewhere=True
+        ConfigurationError,
+        "the server is a node of a cluster: use redis+cluster://, or a client for clusters",
     ),
-    "ASK": Meaning(UnavailableError, "the key is being moved", passes=True),
+    "ASK": Meaning(
+        ConfigurationError,
+        "the server is a node of a cluster: use redis+cluster://, or a client for clusters",
+    ),
+    "DATABASE": Meaning(ConfigurationError, "the server has no database of this number"),
     "MAXCLIENTS": Meaning(UnavailableError, "the server has too many clients", passes=True),
     "NOSCRIPT": Meaning(UnavailableError, "the server has forgotten the script", passes=True),
 }
@@ -101,6 +112,17 @@ _WORDS = {
     "NoScriptError": "NOSCRIPT",
 }
 
+# What stands somewhere in a message, and says more than its first word.
+_PARTS = {
+    "max number of clients reached": "MAXCLIENTS",
+    "without any password configured": "WRONGPASS",
+    "ACL failure in script": "NOPERM",
+    "DB index is out of range": "DATABASE",
+}
+
+# Before Redis 7 a script's error holds that of the command in it.
+_IN_A_SCRIPT = re.compile(r"rror running script .*?-?\b([A-Z]{3,}) ")
+
 _SHOWN = 100
 
 
@@ -110,10 +132,12 @@ def word(error: BaseException) -> str:
     if known:
         return known[0]
     text = str(error)
-    if "max number of clients reached" in text:
-        return "MAXCLIENTS"
-    if "without any password configured" in text:
-        return "WRONGPASS"
+    for part, known_as in _PARTS.items():
+        if part in text:
+            return known_as
+    inner = _IN_A_SCRIPT.search(text)
+    if inner is not None and inner[1] in _MEANINGS:
+        return inner[1]
     names = {kind.__name__ for kind in type(error).__mro__}
     return text.split(" ", 1)[0] if "ResponseError" in names else ""
 
@@ -127,6 +151,8 @@ def meaning(error: BaseException) -> Meaning:
         return Meaning(StorageError, f"the server says: {_without_arguments(str(error))}")
     if _is_refused_certificate(error):
         return Meaning(AccessDeniedError, "the server's certificate is not one to be trusted")
+    if isinstance(error, UnknownServiceError):
+        return Meaning(ConfigurationError, "no Sentinel knows a service of this name")
     if isinstance(error, AllLentError):
         return Meaning(UnavailableError, "all connections are in use")
     if isinstance(error, NowhereError):

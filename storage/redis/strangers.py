@@ -14,8 +14,10 @@ from .settings import Maker, Settings
 def execute_of(client: Any) -> Callable[..., Any]:
     """How *client* runs a command."""
     execute: Any = getattr(client, "execute_command", None)
+    kind = type(client).__name__
+    if "Pipeline" in kind or kind in ("PubSub", "Monitor"):
+        raise ConfigurationError(f"a {kind} does not answer at once: pass the client it came from")
     if not callable(execute):
-        kind = type(client).__name__
         raise ConfigurationError(f"a Redis store wants a URL or a client, and {kind} is neither")
     run: Callable[..., Any] = execute
     return run
