@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,31 @@ from hypothesis import settings
 
 from tests import servers
 from tests.leaks import Held
-from tests.servers import valkey
+from tests.servers.fixtures import (
+    _servers_are_whole_again,
+    certificates,
+    cluster,
+    proxy,
+    redis6,
+    redis8,
+    sentinel,
+    server,
+    valkey,
+)
 
-__all__ = ["valkey"]
+__all__ = [
+    "_servers_are_whole_again",
+    "certificates",
+    "cluster",
+    "proxy",
+    "redis6",
+    "redis8",
+    "sentinel",
+    "server",
+    "valkey",
+]
+
+TOPOLOGY = {"cluster", "sentinel"}
 
 # The same examples on every machine and in every run: a red run is about the change.
 settings.register_profile("ci", derandomize=True, max_examples=40, deadline=None, print_blob=True)
@@ -34,6 +57,8 @@ def _nothing_is_left_open() -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     _check_required()
+    # Who is told to end takes the servers down: as with Ctrl-C, the fixtures come to their end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = config.option
     if options.hypothesis_profile == "nightly" and options.hypothesis_seed is None:
         options.hypothesis_seed = str(random.randrange(2**32))
@@ -46,8 +71,19 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if servers.KNOWN.keys() & getattr(item, "fixturenames", ()):
+        used = _servers_of(item)
+        if used:
             item.add_marker(pytest.mark.server)
+        if used & TOPOLOGY:
+            item.add_marker(pytest.mark.topology)
+
+
+def _servers_of(item: pytest.Item) -> set[str]:
+    """The servers that a test asks for: as a fixture, or as the parameter of one."""
+    names = set(getattr(item, "fixturenames", ()))
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        names |= {value for value in item.callspec.params.values() if isinstance(value, str)}
+    return names & servers.KNOWN.keys()
 
 
 def pytest_terminal_summary(
@@ -55,7 +91,7 @@ def pytest_terminal_summary(
 ) -> None:
     wanted = "not server" not in config.option.markexpr
     for name, reason in servers.missing().items() if wanted else ():
-        terminalreporter.write_line(f"not run, no server: {name}: {reason}", yellow=True)
+        terminalreporter.write_line(f"not run, not to be had: {name}: {reason}", yellow=True)
     header = pytest_report_header(config)
     if header:
         terminalreporter.write_line(header)

@@ -18,20 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.house.tree import ROOT
+from tests.waiting import PATIENCE, until  # noqa: F401 - tests take it from here
 
 SECRET = "hunter2-payload"
 """What no error and no log line may show."""
-
-PATIENCE = 20.0
-"""Seconds after which something is taken to hang."""
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another thread or process is about to do."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it never came about"
-        time.sleep(0.0005)
 
 
 class Crew:

@@ -1,0 +1,149 @@
+"""What can happen to a command on its way to a server, to its reply, and to a connection."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+
+class End(enum.Enum):
+    """How a client learns that its connection is over."""
+
+    RST = "the connection is reset"
+    FIN = "the connection is closed"
+    HALF = "nothing more is sent to the client; what it sends is still taken"
+
+
+class Way(Protocol):
+    """One connection through the proxy, as a fault sees it."""
+
+    def to_server(self, command: bytes) -> None: ...
+
+    def to_client(self, reply: bytes) -> None: ...
+
+    def end(self, how: End) -> None: ...
+
+    def wait(self, seconds: float) -> None:
+        """Let *seconds* pass; an error at once when the proxy ends the connection meanwhile."""
+
+
+class Fault:
+    """Nothing happens: the command and its reply pass."""
+
+    def command(self, way: Way, command: bytes) -> None:
+        way.to_server(command)
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.to_client(reply)
+
+
+class Delay(Fault):
+    """The command comes to the server late, even to a client that is gone; or its reply does."""
+
+    def __init__(self, *, command: float = 0.0, reply: float = 0.0) -> None:
+        self._command = command
+        self._reply = reply
+
+    def command(self, way: Way, command: bytes) -> None:
+        way.wait(self._command)
+        way.to_server(command)
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.wait(self._reply)
+        way.to_client(reply)
+
+
+class Blackhole(Fault):
+    """The command does not come to the server, and nobody says so."""
+
+    def command(self, way: Way, command: bytes) -> None:
+        pass
+
+
+class Unsent(Fault):
+    """The connection ends before the server gets the command."""
+
+    def __init__(self, how: End = End.RST) -> None:
+        self._how = how
+
+    def command(self, way: Way, command: bytes) -> None:
+        way.end(self._how)
+
+
+class Unanswered(Fault):
+    """The server has done what it was asked, and the connection ends before its reply."""
+
+    def __init__(self, how: End = End.RST) -> None:
+        self._how = how
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.end(self._how)
+
+
+class Swallow(Fault):
+    """The server has done what it was asked; the reply is lost, and nobody says so."""
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        pass
+
+
+class Truncate(Fault):
+    """The connection ends in the middle of the reply."""
+
+    def __init__(self, keep: int | None = None, how: End = End.FIN) -> None:
+        self._keep = keep
+        self._how = how
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.to_client(reply[: len(reply) // 2 if self._keep is None else self._keep])
+        way.end(self._how)
+
+
+class Corrupt(Fault):
+    """One byte of the reply is another one; the first byte says what kind of reply it is."""
+
+    def __init__(self, at: int = 0) -> None:
+        self._at = at
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        changed = bytearray(reply)
+        changed[self._at] ^= 0x55
+        way.to_client(bytes(changed))
+
+
+class Duplicate(Fault):
+    """The reply comes twice."""
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.to_client(reply + reply)
+
+
+class Drip(Fault):
+    """The command and its reply come one byte at a time."""
+
+    def __init__(self, pause: float = 0.0002) -> None:
+        self._pause = pause
+
+    def command(self, way: Way, command: bytes) -> None:
+        for byte in command:
+            way.to_server(bytes([byte]))
+            way.wait(self._pause)
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        for byte in reply:
+            way.to_client(bytes([byte]))
+            way.wait(self._pause)
+
+
+class Forgotten:
+    """A connection is taken, and nothing happens on it."""
+
+    def accepted(self, way: Way) -> None:
+        pass
+
+
+class ResetAtOnce(Forgotten):
+    """A connection is taken and reset."""
+
+    def accepted(self, way: Way) -> None:
+        way.end(End.RST)

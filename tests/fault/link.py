@@ -1,0 +1,180 @@
+"""One connection through the proxy."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from tests.fault.faults import End, Fault
+from tests.fault.plan import Plan
+from tests.servers.resp import end_of, name_of
+
+CHUNK = 65_536
+PUSH = ord(">")
+"""How a message begins that the server sends without having been asked."""
+
+RESET = struct.pack("ii", 1, 0)
+"""Do not linger: what was not sent is dropped, and the other side is told by a reset."""
+
+
+class Link:
+    """It looks at whole commands and whole replies, in a thread of its own."""
+
+    def __init__(
+        self,
+        client: socket.socket,
+        server: tuple[str, int],
+        tls: ssl.SSLContext | None,
+        plan: Plan,
+        note: Callable[[str, bool], None],
+    ) -> None:
+        self._client = client
+        self._server: socket.socket | None = None
+        self._address = server
+        self._tls = tls
+        self._plan = plan
+        self._note = note
+        self._over = threading.Event()
+        self._how = End.FIN
+        self._mute = False
+        self._asked: tuple[str, Fault] | None = None
+        self._awaited: deque[Fault] = deque()
+        self._thread = threading.Thread(target=self._run, name="proxy link", daemon=True)
+        self._thread.start()
+
+    # What faults do with it.
+
+    def to_server(self, command: bytes) -> None:
+        assert self._server, "the server is not connected"
+        if self._asked:
+            # Before the server can have it: whoever sees its effect can rely on the count.
+            name, fault = self._asked
+            self._note(name, not self._awaited)
+            self._awaited.append(fault)
+            self._asked = None
+        self._server.sendall(command)
+
+    def to_client(self, reply: bytes) -> None:
+        if not self._mute:
+            self._client.sendall(reply)
+
+    def end(self, how: End) -> None:
+        self._how = how
+        if how is End.HALF:
+            self._mute = True
+            socket.socket.shutdown(self._client, socket.SHUT_WR)
+        else:
+            self._over.set()
+
+    def wait(self, seconds: float) -> None:
+        if self._over.wait(seconds):
+            raise ConnectionAbortedError("the connection was ended meanwhile")
+
+    # What the proxy does with it, in another thread.
+
+    def cut(self, how: End) -> None:
+        self._how = how
+        # It wakes who waits for something to read, and sends nothing.
+        self._stop(socket.SHUT_RD)
+
+    def close(self) -> None:
+        self._stop(socket.SHUT_RDWR)
+
+    def _stop(self, side: int) -> None:
+        self._over.set()
+        # Again where it has opened another socket meanwhile.
+        while self._thread.is_alive():
+            self._shut(side)
+            self._thread.join(0.05)
+
+    def _shut(self, side: int) -> None:
+        for one in (self._client, self._server):
+            if one:
+                with suppress(OSError):  # it is closed by now
+                    # The method of a TLS socket would also forget how to decrypt.
+                    socket.socket.shutdown(one, side)
+
+    # Its own thread.
+
+    def _run(self) -> None:
+        try:
+            self._open()
+            self._relay()
+        except OSError:
+            pass  # one of the two is gone
+        finally:
+            self._end()
+
+    def _open(self) -> None:
+        fault = self._plan.for_connection()
+        if fault:
+            fault.accepted(self)
+            self._over.wait()
+        if self._over.is_set():
+            return
+        self._server = socket.create_connection(self._address)
+        for one in (self._client, self._server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls:
+            self._client = self._tls.wrap_socket(
+                self._client, server_side=True, do_handshake_on_connect=False
+            )
+            self._client.do_handshake()
+
+    def _relay(self) -> None:
+        commands, replies = bytearray(), bytearray()
+        while not self._over.is_set():
+            ready, _, _ = select.select([self._client, self._server], [], [])
+            if self._server in ready:
+                self._take(self._server, replies, self._reply)
+            if self._client in ready:
+                self._take(self._client, commands, self._command)
+
+    def _take(
+        self, side: socket.socket, waiting: bytearray, treat: Callable[[bytes], None]
+    ) -> None:
+        """Read what is there, and treat every message that is complete by now."""
+        received = _received(side)
+        if not received:
+            self._over.set()
+        waiting += received
+        while not self._over.is_set() and (end := end_of(waiting)) is not None:
+            message = bytes(waiting[:end])
+            del waiting[:end]
+            treat(message)
+
+    def _command(self, command: bytes) -> None:
+        name = name_of(command)
+        fault = self._plan.for_command(name)
+        self._asked = (name, fault)
+        fault.command(self, command)
+        self._asked = None
+
+    def _reply(self, reply: bytes) -> None:
+        unasked = reply[0] == PUSH or not self._awaited
+        fault = Fault() if unasked else self._awaited.popleft()
+        fault.reply(self, reply)
+
+    def _end(self) -> None:
+        with suppress(OSError):
+            if self._how is End.RST:
+                self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            else:
+                # First of all: a socket that is closed before all was read resets.
+                socket.socket.shutdown(self._client, socket.SHUT_WR)
+        self._client.close()
+        if self._server:
+            self._server.close()
+
+
+def _received(side: socket.socket) -> bytes:
+    received = side.recv(CHUNK)
+    while isinstance(side, ssl.SSLSocket) and side.pending():
+        received += side.recv(CHUNK)
+    return received
