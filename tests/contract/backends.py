@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shelve
 import sqlite3
 from collections.abc import Callable
@@ -9,10 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+import redis
+import redis.asyncio
+
 import storage
 import storage.aio
 from storage import Capabilities
 from storage.testing import Clock
+from tests.servers import Server
 
 Half = Any
 """`storage` or `storage.aio`: they have the same names."""
@@ -27,6 +33,7 @@ class Ground:
     folder: Path
     clock: Clock
     ttl: float | None
+    server: Server | None = None
     borrowed: list[sqlite3.Connection] = field(default_factory=list)
 
     @property
@@ -43,6 +50,8 @@ class Ground:
 
     def close(self) -> None:
         """What was lent to a store is still open after it, and set as it was."""
+        if self.server is not None:
+            self.server.call("FLUSHALL")
         for connection in self.borrowed:
             assert connection.execute("PRAGMA synchronous").fetchone() == (0,)
             connection.close()
@@ -59,11 +68,29 @@ class Row:
     verbatim: bool = False
     knows_none: bool = True
     leases: bool = False
+    server: str | None = None
+    """The fixture of the server that it is on."""
 
     @property
     def share(self) -> float:
         """How much of a long random run it gets: what hops between threads costs ten times more."""
-        return 0.5 if self.half is storage.aio else 1
+        share = 0.5 if self.half is storage.aio else 1
+        return share / 4 if self.server else share
+
+    @property
+    def late_ms(self) -> int:
+        """How long an entry lasts beyond its end: a server keeps it for that very millisecond."""
+        return 1 if self.server else 0
+
+    def ground(self, request: pytest.FixtureRequest, folder: Path, clock: Clock) -> Ground:
+        """What a store is made of; the clock of a server stands where *clock* does."""
+        if self.server is None:
+            return Ground(folder, clock, None)
+        server: Server = request.getfixturevalue(self.server)
+        if not server.clock_moves:
+            pytest.skip(f"{self.server}: the clock of the server can not be moved here")
+        clock.lead(server.hold)
+        return Ground(folder, clock, None, server)
 
     def opened(self, ground: Ground) -> Any:
         return self.make(self.half, ground)
@@ -125,12 +152,34 @@ def _connection(half: Half, ground: Ground) -> Any:
     return half.SqliteStorage(ground.connection(), ttl=ground.ttl, clock=ground.clock)
 
 
+_prefixes = (f"bot {number}:" for number in itertools.count())
+
+
+def _redis(half: Half, ground: Ground) -> Any:
+    assert ground.server
+    return half.RedisStorage(ground.server.url, prefix=next(_prefixes), ttl=ground.ttl)
+
+
+def _client(**settings: Any) -> Make:
+    """A store over a client of the caller's own."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        assert ground.server
+        library = redis if half is storage else redis.asyncio
+        # Nothing is connected here, so that there is nothing to close.
+        client = library.Redis(port=ground.server.port, **settings)
+        return half.RedisStorage(client, prefix=next(_prefixes), ttl=ground.ttl)
+
+    return make
+
+
 def _adapted(thing: Callable[[], Any]) -> Make:
     return lambda half, ground: half.adapt(thing())
 
 
 IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
 IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
+ON_A_SERVER = IN_A_FILE
 IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durable=True)
 A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
 AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
@@ -148,6 +197,9 @@ def _rows(half: Half) -> list[Row]:
         Row("shelf", _adapted(lambda: shelve.Shelf({})), A_MAPPING, half),
         Row("four-methods", _adapted(FourMethods), AN_OBJECT, half),
         Row("three-methods", _adapted(ThreeMethods), AN_OBJECT, half, knows_none=False),
+        Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
+        Row("redis8", _client(protocol=3), ON_A_SERVER, half, leases=True, server="redis8"),
+        Row("redis6", _client(protocol=2), ON_A_SERVER, half, leases=True, server="redis6"),
     ]
 
 
@@ -156,3 +208,9 @@ BACKENDS = [
     *_rows(storage.aio),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
 ]
+
+
+def params(rows: list[Row]) -> list[Any]:
+    """*rows* as parameters of a test."""
+    marked = [pytest.mark.server]
+    return [pytest.param(row, id=str(row), marks=marked if row.server else []) for row in rows]

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from storage.testing import Clock, StorageContract
-from tests.contract.backends import BACKENDS, Ground, Row
+from tests.contract.backends import BACKENDS, Row, params
 
 
 class TestStorage(StorageContract):
-    @pytest.fixture(autouse=True, params=BACKENDS, ids=str)
+    @pytest.fixture(autouse=True, params=params(BACKENDS))
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
         self.verbatim = self.made_from.verbatim
         self.knows_none = self.made_from.knows_none
-        self.ground = Ground(tmp_path, clock, None)
+        self.prefixed = self.made_from.server is not None
+        self.slack_ms = self.made_from.late_ms
+        self.ground = self.made_from.ground(request, tmp_path, clock)
         yield self.made_from
         self.ground.close()
 

@@ -10,14 +10,17 @@ import pytest
 
 import storage
 from storage.testing import Clock, LeaseContract
-from tests.contract.backends import BACKENDS, Ground, Row
+from tests.contract.backends import BACKENDS, Ground, Row, params
+
+WITH_LEASES = [row for row in BACKENDS if row.leases]
 
 
 class TestLeases(LeaseContract):
-    @pytest.fixture(autouse=True, params=[row for row in BACKENDS if row.leases], ids=str)
+    @pytest.fixture(autouse=True, params=params(WITH_LEASES))
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
-        self.ground = Ground(tmp_path, clock, None)
+        self.slack_ms = self.made_from.late_ms
+        self.ground = self.made_from.ground(request, tmp_path, clock)
         yield self.made_from
         self.ground.close()
 

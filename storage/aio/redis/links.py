@@ -146,8 +146,8 @@ class Links:
 
     def _limit_of(self, until: float, hurry: bool, wait: float) -> float:
         """How long to send may take, and each part of the answer to come."""
-        if not hurry:
-            return self._seconds + wait
+        if not (hurry or wait):
+            return self._seconds
         return max(_SHORTEST, min(self._seconds, until - monotonic()) + wait)
 
     async def _taken(self, place: Address, until: float) -> Any:
