@@ -69,13 +69,15 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return None if seed is None else f"the same run again: --hypothesis-seed={seed}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         used = _servers_of(item)
         if used:
             item.add_marker(pytest.mark.server)
         if used & TOPOLOGY:
             item.add_marker(pytest.mark.topology)
+            if config.pluginmanager.has_plugin("xdist"):
+                item.add_marker(pytest.mark.xdist_group("topology"))
 
 
 def _servers_of(item: pytest.Item) -> set[str]:

@@ -156,9 +156,14 @@ class Links:
         while True:
             waiter = _Waiter()
             with self._mutex:
-                if len(self._all) < self._limit or self._made_room():
-                    return self._unconnected(place, until)
                 self._waiting.append(waiter)
+                # Who comes back looks for us after it has put its connection there.
+                idle = self._idle_at(place)
+                if idle is None and (len(self._all) < self._limit or self._made_room()):
+                    idle = self._unconnected(place, until)
+                if idle is not None:
+                    self._waiting.remove(waiter)
+                    return idle
             link = self._wait(waiter, until)
             if link is not None:
                 return link
@@ -230,15 +235,15 @@ class Links:
         if not is_clean or link.brief or self._is_closed:
             self._dropped(link)
             return
-        if self._waiting:
-            with self._mutex:
-                if self._waiting:
-                    self._waiting.popleft().take(link)
-                    return
         idle = self._idle.get(link.place)
         if idle is None:
             idle = self._idle.setdefault(link.place, deque())
         idle.append(link)
+        if self._waiting:
+            with self._mutex:
+                again = self._idle_at(link.place) if self._waiting else None
+                if again is not None:
+                    self._waiting.popleft().take(again)
 
     def _dropped(self, link: Link) -> None:
         with self._mutex:
