@@ -179,20 +179,20 @@ class Chores:
         self._calls: SimpleQueue[None] = SimpleQueue()
         calls = self._calls
         self._owner = weakref.ref(owner, lambda _: calls.put(None))
-        self._thread: threading.Thread | None = None
+        self._running = False
         after_fork(self, Chores._forget)
 
     def begin(self) -> None:
         """There is something more to do."""
         with self._lock:
             self._calls.put(None)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
-                self._thread.start()
+            if not self._running:
+                threading.Thread(target=self._run, name="storage", daemon=True).start()
+                self._running = True
 
     def end(self, _: object = None) -> None:
         """There is less to do, and maybe nothing."""
-        if self._thread is not None:
+        if self._running:
             self._calls.put(None)
 
     def _run(self) -> None:
@@ -200,7 +200,7 @@ class Chores:
             seconds = self._tended()
             with self._lock:
                 if seconds is None and self._calls.empty():
-                    self._thread = None
+                    self._running = False
                     return
             self._wait(seconds)
 
@@ -221,7 +221,7 @@ class Chores:
         """The thread does not come along into a forked process."""
         self._lock = threading.Lock()
         self._calls = SimpleQueue()
-        self._thread = None
+        self._running = False
 
 
 def _repeat(

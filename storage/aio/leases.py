@@ -18,7 +18,7 @@ from ..keys import check_key
 from .protocols import LeaseStore
 from ..records import Claimed
 from .rooms import Adaptable
-from .runtime import Chores, Runtime, after_fork, monotonic, mutex, runner
+from .runtime import Chores, Runtime, after_fork, monotonic, runner
 
 _log = logging.getLogger("storage")
 
@@ -46,8 +46,8 @@ class Leases:
         self._base = adapt(store)
         self._base.room(LeaseStore)
         self._runtime = Runtime()
-        self._mutex = mutex()
-        self._held: dict[Where, weakref.ref[Lease]] = {}
+        self._held: dict[str, weakref.ref[Lease]] = {}
+        self._inside: dict[Where, weakref.ref[Lease]] = {}
         self._chores = Chores(self)
         after_fork(self, Leases._leave_behind)
 
@@ -84,38 +84,40 @@ class Leases:
     def _entering(self, lease: Lease) -> None:
         """Refuse who would wait for itself."""
         place = (runner(), lease.key)
-        known = self._held.get(place)
+        known = self._inside.get(place)
         other = None if known is None else known()
         if other is not None or lease._place is not None:
             message = "this lease is held right here"
             raise ReentryError(message, store=lease._label, key=lease.key)
         lease._place = place
+        lease.token = new_token()
 
     def _holding(self, lease: Lease) -> None:
-        """Renew *lease* from now on."""
-        if lease._place is not None:
-            with self._mutex:
-                self._held[lease._place] = weakref.ref(lease, self._chores.end)
-            self._chores.begin()
+        """Renew *lease* from now on, for as long as somebody knows it."""
+        place, token = lease._place, lease.token
+        assert place is not None
+        held, inside, chores = self._held, self._inside, self._chores
+
+        def forget(_: object) -> None:
+            held.pop(token, None)
+            inside.pop(place, None)
+            chores.end()
+
+        held[token] = inside[place] = weakref.ref(lease, forget)
+        chores.begin()
 
     def _leaving(self, lease: Lease) -> None:
         """Let *lease* be: it is about to be given back, or was never held."""
         place, lease._place = lease._place, None
-        if place is not None and self._held.pop(place, None) is not None and not self._held:
-            self._chores.end()
+        if place is not None and self._held.pop(lease.token, None) is not None:
+            self._inside.pop(place, None)
+            if not self._held:
+                self._chores.end()
 
     def _alive(self) -> list[Lease]:
-        """The leases that are held; one that nobody knows any more may run out."""
-        alive = []
-        for place, known in list(self._held.items()):
-            lease = known()
-            if lease is not None:
-                alive.append(lease)
-                continue
-            with self._mutex:
-                if self._held.get(place) is known:
-                    del self._held[place]
-        return alive
+        """The leases that are held."""
+        known = [known() for known in list(self._held.values())]
+        return [lease for lease in known if lease is not None]
 
     def _renewable(self) -> list[Lease]:
         return [lease for lease in self._alive() if not lease._lost]
@@ -137,10 +139,9 @@ class Leases:
 
     def _leave_behind(self) -> None:
         """In a forked child: what is held is the parent's."""
-        self._mutex = mutex()
         for lease in self._alive():
             lease._lost = lease._of_parent = True
-        self._held = {}
+        self._held, self._inside = {}, {}
 
 
 class Lease:
@@ -156,7 +157,7 @@ class Lease:
         wait: float | None,
     ) -> None:
         self.key: str = key
-        self.token: str = _token()
+        self.token: str = ""
         self._owner = leases
         self._room = room
         self._runtime = leases._runtime
@@ -276,7 +277,7 @@ class Claim:
 
     def __init__(self, room: LeaseStore, key: str) -> None:
         self.key: str = key
-        self.token: str = _token()
+        self.token: str = new_token()
         self._room = room
         self._told: Claimed = "busy"
 
@@ -307,5 +308,6 @@ class Claim:
         return f"<Claim of {shown(self.key)}: {self._told}>"
 
 
-def _token() -> str:
+def new_token() -> str:
+    """What tells one holding from all others."""
     return os.urandom(16).hex()

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
-from ..runtime import after_fork, backoff, check_callable, monotonic, mutex, timed, wall_clock
+from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wall_clock
 
 T = TypeVar("T")
 
@@ -177,7 +177,6 @@ __all__ = [
     "after_fork",
     "callback",
     "monotonic",
-    "mutex",
     "runner",
     "timed",
     "wall_clock",

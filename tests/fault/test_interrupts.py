@@ -283,3 +283,28 @@ def test_a_time_limit_while_waiting_for_the_database_leaves_no_transaction_open(
             "theirs": 2,
             "more": 3,
         }
+
+
+def test_wherever_a_time_limit_strikes_a_lease_comes_free(
+    store: Any, struck: Callable[..., bool]
+) -> None:
+    """At once, or where the exception came before the block or its end, when its time is over."""
+    chance = random.Random(7)
+    leases = storage.Leases(store)
+
+    def work() -> None:
+        for _ in range(5000):
+            with leases.hold("k", ttl=0.2):
+                pass
+
+    # No thread is begun meanwhile: a struck `Thread.start` leaves it in the books of `threading`.
+    with leases.hold("other"):
+        for _ in range(STORM // 8):
+            struck(chance.uniform(2e-5, 2e-3), work)
+
+    def hold() -> None:
+        with leases.hold("k", wait=PATIENCE):
+            pass
+
+    Crew(hold).join()
+    assert not leases._alive()
