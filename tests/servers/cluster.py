@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,8 @@ class Member:
     def of(cls, line: str) -> Member:
         id_, address, flags, follows, _, _, _, link, *slots = line.split()
         port = int(address.split("@")[0].rpartition(":")[2])
-        return cls(
-            id_, port, frozenset(flags.split(",")), follows, link == "connected", tuple(slots)
-        )
+        marks, linked = frozenset(flags.split(",")), link == "connected"
+        return cls(id_, port, marks, follows, linked, tuple(slots))
 
     @property
     def healthy(self) -> bool:
@@ -263,15 +262,20 @@ def _form(nodes: list[Server]) -> None:
         for other in nodes:
             node.call("CLUSTER", "MEET", HOST, other.port, _bus(other))
     for master, replica in zip(masters, replicas):
-        until(lambda: _follows(replica, master), "a replica")  # noqa: B023 - it is called at once
+        _attach(replica, master)
 
 
-def _follows(replica: Server, master: Server) -> bool:
-    """Refused until the replica has heard of its master."""
-    with suppress(ReplyError):
-        replica.call("CLUSTER", "REPLICATE", _id(master))
-        return True
-    return False
+def _attach(replica: Server, master: Server) -> None:
+    """Make one follow the other, which is refused until it has heard of it."""
+    id_ = _id(master)
+
+    def accepted() -> bool:
+        try:
+            return bool(replica.call("CLUSTER", "REPLICATE", id_))
+        except ReplyError:
+            return False
+
+    until(accepted, "a replica")
 
 
 def _id(node: Server) -> str:

@@ -18,6 +18,8 @@ from .resp import ReplyError, Wire, Word
 
 START_SECONDS = 20.0
 STARTS_TO_TRY = 5
+CONTROL = "control"
+"""The name of connections by which the tests steer a server."""
 
 Options = Callable[[int], list[str]]
 """What a server is started with on a port."""
@@ -101,6 +103,16 @@ class Server:
     def connect(self) -> Wire:
         return Wire(self.host, self.port)
 
+    def control(self) -> Wire:
+        """A connection that is none of a client's, and is left alone where clients are hurt."""
+        wire = self.connect()
+        try:
+            wire.call("CLIENT", "SETNAME", CONTROL)
+        except (OSError, ReplyError):
+            wire.close()
+            raise
+        return wire
+
     def call(self, *words: Word) -> Any:
         """What it replies to one command, on a connection that is closed again."""
         with self.connect() as wire:
@@ -120,7 +132,7 @@ class Server:
     @contextmanager
     def counted(self) -> Iterator[Calls]:
         """What it was asked by clients, and did, for the length of the block."""
-        with counted(self.connect) as calls:
+        with counted(self.control) as calls:
             yield calls
 
     # Its clock.
@@ -184,10 +196,8 @@ class Server:
         return False
 
     def _failure(self) -> ServerFailedError:
-        words = self._running.last_words
-        return ServerFailedError(
-            f"{self.binary.name} does not answer; the end of its log:\n{words}"
-        )
+        what = f"{self.binary.name} does not answer; the end of its log:"
+        return ServerFailedError(f"{what}\n{self._running.last_words}")
 
     def _tidy(self) -> None:
         if self._clock:

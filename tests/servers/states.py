@@ -10,7 +10,7 @@ from tests.waiting import until
 
 from .process import HOST, free_port
 from .resp import ReplyError, Wire
-from .server import Server, running
+from .server import CONTROL, Server, running
 
 ENDLESS = "while true do end"
 FILL = "for i = 0, ARGV[1] - 1 do redis.call('SET', 'key:' .. i, ARGV[2]) end"
@@ -21,23 +21,23 @@ EVENT_BYTES = 1024
 
 
 @contextmanager
-def configured(server: Server, **settings: str | int) -> Iterator[None]:
+def configured(server: Server, **settings: str | int) -> Iterator[Wire]:
     """Other settings; an underscore in a name stands for a hyphen."""
     with ExitStack() as stack:
-        wire = stack.enter_context(server.connect())
+        wire = stack.enter_context(server.control())
         for name, value in settings.items():
             option = name.replace("_", "-")
             before = wire.call("CONFIG", "GET", option)[1]
             # The same connection puts it back: another one may not be let in.
             stack.callback(wire.call, "CONFIG", "SET", option, before)
             wire.call("CONFIG", "SET", option, value)
-        yield
+        yield wire
 
 
 @contextmanager
 def paused(server: Server, *, writes: bool = False) -> Iterator[None]:
     """Commands, or writes only, are answered when the block has ended, and not before."""
-    with server.connect() as watcher, server.connect() as wire:
+    with server.control() as watcher, server.control() as wire:
         # Who only watches is not paused, and can end the pause.
         watcher.call("MONITOR")
         wire.call("CLIENT", "PAUSE", LONG_MS, "WRITE" if writes else "ALL")
@@ -50,7 +50,8 @@ def paused(server: Server, *, writes: bool = False) -> Iterator[None]:
 
 def drop_clients(server: Server) -> None:
     """Close all connections of clients at the server's end."""
-    server.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    with server.control() as wire:
+        _drop(wire)
 
 
 @contextmanager
@@ -61,9 +62,11 @@ def full(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def crowded(server: Server) -> Iterator[None]:
-    """No new connection is let in: there are as many as are allowed."""
-    with configured(server, maxclients=1):
+def crowded(server: Server, *, drop: bool = False) -> Iterator[None]:
+    """No new connection is let in; who is in stays, or is sent away where *drop* says so."""
+    with configured(server, maxclients=1) as wire:
+        if drop:
+            _drop(wire)
         yield
 
 
@@ -104,7 +107,7 @@ def unsaved(server: Server) -> Iterator[None]:
 @contextmanager
 def busy(server: Server) -> Iterator[None]:
     """BUSY: it runs a script that does not end."""
-    with configured(server, lua_time_limit=1), server.connect() as runner:
+    with configured(server, lua_time_limit=1), server.control() as runner:
         runner.send("EVAL", ENDLESS, 0)
         until(lambda: _refusal(server) == "BUSY", "a busy server")
         try:
@@ -135,6 +138,14 @@ def loading(binary: Path, folder: Path) -> Iterator[Server]:
 def finish_loading(server: Server) -> None:
     server.call("CONFIG", "SET", "key-load-delay", 0)
     until(lambda: _refusal(server) is None, "the end of loading")
+
+
+def _drop(wire: Wire) -> None:
+    lines: bytes = wire.call("CLIENT", "LIST", "TYPE", "normal")
+    for line in lines.decode().splitlines():
+        told = dict(word.split("=", 1) for word in line.split())
+        if told["name"] != CONTROL:
+            wire.call("CLIENT", "KILL", "ID", told["id"])
 
 
 def _save(server: Server, outcome: str) -> None:

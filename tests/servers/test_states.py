@@ -80,6 +80,16 @@ def test_a_crowded_server_lets_nobody_in(server: Server) -> None:
     assert server.call("PING") == b"PONG"
 
 
+def test_who_is_sent_away_does_not_get_in_again(server: Server) -> None:
+    with server.connect() as before, states.crowded(server, drop=True):
+        with pytest.raises(ConnectionError):
+            before.call("PING")
+        with pytest.raises((ReplyError, ConnectionError)):
+            server.call("PING")
+
+    assert server.call("PING") == b"PONG"
+
+
 @pytest.mark.parametrize("writes", [True, False])
 def test_a_pause_holds_commands_back_until_it_ends(server: Server, writes: bool) -> None:
     with server.connect() as wire:
@@ -102,6 +112,17 @@ def test_dropped_clients_are_closed_at_the_servers_end(server: Server) -> None:
 
         with pytest.raises(ConnectionError):
             wire.call("PING")
+
+
+def test_dropping_clients_ends_no_state_and_no_count(server: Server) -> None:
+    with states.full(server), server.counted() as calls:
+        states.drop_clients(server)
+        with server.connect() as wire:
+            assert refused(wire, "SET", "k", "v") == "OOM"
+            wire.call("DEL", "k")
+
+    assert calls.names == ["DEL"]
+    assert server.call("SET", "k", "v") == b"OK"
 
 
 @pytest.mark.parametrize("kind", ["valkey", "redis8"])
