@@ -393,7 +393,7 @@ BUGS = [
         "views-outlive-the-store",
         "closing a store closes its namespaces too",
         "storage/tracing.py",
-        "            self._backend = closed(self.label, self.capabilities)",
+        "            self._room = closed(self.label, self.capabilities)",
         "            pass",
         _contract("memory and closed"),
     ),
