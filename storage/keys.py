@@ -44,9 +44,10 @@ class Names:
 
     def name(self, key: str) -> str:
         """What *key* is called in the backend; refuses what is no key."""
-        if type(key) is not str or not key.isascii():
-            check_key(key, self.store)
-            key = str.__str__(key)  # of a subclass, its text
+        if type(key) is str and key < _MARK and key.isascii():
+            return self.prefix + key
+        check_key(key, self.store)
+        key = str.__str__(key)  # of a subclass, its text
         if key[:1] == _MARK and not self.verbatim:
             return f"{self.prefix}{_MARK}{key}"
         return self.prefix + key

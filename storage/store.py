@@ -20,7 +20,7 @@ from .offers import offered
 from .protocols import Backend
 from .records import DELETE, MISSING, Capabilities, Deletion, Missing
 from .runtime import Answer, Runtime, callback
-from .tracing import Traced
+from .tracing import DEBUG, Traced, known
 from .ttl import DEFAULT, KEEP, DefaultTtl, Expiry, Ttl, moment
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Storage(Generic[V]):
         codec: Codec = JSON,
         names: Names | None = None,
     ) -> None:
-        self._backend: Backend = Traced(backend)
+        self._backend = Traced(backend)
         self._keys = KeyLock(backend.label)
         self._runtime = Runtime()
         self._owner = True
@@ -76,7 +76,9 @@ class Storage(Generic[V]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or *default* where the key is missing."""
-        raw = self._backend.read(self._name(key))
+        name = self._name(key)
+        quiet = known(DEBUG) is False
+        raw = self._backend._room.read(name) if quiet else self._backend.read(name)
         if raw is None:
             return default
         try:
@@ -91,9 +93,11 @@ class Storage(Generic[V]):
             raw = self._encode(value)
         except UnstorableError as error:
             raise self._layers.located(error, key) from None
-        self._backend.write(
-            name, raw, self._default if ttl is DEFAULT else self._layers.expiry(ttl)
-        )
+        expiry = self._default if ttl is DEFAULT else self._layers.expiry(ttl)
+        if known(DEBUG) is False:
+            self._backend._room.write(name, raw, expiry)
+        else:
+            self._backend.write(name, raw, expiry)
 
     def delete(self, key: str) -> bool:
         """Take the key away and say whether it was there."""

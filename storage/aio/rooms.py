@@ -69,7 +69,7 @@ def lift(backend: BlockingBackend, threads: int = 1, *, borrowed: bool = False) 
     A *borrowed* one is not closed with what is returned here.
     """
     if isinstance(backend, Traced):
-        backend = backend._backend
+        backend = backend._room
     if isinstance(backend, MemoryBackend):
         return MemoryFace(backend, borrowed=borrowed)
     return Lifted(backend, threads, borrowed=borrowed)

@@ -11,6 +11,9 @@ from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wal
 
 T = TypeVar("T")
 
+_VALUES = frozenset({dict, list, str, int, float, bool, type(None)})
+"""What nobody awaits, known sooner than by looking for a method that is not there."""
+
 Answer: TypeAlias = T | Awaitable[T]
 """What a user's callback answers: at once, or to be awaited."""
 
@@ -21,7 +24,8 @@ class Runtime:
     async def call(self, function: Callable[..., Answer[T]], *args: object) -> T:
         """Call a user's *function*, and await its answer if it wants that."""
         answer: Any = function(*args)
-        if hasattr(type(answer), "__await__"):
+        kind = type(answer)
+        if kind not in _VALUES and hasattr(kind, "__await__"):
             answer = await answer
         result: T = answer
         return result

@@ -96,14 +96,16 @@ class Layers:
     def kept(self, old: bytes | None, new: bytes | Deletion, expiry: Expiry) -> bool:
         """Whether nothing need be written: the same value with the expiry it has.
 
-        JSON of other libraries, with its spaces, escapes and exponents, is mostly longer than
-        ours of the same value. What does not look like it is at worst written once more.
+        JSON of other libraries, with its spaces and escapes, is mostly longer than ours of the
+        same value, or shorter with its exponents. What does not look like it is at worst written
+        once more.
         """
         if old is None or new is DELETE or expiry is not self.keeping:
             return False
         if old == new:
             return True
-        return (len(old) > len(new) or b"e-" in old) and self.codec.same(old, new)
+        foreign = len(old) > len(new) or (len(old) < len(new) and b"e-" in old)
+        return foreign and self.codec.same(old, new)
 
     def same(self, old: bytes, new: bytes) -> bool:
         """Whether *old*, as it was read, is the same value as *new*, as it would be written."""

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Entry(NamedTuple):
-    """The bytes, and when they end: in milliseconds since 1970, or `None` for never."""
-
-    raw: bytes
-    ends: int | None
+Entry = tuple[bytes, int | None]
+"""The bytes, and when they end: in milliseconds since 1970, or `None` for never. A plain tuple: a
+million of them are made, read and thrown away in half the time of named ones."""

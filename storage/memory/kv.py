@@ -18,8 +18,6 @@ from .leases import Board, MemoryLeases
 
 _PURGED_PER_WRITE = 8
 
-_entry = tuple.__new__  # makes a named tuple in half the time
-
 
 class MemoryBackend:
     """Entries of this process.
@@ -35,44 +33,45 @@ class MemoryBackend:
     def __init__(self, clock: Clock, max_entries: float | None = None) -> None:
         self.label: str = "memory" if max_entries is None else "lru memory"
         self._clock = clock
-        self._due = Deadlines()
         self._lock = mutex()
         self._board = Board(self.label, clock)
         self._entries: MutableMapping[str, Entry]
         self._peek: Callable[[str], Entry | None]
+        self._use: Callable[[str], Entry | None]
         self._find: Callable[[str], Entry | None]
         self._pairs: Callable[[], Iterable[tuple[str, Entry]]]
         if max_entries is None:
             self._keep_all()
         else:
             self._keep_recent(max_entries)
+        self._due = Deadlines(self._peek, self._pairs)
         after_fork(self, MemoryBackend._unlock)
 
     def read(self, name: str) -> bytes | None:
+        # Looked at before the entry: what comes later has not ended when this call began.
+        soonest = self._due.soonest
         entry = self._find(name)
-        if entry is None:
+        if entry is None or (soonest <= (now := self._clock() * 1000) and _over(entry, now)):
             return None
-        if entry.ends is None or entry.ends > self._clock() * 1000:
-            return entry.raw
-        return None
+        return entry[0]
 
     def ends(self, name: str) -> int | Missing | None:
         with self._lock:
             entry = self._live(name, self._now())
-        return MISSING if entry is None else entry.ends
+        return MISSING if entry is None else entry[1]
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         now = int(self._clock() * 1000)
         with self._lock:
-            # `_put` without its frame, for the lifetimes that are mostly told.
+            # `_put` without its frames, for the lifetimes that are mostly told.
             if type(expiry) is not int:
                 self._put(name, raw, expiry, now)
                 return
             ends = now + expiry
             before = self._peek(name)
-            self._entries[name] = _entry(Entry, (raw, ends))
-            if before is None or before.ends is None or before.ends > ends:
-                self._announce(name, ends)
+            if before is None or before[1] is None or before[1] > ends:
+                self._due.add(name, ends)
+            self._entries[name] = (raw, ends)
             if self._due.soonest <= now:
                 self._purge(now)
 
@@ -88,10 +87,13 @@ class MemoryBackend:
         now = self._now()
         with self._lock:
             entry = self._live(name, now)
-            if entry is None or entry.raw != old:
+            if entry is None or entry[0] != old:
                 return False
             if new is DELETE:
                 del self._entries[name]
+            elif type(expiry) is Keeping:
+                self._entries[name] = (new, entry[1])
+                self._purge(now)
             else:
                 self._put(name, new, expiry, now)
         return True
@@ -108,14 +110,14 @@ class MemoryBackend:
         with self._lock:
             entry = self._live(name, now)
             if entry is not None and not isinstance(expiry, Keeping):
-                self._put(name, entry.raw, expiry, now)
+                self._put(name, entry[0], expiry, now)
         return entry is not None
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         now = self._now()
         with self._lock:
             entry = self._live(name, now)
-            total = counted(None if entry is None else entry.raw, by, initial)
+            total = counted(None if entry is None else entry[0], by, initial)
             self._put(name, b"%d" % total, expiry, now)
         return total
 
@@ -143,9 +145,9 @@ class MemoryBackend:
             found = [
                 (name, entry)
                 for name, entry in self._pairs()
-                if name.startswith(prefix) and (entry.ends is None or entry.ends > now)
+                if name.startswith(prefix) and not _over(entry, now)
             ]
-        raws = [entry.raw for _, entry in found] if values else []
+        raws = [entry[0] for _, entry in found] if values else []
         return Page([name for name, _ in found], raws, None)
 
     def clear(self, prefix: str) -> int:
@@ -157,10 +159,10 @@ class MemoryBackend:
 
     def close(self) -> None:
         self._board.close()
-        self._peek = self._find = self._pairs = self._refuse
+        self._peek = self._use = self._find = self._pairs = self._refuse
         with self._lock:
             self._entries = {}
-            self._due = Deadlines()
+            self._due = Deadlines(self._refuse, self._refuse)
 
     def __len__(self) -> int:
         """How many entries are kept, those that are over and not freed yet included."""
@@ -169,7 +171,7 @@ class MemoryBackend:
     def _keep_all(self) -> None:
         entries: dict[str, Entry] = {}
         self._entries, self._pairs = entries, entries.items
-        self._peek = self._find = entries.get
+        self._peek = self._use = self._find = entries.get
 
     def _keep_recent(self, max_entries: float) -> None:
         try:
@@ -178,45 +180,41 @@ class MemoryBackend:
             raise ConfigurationError("an LRU store needs cachetools") from None
         entries = Recent(max_entries, self._victim)
         self._entries, self._pairs = entries, entries.pairs
-        self._peek, self._find = entries.peek, self._refresh
+        self._peek, self._use, self._find = entries.peek, entries.use, self._refresh
 
     def _now(self) -> float:
         return self._clock() * 1000
 
     def _refresh(self, name: str) -> Entry | None:
         with self._lock:
-            try:
-                return self._entries[name]
-            except KeyError:
-                return None
+            return self._use(name)
 
     def _live(self, name: str, now: float) -> Entry | None:
         entry = self._peek(name)
-        if entry is None or (entry.ends is not None and entry.ends <= now):
+        if entry is None or ((ends := entry[1]) is not None and ends <= now):
             return None
         return entry
 
     def _put(self, name: str, raw: bytes, expiry: Expiry, now: float) -> None:
         before = self._peek(name)
-        ends = int(now) + expiry if type(expiry) is int else _ends(before, expiry, now)
-        self._entries[name] = _entry(Entry, (raw, ends))
+        ends = _ends(before, expiry, now)
+        if ends is not None and ends <= now:  # it is over before it comes
+            self._entries.pop(name, None)
+            return
         if ends is not None and not _announced(before, ends):
-            self._announce(name, ends)
-        if self._due.soonest <= now:
-            self._purge(now)
-
-    def _announce(self, name: str, ends: int) -> None:
-        self._due.add(name, ends)
-        self._due.tidy(self._pairs, len(self._entries))
+            self._due.add(name, ends)
+        self._entries[name] = (raw, ends)
+        self._purge(now)
 
     def _purge(self, now: float) -> None:
-        for _, name in zip(range(_PURGED_PER_WRITE), self._due.over(now, self._peek)):
+        if self._due.soonest > now:
+            return
+        for _, name in zip(range(_PURGED_PER_WRITE), self._due.over(now)):
             del self._entries[name]
 
     def _victim(self) -> str | None:
-        if self._due.soonest > self._now():
-            return None
-        return next(self._due.over(self._now(), self._peek), None)
+        now = self._now()
+        return None if self._due.soonest > now else next(self._due.over(now), None)
 
     def _unlock(self) -> None:
         self._lock = mutex()
@@ -225,14 +223,17 @@ class MemoryBackend:
         raise ClosedError("the store is closed", store=self.label)
 
 
+def _over(entry: Entry, now: float) -> bool:
+    ends = entry[1]
+    return ends is not None and ends <= now
+
+
 def _announced(before: Entry | None, ends: int) -> bool:
     """Whether the heap of deadlines will meet this entry in time as it is."""
-    return before is not None and before.ends is not None and before.ends <= ends
+    return before is not None and before[1] is not None and before[1] <= ends
 
 
 def _ends(before: Entry | None, expiry: Expiry, now: float) -> int | None:
-    if before is None or not isinstance(expiry, Keeping):
+    if before is None or not isinstance(expiry, Keeping) or _over(before, now):
         return deadline(expiry, int(now))
-    if before.ends is not None and before.ends <= now:
-        return deadline(expiry, int(now))
-    return before.ends
+    return before[1]
