@@ -31,6 +31,10 @@ class Crowd(ABC):
     def work(self, step: Step, items: Items) -> Work:
         """What calls *step* with each of *items*."""
 
+    def wait_for(self, answer: Any) -> Any:
+        """What a call of a step answered."""
+        return answer
+
     def repeated(self, step: Step, times: int) -> Work:
         """What calls *step* so many times."""
         return self.work(step, [()] * times)
@@ -48,6 +52,20 @@ class Crowd(ABC):
 
     def _shares(self, items: Items) -> list[Items]:
         return [items[first :: self.many] for first in range(self.many)]
+
+
+class Alone(Crowd):
+    """One caller; *step* is a plain function."""
+
+    def __init__(self) -> None:
+        super().__init__("one caller", 1)
+
+    def work(self, step: Step, items: Items) -> Work:
+        def work() -> None:
+            for item in items:
+                step(*item)
+
+        return work
 
 
 class Threads(Crowd):
@@ -80,7 +98,6 @@ class Tasks(Crowd):
         return lambda: self.wait_for(_together(step, shares))
 
     def wait_for(self, answer: Awaitable[Any]) -> Any:
-        """Let the loop run until *answer* is there."""
         return self._loop.run_until_complete(answer)
 
 
