@@ -13,7 +13,7 @@ Record = dict[str, Any]
 BATCH = 100
 """How many keys one call of a batch is about."""
 
-_POOL_SMALL, _POOL_LARGE = 997, 97  # primes: a key seldom gets the value that it has
+_POOL_SMALL, _POOL_LARGE = 997, 101  # primes: a key seldom gets the value that it has
 
 
 def small(number: int) -> Record:

@@ -69,20 +69,22 @@ class Race:
         report: Report,
         ours: Racer,
         base: Racer,
+        again: Racer,
         rounds: int,
         beside: Sequence[Racer] = (),
     ) -> None:
         """Measure all, and print a row that is missed when a change of ours is gone.
 
-        *beside* are racers that nobody judges by.
+        *again* is the base once more, *beside* are racers that nobody judges by.
         """
-        racers = {"ours": ours, "base": base}
+        racers = {"ours": ours, "base": base, "again": again}
         racers |= {f"beside {place}": other for place, other in enumerate(beside)}
         samples = measure({name: racer.variant for name, racer in racers.items()}, rounds)
         report.add(self._row(ours, base, samples["ours"], samples["base"], self.target))
         for place, other in enumerate(beside):
             theirs = samples[f"beside {place}"]
             report.add(self._row(ours, other, samples["ours"], theirs, None))
+        report.against_itself(self.law, samples["again"], samples["base"])
 
     def _row(
         self,

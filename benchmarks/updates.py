@@ -6,7 +6,7 @@ from typing import Any
 
 from storage import Storage, aio
 
-from .crowds import Tasks, Threads
+from .crowds import Step, Tasks, Threads
 from .load import Load, Size
 from .race import HOT, UNSAFE_TEXT, UPDATE_TEXT, UPDATES, Racer, changed, changes
 from .report import Case, Report
@@ -15,8 +15,8 @@ TARGET_RATIO = 1.05
 """What the safe way may cost, compared with the loop that loses."""
 
 
-def of_threads(store: Storage[Any], size: Size, crowd: Threads) -> tuple[Racer, Racer]:
-    """The safe and the unsafe way, by threads."""
+def of_threads(store: Storage[Any], size: Size, crowd: Threads) -> tuple[Racer, Racer, Racer]:
+    """The safe way, the unsafe one, and that once more, by threads."""
 
     def safe() -> None:
         store.update(HOT, changed)
@@ -30,14 +30,14 @@ def of_threads(store: Storage[Any], size: Size, crowd: Threads) -> tuple[Racer, 
     def left() -> int:
         return changes(store.get(HOT))
 
-    return (
-        Racer(UPDATE_TEXT, crowd.repeated(safe, UPDATES), reset, left),
-        Racer(UNSAFE_TEXT, crowd.repeated(unsafe, UPDATES), reset, left),
-    )
+    def racer(text: str, step: Step) -> Racer:
+        return Racer(text, crowd.repeated(step, UPDATES), reset, left)
+
+    return racer(UPDATE_TEXT, safe), racer(UNSAFE_TEXT, unsafe), racer(UNSAFE_TEXT, unsafe)
 
 
-def of_tasks(store: aio.Storage[Any], size: Size, crowd: Tasks) -> tuple[Racer, Racer]:
-    """The safe and the unsafe way, by tasks."""
+def of_tasks(store: aio.Storage[Any], size: Size, crowd: Tasks) -> tuple[Racer, Racer, Racer]:
+    """The same by tasks."""
 
     async def safe() -> None:
         await store.update(HOT, changed)
@@ -51,11 +51,11 @@ def of_tasks(store: aio.Storage[Any], size: Size, crowd: Tasks) -> tuple[Racer, 
     def left() -> int:
         return changes(crowd.wait_for(store.get(HOT)))
 
-    text = "await store.set(key, change(await store.get(key)))"
-    return (
-        Racer(f"await {UPDATE_TEXT}", crowd.repeated(safe, UPDATES), reset, left),
-        Racer(text, crowd.repeated(unsafe, UPDATES), reset, left),
-    )
+    def racer(text: str, step: Step) -> Racer:
+        return Racer(text, crowd.repeated(step, UPDATES), reset, left)
+
+    lossy = "await store.set(key, change(await store.get(key)))"
+    return racer(f"await {UPDATE_TEXT}", safe), racer(lossy, unsafe), racer(lossy, unsafe)
 
 
 def alone(report: Report, name: str, store: Storage[Any], load: Load, rounds: int) -> None:

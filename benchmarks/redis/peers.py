@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from storage import Storage, aio
@@ -31,15 +32,33 @@ class Calls(NamedTuple):
 def compare(
     report: Report, chosen: Settings, name: str, crowd: Crowd, ours: Calls, theirs: Calls
 ) -> None:
-    """Three calls on many keys, and many changes of one."""
+    """Three calls on many keys, and many changes of one if there are many."""
     size, rounds = chosen.sizes[0], chosen.some(15)
     load = Load(size, ENTRIES, OPERATIONS)
     for case in _cases(f"{name}, {crowd.name}", load, crowd, ours, theirs):
         report.run(case, rounds)
     if crowd.many > 1:
-        race = Race(f"{UPDATES} fields of a record at once, {name}, {crowd.name}")
-        safe, base = (_racer(calls, size.record(0), crowd) for calls in (ours, theirs))
-        race.run(report, safe, base, rounds)
+        compare_kept(report, chosen, name, crowd, ours, theirs)
+
+
+def compare_kept(
+    report: Report, chosen: Settings, name: str, crowd: Crowd, ours: Calls, theirs: Calls
+) -> None:
+    """Many changes of one record."""
+    record = chosen.sizes[0].record(0)
+    race = Race(f"{UPDATES} fields at once, {name}, {crowd.name}")
+    safe, base, again = (_racer(calls, record, crowd) for calls in (ours, theirs, theirs))
+    race.run(report, safe, base, again, chosen.some(15))
+
+
+def in_turn(one: Calls, other: Calls) -> Calls:
+    """Two storages that know nothing of each other, as two processes have them."""
+    changes = cycle((one.change, other.change))
+
+    def change(key: str, field: str, value: Any) -> Any:
+        return next(changes)(key, field, value)
+
+    return one._replace(change=change)
 
 
 def fill(crowd: Crowd, set: Step, record: Callable[[int], Record]) -> None:

@@ -8,7 +8,7 @@ from ..crowds import Alone, Tasks, event_loop, threads
 from ..load import named
 from ..race import HOT
 from ..report import Report
-from .peers import ENTRIES, Calls, compare, fill, of_aio_store, of_store
+from .peers import ENTRIES, Calls, compare, compare_kept, fill, in_turn, of_aio_store, of_store
 from .settings import Settings
 
 _IDS = {named(place): place for place in range(ENTRIES)} | {HOT: ENTRIES}
@@ -26,8 +26,9 @@ def telebot(report: Report, chosen: Settings) -> None:
         _blocking(report, chosen, StateRedisStorage(connection_pool=client.connection_pool))
     with event_loop() as loop:
         aio_client = chosen.aio_client()
-        theirs = AioStorage(connection_pool=aio_client.connection_pool, prefix="telebot-aio")
-        _asyncio(report, chosen, theirs, Tasks(loop), Tasks(loop, 1))
+        pool = aio_client.connection_pool
+        pair = [AioStorage(connection_pool=pool, prefix="aio") for _ in range(2)]
+        _asyncio(report, chosen, pair, Tasks(loop), Tasks(loop, 1))
         loop.run_until_complete(aio_client.aclose())
 
 
@@ -42,14 +43,16 @@ def _blocking(report: Report, chosen: Settings, theirs: Any) -> None:
     store.close()
 
 
-def _asyncio(report: Report, chosen: Settings, theirs: Any, many: Tasks, one: Tasks) -> None:
-    store = chosen.aio_store()
-    pair = of_aio_store(store), _aio_calls(theirs)
-    fill(many, store.set, chosen.sizes[0].record)
-    fill(many, _aio_first(theirs), chosen.sizes[0].record)
+def _asyncio(report: Report, chosen: Settings, pair: list[Any], many: Tasks, one: Tasks) -> None:
+    stores = [chosen.aio_store() for _ in pair]
+    ours, theirs = [of_aio_store(store) for store in stores], [_aio_calls(each) for each in pair]
+    fill(many, stores[0].set, chosen.sizes[0].record)
+    fill(many, _aio_first(pair[0]), chosen.sizes[0].record)
     for crowd in (one, many):
-        compare(report, chosen, "aio telebot", crowd, *pair)
-    many.wait_for(store.aclose())
+        compare(report, chosen, "aio telebot", crowd, ours[0], theirs[0])
+    compare_kept(report, chosen, "aio telebot twice", many, in_turn(*ours), in_turn(*theirs))
+    for store in stores:
+        many.wait_for(store.aclose())
 
 
 def _first(storage: Any) -> Any:
