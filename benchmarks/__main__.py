@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import kv
+from . import kv, redis
 
 
 class Command(NamedTuple):
@@ -18,6 +18,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "kv": Command("key-value: memory, LRU, SQLite, updates, import", kv.main),
+    "redis": Command(
+        "Redis: single calls, batches, updates, and what bot frameworks do", redis.main
+    ),
 }
 
 

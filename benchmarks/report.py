@@ -84,7 +84,7 @@ class Report:
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._noise: list[Row] = []
+        self._noise: list[tuple[str, Spread]] = []
 
     def title(self, text: str) -> None:
         """Begin a part of the table."""
@@ -110,16 +110,26 @@ class Report:
         for place, other in enumerate(case.beside):
             self.add(self._row(case, other, samples[f"beside {place}"], samples["ours"], None))
         if case.again is not None:
-            self._noise.append(self._row(case, case.base, samples["base"], samples["again"], None))
+            self.against_itself(case.law, samples["again"], samples["base"], case.clock)
         return samples
+
+    def against_itself(
+        self,
+        law: str,
+        again: Sequence[Sample],
+        base: Sequence[Sample],
+        clock: Clock = "cpu",
+    ) -> None:
+        """Remember how far the base of *law* lay from itself."""
+        self._noise.append((law, ratios(again, base, clock)))
 
     def finish(self, versions: str) -> bool:
         """Print the end of the table and say whether every target was reached."""
         self.title("the base against itself (A/A)")
-        for row in self._noise:
-            mark = "NOISY" if _noisy(row) else "quiet"
-            print(f"{row.law:46} {shown(row.value):25} within 5 %: {mark}")
-        noisy = sum(map(_noisy, self._noise))
+        for law, value in self._noise:
+            mark = "NOISY" if _noisy(value) else "quiet"
+            print(f"{law:46} {shown(value):25} within 5 %: {mark}")
+        noisy = sum(_noisy(value) for _, value in self._noise)
         missed = [row.law for row in self._rows if row.missed]
         judged = sum(row.target is not None for row in self._rows)
         print(f"\n{versions}")
@@ -153,8 +163,8 @@ def shown(value: Spread, unit: str = "x") -> str:
     return f"{median}{unit} ({low}..{high})"
 
 
-def _noisy(row: Row) -> bool:
-    return abs(row.value.median - 1) > MOST_NOISE
+def _noisy(value: Spread) -> bool:
+    return abs(value.median - 1) > MOST_NOISE
 
 
 def _costs(costs: tuple[Sample, Sample] | None) -> str:

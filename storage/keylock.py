@@ -220,17 +220,22 @@ def _abandoned(holds: dict[str, Hold], key: str) -> bool:
 
 _ALONE = _references({"": Hold(KeyLock.__new__(KeyLock), "")}, "")
 
-_locks: weakref.WeakSet[KeyLock] = weakref.WeakSet()
+_locks: weakref.WeakValueDictionary[int, KeyLock] = weakref.WeakValueDictionary()
 _locks_mutex = threading.Lock()
 
 
 def _known(lock: KeyLock) -> None:
     with _locks_mutex:
-        _locks.add(lock)
+        _locks[id(lock)] = lock
 
 
 def _holds_something(thread: int) -> bool:
     """Whether *thread* holds a key of any store: asked only by who would have to wait."""
     with _locks_mutex:
-        locks = list(_locks)
-    return any(hold._owner == thread for lock in locks for hold in lock.all_holds())
+        # References are listed faster than what they lead to, and the holder waits meanwhile.
+        known = _locks.valuerefs()
+    for reference in known:
+        lock = reference()
+        if lock is not None and any(hold._owner == thread for hold in lock.all_holds()):
+            return True
+    return False

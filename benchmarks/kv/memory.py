@@ -10,9 +10,9 @@ from typing import Any
 
 from storage import Storage
 
+from ..load import Load, Size
 from ..report import Case, Report, Target
 from .bases import DEFAULT_TTL, BareDict, ExpiringDict, LockedTtlCache
-from .load import Load, Size
 from .settings import Settings
 
 ENTRIES = 10_000

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from storage import Storage
 
-from ..harness import Variant, Work, clocked, measure, ratios, typical
+from ..harness import measure, ratios, typical
+from ..load import BATCH, Load, Size
 from ..report import Case, Report, Row, Target, shown
 from .bases import DEFAULT_TTL, RawSqlite
-from .load import Load, Record, Size
 from .settings import Settings
 
 ENTRIES = 10_000
 OPERATIONS = 2_000
 """Enough that every round has its share of checkpoints."""
 
-BATCH, BATCHES = 100, 20
+BATCHES = 20
 UNTUNED = 30
 
 _GET, _SET, _BATCH = Target(1.35), Target(1.25), Target(1.3)
@@ -42,7 +41,7 @@ def _single(report: Report, chosen: Settings, size: Size, ttl: float | None) -> 
     )
     store.set_many(dict(load.strangers(0)))
     for one in (store, base, again, plain):
-        _fill(load, one.set_many)
+        load.fill_many(one.set_many)
     about = f"{'with' if ttl else 'no'} ttl, {size.name}"
     rounds = chosen.some(15)
     report.run(_get(f"SQLite get, {about}", load, store, base, again), rounds)
@@ -86,7 +85,7 @@ def _untuned(report: Report, chosen: Settings, size: Size) -> None:
     store = chosen.sqlite()
     tuned, base = (RawSqlite(chosen.file(), chosen.codec, tuned=tuned) for tuned in (True, False))
     for one in (store, tuned, base):
-        _fill(load, one.set_many)
+        load.fill_many(one.set_many)
     variants = {
         "ours": load.sets("store.set(key, value)", store.set),
         "tuned": load.sets(base.set_text, tuned.set),
@@ -114,61 +113,25 @@ def _batches(report: Report, chosen: Settings, size: Size) -> None:
     store = chosen.sqlite()
     base, again = (RawSqlite(chosen.file(), chosen.codec) for _ in range(2))
     for one in (store, base, again):
-        _fill(load, one.set_many)
+        load.fill_many(one.set_many)
     rounds = chosen.some(15)
     report.run(
         Case(
             f"SQLite batch set of {BATCH}, per entry, {size.name}",
-            _writing("store.set_many(100 values)", load, store.set_many),
-            _writing(base.many_text, load, base.set_many),
+            load.sets_many("store.set_many(100 values)", store.set_many),
+            load.sets_many(base.many_text, base.set_many),
             _BATCH,
-            _writing(again.many_text, load, again.set_many),
+            load.sets_many(again.many_text, again.set_many),
         ),
         rounds,
     )
     report.run(
         Case(
             f"SQLite batch get of {BATCH}, per entry, {size.name}",
-            _reading("store.get_many(100 keys)", load, store.get_many),
-            _reading(base.many_get_text, load, base.get_many),
+            load.gets_many("store.get_many(100 keys)", store.get_many),
+            load.gets_many(base.many_get_text, base.get_many),
         ),
         rounds,
     )
     for one in (store, base, again):
         one.close()
-
-
-def _writing(text: str, load: Load, set_many: Callable[[dict[str, Record]], object]) -> Variant:
-    def prepare(number: int) -> Work:
-        batches = [dict(some) for some in _parts(load.pairs(number))]
-
-        def work() -> None:
-            for batch in batches:
-                set_many(batch)
-
-        return work
-
-    return clocked(text, load.operations, prepare)
-
-
-def _reading(text: str, load: Load, get_many: Callable[[list[str]], object]) -> Variant:
-    def prepare(number: int) -> Work:
-        batches = _parts(load.keys(number))
-
-        def work() -> None:
-            for batch in batches:
-                get_many(batch)
-
-        return work
-
-    return clocked(text, load.operations, prepare)
-
-
-def _parts(things: list[Any]) -> list[list[Any]]:
-    return [things[start : start + BATCH] for start in range(0, len(things), BATCH)]
-
-
-def _fill(load: Load, set_many: Callable[[dict[str, Record]], object]) -> None:
-    values: dict[str, Record] = {}
-    load.fill(values.__setitem__)
-    set_many(values)

@@ -6,11 +6,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from ..harness import Variant, Work, clocked
+from .harness import Variant, Work, clocked
 
 Record = dict[str, Any]
 
-_POOL_SMALL, _POOL_LARGE = 997, 97  # primes: a key seldom gets the value that it has
+BATCH = 100
+"""How many keys one call of a batch is about."""
+
+_POOL_SMALL, _POOL_LARGE = 997, 101  # primes: a key seldom gets the value that it has
 
 
 def small(number: int) -> Record:
@@ -86,6 +89,12 @@ class Load:
         for place in range(self.entries):
             set(named(place), values[place % len(values)])
 
+    def fill_many(self, set_many: Callable[[dict[str, Record]], object]) -> None:
+        """Put every key there in one call."""
+        values: dict[str, Record] = {}
+        self.fill(values.__setitem__)
+        set_many(values)
+
     def gets(self, text: str, get: Callable[[str], object]) -> Variant:
         """Reads of keys that are there."""
 
@@ -117,6 +126,34 @@ class Load:
 
         return clocked(text, self.operations, prepare)
 
+    def gets_many(self, text: str, get_many: Callable[[list[str]], object]) -> Variant:
+        """Reads of keys that are there, `BATCH` of them a call."""
+
+        def prepare(number: int) -> Work:
+            batches = _parts(self.keys(number))
+
+            def work() -> None:
+                for batch in batches:
+                    get_many(batch)
+
+            return work
+
+        return clocked(text, self.operations, prepare)
+
+    def sets_many(self, text: str, set_many: Callable[[dict[str, Record]], object]) -> Variant:
+        """Writes over keys that are there, `BATCH` of them a call."""
+
+        def prepare(number: int) -> Work:
+            batches = [dict(some) for some in _parts(self.pairs(number))]
+
+            def work() -> None:
+                for batch in batches:
+                    set_many(batch)
+
+            return work
+
+        return clocked(text, self.operations, prepare)
+
     def _values(self, number: int) -> list[Record]:
         values, first = self.size.values, number * self.operations
         return [values[(first + place) % len(values)] for place in range(self.operations)]
@@ -125,3 +162,7 @@ class Load:
 def named(place: int) -> str:
     """The key of a chat and a user."""
     return f"chat:{place}:user:{place}"
+
+
+def _parts(things: list[Any]) -> list[list[Any]]:
+    return [things[start : start + BATCH] for start in range(0, len(things), BATCH)]
