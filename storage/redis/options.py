@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError
@@ -144,7 +144,7 @@ def _arguments(url: Url, db: int) -> dict[str, Any]:
         arguments["ssl_check_hostname"] = url.option("ssl_check_hostname", _claim, True)
         del secured["ssl_check_hostname"]
     for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
-        if name in secured and not Path(secured[name]).is_file():
+        if name in secured and not os.path.isfile(secured[name]):  # noqa: PTH113 - pathlib is dear
             raise url.error(f"{name} names no file")
     if secured.get("ssl_cert_reqs", "required") not in ("required", "optional", "none"):
         raise url.error("ssl_cert_reqs must be required, optional or none")
