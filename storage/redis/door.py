@@ -183,6 +183,9 @@ class Door:
         return self._finder.search(until, place)
 
     def _again(self, place: Address, step: Step, until: float) -> Any:
+        if not self.places.fixed:
+            # Another server may take over while this one is silent: leave time to ask that.
+            until -= (until - monotonic()) / 2
         if not step.asking:
             return self._links.ask(place, step.command, until, True)
         replies = self._links.ask_all(place, [_ASKING, step.command], until, True)

@@ -183,6 +183,9 @@ class Door:
         return await self._finder.search(until, place)
 
     async def _again(self, place: Address, step: Step, until: float) -> Any:
+        if not self.places.fixed:
+            # Another server may take over while this one is silent: leave time to ask that.
+            until -= (until - monotonic()) / 2
         if not step.asking:
             return await self._links.ask(place, step.command, until, True)
         replies = await self._links.ask_all(place, [_ASKING, step.command], until, True)
