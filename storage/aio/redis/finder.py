@@ -77,8 +77,8 @@ class Finder:
         return trouble
 
     async def _ask_sentinels(self, until: float, failed: Address | None) -> Trouble:
-        """Believe the first one that answers. The next time another is asked first, where it
-        names nobody, or the one that *failed*."""
+        """Believe the first one that names another primary than what *failed*, and ask that one
+        first the next time."""
         trouble = NOWHERE
         self.due = monotonic() + _LATELY
         if self._places.all() and failed is None:
@@ -86,12 +86,12 @@ class Finder:
         for _ in self._settings.sentinels:
             reply = await self._watch.ask(self._sentinels[0], self._primary, _soon(until), True)
             named = _named(reply)
-            if named is None or named == failed:
-                self._sentinels.rotate(-1)
-            if named is not None:
+            if named is not None and named != failed:
                 await self._follow(named)
                 return NOWHERE
-            trouble = _worse(trouble, _UNKNOWN if reply is None else reply)
+            self._sentinels.rotate(-1)
+            if named is None:
+                trouble = _worse(trouble, _UNKNOWN if reply is None else reply)
         return trouble
 
     async def _follow(self, primary: Address) -> None:
