@@ -115,7 +115,9 @@ class Sentinel:
     def _follow(self, master: Server) -> bool:
         told = master.info("replication")
         online = [key for key, value in told.items() if "state=online" in value]
-        return told["role"] == "master" and len(online) == REPLICAS
+        # One that a master finds online may be reading still what the master has.
+        up = [one for one in self.servers if one is not master and _is_up(one)]
+        return told["role"] == "master" and len(online) == len(up) == REPLICAS
 
     def _watched(self) -> bool:
         return all(_is_content(watcher) for watcher in self.watchers)
@@ -213,3 +215,7 @@ def _pairs(words: list[bytes]) -> dict[str, str]:
 def _follows(server: Server) -> int | None:
     told = server.info("replication")
     return int(told["master_port"]) if told["role"] == "slave" else None
+
+
+def _is_up(replica: Server) -> bool:
+    return replica.info("replication").get("master_link_status") == "up"

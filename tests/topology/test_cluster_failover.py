@@ -42,6 +42,4 @@ def test_nobody_notices_that_a_master_is_replaced(
         load.turn()
 
     load.check()
-    print(disaster, load.slowest, load.unknown, load.acknowledged)
-    assert load.slowest < 5.0 + 1.0
     store.clear()

@@ -78,7 +78,7 @@ def test_a_primary_that_was_replaced_is_left_before_it_knows(
     until(lambda: store.get("k") == "new", "a look at the new primary", pause=0.01)
     assert before.info("replication")["role"] == "master"
     assert b"name=bot" not in before.call("CLIENT", "LIST")
-    with pytest.raises(storage.UnavailableError, match="taken over .* begin again"):
+    with pytest.raises(storage.UnavailableError, match=r"taken over .* begin again"):
         list(listing)
     assert sorted(store.keys()) == sorted([*MANY, "k"])
 
