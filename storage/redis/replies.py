@@ -128,7 +128,7 @@ _PARTS = {
     "ACL failure in script": "NOPERM",
     "DB index is out of range": "DATABASE",
     # A script that met a key which is not there, or not any more, in a slot that is moved.
-    "attempted to access a non local key": "TRYAGAIN",
+    "access a non local key": "TRYAGAIN",
 }
 
 # Before Redis 7 a script's error holds that of the command in it.

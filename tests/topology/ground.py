@@ -150,7 +150,7 @@ class Load:
     def _count(self, key: str, total: int | None) -> None:
         """Whether *total* can be the sum now: each may have been counted once, and none twice."""
         least, most = self.acknowledged[key], self.acknowledged[key] + self.unknown[key]
-        if total is not None and not (self.loses or least <= total) or (total or 0) > most:
+        if total is not None and not (0 if self.loses else least) <= total <= most:
             self.wrong.append(f"{total} at {key}, where {least} to {most} are possible")
 
 

@@ -25,12 +25,8 @@ PASSWORD = "p:@/ %ss"
 LONG = 60_000
 
 BRACES = ("", "k", "{tag}0", "{}a", "{}", "{", "}", "}a{", "a}b", "{{a}}", "{a}{b}", "{a", "~{b}")
-KEYS = [
-    *dict.fromkeys(
-        [*(f"k{number}" for number in range(40)), *(f"{{tag}}{n}" for n in range(5)), *BRACES]
-        + list(NASTY_KEYS)
-    )
-]
+NUMBERED = [*(f"k{number}" for number in range(40)), *(f"{{tag}}{number}" for number in range(5))]
+KEYS = list(dict.fromkeys([*NUMBERED, *BRACES, *NASTY_KEYS]))
 NAMES = ["carts", "{vip}", "{vip", "}x{", "{}"]
 
 Ways = dict[tuple[str, int], Proxy]
@@ -105,7 +101,7 @@ def used(store: Any) -> list[Any]:
         Counter(store.values("k")),
         sorted(store.items("edited:"), key=lambda item: item[0]),
         [store.delete(key) for key in [*KEYS[:9], "missing"]],
-        store.set_many({key: None for key in KEYS}),
+        store.set_many(dict.fromkeys(KEYS)),
         store.delete_many([*KEYS[9:], "missing"]),
         Counter(store.keys()),
     ]
@@ -119,8 +115,7 @@ def all_of(store: Any) -> list[Any]:
 
 def in_memory() -> list[Any]:
     with storage.MemoryStorage() as store:
-        wanted = all_of(store.namespace("storage"))
-    return wanted
+        return all_of(store.namespace("storage"))
 
 
 def test_every_operation_answers_what_it_answers_in_memory(cluster: Cluster, opened: Open) -> None:
