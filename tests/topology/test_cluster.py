@@ -14,11 +14,12 @@ import redis.cluster
 import storage
 from storage import DELETE, LeaseStore
 from storage.testing.strategies import NASTY_KEYS
+from tests.fault.faults import Blackhole
 from tests.fault.proxy import Proxy
 from tests.servers import Cluster, Server, User, user
 from tests.servers.tls import Certificates
 from tests.topology.conftest import Open
-from tests.topology.ground import PREFIX, cluster_url, in_thread, one_of_each
+from tests.topology.ground import PREFIX, cluster_url, in_thread, one_of_each, slot
 from tests.waiting import until
 
 PASSWORD = "p:@/ %ss"
@@ -75,9 +76,20 @@ def who(cluster: Cluster) -> Iterator[User]:
         yield who
 
 
-def edited(store: Any, key: str) -> None:
+def through(client: Callable[..., Any], ways: Ways, **options: Any) -> Any:
+    """A client that gets to each node by its proxy."""
+    first = next(iter(ways.values()))
+    return client(
+        first.address,
+        address_remap=lambda one: ways[one].address if one in ways else one,
+        **options,
+    )
+
+
+def edited(store: Any, key: str) -> Any:
     with store.edit(key, default={}) as draft:
         draft["step"] = 1
+    return store.get(key)
 
 
 def used(store: Any) -> list[Any]:
@@ -141,17 +153,13 @@ def test_a_batch_is_one_trip_to_each_node(
     cluster: Cluster, opened: Open, client: Callable[..., Any], ways: Ways
 ) -> None:
     """Through a proxy before each, which a client with `address_remap` knows how to find."""
-    made = client(
-        next(iter(ways.values())).address,
-        address_remap=lambda one: ways[one].address if one in ways else one,
-    )
-    store = opened(made)
-    store.set_many(dict.fromkeys(KEYS, 1), ttl=60)
+    store = opened(through(client, ways))
+    store.set_many(dict.fromkeys(NUMBERED, 1), ttl=60)
     batches: list[Callable[[], object]] = [
-        lambda: store.get_many(KEYS),
-        lambda: store.set_many(dict.fromkeys(KEYS, 2)),
-        lambda: store.set_many(dict.fromkeys(KEYS, 3), ttl=60),
-        lambda: store.delete_many(KEYS),
+        lambda: store.get_many(NUMBERED),
+        lambda: store.set_many(dict.fromkeys(NUMBERED, 2)),
+        lambda: store.set_many(dict.fromkeys(NUMBERED, 3), ttl=60),
+        lambda: store.delete_many(NUMBERED),
     ]
     masters = [ways[master.address] for master in cluster.masters]
     for batch in batches:
@@ -161,8 +169,26 @@ def test_a_batch_is_one_trip_to_each_node(
     for master in cluster.masters:
         master.call("SCRIPT", "FLUSH")
     before = [way.trips for way in masters]
-    store.set_many(dict.fromkeys(KEYS, 3), ttl=60)
+    store.set_many(dict.fromkeys(NUMBERED, 3), ttl=60)
     assert [way.trips - then for way, then in zip(masters, before)] == [2, 2, 2]
+
+
+def test_a_node_that_is_silent_does_not_get_all_the_time_of_a_call(
+    cluster: Cluster, opened: Open, client: Callable[..., Any], ways: Ways
+) -> None:
+    master, other = cluster.masters[:2]
+    key = one_of_each(cluster)[master]
+    silent = ways[master.address]
+    store = opened(through(client, ways), timeout=3)
+    store.set(key, "there")
+    with ExitStack() as stack:
+        silent.always(Blackhole())
+        taken = silent.connections
+        answers = stack.enter_context(in_thread(lambda: store.get(key)))
+        until(lambda: silent.connections > taken, "another try at the same node")
+        cluster.move_slot(slot(key), other)
+
+    assert answers == ["there"]
 
 
 def test_tls_to_every_node(
@@ -172,12 +198,7 @@ def test_tls_to_every_node(
         ways = {
             one: stack.enter_context(Proxy(one, certificates.right)) for one in cluster.addresses
         }
-        made = client(
-            next(iter(ways.values())).address,
-            address_remap=lambda one: ways[one].address if one in ways else one,
-            ssl=True,
-            ssl_ca_certs=str(certificates.ca),
-        )
+        made = through(client, ways, ssl=True, ssl_ca_certs=str(certificates.ca))
         store = opened(made)
         store.set_many(dict.fromkeys(KEYS, 1))
 
@@ -242,8 +263,8 @@ def let_go(room: Any, key: str) -> None:
 
 
 def keyslot(cluster: Cluster, name: bytes) -> int:
-    slot: int = cluster.nodes[0].call("CLUSTER", "KEYSLOT", name)
-    return slot
+    told: int = cluster.nodes[0].call("CLUSTER", "KEYSLOT", name)
+    return told
 
 
 def names(cluster: Cluster) -> list[bytes]:
@@ -278,6 +299,16 @@ def test_keys_that_look_like_the_parts_of_a_lease_have_leases(
             assert room.acquire(key, token, LONG, LONG).granted is (token == "ann")
     assert [room.release(key, "ann") for key in keys] == [True] * len(keys)
     assert [room.acquire(key, "bob", LONG, LONG).granted for key in keys] == [True] * len(keys)
+
+
+def test_a_lease_that_can_not_lie_beside_its_value_is_refused(
+    cluster: Cluster, opened: Open, leases_of: Callable[[Any], Any]
+) -> None:
+    """Braces with nothing in them make a slot of the whole name, and nothing else can."""
+    carts = opened(cluster_url(cluster)).namespace("{}")
+
+    with pytest.raises(storage.UnsupportedError, match="one slot"), leases_of(carts).hold("k"):
+        pytest.fail("it is not held")
 
 
 def test_who_waits_for_a_lease_gets_it_though_its_node_is_replaced(

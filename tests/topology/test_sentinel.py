@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ import redis.sentinel
 
 import storage
 from tests.servers import Sentinel, Server, protected, user
+from tests.servers.process import HOST, free_port
+from tests.servers.sentinel import QUORUM, SERVICE
 from tests.topology.conftest import Open
 from tests.topology.ground import PREFIX, Load, sentinel_url
 from tests.waiting import until
@@ -105,6 +107,34 @@ def test_sentinels_that_are_gone_or_hang_do_not_matter_while_one_answers(
 
     store.set("a", 1)
     assert store.get("a") == 1
+
+
+@contextmanager
+def mistaken(sentinel: Sentinel, watcher: Server) -> Iterator[None]:
+    """A Sentinel that takes a port for the primary on which nobody listens."""
+    port = sentinel.master.port
+    _watch(watcher, free_port())
+    try:
+        yield
+    finally:
+        _watch(watcher, port)
+        sentinel._calm = False
+
+
+def _watch(watcher: Server, port: int) -> None:
+    watcher.call("SENTINEL", "REMOVE", SERVICE)
+    watcher.call("SENTINEL", "MONITOR", SERVICE, HOST, port, QUORUM)
+    watcher.call("SENTINEL", "SET", SERVICE, "down-after-milliseconds", 500)
+
+
+def test_a_sentinel_that_names_a_primary_which_is_gone_is_not_believed(
+    sentinel: Sentinel, opened: Open
+) -> None:
+    with mistaken(sentinel, sentinel.watchers[0]):
+        store = opened(sentinel_url(sentinel))
+
+        assert store.incr("a") == 1
+        assert sorted(store.keys()) == ["a"]
 
 
 def test_without_sentinels_the_primary_is_used_that_is_known(
