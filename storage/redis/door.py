@@ -21,7 +21,7 @@ from .foreign import Foreign
 from .links import LIBRARY, Links
 from .options import Options
 from .places import Places
-from .replies import NOWHERE, Trouble, meaning
+from .replies import NOWHERE, TAKEN_OVER, Trouble, meaning, word
 from .settings import SECONDS, Address, settings
 
 _SOON = 0.1
@@ -30,6 +30,9 @@ _LATE = 1.0
 """How much later than it should a server may answer who waits there."""
 
 _ASKING = Command(READ, b"", (b"ASKING",))
+
+_ANYBODY = Command(READ, b"", (b"SCAN", b"0", b"COUNT", 1))
+"""What any server answers that has keys."""
 
 
 class Door:
@@ -60,10 +63,11 @@ class Door:
 
     def call(self, command: Command, name: str | None = None) -> Any:
         """What the server replies to *command*, which is about the entry called *name*."""
-        until = monotonic() + self._seconds
+        now = monotonic()
+        until = now + self._seconds
         place = self.places.of(command)
         reply: Any = NOWHERE
-        if place is None:
+        if place is None or now >= self._finder.due:
             reply = self._finder.search(until, None)
             place = self.places.of(command)
         if place is not None:
@@ -76,8 +80,9 @@ class Door:
 
     def batch(self, commands: Sequence[Command]) -> list[Any]:
         """What the servers reply to *commands*: one trip to each server."""
-        until = monotonic() + self._seconds
-        if not self.places.all():
+        now = monotonic()
+        until = now + self._seconds
+        if not self.places.all() or now >= self._finder.due:
             self._finder.search(until, None)
         replies: list[Any] = [NOWHERE] * len(commands)
         by_place = self.places.by_place(commands)
@@ -85,6 +90,9 @@ class Door:
             if place is not None:
                 chosen = [commands[index] for index in indexes]
                 answers = self._links.ask_all(place, chosen, until, False)
+                if _is_unknown_script(answers[0]):
+                    chosen[0] = chosen[0].spelled_out()
+                    answers = self._links.ask_all(place, chosen, until, True)
                 for index, answer in zip(indexes, answers):
                     replies[index] = answer
         for place, indexes in by_place.items():
@@ -106,15 +114,18 @@ class Door:
         if type(reply) is not Trouble:
             return
         told = meaning(reply.error)
-        if not told.passes:
+        moved = self.places.clustered and word(reply.error) in ("MOVED", "ASK")
+        if not told.passes and not moved:
             raise told.kind(told.message, store=self.label, key=name) from reply.error
         self._runtime.sleep(min(seconds, _SOON))
 
     def servers(self) -> list[Address]:
         """Where the keys are, which is asked for if nobody has yet."""
-        until = monotonic() + self._seconds
+        now = monotonic()
+        if now >= self._finder.due:
+            self._finder.search(now + self._seconds, None)
         if not self.places.all():
-            self._finder.search(until, None)
+            self.call(_ANYBODY)
         return self.places.all()
 
     def close(self) -> None:
@@ -160,6 +171,8 @@ class Door:
             place = step.place or self.places.of(command)
             if place is not None:
                 reply = self._again(place, step, until)
+            elif command.at is not None:
+                reply = TAKEN_OVER
         self._down.discard(place)
         return reply
 
@@ -170,6 +183,9 @@ class Door:
         return self._finder.search(until, place)
 
     def _again(self, place: Address, step: Step, until: float) -> Any:
+        if not self.places.fixed:
+            # Another server may take over while this one is silent: leave time to ask that.
+            until -= (until - monotonic()) / 2
         if not step.asking:
             return self._links.ask(place, step.command, until, True)
         replies = self._links.ask_all(place, [_ASKING, step.command], until, True)
@@ -180,3 +196,8 @@ class Door:
         """Remember a server that was not there for the whole of a call: the next one fails fast."""
         if isinstance(error, UnavailableError) and monotonic() >= until - 0.2 * self._seconds:
             self._down.add(place)
+
+
+def _is_unknown_script(reply: Any) -> bool:
+    """Whether a server has never been told a script, or has forgotten it."""
+    return type(reply) is Trouble and word(reply.error) == "NOSCRIPT"

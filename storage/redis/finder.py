@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from typing import Any
+
 from ..runtime import after_fork, monotonic
 from .commands import READ, Command
 from .links import Links
@@ -12,6 +16,12 @@ from .settings import Address, Settings
 
 _ASKED_SECONDS = 1.0
 """How long one server may take to say where others are."""
+
+_GLANCE_SECONDS = 0.25
+"""How long to look whether there is another primary, where one is known."""
+
+_LATELY = 1.0
+"""How long what a Sentinel said is taken for true: an old primary may not know that it is one."""
 
 _UNKNOWN = Trouble(Phase.ANSWERED, UnknownServiceError())
 
@@ -29,7 +39,9 @@ class Finder:
         self._primary = Command(
             READ, b"", (b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", (settings.service or "").encode())
         )
+        self._sentinels = deque(place for _, place in settings.sentinels)
         self._is_searching = False
+        self.due: float = math.inf if settings.service is None else 0.0
         after_fork(self, Finder._leave_behind)
 
     def search(self, until: float, failed: Address | None) -> Trouble:
@@ -44,7 +56,7 @@ class Finder:
             if self._places.clustered:
                 trouble = self._ask_nodes(until, failed)
             else:
-                trouble = self._ask_sentinels(until)
+                trouble = self._ask_sentinels(until, failed)
         finally:
             self._is_searching = False
         return trouble
@@ -64,18 +76,41 @@ class Finder:
             trouble = _worse(trouble, reply)
         return trouble
 
-    def _ask_sentinels(self, until: float) -> Trouble:
+    def _ask_sentinels(self, until: float, failed: Address | None) -> Trouble:
+        """Believe the first one that names another primary than what *failed*, and ask that one
+        first the next time."""
         trouble = NOWHERE
-        for _, place in self._settings.sentinels:
-            reply = self._watch.ask(place, self._primary, _soon(until), True)
-            if type(reply) is not Trouble and reply:
-                self._places.learn_primary((reply[0].decode(), int(reply[1])))
+        self.due = monotonic() + _LATELY
+        if self._places.all() and failed is None:
+            until = min(until, monotonic() + _GLANCE_SECONDS)
+        for _ in self._settings.sentinels:
+            reply = self._watch.ask(self._sentinels[0], self._primary, _soon(until), True)
+            named = _named(reply)
+            if named is not None and named != failed:
+                self._follow(named)
                 return NOWHERE
-            trouble = _worse(trouble, _UNKNOWN if reply is None else reply)
+            self._sentinels.rotate(-1)
+            if named is None:
+                trouble = _worse(trouble, _UNKNOWN if reply is None else reply)
         return trouble
+
+    def _follow(self, primary: Address) -> None:
+        """Go to *primary* from now on, and to no other."""
+        before = self._places.all()
+        self._places.learn_primary(primary)
+        for place in before:
+            if place != primary:
+                self._links.forget(place)
 
     def _leave_behind(self) -> None:
         self._is_searching = False
+
+
+def _named(reply: Any) -> Address | None:
+    """The primary in what a Sentinel answered, if there is one."""
+    if type(reply) is Trouble or not reply:
+        return None
+    return reply[0].decode(), int(reply[1])
 
 
 def _worse(one: Trouble, other: Trouble) -> Trouble:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.counting import SAFE
-from ..errors import UnavailableError, UnstorableError, WrongTypeError
+from ..errors import UnstorableError, WrongTypeError
 from ..keys import Names
 from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
@@ -116,7 +116,7 @@ class RedisBackend:
 
     def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
         servers = self._door.servers()
-        place, at = self._cursor(servers, cursor)
+        place, at = _begun(servers, cursor)
         words = (b"SCAN", at, b"MATCH", starting_with(prefix), b"COUNT", _SCANNED_AT_ONCE)
         reply = self._door.call(Command(READ, b"", words, at=place))
         following, scanned = reply
@@ -165,19 +165,6 @@ class RedisBackend:
         replies = self._door.batch(commands)
         return sum(replies)
 
-    def _cursor(self, servers: Sequence[Address], cursor: str | None) -> tuple[Address, bytes]:
-        """Which server a page is from, and where it begins there."""
-        if cursor is None and servers:
-            return servers[0], b"0"
-        if cursor is not None:
-            host, port, at = cursor.rsplit("|", 2)
-            if (host, int(port)) in servers:
-                return (host, int(port)), at.encode()
-        message = "another server has taken over while its keys were listed: begin again"
-        if cursor is None:
-            message = "nobody can say where the keys are"
-        raise UnavailableError(message, store=self.label)
-
 
 def flag(reply: int) -> bool:
     """Whether the server did it."""
@@ -191,6 +178,14 @@ def total(reply: int | list[int]) -> int:
     if reply == [-1]:
         raise WrongTypeError("incr works on integers, and the stored value is none")
     raise UnstorableError("$", "the sum is beyond 2**53 - 1")
+
+
+def _begun(servers: Sequence[Address], cursor: str | None) -> tuple[Address, bytes]:
+    """Which server a page is from, and where it begins there."""
+    if cursor is None:
+        return servers[0], b"0"
+    host, port, at = cursor.rsplit("|", 2)
+    return (host, int(port)), at.encode()
 
 
 def _further(servers: Sequence[Address], place: Address, following: bytes) -> str | None:

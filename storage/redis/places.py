@@ -28,16 +28,24 @@ def slot(key: bytes) -> int:
     return binascii.crc_hqx(tag(key), 0) % COUNT
 
 
-def twin_tag(key: bytes) -> bytes:
-    """What to put in braces so that another key lies in the slot of *key*."""
+def beside(start: bytes, key: bytes) -> bytes:
+    """Another key for each *key*, which begins with *start* and lies in the same slot.
+
+    So does what it is the beginning of.
+    """
+    if key and b"{" not in start + key and b"}" not in key:
+        return b"%b{%b}" % (start, key)
     inner = tag(key)
-    return inner if b"}" not in inner and b"{" not in inner else _tag_in(slot(key))
+    if not inner or tag(b"%b{%b}" % (start, inner)) != inner:
+        inner = _tag_in(start, slot(key))
+    return b"%b{%b}:%b" % (start, inner, key)
 
 
 @lru_cache(maxsize=1024)
-def _tag_in(wanted: int) -> bytes:
+def _tag_in(start: bytes, wanted: int) -> bytes:
+    """What to put in braces after *start* to come into a slot."""
     numbers = (b"%x" % number for number in count())
-    return next(tag for tag in numbers if binascii.crc_hqx(tag, 0) % COUNT == wanted)
+    return next(number for number in numbers if slot(b"%b{%b}" % (start, number)) == wanted)
 
 
 class Places:
@@ -55,9 +63,9 @@ class Places:
 
     def of(self, command: Command) -> Address | None:
         """Where *command* goes to, if that is known."""
-        if not self.clustered:
-            return self._primary
-        return command.at or self._nodes.get(slot(command.key))
+        if command.at is not None:
+            return command.at if command.at in self._all else None
+        return self._nodes.get(slot(command.key)) if self.clustered else self._primary
 
     def all(self) -> list[Address]:
         """The servers that have keys, in an order that stays."""

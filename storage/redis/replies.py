@@ -41,11 +41,17 @@ class NowhereError(Exception):
     """Nobody could say which server to ask."""
 
 
+class TakenOverError(Exception):
+    """The one server that the command was for has no keys any more."""
+
+
 class AllLentError(Exception):
     """No connection came back in time."""
 
 
 NOWHERE = Trouble(Phase.UNSENT, NowhereError("no server is known"))
+
+TAKEN_OVER = Trouble(Phase.ANSWERED, TakenOverError("another server has its keys"))
 
 
 class Meaning(NamedTuple):
@@ -69,6 +75,9 @@ _MEANINGS: dict[str, Meaning] = {
     ),
     "READONLY": Meaning(
         ReadOnlyError, "the server is a replica and takes no writes", passes=True, elsewhere=True
+    ),
+    "UNBLOCKED": Meaning(
+        UnavailableError, "the server has become a replica", passes=True, elsewhere=True
     ),
     "MISCONF": Meaning(
         ReadOnlyError, "the server takes no writes because it can not save its data to disk"
@@ -118,6 +127,8 @@ _PARTS = {
     "without any password configured": "WRONGPASS",
     "ACL failure in script": "NOPERM",
     "DB index is out of range": "DATABASE",
+    # A script that met a key which is not there, or not any more, in a slot that is moved.
+    "access a non local key": "TRYAGAIN",
 }
 
 # Before Redis 7 a script's error holds that of the command in it.
@@ -153,6 +164,9 @@ def meaning(error: BaseException) -> Meaning:
         return Meaning(AccessDeniedError, "the server's certificate is not one to be trusted")
     if isinstance(error, UnknownServiceError):
         return Meaning(ConfigurationError, "no Sentinel knows a service of this name")
+    if isinstance(error, TakenOverError):
+        message = "another server has taken over while its keys were listed: begin again"
+        return Meaning(UnavailableError, message)
     if isinstance(error, AllLentError):
         return Meaning(UnavailableError, "all connections are in use")
     if isinstance(error, NowhereError):

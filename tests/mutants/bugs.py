@@ -24,6 +24,10 @@ def _leases(words: str) -> tuple[str, ...]:
     return ("tests/contract/test_leases.py", "-k", words)
 
 
+def _topology(module: str, words: str) -> tuple[str, ...]:
+    return (f"tests/topology/test_{module}.py", "-k", words)
+
+
 BUGS = [
     Bug(
         "expiry-late-in-memory",
@@ -610,5 +614,125 @@ BUGS = [
         "return mark is None or mark.token == token",
         "return True",
         _leases("memory and late"),
+    ),
+    Bug(
+        "cluster-batch-in-one-piece",
+        "a batch is split by the slots of its keys",
+        "storage/redis/places.py",
+        "        if not self.clustered:\n            return [list",
+        "        if keys:\n            return [list",
+        _topology("cluster", "trip_to_each_node"),
+    ),
+    Bug(
+        "cluster-batch-that-tells-a-script-slot-by-slot",
+        "a node that has forgotten a script costs a batch one trip more",
+        "storage/redis/door.py",
+        "if _is_unknown_script(answers[0]):",
+        "if answers is None:",
+        _topology("cluster", "trip_to_each_node"),
+    ),
+    Bug(
+        "cluster-moved-and-not-followed",
+        "a slot that has moved is followed",
+        "storage/redis/course.py",
+        'if first in ("MOVED", "ASK") and',
+        'if first == "ASK" and',
+        _topology("slots", "while_it_is_used"),
+    ),
+    Bug(
+        "cluster-ask-without-asking",
+        "a key of a slot that is being moved is found where it went",
+        "storage/redis/door.py",
+        "        if not step.asking:\n",
+        "        if step is not None:\n",
+        _topology("slots", "either_end"),
+    ),
+    Bug(
+        "cluster-silence-for-the-whole-of-a-call",
+        "a silent server leaves time to ask the one that takes over",
+        "storage/redis/door.py",
+        "until -= (until - monotonic()) / 2",
+        "until -= 0.0",
+        _topology("cluster", "silent"),
+    ),
+    Bug(
+        "cluster-waiter-that-trips-over-a-move",
+        "who waits for a lease goes on when its slot moves",
+        "storage/redis/door.py",
+        "moved = self.places.clustered and word",
+        "moved = not self.places.clustered and word",
+        _topology("cluster", "node_is_replaced"),
+    ),
+    Bug(
+        "cluster-lease-that-trips-over-a-move",
+        "a lease is given back though its slot is being moved",
+        "storage/redis/replies.py",
+        '"access a non local key": "TRYAGAIN"',
+        '"access a foreign key": "TRYAGAIN"',
+        _topology("slots", "stay_whose"),
+    ),
+    Bug(
+        "cluster-lease-half-given-back",
+        "a lease is given back as a whole or not at all",
+        "storage/redis/lua/release.lua",
+        "redis.call('ZREM', queue, ARGV[1])\n",
+        "if ours then redis.call('DEL', lease) end\nredis.call('ZREM', queue, ARGV[1])\n",
+        _topology("slots", "stay_whose"),
+    ),
+    Bug(
+        "cluster-lease-in-another-slot",
+        "a lease lies in the slot of the value under the same key",
+        "storage/redis/places.py",
+        'return b"%b{%b}:%b" % (start, inner, key)',
+        'return b"%b{%b:}:%b" % (start, inner, key)',
+        _topology("cluster", "slot_of_the_value"),
+    ),
+    Bug(
+        "lease-that-is-the-queue-of-another",
+        "each key has a lease of its own, whatever it ends with",
+        "storage/redis/leases.py",
+        'return line + b":held"',
+        "return line",
+        _topology("cluster", "look_like"),
+    ),
+    Bug(
+        "lease-for-who-barges-in-on-redis",
+        "a lease goes round in the order of asking",
+        "storage/redis/lua/acquire.lua",
+        "if not holder and (not first or first == token) then",
+        "if not holder then",
+        _topology("processes", "order_of_asking"),
+    ),
+    Bug(
+        "lease-waiter-that-never-sleeps-on-redis",
+        "who waits for a lease asks twice a second and no more",
+        "storage/redis/leases.py",
+        'b"%.3f" % seconds',
+        'b"%.3f" % min(seconds, 0.02)',
+        _topology("processes", "twice_a_second"),
+    ),
+    Bug(
+        "sentinel-primary-kept-for-ever",
+        "a primary that was replaced is left before it knows",
+        "storage/redis/finder.py",
+        "self.due = monotonic() + _LATELY",
+        "self.due = math.inf",
+        _topology("sentinel", "before_it_knows"),
+    ),
+    Bug(
+        "sentinel-that-is-always-believed",
+        "a Sentinel that names a primary which is gone is not believed",
+        "storage/redis/finder.py",
+        "if named is not None and named != failed:",
+        "if named is not None:",
+        _topology("sentinel", "not_believed"),
+    ),
+    Bug(
+        "sentinel-listing-that-goes-on-elsewhere",
+        "a listing ends where another server takes over",
+        "storage/redis/places.py",
+        "return command.at if command.at in self._all else None",
+        "return command.at if self.clustered else self._primary",
+        _topology("sentinel", "before_it_knows"),
     ),
 ]

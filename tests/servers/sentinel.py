@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.waiting import until
@@ -66,8 +66,7 @@ class Sentinel:
         """Let a replica take over, as an operator would; the new master."""
         self._calm = False
         before = self.master
-        self._awake[0].call("SENTINEL", "FAILOVER", SERVICE)
-        until(lambda: self._agreed() not in (None, before), "a failover", seconds=HEAL_SECONDS)
+        until(lambda: self._made_way(before), "a failover", seconds=HEAL_SECONDS)
         return self.master
 
     def wait_ok(self) -> None:
@@ -83,6 +82,15 @@ class Sentinel:
         if not self._calm:
             until(self._mended, "a healthy service", seconds=HEAL_SECONDS, pause=0.05)
             self._calm = True
+
+    def _made_way(self, before: Server) -> bool:
+        """Whether another one is the master; asks for it again where that was given up."""
+        watcher = self._awake[0]
+        told = _told(watcher)
+        if int(told["port"]) == before.port and "failover_in_progress" not in told["flags"]:
+            with suppress(ReplyError):  # no replica is known well enough at this moment
+                watcher.call("SENTINEL", "FAILOVER", SERVICE)
+        return self._agreed() not in (None, before)
 
     def _mended(self) -> bool:
         """The Sentinels take ten seconds to bring back a master that they have replaced."""
@@ -107,7 +115,9 @@ class Sentinel:
     def _follow(self, master: Server) -> bool:
         told = master.info("replication")
         online = [key for key, value in told.items() if "state=online" in value]
-        return told["role"] == "master" and len(online) == REPLICAS
+        # One that a master finds online may be reading still what the master has.
+        up = [one for one in self.servers if one is not master and _is_up(one)]
+        return told["role"] == "master" and len(online) == len(up) == REPLICAS
 
     def _watched(self) -> bool:
         return all(_is_content(watcher) for watcher in self.watchers)
@@ -147,7 +157,9 @@ def sentinel_of(binary: Path, folder: Path) -> Iterator[Sentinel]:
             for number in range(1, 1 + REPLICAS)
         ]
         watchers = [
-            started(f"watcher{number}", _watching(_made(folder / f"watcher{number}"), master))
+            started(
+                f"watcher{number}", _watching(_made(folder / f"watcher{number}"), master, number)
+            )
             for number in range(WATCHERS)
         ]
         sentinel = Sentinel([master, *replicas], watchers)
@@ -160,13 +172,18 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _watching(folder: Path, master: Server) -> Options:
-    """Impatient ones, so that a failover is a matter of two seconds."""
+def _watching(folder: Path, master: Server, number: int) -> Options:
+    """Impatient ones, so that a failover is a matter of two seconds.
+
+    Each is a little more patient than the one before: those who find a master down at the same
+    moment vote for themselves, nobody is elected, and they wait for long before the next vote.
+    """
     config = folder / "sentinel.conf"
     lines = (
         f"monitor {SERVICE} {HOST} {master.port} {QUORUM}",
-        f"down-after-milliseconds {SERVICE} 500",
-        f"failover-timeout {SERVICE} 1000",
+        f"down-after-milliseconds {SERVICE} {500 + 150 * number}",
+        # A new master tells what it is once a second: this must be longer.
+        f"failover-timeout {SERVICE} 2000",
         f"parallel-syncs {SERVICE} 1",
     )
     config.write_text("".join(f"sentinel {line}\n" for line in lines))
@@ -176,16 +193,29 @@ def _watching(folder: Path, master: Server) -> Options:
 
 def _is_content(watcher: Server) -> bool:
     """Whether a Sentinel knows everybody, and finds nobody amiss."""
-    words = watcher.call("SENTINEL", "MASTER", SERVICE)
-    told = dict(zip(words[::2], words[1::2]))
+    told = _told(watcher)
     others = watcher.call("SENTINEL", "REPLICAS", SERVICE)
     others += watcher.call("SENTINEL", "SENTINELS", SERVICE)
-    flags = [told[b"flags"], *(dict(zip(one[::2], one[1::2]))[b"flags"] for one in others)]
+    flags = [told["flags"], *(_pairs(one)["flags"] for one in others)]
     return len(others) == REPLICAS + WATCHERS - 1 and not any(
-        bad in flag.decode() for flag in flags for bad in BAD
+        bad in flag for flag in flags for bad in BAD
     )
+
+
+def _told(watcher: Server) -> dict[str, str]:
+    """What a Sentinel knows of the master."""
+    return _pairs(watcher.call("SENTINEL", "MASTER", SERVICE))
+
+
+def _pairs(words: list[bytes]) -> dict[str, str]:
+    texts = [word.decode() for word in words]
+    return dict(zip(texts[::2], texts[1::2]))
 
 
 def _follows(server: Server) -> int | None:
     told = server.info("replication")
     return int(told["master_port"]) if told["role"] == "slave" else None
+
+
+def _is_up(replica: Server) -> bool:
+    return replica.info("replication").get("master_link_status") == "up"

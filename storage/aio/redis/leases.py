@@ -9,7 +9,7 @@ from ...keys import Names
 from ...records import Claimed, Turn
 from ...redis.commands import AGAIN, ONCE, READ, Command, Script, run
 from .door import Door
-from ...redis.places import twin_tag
+from ...redis.places import beside
 
 _ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
 _CLAIM, _DONE = Script("claim"), Script("done")
@@ -63,11 +63,10 @@ class RedisLeases:
 
     def _line(self, key: str) -> tuple[bytes, bytes, bytes]:
         """The lease and its queue."""
-        name = self._names.name(key).encode()
-        tag = twin_tag(name)
         start = self._names.reserved("lease", "").encode()
-        lease = b"%b{%b}%b" % (start, tag, b"" if tag == name else name)
-        return lease, lease + b":queue", lease + b":kept"
+        line = beside(start, self._names.name(key).encode())
+        # Each kind has an end of its own, whatever a key ends with.
+        return line + b":held", line + b":queue", line + b":kept"
 
 
 def flag(reply: int) -> bool:

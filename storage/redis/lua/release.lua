@@ -5,9 +5,6 @@
 local lease, queue, kept = KEYS[1], KEYS[2], KEYS[3]
 local holder = redis.call('GET', lease)
 local ours = holder == ARGV[1]
-if ours then
-  redis.call('DEL', lease)
-end
 redis.call('ZREM', queue, ARGV[1])
 redis.call('ZREM', kept, ARGV[1])
 redis.call('DEL', lease .. ':wake:' .. ARGV[1])
@@ -30,5 +27,9 @@ if first then
   redis.call('DEL', wake)
   redis.call('LPUSH', wake, 1)
   redis.call('PEXPIRE', wake, ARGV[2])
+end
+-- At the very end: while a slot is moved, what is not there any more can end a script before it.
+if ours then
+  redis.call('DEL', lease)
 end
 return ours and 1 or 0
