@@ -57,7 +57,7 @@ class Finder:
         trouble = NOWHERE
         known = dict.fromkeys([*self._places.all(), *self._settings.places])
         for place in sorted(known, key=lambda one: one == failed):
-            reply = await self._links.ask(place, _SLOTS, _soon(until), True)
+            reply = await self._links.ask(place, _SLOTS, _soon(until))
             if type(reply) is not Trouble:
                 self._places.learn_slots(reply, place)
                 return NOWHERE
@@ -67,7 +67,7 @@ class Finder:
     async def _ask_sentinels(self, until: float) -> Trouble:
         trouble = NOWHERE
         for _, place in self._settings.sentinels:
-            reply = await self._watch.ask(place, self._primary, _soon(until), True)
+            reply = await self._watch.ask(place, self._primary, _soon(until))
             if type(reply) is not Trouble and reply:
                 self._places.learn_primary((reply[0].decode(), int(reply[1])))
                 return NOWHERE
