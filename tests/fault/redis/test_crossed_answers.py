@@ -16,8 +16,8 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
 from tests.servers import Server
 
-KEYS = 40
-CALLS = 200
+KEYS = 20
+CALLS = 120
 PROTOCOLS = [2, 3]
 
 
