@@ -9,7 +9,8 @@ import asyncio
 import select
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis.asyncio
@@ -116,29 +117,27 @@ class Links:
             await link.connection.disconnect(nowait=True)
 
     async def aclose(self) -> None:
-        """Close what is idle; what is lent is closed when it comes back."""
+        """Close what is idle, in all loops; what is lent is closed when it comes back."""
         self._is_closed = True
-        for place in list(self._pool().idle):
-            for link in self._pool().idle.pop(place):
-                self._pool().all.discard(link)
-                await link.connection.disconnect()
         self._forget_closed_loops()
+        await self._pool().aclose()
+        for loop, pool in list(self._pools.items()):
+            if pool is not self._pool():
+                with suppress(RuntimeError):  # it has ended meanwhile
+                    loop.call_soon_threadsafe(pool.close_soon)
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
             self._forget_closed_loops()
-            pool = self._pools.setdefault(loop, _Pool())
+            pool = self._pools[loop] = _Pool()
         return pool
 
     def _forget_closed_loops(self) -> None:
-        """What was left open in a loop that has ended can not be closed as usual any more."""
-        for loop in [loop for loop in self._pools if loop.is_closed()]:
-            for link in list(self._pools.pop(loop).all):
-                abandon = getattr(link.connection, "_close", None)
-                if abandon is not None:
-                    abandon()
+        for loop in list(self._pools):
+            if loop.is_closed():
+                self._pools.pop(loop, None)
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent."""
@@ -220,12 +219,30 @@ class Links:
 
 
 class _Pool:
-    """The connections of one loop."""
+    """The connections of one loop, which are closed at its end at the latest."""
 
     def __init__(self) -> None:
         self.idle: dict[Address, deque[Link]] = {}
         self.all: weakref.WeakSet[Link] = weakref.WeakSet()
         self.waiting: deque[asyncio.Future[Link | None]] = deque()
+        self._end = _closing_at_its_end(self)
+        # A loop closes at its end the generators that have begun in it.
+        with suppress(StopIteration):
+            self._end.__anext__().send(None)
+
+    async def aclose(self) -> None:
+        """Close what is idle."""
+        await self._end.aclose()
+
+    def close_soon(self) -> None:
+        """The same, from this loop but out of no task."""
+        self._closing = asyncio.ensure_future(self.aclose())
+
+    async def disconnect(self) -> None:
+        for place in list(self.idle):
+            for link in self.idle.pop(place):
+                self.all.discard(link)
+                await link.connection.disconnect()
 
     def idle_at(self, place: Address) -> Link | None:
         idle = self.idle.get(place)
@@ -266,6 +283,13 @@ class _Pool:
         link = waiter.result()
         if not self.handed_over(link) and link is not None:
             self.idle.setdefault(link.place, deque()).append(link)
+
+
+async def _closing_at_its_end(pool: _Pool) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await pool.disconnect()
 
 
 def _give_up(waiter: asyncio.Future[Link | None]) -> None:
