@@ -64,13 +64,14 @@ class Links:
 
         A command that *wait*s there gets so many seconds more.
         """
-        link = self._taken(place, until)
-        if type(link) is Trouble:
-            return link
+        link: Any = None
         is_clean = False
-        connection = link.connection
-        link.deadline.until = self._limit_of(until) + wait
         try:
+            link = self._taken(place, until)
+            if type(link) is Trouble:
+                return link
+            connection = link.connection
+            link.deadline.until = self._limit_of(until) + wait
             try:
                 connection.send_command(*command.words, check_health=False)
             except TimeoutError as error:
@@ -83,18 +84,20 @@ class Links:
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
         finally:
-            self._back(link, is_clean)
+            if type(link) is Link:
+                self._back(link, is_clean)
 
     def ask_all(self, place: Address, commands: Sequence[Command], until: float) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
-        link = self._taken(place, until)
-        if type(link) is Trouble:
-            return [link] * len(commands)
+        link: Any = None
         is_clean = False
-        connection = link.connection
-        link.deadline.until = self._limit_of(until)
         replies: list[Any] = []
         try:
+            link = self._taken(place, until)
+            if type(link) is Trouble:
+                return [link] * len(commands)
+            connection = link.connection
+            link.deadline.until = self._limit_of(until)
             try:
                 packed = connection.pack_commands([command.words for command in commands])
                 connection.send_packed_command(packed, check_health=False)
@@ -108,7 +111,8 @@ class Links:
             is_clean = True
             return replies
         finally:
-            self._back(link, is_clean)
+            if type(link) is Link:
+                self._back(link, is_clean)
 
     def forget(self, place: Address) -> None:
         """Give up the idle connections to *place*: they are as old as one that failed."""
@@ -138,17 +142,23 @@ class Links:
 
     def _taken(self, place: Address, until: float) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
+        link: Link | None = None
         try:
             while True:
                 link = self._idle_at(place) or self._another(place, until)
                 if link.is_new:
-                    self._connect(link)
+                    link.connection.connect()
+                    link.is_new = False
                     return link
                 if link.place == place and _is_quiet(link):
                     return link
                 self._dropped(link)
-        except FAILURES as error:
-            return Trouble(_phase_of(error), error)
+        except BaseException as error:
+            if link is not None:
+                self._dropped(link)
+            if isinstance(error, FAILURES):
+                return Trouble(_phase_of(error), error)
+            raise
 
     def _idle_at(self, place: Address) -> Link | None:
         try:
@@ -199,14 +209,6 @@ class Links:
         with self._mutex:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
-
-    def _connect(self, link: Link) -> None:
-        try:
-            link.connection.connect()
-        except BaseException:
-            self._dropped(link)
-            raise
-        link.is_new = False
 
     def _unconnected(self, place: Address, until: float) -> Link:
         connection = self._make(place)

@@ -6,6 +6,7 @@ The twin of `storage.redis.links`, with connections of each event loop's own.
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import weakref
 from collections import deque
@@ -140,7 +141,12 @@ class Links:
                 self._pools.pop(loop, None)
 
     def _leave_behind(self) -> None:
-        """In a forked process: the connections are those of the parent."""
+        """In a forked process: the connections are those of the parent, and so are its loops."""
+        for pool in self._pools.values():
+            for link in list(pool.all):
+                _let_go(link.connection)
+        # Whoever took them apart would tell the loops, which still share something with the parent.
+        self._parents = self._pools
         self._pools = {}
 
     def _limit_of(self, until: float, wait: float) -> float:
@@ -316,6 +322,17 @@ async def _is_quiet(link: Link) -> bool:
         return not await look()
     except FAILURES:
         return False
+
+
+def _let_go(connection: Any) -> None:
+    """Close a connection in a forked process, behind the back of its loop."""
+    writer = getattr(connection, "_writer", None)
+    socket = None if writer is None else writer.get_extra_info("socket")
+    if socket is None or socket.fileno() < 0:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, socket.fileno())
+    os.close(nothing)
 
 
 def _has_news(connection: Any) -> bool:

@@ -31,10 +31,10 @@ def raw(server: Server, key: str) -> bytes | None:
     return found
 
 
-def clients(server: Server) -> int:
+def clients(server: Server, state: str = "") -> int:
     """How many connections the stores of these tests have, as the server counts them."""
     lines = server.call("CLIENT", "LIST").decode().splitlines()
-    return sum(f"name={NAME} " in line for line in lines)
+    return sum(f"name={NAME} " in line and state in line for line in lines)
 
 
 def failure(call: Callable[[], object]) -> StorageError:
