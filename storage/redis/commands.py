@@ -10,7 +10,10 @@ from typing import NamedTuple
 from ..ttl import At, Expiry, Keeping
 
 Word = bytes | int
-"""One part of a command."""
+"""One part of a command; it is sent as text.
+
+hiredis would make the text of an `int`, and crashes when a signal handler raises meanwhile.
+"""
 
 
 class Effect(Enum):
@@ -37,7 +40,7 @@ class Command(NamedTuple):
 
     effect: Effect
     key: bytes
-    words: tuple[Word, ...]
+    words: tuple[bytes, ...]
     script: Script | None = None
     at: tuple[str, int] | None = None
 
@@ -49,10 +52,12 @@ class Command(NamedTuple):
 
 def run(script: Script, effect: Effect, keys: tuple[bytes, ...], *words: Word) -> Command:
     """The command that runs *script* over *keys*, which are in one slot."""
-    return Command(effect, keys[0], (b"EVALSHA", script.sha, len(keys), *keys, *words), script)
+    texts = [word if isinstance(word, bytes) else b"%d" % word for word in words]
+    head = (b"EVALSHA", script.sha, b"%d" % len(keys))
+    return Command(effect, keys[0], (*head, *keys, *texts), script)
 
 
-def lasting(expiry: Expiry) -> tuple[Word, ...]:
+def lasting(expiry: Expiry) -> tuple[bytes, ...]:
     """The options of `SET` for *expiry*; a script understands them too.
 
     What is kept, or else begins anew, has no such option: `KEEP` and a lifetime are for scripts.
@@ -63,8 +68,8 @@ def lasting(expiry: Expiry) -> tuple[Word, ...]:
         otherwise = lasting(expiry.otherwise)
         return (b"KEEPTTL",) if not otherwise else (b"KEEP", otherwise[1])
     if isinstance(expiry, At):
-        return (b"PXAT", max(expiry.ms, 1))
-    return (b"PX", expiry)
+        return (b"PXAT", b"%d" % max(expiry.ms, 1))
+    return (b"PX", b"%d" % expiry)
 
 
 def starting_with(prefix: str) -> bytes:

@@ -31,7 +31,7 @@ _LATE = 1.0
 
 _ASKING = Command(READ, b"", (b"ASKING",))
 
-_ANYBODY = Command(READ, b"", (b"SCAN", b"0", b"COUNT", 1))
+_ANYBODY = Command(READ, b"", (b"SCAN", b"0", b"COUNT", b"1"))
 """What any server answers that has keys."""
 
 
@@ -71,7 +71,7 @@ class Door:
             reply = self._finder.search(until, None)
             place = self.places.of(command)
         if place is not None:
-            reply = self._links.ask(place, command, until, False)
+            reply = self._links.ask(place, command, until)
         if type(reply) is Trouble:
             reply = self._persist(command, name, until, place, reply)
         elif self._down:
@@ -89,10 +89,10 @@ class Door:
         for place, indexes in by_place.items():
             if place is not None:
                 chosen = [commands[index] for index in indexes]
-                answers = self._links.ask_all(place, chosen, until, False)
+                answers = self._links.ask_all(place, chosen, until)
                 if _is_unknown_script(answers[0]):
                     chosen[0] = chosen[0].spelled_out()
-                    answers = self._links.ask_all(place, chosen, until, True)
+                    answers = self._links.ask_all(place, chosen, until)
                 for index, answer in zip(indexes, answers):
                     replies[index] = answer
         for place, indexes in by_place.items():
@@ -110,7 +110,7 @@ class Door:
         reply: Any = NOWHERE
         if place is not None:
             until = monotonic() + min(self._seconds, _LATE)
-            reply = self._waits.ask(place, command, until, False, seconds)
+            reply = self._waits.ask(place, command, until, seconds)
         if type(reply) is not Trouble:
             return
         told = meaning(reply.error)
@@ -187,8 +187,8 @@ class Door:
             # Another server may take over while this one is silent: leave time to ask that.
             until -= (until - monotonic()) / 2
         if not step.asking:
-            return self._links.ask(place, step.command, until, True)
-        replies = self._links.ask_all(place, [_ASKING, step.command], until, True)
+            return self._links.ask(place, step.command, until)
+        replies = self._links.ask_all(place, [_ASKING, step.command], until)
         refused = type(replies[0]) is Trouble
         return replies[0] if refused else replies[1]
 

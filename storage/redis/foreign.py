@@ -25,9 +25,7 @@ class Foreign:
         self._may_retry = MayRetry(client, accept_retries)
         self.settings: Settings = unread(client)
 
-    def ask(
-        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
-    ) -> Any:
+    def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
         """What the client answers to one command."""
         self._may_retry.check(command)
         try:
@@ -35,11 +33,9 @@ class Foreign:
         except Exception as error:  # noqa: BLE001 - its errors are its own
             return answer(error)
 
-    def ask_all(
-        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
-    ) -> list[Any]:
+    def ask_all(self, place: Address, commands: Sequence[Command], until: float) -> list[Any]:
         """What the client answers to several commands."""
-        return [self.ask(place, command, until, hurry) for command in commands]
+        return [self.ask(place, command, until) for command in commands]
 
     def forget(self, place: Address) -> None:
         """Its connections are its own."""

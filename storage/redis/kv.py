@@ -11,7 +11,7 @@ from ..keys import Names
 from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
-from .commands import AGAIN, ONCE, READ, Command, Script, Word, lasting, run, starting_with
+from .commands import AGAIN, ONCE, READ, Command, Script, lasting, run, starting_with
 from .door import Door
 from .leases import RedisLeases
 from .options import Options
@@ -21,7 +21,7 @@ _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
 _WRITE, _WRITE_MANY = Script("write"), Script("write_many")
 _PERSIST, _ENDS = Script("persist"), Script("ends")
 
-_SCANNED_AT_ONCE = 500
+_SCANNED_AT_ONCE = b"500"
 
 
 class RedisBackend:
@@ -228,10 +228,10 @@ def _touching(key: bytes, expiry: Expiry) -> Command:
     if expiry is None:
         return run(_PERSIST, AGAIN, (key,))
     if isinstance(expiry, At):
-        return Command(ONCE, key, (b"PEXPIREAT", key, max(expiry.ms, 1)))
-    return Command(AGAIN, key, (b"PEXPIRE", key, expiry))
+        return Command(ONCE, key, (b"PEXPIREAT", key, b"%d" % max(expiry.ms, 1)))
+    return Command(AGAIN, key, (b"PEXPIRE", key, b"%d" % expiry))
 
 
-def _of_what_is_there(expiry: Expiry) -> tuple[Word, ...]:
+def _of_what_is_there(expiry: Expiry) -> tuple[bytes, ...]:
     """The options of `SET` for an entry that is there for certain."""
     return (b"KEEPTTL",) if isinstance(expiry, Keeping) else lasting(expiry)

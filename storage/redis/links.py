@@ -16,6 +16,7 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ..runtime import after_fork, monotonic
 from .commands import Command
+from .punctual import Deadline, punctual
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
 
@@ -28,19 +29,19 @@ FAILURES = (
 )
 """What a connection raises when it breaks, or when what comes is no reply."""
 
-_NEARLY = 0.9
+_SHORTEST = 0.001
 _LOOK_AGAIN = 0.25
 
 
 class Link:
-    """One connection; a *brief* one is for the rest of one call, and not kept."""
+    """One connection, and the deadline of the call that has it."""
 
-    __slots__ = ("__weakref__", "brief", "connection", "is_new", "place")
+    __slots__ = ("__weakref__", "connection", "deadline", "is_new", "place")
 
-    def __init__(self, place: Address, connection: Any, brief: bool) -> None:
+    def __init__(self, place: Address, connection: Any, deadline: Deadline) -> None:
         self.place = place
         self.connection = connection
-        self.brief = brief
+        self.deadline = deadline
         self.is_new = True
 
 
@@ -58,56 +59,60 @@ class Links:
         self._start()
         after_fork(self, Links._leave_behind)
 
-    def ask(
-        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
-    ) -> Any:
+    def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
         """What the server at *place* replies, or a `Trouble`.
 
-        In a *hurry* no more than the time *until* is left. A command that *wait*s there gets so
-        many seconds more.
+        A command that *wait*s there gets so many seconds more.
         """
-        link = self._taken(place, until)
-        if type(link) is Trouble:
-            return link
+        link: Any = None
         is_clean = False
-        connection = link.connection
         try:
+            link = self._taken(place, until)
+            if type(link) is Trouble:
+                return link
+            connection = link.connection
+            link.deadline.until = self._limit_of(until) + wait
             try:
                 connection.send_command(*command.words, check_health=False)
+            except TimeoutError as error:
+                # A time limit of the caller's may look like one, and strike when all is sent.
+                return Trouble(Phase.SENT, error)
             except FAILURES as error:
                 # What was not handed over whole can not be run.
                 return Trouble(Phase.UNSENT, error)
-            reply = self._reply(connection, until, hurry or link.brief, wait)
+            reply = _reply(connection)
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
         finally:
-            self._back(link, is_clean)
+            if type(link) is Link:
+                self._back(link, is_clean)
 
-    def ask_all(
-        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
-    ) -> list[Any]:
+    def ask_all(self, place: Address, commands: Sequence[Command], until: float) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
-        link = self._taken(place, until)
-        if type(link) is Trouble:
-            return [link] * len(commands)
+        link: Any = None
         is_clean = False
-        connection = link.connection
         replies: list[Any] = []
         try:
+            link = self._taken(place, until)
+            if type(link) is Trouble:
+                return [link] * len(commands)
+            connection = link.connection
+            link.deadline.until = self._limit_of(until)
             try:
                 packed = connection.pack_commands([command.words for command in commands])
                 connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(commands)
             for _ in commands:
-                reply = self._reply(connection, until, hurry or link.brief, 0.0)
+                reply = _reply(connection)
                 replies.append(reply)
                 if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
                     return replies + [reply] * (len(commands) - len(replies))
             is_clean = True
             return replies
         finally:
-            self._back(link, is_clean)
+            if type(link) is Link:
+                self._back(link, is_clean)
 
     def forget(self, place: Address) -> None:
         """Give up the idle connections to *place*: they are as old as one that failed."""
@@ -131,19 +136,29 @@ class Links:
         self._mutex = threading.Lock()
         self._start()
 
+    def _limit_of(self, until: float) -> float:
+        """When an answer that is asked for now has to be there."""
+        return min(until, monotonic() + self._seconds)
+
     def _taken(self, place: Address, until: float) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
+        link: Link | None = None
         try:
             while True:
                 link = self._idle_at(place) or self._another(place, until)
                 if link.is_new:
-                    self._connect(link)
+                    link.connection.connect()
+                    link.is_new = False
                     return link
                 if link.place == place and _is_quiet(link):
                     return link
                 self._dropped(link)
-        except FAILURES as error:
-            return Trouble(_phase_of(error), error)
+        except BaseException as error:
+            if link is not None:
+                self._dropped(link)
+            if isinstance(error, FAILURES):
+                return Trouble(_phase_of(error), error)
+            raise
 
     def _idle_at(self, place: Address) -> Link | None:
         try:
@@ -200,39 +215,21 @@ class Links:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
 
-    def _connect(self, link: Link) -> None:
-        try:
-            link.connection.connect()
-        except BaseException:
-            self._dropped(link)
-            raise
-        link.is_new = False
-
     def _unconnected(self, place: Address, until: float) -> Link:
         connection = self._make(place)
-        left = max(until - monotonic(), 0.001)
-        seconds = min(self._seconds, left)
+        deadline = Deadline()
+        deadline.until = self._limit_of(until)
+        punctual(connection, deadline)
+        seconds = max(deadline.until - monotonic(), _SHORTEST)
         connection.socket_timeout = seconds
         own = connection.socket_connect_timeout
         connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        link = Link(place, connection, seconds < _NEARLY * self._seconds)
+        link = Link(place, connection, deadline)
         self._all.add(link)
         return link
 
-    def _reply(self, connection: Any, until: float, hurry: bool, wait: float) -> Any:
-        try:
-            if hurry or wait:
-                left = until - monotonic() + wait
-                if left <= 0 or not connection.can_read(left):
-                    return Trouble(Phase.SENT, TimeoutError("no answer in time"))
-            return connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            return Trouble(Phase.ANSWERED, error)
-        except FAILURES as error:
-            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
-
     def _back(self, link: Link, is_clean: bool) -> None:
-        if not is_clean or link.brief or self._is_closed:
+        if not is_clean or self._is_closed:
             self._dropped(link)
             return
         idle = self._idle.get(link.place)
@@ -274,6 +271,15 @@ class _Waiter:
         """Go on, with *link* or to make one."""
         self.link = link
         self.gate.release()
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return Trouble(Phase.ANSWERED, error)
+    except FAILURES as error:
+        return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
 
 
 def _is_quiet(link: Link) -> bool:

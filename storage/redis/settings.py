@@ -14,6 +14,14 @@ from redis.backoff import NoBackoff
 from ..errors import ConfigurationError
 from .options import Options, Target
 
+try:
+    from redis.driver_info import DriverInfo
+except ImportError:  # an older one does not look it up for each connection
+    _INTRODUCTION = None
+else:
+    _INTRODUCTION = DriverInfo()
+    """What the client library tells a server about itself: it would read a file each time."""
+
 Address = tuple[str, int]
 """Host and port of a server; a Unix socket is its path and 0."""
 
@@ -107,6 +115,8 @@ def _maker(kind: type, given: Mapping[str, Any], library: Any) -> Maker:
     retry = library.retry.Retry(NoBackoff(), 0)
     kept = {name: value for name, value in given.items() if name not in _LEFT_OUT}
     kept |= {"encoding": "utf-8", "encoding_errors": "strict", "decode_responses": False}
+    if _INTRODUCTION is not None and not kept.keys() & {"lib_name", "lib_version"}:
+        kept.setdefault("driver_info", _INTRODUCTION)
     if given.get("ssl") and not issubclass(kind, library.connection.SSLConnection):
         kind = library.connection.SSLConnection
     return Maker(_underneath(kind, library), {**kept, "retry": retry})

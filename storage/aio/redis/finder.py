@@ -69,7 +69,7 @@ class Finder:
         trouble = NOWHERE
         known = dict.fromkeys([*self._places.all(), *self._settings.places])
         for place in sorted(known, key=lambda one: one == failed):
-            reply = await self._links.ask(place, _SLOTS, _soon(until), True)
+            reply = await self._links.ask(place, _SLOTS, _soon(until))
             if type(reply) is not Trouble:
                 self._places.learn_slots(reply, place)
                 return NOWHERE
@@ -84,7 +84,7 @@ class Finder:
         if self._places.all() and failed is None:
             until = min(until, monotonic() + _GLANCE_SECONDS)
         for _ in self._settings.sentinels:
-            reply = await self._watch.ask(self._sentinels[0], self._primary, _soon(until), True)
+            reply = await self._watch.ask(self._sentinels[0], self._primary, _soon(until))
             named = _named(reply)
             if named is not None and named != failed:
                 await self._follow(named)

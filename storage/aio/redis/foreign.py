@@ -25,9 +25,7 @@ class Foreign:
         self._may_retry = MayRetry(client, accept_retries)
         self.settings: Settings = unread(client)
 
-    async def ask(
-        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
-    ) -> Any:
+    async def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
         """What the client answers to one command."""
         self._may_retry.check(command)
         try:
@@ -36,10 +34,10 @@ class Foreign:
             return answer(error)
 
     async def ask_all(
-        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
+        self, place: Address, commands: Sequence[Command], until: float
     ) -> list[Any]:
         """What the client answers to several commands."""
-        return [await self.ask(place, command, until, hurry) for command in commands]
+        return [await self.ask(place, command, until) for command in commands]
 
     async def forget(self, place: Address) -> None:
         """Its connections are its own."""

@@ -6,13 +6,16 @@ The twin of `storage.redis.links`, with connections of each event loop's own.
 from __future__ import annotations
 
 import asyncio
+import os
+import select
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis.asyncio
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ...redis.commands import Command
 from ...redis.replies import AllLentError, Phase, Trouble, word
@@ -56,25 +59,23 @@ class Links:
         self._is_closed = False
         after_fork(self, Links._leave_behind)
 
-    async def ask(
-        self, place: Address, command: Command, until: float, hurry: bool, wait: float = 0.0
-    ) -> Any:
+    async def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
         """What the server at *place* replies, or a `Trouble`.
 
-        In a *hurry* no more than the time *until* is left. A command that *wait*s there gets so
-        many seconds more.
+        A command that *wait*s there gets so many seconds more.
         """
         link = await self._taken(place, until)
         if type(link) is Trouble:
             return link
         is_clean = False
         connection = link.connection
-        connection.socket_timeout = self._limit_of(until, hurry, wait)
+        connection.socket_timeout = self._limit_of(until, wait)
         try:
             try:
                 await connection.send_command(*command.words, check_health=False)
             except FAILURES as error:
                 return Trouble(Phase.SENT, error)
+            connection.socket_timeout = self._limit_of(until, wait)
             reply = await _reply(connection)
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
@@ -82,7 +83,7 @@ class Links:
             await self._back(link, is_clean)
 
     async def ask_all(
-        self, place: Address, commands: Sequence[Command], until: float, hurry: bool
+        self, place: Address, commands: Sequence[Command], until: float
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
         link = await self._taken(place, until)
@@ -90,7 +91,7 @@ class Links:
             return [link] * len(commands)
         is_clean = False
         connection = link.connection
-        connection.socket_timeout = self._limit_of(until, hurry, 0.0)
+        connection.socket_timeout = self._limit_of(until, 0.0)
         replies: list[Any] = []
         try:
             try:
@@ -99,6 +100,7 @@ class Links:
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(commands)
             for _ in commands:
+                connection.socket_timeout = self._limit_of(until, 0.0)
                 reply = await _reply(connection)
                 replies.append(reply)
                 if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
@@ -116,38 +118,39 @@ class Links:
             await link.connection.disconnect(nowait=True)
 
     async def aclose(self) -> None:
-        """Close what is idle; what is lent is closed when it comes back."""
+        """Close what is idle, in all loops; what is lent is closed when it comes back."""
         self._is_closed = True
-        for place in list(self._pool().idle):
-            for link in self._pool().idle.pop(place):
-                self._pool().all.discard(link)
-                await link.connection.disconnect()
         self._forget_closed_loops()
+        await self._pool().aclose()
+        for loop, pool in list(self._pools.items()):
+            if pool is not self._pool():
+                with suppress(RuntimeError):  # it has ended meanwhile
+                    loop.call_soon_threadsafe(pool.close_soon)
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
             self._forget_closed_loops()
-            pool = self._pools.setdefault(loop, _Pool())
+            pool = self._pools[loop] = _Pool()
         return pool
 
     def _forget_closed_loops(self) -> None:
-        """What was left open in a loop that has ended can not be closed as usual any more."""
-        for loop in [loop for loop in self._pools if loop.is_closed()]:
-            for link in list(self._pools.pop(loop).all):
-                abandon = getattr(link.connection, "_close", None)
-                if abandon is not None:
-                    abandon()
+        for loop in list(self._pools):
+            if loop.is_closed():
+                self._pools.pop(loop, None)
 
     def _leave_behind(self) -> None:
-        """In a forked process: the connections are those of the parent."""
+        """In a forked process: the connections are those of the parent, and so are its loops."""
+        for pool in self._pools.values():
+            for link in list(pool.all):
+                _let_go(link.connection)
+        # Whoever took them apart would tell the loops, which still share something with the parent.
+        self._parents = self._pools
         self._pools = {}
 
-    def _limit_of(self, until: float, hurry: bool, wait: float) -> float:
-        """How long to send may take, and each part of the answer to come."""
-        if not (hurry or wait):
-            return self._seconds
+    def _limit_of(self, until: float, wait: float) -> float:
+        """How long it may take to send, or the answer to come."""
         return max(_SHORTEST, min(self._seconds, until - monotonic()) + wait)
 
     async def _taken(self, place: Address, until: float) -> Any:
@@ -159,7 +162,7 @@ class Links:
                 if link.is_new:
                     await self._connect(pool, link, until)
                     return link
-                if link.place == place and await _is_quiet(link):
+                if link.place == place and await self._is_quiet(pool, link):
                     return link
                 await self._dropped(pool, link)
         except FAILURES as error:
@@ -187,15 +190,26 @@ class Links:
     async def _connect(self, pool: _Pool, link: Link, until: float) -> None:
         connection = link.connection
         own = connection.socket_connect_timeout
-        seconds = self._limit_of(until, True, 0.0)
+        seconds = self._limit_of(until, 0.0)
         connection.socket_timeout = seconds
         connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
         try:
-            await connection.connect()
+            # It takes several answers to connect: each has a limit, and so has the whole.
+            await asyncio.wait_for(connection.connect(), seconds)
+        except asyncio.TimeoutError as error:
+            await self._dropped(pool, link)
+            raise TimeoutError("Timeout connecting to server") from error
         except BaseException:
             await self._dropped(pool, link)
             raise
         link.is_new = False
+
+    async def _is_quiet(self, pool: _Pool, link: Link) -> bool:
+        try:
+            return await _is_quiet(link)
+        except BaseException:
+            await self._dropped(pool, link)
+            raise
 
     async def _back(self, link: Link, is_clean: bool) -> None:
         pool = self._pool()
@@ -211,12 +225,30 @@ class Links:
 
 
 class _Pool:
-    """The connections of one loop."""
+    """The connections of one loop, which are closed at its end at the latest."""
 
     def __init__(self) -> None:
         self.idle: dict[Address, deque[Link]] = {}
         self.all: weakref.WeakSet[Link] = weakref.WeakSet()
         self.waiting: deque[asyncio.Future[Link | None]] = deque()
+        self._end = _closing_at_its_end(self)
+        # A loop closes at its end the generators that have begun in it.
+        with suppress(StopIteration):
+            self._end.__anext__().send(None)
+
+    async def aclose(self) -> None:
+        """Close what is idle."""
+        await self._end.aclose()
+
+    def close_soon(self) -> None:
+        """The same, from this loop but out of no task."""
+        self._closing = asyncio.ensure_future(self.aclose())
+
+    async def disconnect(self) -> None:
+        for place in list(self.idle):
+            for link in self.idle.pop(place):
+                self.all.discard(link)
+                await link.connection.disconnect()
 
     def idle_at(self, place: Address) -> Link | None:
         idle = self.idle.get(place)
@@ -259,6 +291,13 @@ class _Pool:
             self.idle.setdefault(link.place, deque()).append(link)
 
 
+async def _closing_at_its_end(pool: _Pool) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await pool.disconnect()
+
+
 def _give_up(waiter: asyncio.Future[Link | None]) -> None:
     if not waiter.done():
         waiter.set_exception(AllLentError())
@@ -277,12 +316,41 @@ async def _is_quiet(link: Link) -> bool:
     """Whether the connection is open, and holds no answer that nobody asked for."""
     connection = link.connection
     try:
-        if not connection.is_connected:
+        if not connection.is_connected or _has_news(connection):
             return False
         look = getattr(connection, "can_read", None) or connection.can_read_destructive
         return not await look()
     except FAILURES:
         return False
+
+
+def _let_go(connection: Any) -> None:
+    """Close a connection in a forked process, behind the back of its loop."""
+    writer = getattr(connection, "_writer", None)
+    socket = None if writer is None else writer.get_extra_info("socket")
+    if socket is None or socket.fileno() < 0:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, socket.fileno())
+    os.close(nothing)
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether something came that the loop did not look at yet, be it the end."""
+    writer = getattr(connection, "_writer", None)
+    if writer is None:
+        return False
+    socket = writer.get_extra_info("socket")
+    return writer.is_closing() or (socket is not None and _is_readable(socket.fileno()))
+
+
+def _is_readable(number: int) -> bool:
+    """Whether there is something to read from the socket of this *number*."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([number], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _phase_of(error: BaseException) -> Phase:

@@ -1,0 +1,142 @@
+"""No more connections than are allowed: who finds all in use waits for one, within its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import storage.aio
+from storage import StorageError, UnavailableError
+from tests.fault import faults
+from tests.fault.ground import together
+from tests.fault.proxy import Proxy
+from tests.fault.redis.conftest import At
+from tests.fault.redis.ground import clients, ends_by, failure, url
+from tests.servers import Server
+from tests.waiting import until
+
+LIMIT = 2
+THREADS = 20
+TASKS = 200
+SECONDS = 0.4
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[list[int]]:
+    """How many connections there were, time and again during the block."""
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.append(clients(server))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
+    assert seen
+
+
+def test_many_threads_share_few_connections(at: At, valkey: Server) -> None:
+    store = at(valkey, timeout=20, connections=LIMIT)
+
+    def work() -> None:
+        for number in range(10):
+            store.set(f"{threading.get_ident()}", number)
+            assert store.get(f"{threading.get_ident()}") == number
+            store.incr("n")
+
+    with watched(valkey) as seen:
+        together(*[work] * THREADS)
+    assert store.get("n") == THREADS * 10
+    assert max(seen) <= LIMIT
+
+
+def test_many_tasks_share_few_connections(valkey: Server) -> None:
+    async def work(store: Any, name: str) -> None:
+        await store.set(name, name)
+        assert await store.get(name) == name
+        await store.incr("n")
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(valkey, connections=LIMIT, timeout=20)) as store:
+            await asyncio.gather(*(work(store, str(number)) for number in range(TASKS)))
+            assert await store.get("n") == TASKS
+
+    with watched(valkey) as seen:
+        asyncio.run(main())
+    assert max(seen) <= LIMIT
+
+
+def test_the_limit_is_kept_while_connections_break(at: At, proxy: Proxy, valkey: Server) -> None:
+    store = at(proxy, timeout=20, connections=LIMIT)
+
+    def work() -> None:
+        for number in range(10):
+            if number % 4 == 1:
+                proxy.next(faults.Unanswered(), "GET")
+            store.get("n")
+
+    with watched(valkey) as seen:
+        together(*[work] * THREADS)
+    # The server sees the end of a connection a little later than who ended it.
+    assert sorted(seen)[len(seen) // 2] <= LIMIT
+    until(lambda: clients(valkey) <= LIMIT)
+
+
+def test_who_waits_in_vain_is_told_that_all_are_in_use(
+    at: At, proxy: Proxy, valkey: Server
+) -> None:
+    store = at(proxy, timeout=SECONDS, connections=LIMIT)
+    store.get("n")
+    proxy.always(faults.Blackhole())
+    errors: list[StorageError] = []
+
+    def storm() -> StorageError:
+        errors.clear()
+        together(*[lambda: errors.append(failure(lambda: store.get("n")))] * THREADS)
+        return errors[0]
+
+    ends_by(SECONDS, storm)
+
+    assert {type(error) for error in errors} == {UnavailableError}
+    assert [error for error in errors if "all connections are in use" in str(error)]
+    proxy.mend()
+    proxy.cut()
+    together(*[lambda: until(lambda: answers(store))] * THREADS)
+    assert clients(valkey) <= LIMIT
+
+
+def answers(store: Any) -> bool:
+    """A busy machine may need some attempts."""
+    try:
+        return not store.has("n")
+    except UnavailableError:
+        return False
+
+
+def test_who_gives_up_waiting_takes_nothing_from_the_others(valkey: Server) -> None:
+    """A task that is cancelled while it waits, or just when it is its turn, passes the turn on."""
+
+    async def main() -> None:
+        chance = random.Random(7)
+        async with storage.aio.RedisStorage(url(valkey, connections=LIMIT, timeout=20)) as store:
+            for _ in range(20):
+                tasks = [asyncio.ensure_future(store.incr("n")) for _ in range(20)]
+                for _ in range(chance.randrange(20)):
+                    await asyncio.sleep(0)
+                for task in chance.sample(tasks, 12):
+                    task.cancel()
+                done = await asyncio.gather(*tasks, return_exceptions=True)
+                assert sum(type(one) is int for one in done) >= 8
+            assert await store.incr("n")
+
+    asyncio.run(main())

@@ -1,0 +1,163 @@
+"""A store of asyncio belongs to no loop: it may be made before there is one, and used by several,
+one after the other or at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from typing import Any
+
+import pytest
+
+import storage.aio
+from storage import ClosedError
+from tests.fault import faults
+from tests.fault.ground import PATIENCE, together
+from tests.fault.proxy import Proxy
+from tests.fault.redis.ground import clients, url
+from tests.servers import Server
+from tests.waiting import until
+
+LOOPS = 8
+
+
+def made(place: Any, **options: object) -> Any:
+    return storage.aio.RedisStorage(url(place, **options))
+
+
+async def count(store: Any, times: int = 20) -> None:
+    await asyncio.gather(*(store.incr("n") for _ in range(times)))
+
+
+def test_one_loop_after_the_other(valkey: Server) -> None:
+    store = made(valkey)
+    for _ in range(LOOPS):
+        asyncio.run(count(store))
+        gc.collect()  # what it would complain about is an error here
+
+    async def end() -> None:
+        assert await store.get("n") == LOOPS * 20
+        await store.aclose()
+
+    asyncio.run(end())
+    gc.collect()
+    until(lambda: clients(valkey) == 0, "the end of the connections of all loops")
+
+
+def test_loops_in_several_threads_at_once(valkey: Server) -> None:
+    store = made(valkey)
+
+    def work() -> None:
+        for _ in range(5):
+            asyncio.run(count(store))
+
+    together(*[work] * LOOPS)
+
+    async def end() -> None:
+        assert await store.get("n") == LOOPS * 5 * 20
+        await store.aclose()
+
+    asyncio.run(end())
+    gc.collect()
+    until(lambda: clients(valkey) == 0, "the end of the connections of all loops")
+
+
+def test_closing_ends_the_connections_of_a_loop_that_still_runs_elsewhere(valkey: Server) -> None:
+    store = made(valkey)
+    used, ended = threading.Event(), threading.Event()
+
+    async def elsewhere() -> None:
+        await count(store)
+        used.set()
+        await asyncio.to_thread(ended.wait, PATIENCE)
+
+    other = threading.Thread(target=lambda: asyncio.run(elsewhere()))
+    other.start()
+    assert used.wait(PATIENCE)
+    try:
+        asyncio.run(store.aclose())
+        until(lambda: clients(valkey) == 0, "the end of the connections elsewhere")
+    finally:
+        ended.set()
+        other.join()
+    gc.collect()
+
+
+def test_twice_is_not_too_often_to_close(valkey: Server) -> None:
+    async def main() -> None:
+        store = made(valkey)
+        await store.set("n", 1)
+        await asyncio.gather(store.aclose(), store.aclose())
+        await store.aclose()
+
+    asyncio.run(main())
+    until(lambda: clients(valkey) == 0)
+
+
+def test_a_store_that_was_never_used_is_closed_without_a_word(valkey: Server) -> None:
+    asyncio.run(made(valkey).aclose())
+    made(valkey)
+    gc.collect()
+
+
+def test_calls_that_are_under_way_end_when_the_store_is_closed(
+    proxy: Proxy, valkey: Server
+) -> None:
+    async def main() -> None:
+        store = made(proxy, connections=2, timeout=20)
+        await store.set("n", 1)
+        proxy.always(faults.Delay(reply=0.05), "GET")
+        calls = [asyncio.ensure_future(store.get("n")) for _ in range(6)]
+        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") == 2)
+        await store.aclose()
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert answers[:2] == [1, 1]
+        assert all(answer == 1 or isinstance(answer, ClosedError) for answer in answers)
+        with pytest.raises(ClosedError):
+            await store.get("n")
+
+    asyncio.run(main())
+    gc.collect()
+    until(lambda: clients(valkey) == 0, "the end of the connections that were lent")
+
+
+def test_the_end_of_a_loop_in_the_middle_of_calls_leaves_the_store_whole(
+    proxy: Proxy, valkey: Server
+) -> None:
+    store = made(proxy, connections=2, timeout=20)
+
+    async def interrupted() -> None:
+        await store.set("n", 1)
+        proxy.always(faults.Blackhole(), "GET")
+        for _ in range(6):
+            asyncio.ensure_future(store.get("n"))  # noqa: RUF006 - they are given up
+        await asyncio.sleep(0.01)
+
+    asyncio.run(interrupted())
+    gc.collect()
+    proxy.mend()
+
+    async def end() -> None:
+        await count(store)
+        await store.aclose()
+
+    asyncio.run(end())
+    until(lambda: clients(valkey) == 0)
+
+
+def test_two_loops_have_a_limit_each(valkey: Server) -> None:
+    store = made(valkey, connections=1, timeout=20)
+    inside = threading.Barrier(2, timeout=PATIENCE)
+
+    def work() -> None:
+        async def main() -> None:
+            await store.get("n")
+            inside.wait()
+            assert clients(valkey) == 2
+            inside.wait()
+
+        asyncio.run(main())
+
+    together(work, work)
+    asyncio.run(store.aclose())

@@ -1,0 +1,176 @@
+"""A fork with an open store: both processes go on, each with connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+import storage
+import storage.aio
+from tests.fault import faults
+from tests.fault.ground import PATIENCE, Child, in_child, until
+from tests.fault.proxy import Proxy
+from tests.fault.redis.conftest import At
+from tests.fault.redis.ground import clients, url
+from tests.servers import Server, states
+
+CALLS = 300
+
+
+def value(name: str, number: int) -> str:
+    return f"{name}'s value of {number}"
+
+
+def exercise(store: Any, name: str) -> None:
+    """Every answer tells whose it is."""
+    for number in range(CALLS):
+        store.set(f"{name}:{number % 7}", value(name, number))
+        assert store.get(f"{name}:{number % 7}") == value(name, number)
+
+
+async def exercise_in_tasks(store: Any, name: str) -> None:
+    async def work(task: int) -> None:
+        for number in range(CALLS // 6):
+            await store.set(f"{name}:{task}", value(name, number))
+            assert await store.get(f"{name}:{task}") == value(name, number)
+
+    await asyncio.gather(*(work(task) for task in range(6)))
+
+
+@pytest.fixture
+def store(valkey: Server) -> Iterator[storage.Storage[Any]]:
+    with storage.RedisStorage(url(valkey, timeout=20)) as store:
+        store.set("before", 1)
+        yield store
+
+
+@contextmanager
+def waiting_child(work: Callable[[], object]) -> Iterator[None]:
+    """A child has done *work*, and is there for the length of the block."""
+    wait, go = os.pipe()
+
+    def be(says: Callable[[bytes], object]) -> None:
+        work()
+        says(b"x")
+        assert os.read(wait, 1) == b"y"
+
+    child = Child(be)
+    assert child.read(1) == b"x"
+    try:
+        yield
+    finally:
+        os.write(go, b"y")
+        os.close(wait)
+        os.close(go)
+        child.join()
+
+
+def test_parent_and_child_get_their_own_answers(store: Any) -> None:
+    children = [Child(lambda _, n=number: exercise(store, f"child {n}")) for number in range(3)]
+    exercise(store, "parent")
+    for child in children:
+        child.join()
+
+    assert store.get("before") == 1
+
+
+def test_a_child_opens_a_connection_of_its_own(store: Any, valkey: Server) -> None:
+    assert clients(valkey) == 1
+    with waiting_child(lambda: store.incr("n")):
+        assert clients(valkey) == 2
+        assert store.incr("n") == 2
+        assert clients(valkey) == 2
+    until(lambda: clients(valkey) == 1)
+
+
+def test_a_child_keeps_no_connection_of_its_parent_open(store: Any, valkey: Server) -> None:
+    with waiting_child(int):
+        assert clients(valkey) == 1
+        store.close()
+        until(lambda: clients(valkey) == 0, "the end of the parent's connection")
+
+
+def test_not_even_one_that_was_in_use(store: Any, valkey: Server) -> None:
+    thread = threading.Thread(target=lambda: store.set("n", 1))
+    with ExitStack() as stack:
+        with states.paused(valkey, writes=True):
+            thread.start()
+            until(lambda: clients(valkey, "flags=b ") == 1, "a call that is held up")
+            stack.enter_context(waiting_child(lambda: store.get("n")))
+        thread.join()
+        assert store.get("n") == 1
+        store.close()
+        until(lambda: clients(valkey) == 1, "the end of the parent's connection")
+
+
+def test_closing_in_a_child_closes_nothing_of_the_parent(store: Any, valkey: Server) -> None:
+    in_child(store.close)
+
+    assert store.incr("n") == 1
+    assert clients(valkey) == 1
+
+
+def test_all_connections_in_use_are_not_in_use_in_a_child(proxy: Proxy) -> None:
+    with storage.RedisStorage(url(proxy, connections=1, timeout=20)) as store:
+        store.set("n", 1)
+        proxy.next(faults.Delay(reply=0.2), "GET")
+        thread = threading.Thread(target=lambda: store.get("n"))
+        thread.start()
+        until(lambda: "GET" in proxy.forwarded)
+        in_child(lambda: store.incr("n"))
+        thread.join(PATIENCE)
+        assert store.get("n") == 2
+
+
+def test_a_store_of_asyncio_goes_on_in_both(valkey: Server) -> None:
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=20)) as store:
+            await exercise_in_tasks(store, "before")
+
+            def work(_: object) -> None:
+                asyncio.run(exercise_in_tasks(store, "child"))
+
+            child = Child(work)
+            await exercise_in_tasks(store, "parent")
+            await asyncio.to_thread(child.join)
+            await exercise_in_tasks(store, "later")
+
+    asyncio.run(main())
+
+
+def test_the_loop_of_the_parent_hears_of_its_connections_after_the_child_ended(
+    valkey: Server,
+) -> None:
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=20)) as store:
+            await store.set("n", 1)
+            in_child(lambda: asyncio.run(store.incr("n")))
+            assert clients(valkey) == 1
+            assert await asyncio.wait_for(store.get("n"), PATIENCE) == 2
+            assert clients(valkey) == 1
+
+    asyncio.run(main())
+
+
+def test_a_child_of_asyncio_keeps_no_connection_of_its_parent_open(valkey: Server) -> None:
+    async def main() -> None:
+        store = storage.aio.RedisStorage(url(valkey, timeout=20))
+        await store.set("n", 1)
+        with waiting_child(int):
+            await store.aclose()
+            await asyncio.to_thread(until, lambda: clients(valkey) == 0)
+
+    asyncio.run(main())
+
+
+def test_a_store_that_was_made_before_a_fork_is_used_after_it(at: At, valkey: Server) -> None:
+    store = storage.RedisStorage(url(valkey))
+    in_child(lambda: exercise(store, "child"))
+    exercise(store, "parent")
+    store.close()
