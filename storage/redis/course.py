@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OutcomeUnknownError, StorageError, UnavailableError
 from .commands import READ, Command, Effect
-from .replies import Meaning, Phase, Trouble, meaning, word
+from .replies import LATE, Meaning, Phase, Trouble, meaning, word
 from .settings import Address
 
 Reached = Callable[[Address, Address | None], Address]
@@ -56,6 +56,7 @@ class Course:
         self._redirects = 0
         self._pauses = 0
         self._may_have_run = False
+        self._said: Trouble | None = None
 
     def after(self, trouble: Trouble, place: Address | None, now: float) -> Step | StorageError:
         """What to do after *trouble* at *place*, or the error that the call ends with."""
@@ -64,6 +65,7 @@ class Course:
             if self._command.effect is Effect.ONCE:
                 return self._failure(trouble)
         if trouble.phase is Phase.ANSWERED:
+            self._said = trouble
             first = word(trouble.error)
             if first == "NOSCRIPT" and self._command.script is not None:
                 self._command = self._command.spelled_out()
@@ -81,7 +83,7 @@ class Course:
     def _is_hopeless(self, trouble: Trouble, told: Meaning) -> bool:
         """Whether it was tried once more already, and that is enough."""
         refused = self._alone and told.elsewhere and trouble.phase is Phase.ANSWERED
-        return self._pauses > 0 and (self._known_down or refused)
+        return self._pauses > 0 and (self._known_down or refused or told.twice)
 
     def _redirected(self, error: Any, first: str, reached: Reached, asked: Address | None) -> Step:
         place = reached((str(error.host), int(error.port)), asked)
@@ -103,6 +105,6 @@ class Course:
         told = meaning(trouble.error)
         if self._may_have_run and self._command.effect is not READ:
             return OutcomeUnknownError(f"{told.message}, and may have done it or not")
-        if trouble.phase is Phase.ANSWERED or told.kind is not UnavailableError:
-            return told.kind(told.message)
-        return UnavailableError(told.message)
+        if self._said is not None and told.message == LATE:
+            told = meaning(self._said.error)
+        return told.kind(told.message)

@@ -21,7 +21,7 @@ from .foreign import Foreign
 from .links import LIBRARY, Links
 from ...redis.options import Options
 from ...redis.places import Places
-from ...redis.replies import NOWHERE, Trouble, meaning
+from ...redis.replies import NOWHERE, Trouble, discreet, meaning
 from ...redis.settings import SECONDS, Address, settings
 
 _SOON = 0.1
@@ -107,7 +107,7 @@ class Door:
             return
         told = meaning(reply.error)
         if not told.passes:
-            raise told.kind(told.message, store=self.label, key=name) from reply.error
+            raise told.kind(told.message, store=self.label, key=name) from discreet(reply.error)
         await self._runtime.sleep(min(seconds, _SOON))
 
     async def servers(self) -> list[Address]:
@@ -149,7 +149,7 @@ class Door:
             if isinstance(step, StorageError):
                 self._give_up(step, place, until)
                 step.store, step.key = self.label, name
-                raise step from reply.error
+                raise step from discreet(reply.error)
             if step.pause:
                 await self._runtime.sleep(step.pause)
             if step.moved and step.place is not None:
