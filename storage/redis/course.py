@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OutcomeUnknownError, StorageError, UnavailableError
 from .commands import READ, Command, Effect
-from .replies import Meaning, Phase, Trouble, meaning, word
+from .replies import LATE, Meaning, Phase, Trouble, meaning, word
 from .settings import Address
 
 Reached = Callable[[Address, Address | None], Address]
@@ -56,6 +56,7 @@ class Course:
         self._redirects = 0
         self._pauses = 0
         self._may_have_run = False
+        self._said: Trouble | None = None
 
     def after(self, trouble: Trouble, place: Address | None, now: float) -> Step | StorageError:
         """What to do after *trouble* at *place*, or the error that the call ends with."""
@@ -64,6 +65,7 @@ class Course:
             if self._command.effect is Effect.ONCE:
                 return self._failure(trouble)
         if trouble.phase is Phase.ANSWERED:
+            self._said = trouble
             first = word(trouble.error)
             if first == "NOSCRIPT" and self._command.script is not None:
                 self._command = self._command.spelled_out()
@@ -75,13 +77,16 @@ class Course:
         told = meaning(trouble.error)
         if not told.passes or now >= self._until or self._is_hopeless(trouble, told):
             return self._failure(trouble)
+        pause = self._pause()
+        if now + pause >= self._until:
+            return self._failure(trouble)
         search = told.elsewhere or trouble.phase is Phase.SENT
-        return Step(self._command, search=search, pause=self._pause(now))
+        return Step(self._command, search=search, pause=pause)
 
     def _is_hopeless(self, trouble: Trouble, told: Meaning) -> bool:
         """Whether it was tried once more already, and that is enough."""
         refused = self._alone and told.elsewhere and trouble.phase is Phase.ANSWERED
-        return self._pauses > 0 and (self._known_down or refused)
+        return self._pauses > 0 and (self._known_down or refused or told.twice)
 
     def _redirected(self, error: Any, first: str, reached: Reached, asked: Address | None) -> Step:
         place = reached((str(error.host), int(error.port)), asked)
@@ -91,18 +96,15 @@ class Course:
             return Step(self._command, place, asking=True, pause=pause)
         return Step(self._command, place, moved=True, search=self._redirects == 1, pause=pause)
 
-    def _pause(self, now: float) -> float:
+    def _pause(self) -> float:
         """Nothing the first time: a connection may have been closed while nobody used it."""
         self._pauses += 1
-        if self._pauses == 1:
-            return 0.0
-        longest = min(_LONGEST, max(0.0, self._until - now))
-        return min(_SHORTEST * float(2**self._pauses), longest)
+        return 0.0 if self._pauses == 1 else min(_SHORTEST * float(2**self._pauses), _LONGEST)
 
     def _failure(self, trouble: Trouble) -> StorageError:
         told = meaning(trouble.error)
         if self._may_have_run and self._command.effect is not READ:
             return OutcomeUnknownError(f"{told.message}, and may have done it or not")
-        if trouble.phase is Phase.ANSWERED or told.kind is not UnavailableError:
-            return told.kind(told.message)
-        return UnavailableError(told.message)
+        if self._said is not None and told.message == LATE:
+            told = meaning(self._said.error)
+        return told.kind(told.message)

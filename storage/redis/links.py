@@ -16,7 +16,7 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ..runtime import after_fork, monotonic
 from .commands import Command
-from .punctual import Deadline, punctual
+from .punctual import Deadline
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
 
@@ -71,7 +71,7 @@ class Links:
             if type(link) is Trouble:
                 return link
             connection = link.connection
-            link.deadline.until = self._limit_of(until) + wait
+            link.deadline.begin(min(self._seconds, until - monotonic()) + wait)
             try:
                 connection.send_command(*command.words, check_health=False)
             except TimeoutError as error:
@@ -97,7 +97,7 @@ class Links:
             if type(link) is Trouble:
                 return [link] * len(commands)
             connection = link.connection
-            link.deadline.until = self._limit_of(until)
+            link.deadline.begin(min(self._seconds, until - monotonic()))
             try:
                 packed = connection.pack_commands([command.words for command in commands])
                 connection.send_packed_command(packed, check_health=False)
@@ -135,10 +135,6 @@ class Links:
         """In a forked process: the connections are those of the parent."""
         self._mutex = threading.Lock()
         self._start()
-
-    def _limit_of(self, until: float) -> float:
-        """When an answer that is asked for now has to be there."""
-        return min(until, monotonic() + self._seconds)
 
     def _taken(self, place: Address, until: float) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
@@ -217,14 +213,11 @@ class Links:
 
     def _unconnected(self, place: Address, until: float) -> Link:
         connection = self._make(place)
-        deadline = Deadline()
-        deadline.until = self._limit_of(until)
-        punctual(connection, deadline)
-        seconds = max(deadline.until - monotonic(), _SHORTEST)
+        seconds = max(_SHORTEST, min(self._seconds, until - monotonic()))
         connection.socket_timeout = seconds
         own = connection.socket_connect_timeout
         connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        link = Link(place, connection, deadline)
+        link = Link(place, connection, Deadline(connection, seconds))
         self._all.add(link)
         return link
 

@@ -80,11 +80,13 @@ class Places:
             found.setdefault(slot(key), []).append(index)
         return list(found.values())
 
-    def by_place(self, commands: Sequence[Command]) -> dict[Address | None, list[int]]:
-        """Which of *commands* go to which server."""
+    def by_place(
+        self, commands: Sequence[Command], indexes: Iterable[int]
+    ) -> dict[Address | None, list[int]]:
+        """Which of *commands* at *indexes* go to which server."""
         found: dict[Address | None, list[int]] = {}
-        for index, command in enumerate(commands):
-            found.setdefault(self.of(command), []).append(index)
+        for index in indexes:
+            found.setdefault(self.of(commands[index]), []).append(index)
         return found
 
     def reached(self, told: Address, asked: Address | None) -> Address:

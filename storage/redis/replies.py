@@ -6,6 +6,8 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from redis.exceptions import InvalidResponse
+
 from ..errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -54,13 +56,20 @@ NOWHERE = Trouble(Phase.UNSENT, NowhereError("no server is known"))
 TAKEN_OVER = Trouble(Phase.ANSWERED, TakenOverError("another server has its keys"))
 
 
+LATE = "the server does not answer in time"
+
+
 class Meaning(NamedTuple):
-    """What an error is here; *passes* with time, and *elsewhere* another server may do better."""
+    """What an error is here; *passes* with time, and *elsewhere* another server may do better.
+
+    What happens *twice* is taken to be there for good.
+    """
 
     kind: type[StorageError]
     message: str
     passes: bool = False
     elsewhere: bool = False
+    twice: bool = False
 
 
 _MEANINGS: dict[str, Meaning] = {
@@ -126,6 +135,7 @@ _PARTS = {
     "max number of clients reached": "MAXCLIENTS",
     "without any password configured": "WRONGPASS",
     "ACL failure in script": "NOPERM",
+    "The user executing the script can't": "NOPERM",
     "DB index is out of range": "DATABASE",
     # A script that met a key which is not there, or not any more, in a slot that is moved.
     "access a non local key": "TRYAGAIN",
@@ -173,14 +183,29 @@ def meaning(error: BaseException) -> Meaning:
         message = "nobody can say which server has the key now"
         return Meaning(UnavailableError, message, passes=True, elsewhere=True)
     kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "InvalidResponse" in kinds:
+        message = "what answers there does not speak like a Redis server"
+        return Meaning(UnavailableError, message, passes=True, elsewhere=True, twice=True)
     if "TimeoutError" in kinds:
-        return Meaning(UnavailableError, "the server does not answer in time", passes=True)
+        return Meaning(UnavailableError, LATE, passes=True)
     return Meaning(UnavailableError, "the server can not be reached", passes=True, elsewhere=True)
 
 
+def discreet(error: Exception) -> Exception:
+    """*error*, or one like it which does not quote what was sent or stored."""
+    if isinstance(error, (InvalidResponse, ValueError, TypeError)):
+        return InvalidResponse("what came is no reply")
+    cut = _unquoted(str(error))
+    return error if cut == str(error) else type(error)(cut)
+
+
 def _without_arguments(text: str) -> str:
+    return _unquoted(text)[:_SHOWN].rstrip(" ,")
+
+
+def _unquoted(text: str) -> str:
     """A server quotes what was sent to it, which may be a value."""
-    return text.split(", with args", 1)[0].split("`", 1)[0][:_SHOWN].rstrip(" ,")
+    return text.split(", with args", 1)[0].split("`", 1)[0]
 
 
 def _is_refused_certificate(error: BaseException | None) -> bool:

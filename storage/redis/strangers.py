@@ -66,8 +66,14 @@ def _tries_again(client: Any) -> bool:
         return True
     retry: Any = asked()
     if retry is None:
-        return False
+        return _tries_again_on_errors(client)
     return bool(getattr(retry, "_retries", True))
+
+
+def _tries_again_on_errors(client: Any) -> bool:
+    """Whether it does so without being told how often, which is once."""
+    told: Any = getattr(client, "get_connection_kwargs", dict)()
+    return bool(told.get("retry_on_timeout") or told.get("retry_on_error"))
 
 
 def _no_connection(**where: object) -> NoReturn:

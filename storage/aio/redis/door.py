@@ -8,11 +8,11 @@ that fails half-way is an `OutcomeUnknownError`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...closed import closed
-from ...errors import StorageError, UnavailableError
+from ...errors import AccessDeniedError, StorageError
 from ..runtime import Runtime, monotonic
 from ...redis.commands import READ, Command
 from ...redis.course import Course, Step
@@ -21,7 +21,7 @@ from .foreign import Foreign
 from .links import LIBRARY, Links
 from ...redis.options import Options
 from ...redis.places import Places
-from ...redis.replies import NOWHERE, TAKEN_OVER, Trouble, meaning, word
+from ...redis.replies import NOWHERE, TAKEN_OVER, AllLentError, Phase, Trouble, discreet, meaning, word
 from ...redis.settings import SECONDS, Address, settings
 
 _SOON = 0.1
@@ -58,7 +58,7 @@ class Door:
         self.places: Places = Places(known)
         self._finder = Finder(known, self.places, self._links)
         self._runtime = Runtime()
-        self._down: set[Address | None] = set()
+        self._down: set[Address] = set()
         self._is_closed = False
 
     async def call(self, command: Command, name: str | None = None) -> Any:
@@ -74,7 +74,7 @@ class Door:
             reply = await self._links.ask(place, command, until)
         if type(reply) is Trouble:
             reply = await self._persist(command, name, until, place, reply)
-        elif self._down:
+        elif self._down and place is not None:
             self._down.discard(place)
         return reply
 
@@ -85,27 +85,20 @@ class Door:
         if not self.places.all() or now >= self._finder.due:
             await self._finder.search(until, None)
         replies: list[Any] = [NOWHERE] * len(commands)
-        by_place = self.places.by_place(commands)
-        for place, indexes in by_place.items():
-            if place is not None:
-                chosen = [commands[index] for index in indexes]
-                answers = await self._links.ask_all(place, chosen, until)
-                if _is_unknown_script(answers[0]):
-                    chosen[0] = chosen[0].spelled_out()
-                    answers = await self._links.ask_all(place, chosen, until)
-                for index, answer in zip(indexes, answers):
-                    replies[index] = answer
-        for place, indexes in by_place.items():
-            for index in indexes:
-                if type(replies[index]) is Trouble:
-                    replies[index] = await self._persist(
-                        commands[index], None, until, place, replies[index]
-                    )
+        await self._ask_each(commands, range(len(commands)), replies, until)
+        moved = [index for index, reply in enumerate(replies) if _is_about(reply, "MOVED")]
+        if moved and self.places.clustered:
+            await self._finder.search(until, None)
+            await self._ask_each(commands, moved, replies, until)
+        for index, reply in enumerate(replies):
+            if type(reply) is Trouble:
+                place = self.places.of(commands[index])
+                replies[index] = await self._persist(commands[index], None, until, place, reply)
         return replies
 
     async def wait(self, command: Command, seconds: float, name: str) -> None:
-        """Let *command* wait at the server for *seconds*; what keeps it from that may pass soon,
-        or is raised."""
+        """Let *command* wait at the server for *seconds*. It is no more than a hint: of what keeps
+        it from that, the next command will hear, unless it is no right of this one's."""
         place = self.places.of(command)
         reply: Any = NOWHERE
         if place is not None:
@@ -114,9 +107,8 @@ class Door:
         if type(reply) is not Trouble:
             return
         told = meaning(reply.error)
-        moved = self.places.clustered and word(reply.error) in ("MOVED", "ASK")
-        if not told.passes and not moved:
-            raise told.kind(told.message, store=self.label, key=name) from reply.error
+        if told.kind is AccessDeniedError:
+            raise told.kind(told.message, store=self.label, key=name) from discreet(reply.error)
         await self._runtime.sleep(min(seconds, _SOON))
 
     async def servers(self) -> list[Address]:
@@ -138,6 +130,27 @@ class Door:
         await self._finder.aclose()
         self._links = self._waits = closed(self.label)
 
+    async def _ask_each(
+        self,
+        commands: Sequence[Command],
+        indexes: Iterable[int],
+        replies: list[Any],
+        until: float,
+    ) -> None:
+        """Take the *replies* to those of *commands*, in one trip to each server."""
+        for place, asked in self.places.by_place(commands, indexes).items():
+            if place is None:
+                continue
+            chosen = [commands[index] for index in asked]
+            answers = await self._links.ask_all(place, chosen, until)
+            if _is_about(answers[0], "NOSCRIPT"):
+                chosen[0] = chosen[0].spelled_out()
+                answers = await self._links.ask_all(place, chosen, until)
+            for index, answer in zip(asked, answers):
+                replies[index] = answer
+            if type(answers[-1]) is not Trouble:
+                self._down.discard(place)
+
     async def _persist(
         self,
         command: Command,
@@ -158,22 +171,27 @@ class Door:
         while type(reply) is Trouble:
             step = course.after(reply, place, monotonic())
             if isinstance(step, StorageError):
-                self._give_up(step, place, until)
+                self._give_up(reply, place, until)
                 step.store, step.key = self.label, name
-                raise step from reply.error
+                raise step from discreet(reply.error)
             if step.pause:
                 await self._runtime.sleep(step.pause)
             if step.moved and step.place is not None:
                 self.places.move(command.key, step.place)
+            before: Trouble = reply
             reply = NOWHERE
             if step.search:
                 reply = await self._look_around(step, until, place)
             place = step.place or self.places.of(command)
-            if place is not None:
+            if monotonic() >= until:
+                # What nobody waits for any more is not sent.
+                reply = before
+            elif place is not None:
                 reply = await self._again(place, step, until)
             elif command.at is not None:
                 reply = TAKEN_OVER
-        self._down.discard(place)
+        if place is not None:
+            self._down.discard(place)
         return reply
 
     async def _look_around(self, step: Step, until: float, place: Address | None) -> Trouble:
@@ -192,12 +210,13 @@ class Door:
         refused = type(replies[0]) is Trouble
         return replies[0] if refused else replies[1]
 
-    def _give_up(self, error: StorageError, place: Address | None, until: float) -> None:
-        """Remember a server that was not there for the whole of a call: the next one fails fast."""
-        if isinstance(error, UnavailableError) and monotonic() >= until - 0.2 * self._seconds:
+    def _give_up(self, trouble: Trouble, place: Address | None, until: float) -> None:
+        """Remember a server that could not be reached in all of a call: the next one fails fast."""
+        reached = trouble.phase is not Phase.UNSENT or isinstance(trouble.error, AllLentError)
+        if place is not None and not reached and monotonic() >= until - 0.2 * self._seconds:
             self._down.add(place)
 
 
-def _is_unknown_script(reply: Any) -> bool:
-    """Whether a server has never been told a script, or has forgotten it."""
-    return type(reply) is Trouble and word(reply.error) == "NOSCRIPT"
+def _is_about(reply: Any, first: str) -> bool:
+    """Whether a server refused a command with this word."""
+    return type(reply) is Trouble and word(reply.error) == first

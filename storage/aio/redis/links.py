@@ -246,7 +246,7 @@ class _Pool:
 
     async def disconnect(self) -> None:
         for place in list(self.idle):
-            for link in self.idle.pop(place):
+            for link in self.idle.pop(place, ()):
                 self.all.discard(link)
                 await link.connection.disconnect()
 
