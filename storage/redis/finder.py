@@ -7,7 +7,7 @@ import math
 from collections import deque
 from typing import Any
 
-from ..runtime import after_fork, monotonic
+from ..runtime import Runtime, after_fork, monotonic
 from .commands import READ, Command
 from .links import Links
 from .places import Places
@@ -16,6 +16,8 @@ from .settings import Address, Settings
 
 _ASKED_SECONDS = 1.0
 """How long one server may take to say where others are."""
+
+_A_MOMENT = 0.001
 
 _GLANCE_SECONDS = 0.25
 """How long to look whether there is another primary, where one is known."""
@@ -41,15 +43,21 @@ class Finder:
         )
         self._sentinels = deque(place for _, place in settings.sentinels)
         self._is_searching = False
+        self._runtime = Runtime()
         self.due: float = math.inf if settings.service is None else 0.0
         after_fork(self, Finder._leave_behind)
 
     def search(self, until: float, failed: Address | None) -> Trouble:
         """Ask where the keys are now, the one that *failed* last; one call does it for all.
 
-        Answers what there is to say where nobody knows it after that.
+        Answers what there is to say where nobody knows it after that. Who can go on without it
+        does not wait for the one who asks.
         """
-        if self._is_searching or self._places.fixed:
+        if self._places.fixed:
+            return NOWHERE
+        if self._is_searching:
+            while self._is_searching and (failed or not self._places.all()) and monotonic() < until:
+                self._runtime.sleep(_A_MOMENT)
             return NOWHERE
         self._is_searching = True
         try:

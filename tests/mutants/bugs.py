@@ -656,6 +656,14 @@ BUGS = [
         _topology("cluster", "silent"),
     ),
     Bug(
+        "cluster-silent-node-asked-again-meanwhile",
+        "of many calls one asks who has taken over, and the others wait for it",
+        "storage/redis/finder.py",
+        "while self._is_searching and (failed",
+        "while not self._is_searching and (failed",
+        _topology("cluster", "meanwhile or goes_back"),
+    ),
+    Bug(
         "cluster-waiter-that-trips-over-a-move",
         "who waits for a lease goes on when its slot moves",
         "storage/redis/door.py",

@@ -14,7 +14,7 @@ import redis.cluster
 import storage
 from storage import DELETE, LeaseStore
 from storage.testing.strategies import NASTY_KEYS
-from tests.fault.faults import Blackhole
+from tests.fault.faults import Blackhole, Delay
 from tests.fault.proxy import Proxy
 from tests.servers import Cluster, Server, User, user
 from tests.servers.tls import Certificates
@@ -189,6 +189,25 @@ def test_a_node_that_is_silent_does_not_get_all_the_time_of_a_call(
         cluster.move_slot(slot(key), other)
 
     assert answers == ["there"]
+
+
+def test_nobody_goes_back_to_a_silent_node_while_another_asks_who_has_taken_over(
+    cluster: Cluster, opened: Open, client: Callable[..., Any], ways: Ways
+) -> None:
+    master, other = cluster.masters[:2]
+    key = one_of_each(cluster)[master]
+    silent = ways[master.address]
+    store = opened(through(client, ways), timeout=2)
+    store.set(key, "there")
+    for way in ways.values():
+        way.always(Blackhole() if way is silent else Delay(reply=0.3), "GET", "CLUSTER")
+    taken = silent.connections
+    with in_thread(lambda: store.get(key)) as one, in_thread(lambda: store.get(key)) as two:
+        until(lambda: silent.connections > taken, "a second connection")
+        cluster.move_slot(slot(key), other)
+
+    assert (one, two) == (["there"], ["there"])
+    assert silent.connections == taken + 1
 
 
 def test_tls_to_every_node(
