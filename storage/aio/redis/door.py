@@ -171,7 +171,7 @@ class Door:
         while type(reply) is Trouble:
             step = course.after(reply, place, monotonic())
             if isinstance(step, StorageError):
-                self._give_up(reply, place, until)
+                self._give_up(reply, place)
                 step.store, step.key = self.label, name
                 raise step from discreet(reply.error)
             if step.pause:
@@ -210,10 +210,10 @@ class Door:
         refused = type(replies[0]) is Trouble
         return replies[0] if refused else replies[1]
 
-    def _give_up(self, trouble: Trouble, place: Address | None, until: float) -> None:
+    def _give_up(self, trouble: Trouble, place: Address | None) -> None:
         """Remember a server that could not be reached in all of a call: the next one fails fast."""
         reached = trouble.phase is not Phase.UNSENT or isinstance(trouble.error, AllLentError)
-        if place is not None and not reached and monotonic() >= until - 0.2 * self._seconds:
+        if place is not None and not reached:
             self._down.add(place)
 
 
