@@ -72,7 +72,7 @@ def _tries_again(client: Any) -> bool:
 
 def _tries_again_on_errors(client: Any) -> bool:
     """Whether it does so without being told how often, which is once."""
-    told = getattr(client, "get_connection_kwargs", dict)()
+    told: Any = getattr(client, "get_connection_kwargs", dict)()
     return bool(told.get("retry_on_timeout") or told.get("retry_on_error"))
 
 

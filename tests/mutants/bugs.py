@@ -633,14 +633,6 @@ BUGS = [
         _faults("test_struck", "TimeoutError"),
     ),
     Bug(
-        "redis-dirty-connection-reused",
-        "a connection of a call that was cut off is not lent again",
-        "storage/redis/links.py",
-        "        if not is_clean or self._is_closed:",
-        "        if self._is_closed:",
-        _faults("test_struck", "crosses"),
-    ),
-    Bug(
         "redis-second-answer-taken",
         "an answer that nobody asked for is nobody's answer",
         "storage/redis/links.py",
