@@ -315,7 +315,7 @@ def test_a_whole_batch_stands_scripts_that_were_forgotten(store: Any, server: Se
 GREETINGS = {
     "a web server": b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
     "a mail server": b"220 mail.example.com ESMTP\r\n",
-    "noise": bytes(range(128, 256)),
+    "noise": bytes(range(128, 256)) + b"\r\n",
 }
 
 
