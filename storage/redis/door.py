@@ -173,7 +173,10 @@ class Door:
             if isinstance(step, StorageError):
                 self._give_up(reply, place)
                 step.store, step.key = self.label, name
-                raise step from discreet(reply.error)
+                try:
+                    raise step from discreet(reply.error)
+                finally:
+                    del step  # or the error holds itself, and what failed, until a collection
             if step.pause:
                 self._runtime.sleep(step.pause)
             if step.moved and step.place is not None:

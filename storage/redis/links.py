@@ -34,15 +34,14 @@ _LOOK_AGAIN = 0.25
 
 
 class Link:
-    """One connection, and the deadline of the call that has it."""
+    """One connection, when it is made, and the deadline of the call that has it."""
 
-    __slots__ = ("__weakref__", "connection", "deadline", "is_new", "place")
+    __slots__ = ("__weakref__", "connection", "deadline", "place")
 
-    def __init__(self, place: Address, connection: Any, deadline: Deadline) -> None:
+    def __init__(self, place: Address) -> None:
         self.place = place
-        self.connection = connection
-        self.deadline = deadline
-        self.is_new = True
+        self.connection: Any = None
+        self.deadline: Any = None
 
 
 class Links:
@@ -141,10 +140,12 @@ class Links:
         link: Link | None = None
         try:
             while True:
-                link = self._idle_at(place) or self._another(place, until)
-                if link.is_new:
-                    link.connection.connect()
-                    link.is_new = False
+                link = self._idle_at(place)
+                if link is None:
+                    link = Link(place)
+                    link = self._another(link, until)
+                if link.connection is None:
+                    self._connect(link, until)
                     return link
                 if link.place == place and _is_quiet(link):
                     return link
@@ -162,16 +163,17 @@ class Links:
         except (KeyError, IndexError):
             return None
 
-    def _another(self, place: Address, until: float) -> Link:
-        """A new connection as soon as there may be one more, or one that comes back."""
+    def _another(self, fresh: Link, until: float) -> Link:
+        """The *fresh* one as soon as there may be one more, or one that comes back."""
         while True:
             waiter = _Waiter()
             with self._mutex:
+                if len(self._all) < self._limit or self._made_room():
+                    self._all.add(fresh)
+                    return fresh
                 self._waiting.append(waiter)
-                # Who comes back looks for us after it has put its connection there.
-                idle = self._idle_at(place)
-                if idle is None and (len(self._all) < self._limit or self._made_room()):
-                    idle = self._unconnected(place, until)
+                # Who gives one back looks for us after that, and we for it after this.
+                idle = self._idle_at(fresh.place)
                 if idle is not None:
                     self._waiting.remove(waiter)
                     return idle
@@ -211,15 +213,14 @@ class Links:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
 
-    def _unconnected(self, place: Address, until: float) -> Link:
-        connection = self._make(place)
+    def _connect(self, link: Link, until: float) -> None:
+        link.connection = connection = self._make(link.place)
         seconds = max(_SHORTEST, min(self._seconds, until - monotonic()))
+        link.deadline = Deadline(connection, seconds)
         connection.socket_timeout = seconds
         own = connection.socket_connect_timeout
         connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        link = Link(place, connection, Deadline(connection, seconds))
-        self._all.add(link)
-        return link
+        connection.connect()
 
     def _back(self, link: Link, is_clean: bool) -> None:
         if not is_clean or self._is_closed:
@@ -240,7 +241,8 @@ class Links:
             self._all.discard(link)
             if self._waiting:
                 self._waiting.popleft().take(None)
-        link.connection.disconnect()
+        if link.connection is not None:
+            link.connection.disconnect()
 
     def _emptied(self, place: Address) -> list[Link]:
         with self._mutex:

@@ -336,12 +336,14 @@ def _let_go(connection: Any) -> None:
 
 
 def _has_news(connection: Any) -> bool:
-    """Whether something came that the loop did not look at yet, be it the end."""
-    writer = getattr(connection, "_writer", None)
+    """Whether something came that the client library did not look at yet, be it the end."""
+    reader, writer = getattr(connection, "_reader", None), getattr(connection, "_writer", None)
     if writer is None:
         return False
+    if writer.is_closing() or getattr(reader, "_buffer", None):
+        return True
     socket = writer.get_extra_info("socket")
-    return writer.is_closing() or (socket is not None and _is_readable(socket.fileno()))
+    return socket is not None and _is_readable(socket.fileno())
 
 
 def _is_readable(number: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import storage
 from storage import StorageError
+from tests.house.tree import ROOT
 from tests.servers import Server
 
 NAME = "bot-under-test"
@@ -84,6 +85,8 @@ def edited(store: Any, key: str = "d") -> None:
         draft["n"] += 1
 
 
+SCRIPTS = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
+
 BEFORE = {"n": 1, "d": {"n": 1}}
 """What is stored before an operation of the tables below."""
 
@@ -127,14 +130,10 @@ READS = ("get", "get_many", "has", "expires_at", "keys")
 WRITES = tuple(name for name in AGAIN if name not in READS)
 
 
-def prepared(store: Any) -> Any:
-    """*store* with the entries of the tables, on a server that knows all scripts."""
-    for _, call, *_ in ONCE.values():
-        store.set_many(BEFORE)
-        call(store)
-    for _, call, _ in AGAIN.values():
-        store.set_many(BEFORE)
-        call(store)
-    store.clear()
+def prepared(store: Any, server: Server) -> Any:
+    """*store* with the entries of the tables, on a *server* that knows all scripts."""
+    with server.connect() as wire:
+        for path in SCRIPTS:
+            wire.call("SCRIPT", "LOAD", path.read_bytes())
     store.set_many(BEFORE)
     return store

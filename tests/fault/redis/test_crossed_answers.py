@@ -17,7 +17,7 @@ from tests.fault.redis.conftest import At
 from tests.servers import Server
 
 KEYS = 20
-CALLS = 120
+CALLS = 90
 PROTOCOLS = [2, 3]
 
 
@@ -113,7 +113,7 @@ def test_what_comes_one_byte_at_a_time_comes_whole(store: Any, proxy: Proxy) -> 
 def test_an_answer_that_comes_too_late_reaches_nobody(at: At, store: Any, proxy: Proxy) -> None:
     hasty = at(proxy, timeout=0.05, connections=1)
     late = 0
-    for number in range(15):
+    for number in range(8):
         # Now and then it is just in time, and now and then the machine is too busy for the next.
         proxy.next(faults.Delay(reply=0.05), "GET", "MGET")
         late += not read(hasty, number)

@@ -74,9 +74,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ot
 
 
 @pytest.fixture
-def store(at: At, proxy: Proxy) -> Any:
-    at(proxy).set("a script", 1)
-    prepared(at(proxy))
+def store(at: At, proxy: Proxy, valkey: Server) -> Any:
+    prepared(at(valkey), valkey)
     return at(proxy, timeout=SECONDS)
 
 
@@ -116,7 +115,7 @@ def reads(store: Any) -> StorageError:
 @pytest.mark.parametrize("silence", AFTER_SENDING)
 @pytest.mark.parametrize(
     ("call", "kind"),
-    [(reads, UnavailableError), (writes, OutcomeUnknownError), (overwrites, OutcomeUnknownError)],
+    [(reads, UnavailableError), (writes, OutcomeUnknownError)],
 )
 def test_an_answer_that_does_not_come_is_waited_for_until_the_deadline(
     call: Call, kind: type[StorageError], silence: str, hasty: Any, proxy: Proxy, valkey: Server
@@ -133,7 +132,7 @@ def test_who_can_not_connect_knows_by_the_deadline_that_nothing_was_done(
     silence: str, hasty: Any, proxy: Proxy, valkey: Server
 ) -> None:
     with BEFORE_SENDING[silence](proxy, valkey):
-        for call in (reads, writes, overwrites):
+        for call in (reads, writes):
             assert type(ends_by(SHORT, lambda call=call: call(hasty))) is UnavailableError
     assert raw(valkey, "n") == b"1"
     assert answers(hasty)

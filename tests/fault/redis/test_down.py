@@ -28,8 +28,9 @@ from tests.servers import Server
 from tests.servers.process import HOST
 from tests.waiting import until
 
-SECONDS = 0.4
-FAILURES = 10_000
+SECONDS = 0.25
+FAILURES = 5000
+"""In each of the two halves."""
 TIMEOUTS = 200
 AT_ONCE = 20
 SHORT = 0.05
@@ -95,20 +96,36 @@ def test_a_server_that_is_back_is_asked_at_once(
     assert raw(valkey, "n") == (b"2" if call is incr else b"1")
 
 
-def test_after_it_is_back_a_server_is_waited_for_again(at: At, proxy: Proxy) -> None:
+def test_a_server_that_comes_within_the_time_of_a_call_is_not_missed(at: At, proxy: Proxy) -> None:
     store = at(proxy, timeout=20)
-    proxy.refuse()
-    comes = threading.Timer(0.1, proxy.mend)
-    comes.start()
-    assert store.incr("n") == 1
-    comes.join()
+    for number in (1, 2):
+        proxy.refuse()
+        proxy.cut()
+        comes = threading.Timer(0.1, proxy.mend)
+        comes.start()
+        assert store.incr("n") == number
+        comes.join()
 
-    proxy.refuse()
-    proxy.cut()
-    comes = threading.Timer(0.1, proxy.mend)
-    comes.start()
-    assert store.incr("n") == 2
-    comes.join()
+
+def test_after_it_was_back_a_server_is_waited_for_again(at: At, proxy: Proxy) -> None:
+    store = at(proxy, timeout=SECONDS)
+    for _ in range(2):
+        proxy.refuse()
+        proxy.cut()
+        begin = time.monotonic()
+        failure(lambda: store.get("n"))
+        assert time.monotonic() - begin >= SECONDS * 0.8, "it did not wait"
+        proxy.mend()
+        until(lambda: kind_of_answer(store) is None)
+
+
+def kind_of_answer(store: Any) -> type[Exception] | None:
+    """What kind of error a call ends with, if any; a busy machine may need some attempts."""
+    try:
+        store.get("n")
+    except UnavailableError as error:
+        return type(error)
+    return None
 
 
 def held(server: Server) -> tuple[int, int, int]:

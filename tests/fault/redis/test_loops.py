@@ -77,7 +77,7 @@ def test_closing_ends_the_connections_of_a_loop_that_still_runs_elsewhere(valkey
     assert used.wait(PATIENCE)
     try:
         asyncio.run(store.aclose())
-        until(lambda: clients(valkey) == 0, "the end of the connections elsewhere")
+        until(lambda: clients(valkey) == 0, "their end", seconds=5)
     finally:
         ended.set()
         other.join()

@@ -19,7 +19,7 @@ from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import AGAIN, ONCE, PREFIX, READS, WRITES, failure, prepared, raw
 from tests.servers import Server
 
-SHORT = 0.2
+SHORT = 0.1
 LONG = 20
 
 LOST: dict[str, Fault] = {
@@ -32,16 +32,16 @@ LOST: dict[str, Fault] = {
 
 
 @pytest.fixture
-def store(at: At, proxy: Proxy) -> Any:
-    return prepared(at(proxy, timeout=LONG))
+def store(at: At, proxy: Proxy, valkey: Server) -> Any:
+    return prepared(at(proxy, timeout=LONG), valkey)
 
 
 @pytest.fixture
-def impatient(opened: Open, half: Any, proxy: Proxy) -> Any:
+def impatient(opened: Open, half: Any, proxy: Proxy, valkey: Server) -> Any:
     """A store that does not wait for one answer as long as for a whole call."""
     library = redis if half is storage else redis.asyncio
     client = library.Redis.from_url(proxy.url, socket_timeout=SHORT)
-    return prepared(opened("RedisStorage", client, timeout=LONG))
+    return prepared(opened("RedisStorage", client, timeout=LONG), valkey)
 
 
 @pytest.mark.parametrize("way", LOST)

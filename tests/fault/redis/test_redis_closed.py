@@ -38,7 +38,7 @@ LEASES: dict[str, Callable[[Any], object]] = {
 
 
 def test_every_method_says_that_the_store_is_closed(at: At, half: Any, valkey: Server) -> None:
-    store = prepared(at(valkey))
+    store = prepared(at(valkey), valkey)
     room = store.room(half.LeaseStore)
     part = store.namespace("part")
     store.close()

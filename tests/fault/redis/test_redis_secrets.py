@@ -22,7 +22,7 @@ from tests.fault.redis.ground import failure, url
 from tests.servers import Server, protected, running, states, user
 
 PASSWORD = "correct-horse-battery"
-SHORT = 0.15
+SHORT = 0.1
 
 State = Callable[[Server], AbstractContextManager[Any]]
 

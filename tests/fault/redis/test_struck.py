@@ -54,7 +54,7 @@ def check(store: Any, number: int) -> None:
 
 @pytest.fixture
 def store(valkey: Server) -> Iterator[Any]:
-    with storage.RedisStorage(url(valkey, connections=LIMIT, timeout=20)) as store:
+    with storage.RedisStorage(url(valkey, connections=LIMIT, timeout=5)) as store:
         store.set_many({str(key): value(key) for key in range(KEYS)})
         store.set("n", 0)
         yield store
@@ -83,7 +83,13 @@ def struck(kind: type[BaseException]) -> Iterator[Strike]:
                 call()
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-        except (kind, StorageError):
+        except kind:
+            return True
+        except UnboundLocalError:
+            return True  # what strikes an old redis-py while it makes a connection
+        except StorageError as error:
+            if "in use" in str(error):
+                raise
             return True
         return False
 
