@@ -75,7 +75,7 @@ class Course:
         told = meaning(trouble.error)
         if not told.passes or now >= self._until or self._is_hopeless(trouble, told):
             return self._failure(trouble)
-        search = told.elsewhere or trouble.phase is Phase.SENT
+        search = told.elsewhere or trouble.phase is not Phase.ANSWERED
         return Step(self._command, search=search, pause=self._pause(now))
 
     def _is_hopeless(self, trouble: Trouble, told: Meaning) -> bool:

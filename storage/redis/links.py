@@ -217,7 +217,7 @@ class Links:
     def _reply(self, connection: Any, until: float, hurry: bool, wait: float) -> Any:
         try:
             if hurry or wait:
-                left = until - monotonic() + wait
+                left = min(self._seconds, until - monotonic()) + wait
                 if left <= 0 or not connection.can_read(left):
                     return Trouble(Phase.SENT, TimeoutError("no answer in time"))
             return connection.read_response(disable_decoding=True)
