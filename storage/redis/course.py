@@ -80,7 +80,7 @@ class Course:
         pause = self._pause()
         if now + pause >= self._until:
             return self._failure(trouble)
-        search = told.elsewhere or trouble.phase is Phase.SENT
+        search = told.elsewhere or trouble.phase is not Phase.ANSWERED
         return Step(self._command, search=search, pause=pause)
 
     def _is_hopeless(self, trouble: Trouble, told: Meaning) -> bool:

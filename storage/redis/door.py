@@ -160,13 +160,7 @@ class Door:
         trouble: Trouble,
     ) -> Any:
         """Go on after *trouble* at *place*, until there is a reply or no more sense in it."""
-        course = Course(
-            command,
-            until,
-            known_down=place in self._down,
-            alone=self.places.fixed,
-            reached=self.places.reached if self.places.clustered else None,
-        )
+        course = self._course(command, until, place)
         reply: Any = trouble
         while type(reply) is Trouble:
             step = course.after(reply, place, monotonic())
@@ -196,6 +190,15 @@ class Door:
         if place is not None:
             self._down.discard(place)
         return reply
+
+    def _course(self, command: Command, until: float, place: Address | None) -> Course:
+        return Course(
+            command,
+            until,
+            known_down=place in self._down,
+            alone=self.places.fixed,
+            reached=self.places.reached if self.places.clustered else None,
+        )
 
     def _look_around(self, step: Step, until: float, place: Address | None) -> Trouble:
         """Give up old connections to where it failed, and look where the keys are now."""

@@ -661,6 +661,14 @@ BUGS = [
         _topology("cluster", "silent"),
     ),
     Bug(
+        "cluster-node-that-takes-connections-in-silence",
+        "where a node takes connections and says nothing, another is looked for",
+        "storage/redis/course.py",
+        "trouble.phase is not Phase.ANSWERED\n",
+        "trouble.phase is Phase.SENT\n",
+        _topology("cluster", "silent_does_not"),
+    ),
+    Bug(
         "cluster-silent-node-asked-again-meanwhile",
         "of many calls one asks who has taken over, and the others wait for it",
         "storage/redis/finder.py",

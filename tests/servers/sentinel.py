@@ -181,7 +181,7 @@ def _watching(folder: Path, master: Server, number: int) -> Options:
     config = folder / "sentinel.conf"
     lines = (
         f"monitor {SERVICE} {HOST} {master.port} {QUORUM}",
-        f"down-after-milliseconds {SERVICE} {500 + 150 * number}",
+        f"down-after-milliseconds {SERVICE} {800 + 150 * number}",
         # A new master tells what it is once a second: this must be longer.
         f"failover-timeout {SERVICE} 2000",
         f"parallel-syncs {SERVICE} 1",

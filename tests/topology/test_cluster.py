@@ -14,7 +14,7 @@ import redis.cluster
 import storage
 from storage import DELETE, LeaseStore
 from storage.testing.strategies import NASTY_KEYS
-from tests.fault.faults import Blackhole, Delay
+from tests.fault.faults import Blackhole, Delay, Forgotten
 from tests.fault.proxy import Proxy
 from tests.servers import Cluster, Server, User, user
 from tests.servers.tls import Certificates
@@ -183,6 +183,7 @@ def test_a_node_that_is_silent_does_not_get_all_the_time_of_a_call(
     store.set(key, "there")
     with ExitStack() as stack:
         silent.always(Blackhole())
+        silent.always(Forgotten())
         taken = silent.connections
         answers = stack.enter_context(in_thread(lambda: store.get(key)))
         until(lambda: silent.connections > taken, "another try at the same node")
