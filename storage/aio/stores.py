@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..codecs import JSON, Codec
 from ..core.counting import bound
 from ..keys import Names
-from ..redis.options import DEFAULT_PREFIX
+from ..redis.options import DEFAULT_PREFIX, RedisPlace
 from ..redis.options import Options as RedisOptions
 from .rooms import memory, redis, sqlite
 from .runtime import wall_clock
@@ -105,7 +105,7 @@ class RedisStorage(Storage[V]):
 
     def __init__(
         self,
-        place: object,
+        place: RedisPlace,
         *,
         prefix: str = DEFAULT_PREFIX,
         ttl: DefaultTtl = None,

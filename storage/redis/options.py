@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import ConfigurationError
 from ..urls import Address as Url
@@ -42,6 +42,18 @@ class Target(NamedTuple):
     def clustered(self) -> bool:
         """Whether the places are nodes of a cluster."""
         return self.scheme.endswith("+cluster")
+
+
+class Executes(Protocol):
+    """A client, whoever made it."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Run one command."""
+        ...
+
+
+RedisPlace = str | Executes | Target
+"""What a Redis store stands on: a URL, a client, or what a URL says."""
 
 
 class Options:

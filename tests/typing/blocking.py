@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypedDict
 
+import redis
 from typing_extensions import assert_type
 
 import storage
@@ -88,6 +89,9 @@ def making(path: str, entries: dict[str, int], pairs: Iterator[tuple[str, int]])
     with storage.SqliteStorage[Cart](path, durability="full") as store:
         assert_type(store, storage.SqliteStorage[Cart])
         assert_type(store.get("a"), Cart | None)
+    client, nodes = redis.Redis(), redis.RedisCluster()
+    for place in ("redis://localhost", client, nodes):
+        assert_type(storage.RedisStorage[Cart](place), storage.RedisStorage[Cart])
 
 
 def a_type_is_not_required(store: Storage, path: str) -> None:

@@ -25,6 +25,12 @@ def blocking(store: Storage[int]) -> None:
         number.append(1)  # type: ignore[attr-defined]
 
 
+def places() -> None:
+    storage.RedisStorage(6379)  # type: ignore[arg-type]
+    storage.RedisStorage({"host": "localhost"})  # type: ignore[arg-type]
+    storage.RedisStorage("redis://localhost", ttl="60")  # type: ignore[arg-type]
+
+
 def leasing(leases: storage.Leases) -> None:
     leases.hold(7)  # type: ignore[arg-type]
     leases.hold("a", 60)  # type: ignore[call-arg]
