@@ -19,6 +19,10 @@ Reached = Callable[[Address, Address | None], Address]
 _MOST_REDIRECTS = 5
 _SHORTEST, _LONGEST = 0.005, 0.1
 
+_LEAST = 0.02
+"""What is left of a call when it is tried again for the last time: an answer that nobody can wait
+for would make unknown what is known not to be done."""
+
 
 class Step(NamedTuple):
     """How to go on: what to say, where (`None`: look it up), and after how long."""
@@ -78,7 +82,7 @@ class Course:
         if not told.passes or now >= self._until or self._is_hopeless(trouble, told):
             return self._failure(trouble)
         pause = self._pause()
-        if now + pause >= self._until:
+        if now + pause + _LEAST >= self._until:
             return self._failure(trouble)
         search = told.elsewhere or trouble.phase is not Phase.ANSWERED
         return Step(self._command, search=search, pause=pause)

@@ -1,0 +1,60 @@
+"""What a call does after a trouble is decided by rules, which need no server."""
+
+from __future__ import annotations
+
+import pytest
+from redis.exceptions import ResponseError
+
+from storage import OutcomeUnknownError, UnavailableError
+from storage.redis.commands import AGAIN, ONCE, READ, Command, Effect
+from storage.redis.course import Course
+from storage.redis.replies import Phase, Trouble
+
+PLACE = ("127.0.0.1", 6379)
+UNTIL = 1.0
+ENOUGH = 0.015
+"""Seconds in which a server can answer."""
+
+
+def course(effect: Effect) -> Course:
+    command = Command(effect, b"k", (b"INCR", b"k"))
+    return Course(command, UNTIL, known_down=False, alone=True, reached=None)
+
+
+@pytest.mark.parametrize("word", ["BUSY", "LOADING", "TRYAGAIN"])
+@pytest.mark.parametrize("effect", [READ, AGAIN, ONCE], ids=lambda effect: effect.name)
+def test_what_is_refused_until_the_deadline_is_known_not_to_be_done(
+    effect: Effect, word: str
+) -> None:
+    """It is never sent so late that the answer could not be waited for."""
+    refused = Trouble(Phase.ANSWERED, ResponseError(f"{word} not now"))
+    going_on = course(effect)
+    now = 0.0
+    tries = 0
+    while not isinstance(step := going_on.after(refused, PLACE, now), Exception):
+        tries += 1
+        now += step.pause + 0.001
+        assert now + ENOUGH < UNTIL
+
+    assert type(step) is UnavailableError
+    assert tries > 3
+
+
+@pytest.mark.parametrize(
+    ("effect", "kind"),
+    [(READ, UnavailableError), (AGAIN, OutcomeUnknownError)],
+    ids=["read", "set"],
+)
+def test_what_may_have_run_stays_unknown_whatever_comes_after_it(
+    effect: Effect, kind: type[Exception]
+) -> None:
+    going_on = course(effect)
+    going_on.after(Trouble(Phase.SENT, ConnectionError()), PLACE, 0.0)
+
+    assert type(going_on.after(Trouble(Phase.UNSENT, ConnectionError()), PLACE, UNTIL)) is kind
+
+
+def test_what_is_something_else_when_it_is_done_twice_is_not_sent_twice() -> None:
+    after = course(ONCE).after(Trouble(Phase.SENT, ConnectionError()), PLACE, 0.0)
+
+    assert type(after) is OutcomeUnknownError
