@@ -220,7 +220,7 @@ def test_a_loop_that_ends_takes_no_renewal_from_another(clock: Clock) -> None:
     leases = storage.aio.Leases(store, ttl=0.3)
 
     def left() -> int:
-        return int(store._backend._backend._inner._board.lines["~lease~k"].holder.until - clock.ms)
+        return int(store._backend._room._inner._board.lines["~lease~k"].holder.until - clock.ms)
 
     async def short() -> None:
         async with leases.hold("other"):

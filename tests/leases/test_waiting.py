@@ -40,7 +40,7 @@ def standing(store: Any, file: Path) -> Callable[[], int]:
     """How many stand in the queue."""
     if isinstance(store, storage.SqliteStorage):
         return lambda: int(rows(file, QUEUE)[0][0])
-    board = store._backend._backend._board
+    board = store._backend._room._board
     return lambda: sum(len(line.waiting) for line in board.lines.values())
 
 
