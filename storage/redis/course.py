@@ -81,9 +81,10 @@ class Course:
         told = meaning(trouble.error)
         if not told.passes or now >= self._until or self._is_hopeless(trouble, told):
             return self._failure(trouble)
-        pause = self._pause()
-        if now + pause + _LEAST >= self._until:
+        left = self._until - now - _LEAST
+        if left <= 0:
             return self._failure(trouble)
+        pause = min(self._pause(), left)
         search = told.elsewhere or trouble.phase is not Phase.ANSWERED
         return Step(self._command, search=search, pause=pause)
 

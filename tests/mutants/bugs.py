@@ -880,8 +880,8 @@ BUGS = [
         "redis-sent-when-nobody-waits",
         "what is refused until the deadline is known not to be done",
         "storage/redis/course.py",
-        "if now + pause + _LEAST >= self._until:",
-        "if now + pause < 0:",
+        "left = self._until - now - _LEAST",
+        "left = self._until - now",
         _faults("test_course"),
     ),
     Bug(
