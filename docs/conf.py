@@ -24,7 +24,17 @@ add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Said by their names: what they stand for would fill a line each.
-aliases = ("Clock", "DefaultTtl", "Durability", "LayoutName", "OnCorrupt", "Place", "Reach", "Ttl")
+aliases = (
+    "Clock",
+    "DefaultTtl",
+    "Durability",
+    "LayoutName",
+    "OnCorrupt",
+    "Place",
+    "Reach",
+    "RedisPlace",
+    "Ttl",
+)
 autodoc_type_aliases = {name: name for name in aliases}
 
 # In a signature stand words that have no page: aliases, type variables, the standard library, and
@@ -32,6 +42,6 @@ autodoc_type_aliases = {name: name for name in aliases}
 nitpick_ignore_regex = [
     ("py:class", "|".join(aliases)),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),
-    ("py:class", r"storage\.(aio\.)?[a-z]+\.\w+"),
+    ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),
     ("py:class", r"(collections|datetime|enum|os|sqlite3|types|typing)\..*"),
 ]

@@ -39,7 +39,7 @@ class Link:
     __slots__ = ("__weakref__", "connection", "deadline", "place")
 
     def __init__(self, place: Address) -> None:
-        self.place = place
+        self.place: Address = place
         self.connection: Any = None
         self.deadline: Any = None
 

@@ -40,9 +40,9 @@ class Link:
     __slots__ = ("__weakref__", "connection", "is_new", "place")
 
     def __init__(self, place: Address, connection: Any) -> None:
-        self.place = place
-        self.connection = connection
-        self.is_new = True
+        self.place: Address = place
+        self.connection: Any = connection
+        self.is_new: bool = True
 
 
 class Links:
