@@ -15,6 +15,7 @@ from .commands import AGAIN, ONCE, READ, Command, Script, lasting, run, starting
 from .door import Door
 from .leases import RedisLeases
 from .options import Options
+from .replies import flag
 from .settings import Address
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
@@ -164,11 +165,6 @@ class RedisBackend:
                 commands.append(Command(ONCE, chosen[0], (b"UNLINK", *chosen)))
         replies = self._door.batch(commands)
         return sum(replies)
-
-
-def flag(reply: int) -> bool:
-    """Whether the server did it."""
-    return reply > 0
 
 
 def total(reply: int | list[int]) -> int:

@@ -59,6 +59,11 @@ TAKEN_OVER = Trouble(Phase.ANSWERED, TakenOverError("another server has its keys
 LATE = "the server does not answer in time"
 
 
+def flag(reply: int) -> bool:
+    """Whether the server did it."""
+    return reply > 0
+
+
 class Meaning(NamedTuple):
     """What an error is here; *passes* with time, and *elsewhere* another server may do better.
 
@@ -71,6 +76,11 @@ class Meaning(NamedTuple):
     elsewhere: bool = False
     twice: bool = False
 
+
+_A_NODE = Meaning(
+    ConfigurationError,
+    "the server is a node of a cluster: use redis+cluster://, or a client for clusters",
+)
 
 _MEANINGS: dict[str, Meaning] = {
     "LOADING": Meaning(UnavailableError, "the server is loading its data", passes=True),
@@ -100,14 +110,8 @@ _MEANINGS: dict[str, Meaning] = {
     "WRONGPASS": Meaning(AccessDeniedError, "the server refuses the user name or the password"),
     "NOAUTH": Meaning(AccessDeniedError, "the server refuses the user name or the password"),
     "NOPERM": Meaning(AccessDeniedError, "the server's rules do not let this user do that"),
-    "MOVED": Meaning(
-        ConfigurationError,
-        "the server is a node of a cluster: use redis+cluster://, or a client for clusters",
-    ),
-    "ASK": Meaning(
-        ConfigurationError,
-        "the server is a node of a cluster: use redis+cluster://, or a client for clusters",
-    ),
+    "MOVED": _A_NODE,
+    "ASK": _A_NODE,
     "DATABASE": Meaning(ConfigurationError, "the server has no database of this number"),
     "MAXCLIENTS": Meaning(UnavailableError, "the server has too many clients", passes=True),
     "NOSCRIPT": Meaning(UnavailableError, "the server has forgotten the script", passes=True),

@@ -15,6 +15,7 @@ from ...redis.commands import AGAIN, ONCE, READ, Command, Script, lasting, run, 
 from .door import Door
 from .leases import RedisLeases
 from ...redis.options import Options
+from ...redis.replies import flag
 from ...redis.settings import Address
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
@@ -164,11 +165,6 @@ class RedisBackend:
                 commands.append(Command(ONCE, chosen[0], (b"UNLINK", *chosen)))
         replies = await self._door.batch(commands)
         return sum(replies)
-
-
-def flag(reply: int) -> bool:
-    """Whether the server did it."""
-    return reply > 0
 
 
 def total(reply: int | list[int]) -> int:

@@ -10,6 +10,7 @@ from ...records import Claimed, Turn
 from ...redis.commands import AGAIN, ONCE, READ, Command, Script, run
 from .door import Door
 from ...redis.places import beside
+from ...redis.replies import flag
 
 _ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
 _CLAIM, _DONE = Script("claim"), Script("done")
@@ -67,11 +68,6 @@ class RedisLeases:
         line = beside(start, self._names.name(key).encode())
         # Each kind has an end of its own, whatever a key ends with.
         return line + b":held", line + b":queue", line + b":kept"
-
-
-def flag(reply: int) -> bool:
-    """Whether the server did it."""
-    return reply > 0
 
 
 def turn_of(reply: list[int]) -> Turn:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import storage
 from storage import StorageError
 from tests.house.tree import ROOT
 from tests.servers import Server
+from tests.servers.process import HOST
 
 NAME = "bot-under-test"
 """What the stores of these tests call themselves at the server."""
@@ -24,6 +27,34 @@ def url(place: Any, **options: object) -> str:
     """Where a store that calls itself `NAME` finds *place*."""
     told = "&".join(f"{name}={value}" for name, value in {"client_name": NAME, **options}.items())
     return f"{place.url}?{told}"
+
+
+class Port:
+    """A port of this machine where every connection is *met* by the same."""
+
+    def __init__(self, met: Callable[[socket.socket], None]) -> None:
+        self._met = met
+        self._socket = socket.create_server((HOST, 0))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://{HOST}:{self._socket.getsockname()[1]}/0"
+
+    def __enter__(self) -> Port:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._socket.accept()
+                self._met(client)
 
 
 def raw(server: Server, key: str) -> bytes | None:

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -22,10 +21,9 @@ from tests.fault.ground import together
 from tests.fault.link import RESET
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import clients, ends_by, failure, kind_of, raw, url
+from tests.fault.redis.ground import Port, clients, ends_by, failure, kind_of, raw, url
 from tests.leaks import FOLDER
 from tests.servers import Server
-from tests.servers.process import HOST
 from tests.waiting import until
 
 SECONDS = 0.25
@@ -133,32 +131,9 @@ def held(server: Server) -> tuple[int, int, int]:
     return len(list(FOLDER.iterdir())), threading.active_count(), clients(server)
 
 
-class Resetting:
-    """A port where every connection is taken and reset."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server((HOST, 0))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://{HOST}:{self._socket.getsockname()[1]}/0"
-
-    def __enter__(self) -> Resetting:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-    def _run(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._socket.accept()
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                client.close()
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    client.close()
 
 
 def fail_many(half: Any, place: Any, times: int, workers: int) -> int:
@@ -224,7 +199,7 @@ def test_ten_thousand_refused_calls_leave_nothing_behind(
 def test_ten_thousand_resets_leave_nothing_behind(half: Any, valkey: Server) -> None:
     before = held(valkey)
 
-    with Resetting() as place:
+    with Port(reset) as place:
         assert fail_many(half, place, FAILURES, 1) == FAILURES
     flat(valkey, before)
 

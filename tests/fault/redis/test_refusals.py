@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.fault.redis.ground import (
     PREFIX,
     READS,
     WRITES,
+    Port,
     ends_by,
     failure,
     prepared,
@@ -37,7 +39,6 @@ from tests.fault.redis.ground import (
     url,
 )
 from tests.servers import Server, Wire, protected, states, user
-from tests.servers.process import HOST
 from tests.waiting import until
 
 SECONDS = 0.25
@@ -321,7 +322,7 @@ GREETINGS = {
 
 @pytest.mark.parametrize("who", GREETINGS)
 def test_what_is_no_redis_server_is_told_as_such(who: str, at: At) -> None:
-    with Stranger(GREETINGS[who]) as stranger:
+    with Port(partial(say, GREETINGS[who])) as stranger:
         store = at(stranger, timeout=LONG)
         for call in (READING["get"], CHANGES["set"], CHANGES["incr"]):
             begin = time.monotonic()
@@ -331,34 +332,9 @@ def test_what_is_no_redis_server_is_told_as_such(who: str, at: At) -> None:
             assert "does not speak like a Redis server" in str(error)
 
 
-class Stranger:
-    """Something that answers whatever it hears with the same words."""
-
-    def __init__(self, words: bytes) -> None:
-        self._words = words
-        self._socket = socket.create_server((HOST, 0))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://{HOST}:{self._socket.getsockname()[1]}/0"
-
-    def __enter__(self) -> Stranger:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-    def _run(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._socket.accept()
-                with client, suppress(OSError):
-                    client.recv(1024)
-                    client.sendall(self._words)
-                    client.shutdown(socket.SHUT_WR)
-                    while client.recv(1024):
-                        pass
+def say(words: bytes, client: socket.socket) -> None:
+    """Answer whatever is heard with the same words."""
+    with client, suppress(OSError):
+        client.recv(1024)
+        client.sendall(words)
+        client.shutdown(socket.SHUT_WR)
