@@ -13,6 +13,7 @@ from .errors import (
     InvalidKeyError,
     LeaseLostError,
     LeaseTimeoutError,
+    MigrationError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -23,6 +24,7 @@ from .errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .layered import enhance_storage
 from .leases import Claim, Lease, Leases
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
@@ -59,6 +61,7 @@ __all__ = [
     "Leases",
     "LruMemoryStorage",
     "MemoryStorage",
+    "MigrationError",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",
@@ -74,6 +77,7 @@ __all__ = [
     "UnsupportedError",
     "WrongTypeError",
     "adapt",
+    "enhance_storage",
     "is_ttl_storage",
     "open",
 ]

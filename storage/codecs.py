@@ -160,6 +160,14 @@ class FastJsonCodec:
         return _same(self.decode, old, new)
 
 
+def rewritten(value: object) -> bytes:
+    """The JSON of a *value* that was read: whatever can be read can be written so."""
+    try:
+        return "".join(_CHUNKS(value, 0)).encode("utf-8", "backslashreplace")
+    except RecursionError:
+        raise UnreadableError("it is nested too deep") from None
+
+
 def _same(decode: Callable[[bytes], object], old: bytes, new: bytes) -> bool:
     # Looking for signs of another writer takes longer than reading both, so there is no shortcut.
     try:

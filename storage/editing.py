@@ -6,11 +6,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .core.changes import merged
+from .core.layers import Found
 from .errors import ConflictError, WrongTypeError, shown
 from .keylock import Hold
 from .ttl import Expiry
-from .values import same
 
 if TYPE_CHECKING:
     from .store import Storage
@@ -24,16 +23,15 @@ class Edit(Generic[V]):
     """One edit of one key: `with store.edit(key) as draft`."""
 
     def __init__(self, store: Storage[V], key: str, default: object, expiry: Expiry) -> None:
-        self._store = store
         self._layers = store._layers
-        self._backend = store._backend
+        self._lookup = store._lookup
         self._keys = store._keys
         self._runtime = store._runtime
         self._key = key
         self._name = store._name(key)
         self._default = default
         self._expiry = expiry
-        self._raw: bytes | None = None
+        self._found: Found | None = None
         self._base: bytes = b""
         self._draft: Any = None
         self._hold: Hold
@@ -41,8 +39,8 @@ class Edit(Generic[V]):
     def __enter__(self) -> V:
         self._hold = self._keys.acquire(self._name)
         try:
-            raw = self._backend.read(self._name)
-            self._begin(raw)
+            found = self._lookup.find(self._key, self._name, changing=True)
+            self._begin(found)
         except BaseException:
             self._keys.release(self._hold)
             raise
@@ -61,39 +59,38 @@ class Edit(Generic[V]):
         finally:
             self._keys.release(self._hold)
 
-    def _begin(self, raw: bytes | None) -> None:
-        self._raw = raw
-        self._draft = self._layers.begin(self._key, raw, self._default)
-        self._base = self._layers.encode(self._key, self._draft) if raw is None else raw
-        if type(self._draft) not in (dict, list):
-            raise self._error(WrongTypeError, "edit works on a dict or a list")
+    def _begin(self, found: Found | None) -> None:
+        self._found = found
+        self._draft = self._layers.begin(self._key, found and found.data, self._default)
+        self._base = self._layers.encode(self._key, self._draft) if found is None else found.data
+        if not self._layers.is_draft(self._draft):
+            raise self._error(WrongTypeError, "edit works on a dict, a list or an object")
 
     def _save(self) -> None:
         ours = self._layers.encode(self._key, self._draft)
         is_same = self._layers.same(self._base, ours)
-        if is_same and (self._raw is None or self._expiry is self._layers.keeping):
+        if is_same and (self._found is None or self._expiry is self._layers.keeping):
             return
-        raw, new = self._raw, ours
+        found, new = self._found, ours
         for attempt in range(MOST_ATTEMPTS):
-            done = self._store._replaced(self._name, raw, new, self._expiry)
+            sealed = self._layers.seal(self._name, new)
+            done = self._lookup.replace(self._name, found, sealed, self._expiry)
             if done:
                 return
             self._runtime.pause(attempt)
-            raw = self._backend.read(self._name)
-            new = self._merged(raw, ours)
+            found = self._lookup.find(self._key, self._name, changing=True)
+            new = self._merged(found, ours)
         raise self._error(ConflictError, f"gave up after {MOST_ATTEMPTS} conflicting changes")
 
-    def _merged(self, raw: bytes | None, ours: bytes) -> bytes:
-        """Our changes on top of *raw*, which somebody else wrote meanwhile."""
-        if raw is None:
+    def _merged(self, found: Found | None, ours: bytes) -> bytes:
+        """Our changes on top of what somebody else wrote meanwhile."""
+        if found is None:
             raise self._error(ConflictError, "somebody else removed it meanwhile")
-        decode = self._layers.decode
-        base, mine, theirs = (decode(self._key, text) for text in (self._base, ours, raw))
-        result, clashes = merged(base, mine, theirs, same)
+        result, clashes = self._layers.merged(self._key, self._base, ours, found.data)
         if clashes:
             members = ", ".join(map(shown, clashes))
             raise self._error(ConflictError, f"somebody else changed {members} too")
-        return self._layers.encode(self._key, result)
+        return result
 
     def _error(self, kind: Any, message: str) -> Exception:
         error: Exception = kind(message, store=self._layers.label, key=self._key)

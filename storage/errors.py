@@ -77,6 +77,22 @@ class CorruptValueError(StorageError):
     """What is stored under the key can not be read; the bytes stay where they are."""
 
 
+class MigrationError(StorageError):
+    """A record can not be brought to the version of this code; the bytes stay where they are.
+
+    *version* is that of the record, or the one that a migration failed to reach.
+    """
+
+    def __init__(
+        self, message: str, *, version: int, store: str | None = None, key: object = None
+    ) -> None:
+        super().__init__(message, store=store, key=key)
+        self.version: int = version
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.args, self.version), self.__dict__
+
+
 class CorruptStoreError(StorageError):
     """The place itself is damaged, gone, or was never a store."""
 
@@ -99,6 +115,10 @@ class StorageFullError(UnavailableError):
 
 class ReadOnlyError(UnavailableError):
     """The backend can be read and not written."""
+
+
+def _again(kind: type[MigrationError], args: tuple[str], version: int) -> MigrationError:
+    return kind(*args, version=version)
 
 
 def shown(key: object) -> str:

@@ -14,6 +14,17 @@ _REMEDIES: Final = {
     "LeaseStore": "leases need memory, SQLite or Redis: make them of such a store",
 }
 
+_KEEP_NO_VALUES: Final = ("LeaseStore",)
+"""Rooms whose entries are not values, so that no layer can be written around."""
+
+
+def check_offered(kind: object, word: str | None, store: str) -> None:
+    """Refuse a room of values to a store that is *word*: they would be written around that."""
+    name = getattr(kind, "__name__", "such a room")
+    if word is not None and name not in _KEEP_NO_VALUES:
+        message = f"this store is {word}, and a {name} would write around that"
+        raise UnsupportedError(message, store=store)
+
 
 def offered(backend: Any, kind: Callable[..., Room], names: Names) -> Room:
     """The room of *kind* that *backend* has for what is called by *names*.

@@ -20,7 +20,9 @@ Room = TypeVar("Room")
 
 DEBUG: int = logging.DEBUG
 
-known: Callable[[int], bool | None] = getattr(logging.getLogger("storage"), "_cache", {}).get
+log = logging.getLogger("storage")
+
+known: Callable[[int], bool | None] = getattr(log, "_cache", {}).get
 """Whether a level is logged, as far as the logger remembers it since the last change: `False` is
 sure, and known in half the time that it takes to ask."""
 

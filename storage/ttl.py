@@ -77,7 +77,7 @@ def span(ttl: float | timedelta | datetime | None) -> Span:
     raise TypeError(f"ttl must be seconds, a timedelta, a datetime, None or KEEP, not {_kind(ttl)}")
 
 
-def default_span(ttl: DefaultTtl) -> int | None:
+def default_span(ttl: DefaultTtl | Lifetime) -> int | None:
     """The default of a whole store: it can not be a moment, and there is nothing to keep."""
     if isinstance(ttl, (datetime, Lifetime)):
         raise ValueError(f"the ttl of a store must be seconds, a timedelta or None, not {ttl!r}")

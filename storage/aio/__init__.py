@@ -12,6 +12,7 @@ from ..errors import (
     InvalidKeyError,
     LeaseLostError,
     LeaseTimeoutError,
+    MigrationError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -22,6 +23,7 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .layered import enhance_storage
 from .leases import Claim, Lease, Leases
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
@@ -57,6 +59,7 @@ __all__ = [
     "Leases",
     "LruMemoryStorage",
     "MemoryStorage",
+    "MigrationError",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",
@@ -72,6 +75,7 @@ __all__ = [
     "UnsupportedError",
     "WrongTypeError",
     "adapt",
+    "enhance_storage",
     "is_ttl_storage",
     "lift",
     "open",

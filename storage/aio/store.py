@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 from ..closed import closed
 from ..codecs import JSON, Codec
 from ..core.counting import check_count
-from ..core.layers import Layers, OnCorrupt, Seen, check_walk
+from ..core.layers import Layers, OnCorrupt, check_walk
 from .editing import MOST_ATTEMPTS, Edit
-from ..errors import ConflictError, UnstorableError, WrongTypeError
+from ..errors import (
+    ConflictError,
+    UnstorableError,
+    WrongTypeError,
+)
 from .keylock import KeyLock
 from ..keys import Names
-from ..offers import offered
+from .lookup import Lookup
+from ..offers import check_offered, offered
 from .protocols import Backend
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing
 from .runtime import Answer, Runtime, callback
 from .tracing import DEBUG, Traced, known
 from ..ttl import DEFAULT, KEEP, DefaultTtl, Expiry, Ttl, moment
+from .walks import Walks
 
 if TYPE_CHECKING:
     from typing_extensions import Self, TypeVar
@@ -63,10 +69,14 @@ class Storage(Generic[V]):
 
     def _stand_on(self, layers: Layers) -> None:
         self._layers = layers
+        self._lookup = Lookup(self._backend, layers)
+        self._walks = Walks(self._backend, layers)
         self._name = layers.names.name
         self._encode = layers.codec.encode
         self._decode = layers.codec.decode
-        self._default = layers.default
+        self._seal = layers.sealer
+        self._open = layers.opener
+        self._usual = layers.usual
 
     @overload
     async def get(self, key: str) -> V | None: ...
@@ -82,9 +92,11 @@ class Storage(Generic[V]):
         if raw is None:
             return default
         try:
-            return self._decode(raw)
+            return self._decode(raw if self._open is None else self._open(name, raw))
         except ValueError as error:
-            raise self._layers.corrupt(key, error) from error
+            if self._open is None:
+                raise self._layers.corrupt(key, error) from error
+        return await self._lookup.value(key, name, raw, default)
 
     async def set(self, key: str, value: V, *, ttl: Ttl = DEFAULT) -> None:
         """Store *value*, whatever was there before."""
@@ -93,7 +105,9 @@ class Storage(Generic[V]):
             raw = self._encode(value)
         except UnstorableError as error:
             raise self._layers.located(error, key) from None
-        expiry = self._default if ttl is DEFAULT else self._layers.expiry(ttl)
+        if self._seal is not None:
+            raw = self._seal(name, raw)
+        expiry = self._usual if ttl is DEFAULT else self._layers.expiry(ttl)
         if known(DEBUG) is False:
             await self._backend._room.write(name, raw, expiry)
         else:
@@ -105,16 +119,18 @@ class Storage(Generic[V]):
 
     async def has(self, key: str) -> bool:
         """Whether the key is there."""
-        return await self._backend.exists(self._name(key))
+        name = self._name(key)
+        if not self._layers.ends_inside:
+            return await self._backend.exists(name)
+        found = await self._lookup.find(key, name)
+        return found is not None
 
     async def touch(self, key: str, *, ttl: Ttl = DEFAULT) -> bool:
         """Start the lifetime anew and say whether the key is there.
 
         A store without a default leaves the expiry alone; *ttl* `None` makes the key permanent.
         """
-        expiry = self._layers.expiry(ttl)
-        if ttl is DEFAULT and expiry is None:
-            expiry = self._layers.keeping
+        expiry = self._layers.touching(ttl)
         return await self._backend.touch(self._name(key), expiry)
 
     async def expires_at(self, key: str) -> datetime | Missing | None:
@@ -126,16 +142,18 @@ class Storage(Generic[V]):
         """The values of those *keys* that are there."""
         wanted = {key: self._name(key) for key in keys}
         found = await self._backend.read_many(list(wanted.values()))
-        return {
-            key: self._layers.decode(key, raw) for key, raw in zip(wanted, found) if raw is not None
+        values = {
+            key: self._layers.value(key, name, raw)
+            for (key, name), raw in zip(wanted.items(), found)
+            if raw is not None
         }
+        return {key: value for key, value in values.items() if value is not MISSING}
 
     async def set_many(self, values: Mapping[str, V], *, ttl: Ttl = DEFAULT) -> None:
         """Store all *values*; nothing is touched when one of them can not be stored."""
         expiry = self._layers.expiry(ttl)
-        entries = [
-            (self._name(key), self._layers.encode(key, value)) for key, value in values.items()
-        ]
+        named = [(key, self._name(key), value) for key, value in values.items()]
+        entries = [(name, self._layers.sealed(key, name, value)) for key, name, value in named]
         await self._backend.write_many(entries, expiry)
 
     async def delete_many(self, keys: Iterable[str]) -> int:
@@ -146,16 +164,18 @@ class Storage(Generic[V]):
     async def add(self, key: str, value: V, *, ttl: Ttl = DEFAULT) -> bool:
         """Store *value* if the key is missing; says whether it did."""
         name = self._name(key)
-        raw = self._layers.encode(key, value)
-        return await self._backend.add(name, raw, self._layers.expiry(ttl))
+        raw = self._layers.sealed(key, name, value)
+        return await self._lookup.add(key, name, raw, self._layers.expiry(ttl))
 
     async def incr(self, key: str, by: int = 1, *, initial: int = 0, ttl: Ttl = KEEP) -> int:
         """Add *by* to an integer, which begins as *initial*, and return the sum."""
         check_count(by, initial)
-        self._layers.check_counting()
         name = self._name(key)
+        expiry = self._layers.expiry(ttl)
         try:
-            return await self._backend.incr(name, by, initial, self._layers.expiry(ttl))
+            if not self._layers.counts:
+                return await self._counted(key, name, by, initial, expiry)
+            return await self._backend.incr(name, by, initial, expiry)
         except (WrongTypeError, UnstorableError) as error:
             raise self._layers.located(error, key) from None
 
@@ -166,17 +186,18 @@ class Storage(Generic[V]):
         """
         name = self._name(key)
         expected = None if old is MISSING else self._layers.encode(key, old)
-        raw = self._layers.replacement(key, new)
+        data = self._layers.replacement(key, new)
         expiry = self._layers.expiry(ttl)
-        if expected is None and raw is DELETE:
-            there = await self._backend.exists(name)
+        if expected is None and data is DELETE:
+            there = await self.has(key)
             return not there
+        sealed = self._layers.replacing(name, data)
         if expected is None:
-            return await self._replaced(name, None, raw, expiry)
-        found = await self._backend.read(name)
-        if found is None or not self._layers.same(found, expected):
+            return await self._lookup.add(key, name, sealed, expiry)
+        found = await self._lookup.find(key, name, changing=True)
+        if found is None or not self._layers.same(found.data, expected):
             return False
-        return await self._replaced(name, found, raw, expiry)
+        return await self._lookup.replace(name, found, sealed, expiry)
 
     async def update(
         self,
@@ -199,17 +220,17 @@ class Storage(Generic[V]):
         async with self._keys.hold(name) as hold:
             for attempt in range(MOST_ATTEMPTS):
                 raw, hold.left = hold.left, None
-                if raw is None:
-                    raw = await self._backend.read(name)
-                value = self._layers.begin(key, raw, default)
+                found = await self._lookup.find(key, name, raw, changing=True)
+                value = self._layers.begin(key, found and found.data, default)
                 result: V | R = await self._runtime.call(change, value)
                 new = self._layers.replacement(key, result)
-                if self._layers.kept(raw, new, expiry):
+                if self._layers.kept(found and found.data, new, expiry):
                     return result
+                sealed = self._layers.replacing(name, new)
                 hold.writing()
-                done = await self._replaced(name, raw, new, expiry)
+                done = await self._lookup.replace(name, found, sealed, expiry)
                 if done:
-                    hold.left = None if new is DELETE else new
+                    hold.left = None if sealed is DELETE else sealed
                     return result
                 await self._runtime.pause(attempt)
         raise self._busy(key)
@@ -239,9 +260,9 @@ class Storage(Generic[V]):
         callback(make)
         name = self._name(key)
         expiry = self._layers.expiry(ttl)
-        raw = await self._backend.read(name)
-        if raw is not None:
-            value: V = self._layers.decode(key, raw)
+        found = await self._lookup.find(key, name)
+        if found is not None:
+            value: V = self._layers.decode(key, found.data)
             return value
         async with self._keys.hold(name):
             return await self._first(key, name, make, expiry)
@@ -251,21 +272,21 @@ class Storage(Generic[V]):
 
         A key that moves meanwhile may come twice, unless *unique* (which remembers them all).
         """
-        return self._walk_keys(self._name(prefix), check_walk(unique, "raise"))
+        return self._walks.keys(self._name(prefix), check_walk(unique, "raise"))
 
     def values(
         self, prefix: str = "", *, unique: bool = False, on_corrupt: OnCorrupt = "raise"
     ) -> AsyncIterator[V]:
         """The values of the keys that start with *prefix*; `"skip"` leaves out the unreadable."""
         seen = check_walk(unique, on_corrupt)
-        return self._walk_values(self._name(prefix), seen, on_corrupt)
+        return self._walks.values(self._name(prefix), seen, on_corrupt)
 
     def items(
         self, prefix: str = "", *, unique: bool = False, on_corrupt: OnCorrupt = "raise"
     ) -> AsyncIterator[tuple[str, V]]:
         """Keys and values; see `keys` and `values`."""
         seen = check_walk(unique, on_corrupt)
-        return self._walk_items(self._name(prefix), seen, on_corrupt)
+        return self._walks.items(self._name(prefix), seen, on_corrupt)
 
     async def clear(self, *, everything: bool = False) -> int:
         """Take all keys away, those of namespaces in here included, and say how many there were.
@@ -278,17 +299,14 @@ class Storage(Generic[V]):
 
     def namespace(self, name: str) -> Storage[V]:
         """A view of this store with keys of its own; closing it leaves this store open."""
-        view: Storage[V] = Storage.__new__(Storage)
-        view.__dict__.update(self.__dict__)
-        view._owner = False
-        view._stand_on(self._layers.namespace(name))
-        return view
+        return self._view(self._layers.namespace(name))
 
     def room(self, kind: Callable[..., Room]) -> Room:
         """What the backend offers besides values, such as a `LeaseStore`, for keys of this store.
 
         `UnsupportedError` where it does not.
         """
+        check_offered(kind, self._layers.word, self._layers.label)
         return offered(self._backend, kind, self._layers.names)
 
     @property
@@ -304,6 +322,7 @@ class Storage(Generic[V]):
                 await self._backend.aclose()
         finally:
             self._backend = closed(self._layers.label, self._backend.capabilities)
+            self._stand_on(self._layers)
 
     async def __aenter__(self) -> Self:
         return self
@@ -319,42 +338,44 @@ class Storage(Generic[V]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._layers.label}>"
 
-    async def _walk_keys(self, start: str, seen: Seen) -> AsyncIterator[str]:
-        cursor = None
-        while True:
-            page = await self._backend.page(start, cursor, False)
-            for _, key in self._layers.keys(page, seen):
-                yield key
-            cursor = page.cursor
-            if cursor is None:
-                return
+    def _view(self, layers: Layers, backend: Backend | None = None) -> Storage[Any]:
+        """This store with other *layers*, over another *backend* if one is given; closing it
+        leaves this store open."""
+        view: Storage[Any] = Storage.__new__(Storage)
+        view.__dict__.update(self.__dict__)
+        view._owner = False
+        if backend is not None:
+            view._backend = Traced(backend)
+        view._stand_on(layers)
+        return view
 
-    async def _walk_items(self, start: str, seen: Seen, on_corrupt: OnCorrupt) -> AsyncIterator[tuple[str, V]]:
-        cursor = None
-        while True:
-            page = await self._backend.page(start, cursor, True)
-            for index, key in self._layers.keys(page, seen):
-                for value in self._layers.readable(key, page.values[index], on_corrupt):
-                    yield key, value
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-    async def _walk_values(self, start: str, seen: Seen, on_corrupt: OnCorrupt) -> AsyncIterator[V]:
-        async for _, value in self._walk_items(start, seen, on_corrupt):
-            yield value
+    async def _counted(self, key: str, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        """Count where the backend can not, because it would not know a number from a record."""
+        async with self._keys.hold(name) as hold:
+            for attempt in range(MOST_ATTEMPTS):
+                raw, hold.left = hold.left, None
+                found = await self._lookup.find(key, name, raw, changing=True)
+                total = self._layers.count(key, found and found.data, by, initial)
+                sealed = self._layers.sealed(key, name, total)
+                hold.writing()
+                done = await self._lookup.replace(name, found, sealed, expiry)
+                if done:
+                    hold.left = sealed
+                    return total
+                await self._runtime.pause(attempt)
+        raise self._busy(key)
 
     async def _first(self, key: str, name: str, make: Callable[[], Answer[V]], expiry: Expiry) -> V:
         made: bytes | None = None
         value: Any = None
         for _ in range(MOST_ATTEMPTS):
-            raw = await self._backend.read(name)
-            if raw is not None:
-                value = self._layers.decode(key, raw)
+            found = await self._lookup.find(key, name)
+            if found is not None:
+                value = self._layers.decode(key, found.data)
                 break
             if made is None:
                 value = await self._runtime.call(make)
-                made = self._layers.encode(key, value)
+                made = self._layers.sealed(key, name, value)
             added = await self._backend.add(name, made, expiry)
             if added:
                 break
@@ -362,16 +383,6 @@ class Storage(Generic[V]):
             raise self._busy(key)
         first: V = value
         return first
-
-    async def _replaced(
-        self, name: str, old: bytes | None, new: bytes | Deletion, expiry: Expiry
-    ) -> bool:
-        """Put *new* in the place of *old*, if that is what is there."""
-        if old is None:
-            if new is DELETE:
-                return True
-            return await self._backend.add(name, new, expiry)
-        return await self._backend.swap(name, old, new, expiry)
 
     def _busy(self, key: str) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"

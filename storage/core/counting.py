@@ -23,14 +23,17 @@ def check_count(*numbers: object) -> None:
 def counted(raw: bytes | None, by: int, initial: int) -> int:
     """The sum of what is stored (*initial* where nothing is) and *by*."""
     if raw is None:
-        total = initial + by
-    elif _INTEGER.fullmatch(raw):
-        total = int(raw) + by
-    else:
+        return counted_value(initial, by)
+    return counted_value(int(raw) if _INTEGER.fullmatch(raw) else None, by)
+
+
+def counted_value(value: object, by: int) -> int:
+    """The sum of a *value*, which must be an integer, and *by*."""
+    if type(value) is not int:
         raise WrongTypeError("incr works on integers, and the stored value is none")
-    if not -SAFE <= total <= SAFE:
+    if not -SAFE <= value + by <= SAFE:
         raise UnstorableError("$", "the sum is beyond 2**53 - 1")
-    return total
+    return value + by
 
 
 def bound(max_entries: float) -> int:

@@ -3,47 +3,132 @@ value is written there, and how long it lives."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from copy import copy
+from typing import Any, Literal, NamedTuple
 
 from ..codecs import Codec
-from ..errors import CorruptValueError, StorageError, UnstorableError, UnsupportedError
+from ..errors import (
+    ConfigurationError,
+    CorruptValueError,
+    MigrationError,
+    StorageError,
+    UnstorableError,
+    UnsupportedError,
+)
 from ..keys import Names
 from ..records import DELETE, MISSING, Deletion, Page
 from ..runtime import is_async
-from ..ttl import DEFAULT, KEEP, DefaultTtl, Expiry, Keeping, Span, Ttl, default_span, span
+from ..ttl import (
+    DEFAULT,
+    KEEP,
+    Clock,
+    DefaultTtl,
+    Expiry,
+    Keeping,
+    Lifetime,
+    Span,
+    Ttl,
+    default_span,
+    span,
+)
+from ..values import same
+from .changes import merged as merged_values
+from .counting import SAFE, counted_value
+from .envelope import Envelope
+from .stages import Stage, opening, sealing
 
-OnCorrupt = Literal["raise", "skip"]
+OnCorrupt = Literal["raise", "skip"] | Callable[[StorageError], object]
 Seen = set[str] | None
+
+
+class Found(NamedTuple):
+    """An entry: *raw* is what the backend keeps, *data* what the codec reads."""
+
+    raw: bytes
+    data: bytes
+    is_stale: bool
+    """Whether it is of an older version, and worth writing anew."""
 
 
 class Layers:
     """Everything a store decides without its backend, which errors call *label*, and which may
-    be one where nothing *expires*."""
+    be one where nothing *expires*.
+
+    Of a value the codec makes *data*, and of that the stages make what the backend keeps.
+    """
 
     def __init__(
         self, label: str, codec: Codec, names: Names, ttl: DefaultTtl, *, expires: bool = True
     ) -> None:
         self.label: str = label
         self._expires = expires
-        self.codec: Codec = codec
         self.names: Names = Names(names.prefix, verbatim=names.verbatim, store=label)
-        self.default: int | None = default_span(ttl)
-        self._check_expires(self.default)
-        self.keeping: Keeping = Keeping(self.default)
-        self._counts = codec.encode(10) == b"10"
+        self.stages: tuple[Stage, ...] = ()
+        self._clock: Clock | None = None
+        self._keeps_ends = False
+        self._live(default_span(ttl))
+        self._stand_on(codec)
 
     def namespace(self, name: str) -> Layers:
         """The same layers over the keys of a namespace."""
-        names = self.names.namespace(name)
-        inner = Layers(self.label, self.codec, names, None, expires=self._expires)
-        inner.default, inner.keeping = self.default, self.keeping
+        inner = copy(self)
+        inner.names = self.names.namespace(name)
         return inner
 
-    def check_counting(self) -> None:
-        """Refuse to count where numbers are not written as numbers."""
-        if not self._counts:
-            message = "incr needs a codec that writes integers as JSON does: use update"
-            raise UnsupportedError(message, store=self.label)
+    def spoken(self, codec: Codec) -> Layers:
+        """The same layers with another *codec*."""
+        inner = copy(self)
+        inner._stand_on(codec)
+        return inner
+
+    def lasting(self, ttl: DefaultTtl | Lifetime) -> Layers:
+        """The same layers with another default lifetime, unless *ttl* is `DEFAULT`."""
+        inner = copy(self)
+        inner._live(self.default if ttl is DEFAULT else default_span(ttl))
+        return inner
+
+    def staged(self, stage: Stage) -> Layers:
+        """The same layers with one more *stage*, above the others."""
+        under = next((one.word for one in self.stages if isinstance(one, Envelope)), None)
+        if under is not None and not stage.writes_json:
+            message = f"a store is {under} last: what is {stage.word} goes under that"
+            raise ConfigurationError(message, store=self.label)
+        inner = copy(self)
+        inner.stages = (stage, *self.stages)
+        inner._stand_on(self.codec)
+        return inner
+
+    def enhanced(self, envelope: Envelope, clock: Clock | None) -> Layers:
+        """The same layers with an *envelope* above the others.
+
+        A record is over when it says so by *clock*, where there is one.
+        """
+        if self.plain.encode(10) != b"10":
+            message = "an enhanced store needs a codec that writes JSON"
+            raise ConfigurationError(message, store=self.label)
+        inner = self.staged(envelope)
+        inner._clock = clock
+        return inner
+
+    def expiring(self, *, keeps: bool) -> Layers:
+        """The same layers without their stages, over a backend that has those, and where
+        something expires; a `set` that says nothing of a lifetime *keeps* that which is there."""
+        inner = copy(self)
+        inner.stages, inner._expires, inner._keeps_ends = (), True, keeps
+        inner._live(self.default)
+        inner._stand_on(self.codec)
+        return inner
+
+    @property
+    def word(self) -> str | None:
+        """How errors call the outermost stage, if there is one."""
+        return self.stages[0].word if self.stages else None
+
+    @property
+    def ends_inside(self) -> bool:
+        """Whether a record can say by itself that it is over."""
+        return self._clock is not None
 
     def check_default(self, default: object) -> None:
         """Refuse a default that would have to be awaited."""
@@ -53,45 +138,113 @@ class Layers:
     def expiry(self, ttl: Ttl) -> Expiry:
         """What the backend is told about *ttl*; refuses one that nobody would watch."""
         if ttl is DEFAULT:
-            return self.default
+            return self.usual
         if ttl is KEEP:
             return self.keeping
         told = span(ttl)
         self._check_expires(told)
         return told
 
-    def _check_expires(self, told: Span) -> None:
-        if told is not None and not self._expires:
-            message = "nothing expires here: leave ttl out, or use another store"
-            raise UnsupportedError(message, store=self.label)
+    def touching(self, ttl: Ttl) -> Expiry:
+        """What a touch with *ttl* tells the backend: without a default it moves nothing."""
+        if ttl is DEFAULT:
+            return self.keeping if self.default is None else self.default
+        return self.expiry(ttl)
 
     def encode(self, key: str, value: object) -> bytes:
-        """*value* as bytes; an error says which part of which key can not be stored."""
+        """*value* as data; an error says which part of which key can not be stored."""
         try:
             return self.codec.encode(value)
         except UnstorableError as error:
             raise self.located(error, key) from None
 
-    def replacement(self, key: str, value: object) -> bytes | Deletion:
-        """What takes the place of a value: *value* as bytes, or nothing at all."""
-        return DELETE if value is DELETE else self.encode(key, value)
-
-    def decode(self, key: str, raw: bytes) -> Any:
-        """The value that *raw* stands for."""
+    def decode(self, key: str, data: bytes) -> Any:
+        """The value that *data* stands for."""
         try:
-            return self.codec.decode(raw)
+            return self.codec.decode(data)
         except ValueError as error:
             raise self.corrupt(key, error) from error
 
-    def begin(self, key: str, raw: bytes | None, default: Any) -> Any:
+    def seal(self, name: str, data: bytes) -> bytes:
+        """What the backend keeps for *data*."""
+        return data if self.sealer is None else self.sealer(name, data)
+
+    def sealed(self, key: str, name: str, value: object) -> bytes:
+        """What the backend keeps for *value*."""
+        return self.seal(name, self.encode(key, value))
+
+    def replacing(self, name: str, new: bytes | Deletion) -> bytes | Deletion:
+        """What the backend puts in the place of an entry: data sealed, or nothing at all."""
+        return DELETE if new is DELETE else self.seal(name, new)
+
+    def find(self, key: str, name: str, raw: bytes, *, changing: bool = False) -> Found | None:
+        """What is in *raw*, brought to this version, or `None` if the record says it is over.
+
+        Who is *changing* it is refused data that newer code wrote.
+        """
+        data, is_stale = raw, False
+        try:
+            for stage in reversed(self.stages):
+                if not isinstance(stage, Envelope):
+                    data = stage.open(name, data)
+                    continue
+                found = stage.record(data)
+                if found.ends is not None and self._is_over(found.ends):
+                    return None
+                stage.check(found, changing=changing)
+                data = stage.migrated(found)
+                is_stale = is_stale or found.version < stage.version
+        except MigrationError as error:
+            raise self.located(error, key) from error.__cause__
+        except ValueError as error:
+            raise self.corrupt(key, error) from error
+        return Found(raw, data, is_stale)
+
+    def value(self, key: str, name: str, raw: bytes | None) -> Any:
+        """The value in *raw*, `MISSING` where there is none."""
+        if raw is None:
+            return MISSING
+        try:
+            return self.codec.decode(raw if self.opener is None else self.opener(name, raw))
+        except ValueError as error:
+            if self.opener is None:
+                raise self.corrupt(key, error) from error
+        found = self.find(key, name, raw)
+        return MISSING if found is None else self.decode(key, found.data)
+
+    def replacement(self, key: str, value: object) -> bytes | Deletion:
+        """What takes the place of a value: data, or nothing at all."""
+        return DELETE if value is DELETE else self.encode(key, value)
+
+    def begin(self, key: str, data: bytes | None, default: Any) -> Any:
         """The value to begin a change with: what is stored, or a fresh copy of *default*."""
-        if raw is not None:
-            return self.decode(key, raw)
+        if data is not None:
+            return self.decode(key, data)
         if default is MISSING:
             raise KeyError(key)
         if callable(default):
             return default()
         return self.codec.decode(self.encode(key, default))
+
+    def count(self, key: str, data: bytes | None, by: int, initial: int) -> int:
+        """The sum of what is stored (*initial* where nothing is) and *by*."""
+        return counted_value(initial if data is None else self.decode(key, data), by)
+
+    def is_draft(self, value: object) -> bool:
+        """Whether *value* has parts that can be changed in place."""
+        return type(value) in (dict, list)
+
+    def merged(self, key: str, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, list[str]]:
+        """The changes that lead from *base* to *ours*, on top of *theirs*, as data, and the
+        members that both changed."""
+        try:
+            one, other, third = (self.plain.decode(data) for data in (base, ours, theirs))
+        except ValueError as error:
+            raise self.corrupt(key, error) from error
+        result, clashes = merged_values(one, other, third, same)
+        if clashes:
+            return theirs, clashes
+        return self.plain.encode(result), clashes
 
     def kept(self, old: bytes | None, new: bytes | Deletion, expiry: Expiry) -> bool:
         """Whether nothing need be written: the same value with the expiry it has.
@@ -123,15 +276,6 @@ class Layers:
                 seen.add(key)
         return found
 
-    def readable(self, key: str, raw: bytes, on_corrupt: OnCorrupt) -> list[Any]:
-        """The value, or nothing where it can not be read and shall be skipped."""
-        try:
-            return [self.decode(key, raw)]
-        except CorruptValueError:
-            if on_corrupt == "raise":
-                raise
-            return []
-
     def corrupt(self, key: str, error: ValueError) -> CorruptValueError:
         """The error for bytes that can not be read."""
         return CorruptValueError(str(error), store=self.label, key=key)
@@ -142,9 +286,38 @@ class Layers:
         error.key = key
         return error
 
+    def _stand_on(self, codec: Codec) -> None:
+        self.codec: Codec = codec
+        self.plain: Codec = getattr(codec, "plain", codec)
+        self.sealer = sealing(self.stages)
+        self.opener = opening(self.stages)
+        self.counts: bool = self._leaves(10) and self._leaves(-SAFE)
+
+    def _leaves(self, number: int) -> bool:
+        """Whether *number* is written as a number."""
+        try:
+            return self.seal("", self.codec.encode(number)) == b"%d" % number
+        except UnstorableError:
+            return False
+
+    def _live(self, default: int | None) -> None:
+        self.default: int | None = default
+        self._check_expires(default)
+        self.keeping: Keeping = Keeping(self.default)
+        self.usual: Expiry = self.keeping if self._keeps_ends else self.default
+
+    def _check_expires(self, told: Span) -> None:
+        if told is not None and not self._expires:
+            message = "nothing expires here: leave ttl out, or use another store"
+            raise UnsupportedError(message, store=self.label)
+
+    def _is_over(self, ends: int) -> bool:
+        return self._clock is not None and ends <= self._clock() * 1000
+
 
 def check_walk(unique: bool, on_corrupt: OnCorrupt) -> Seen:
     """Where an iteration remembers the keys it has shown, if it shall."""
-    if on_corrupt not in ("raise", "skip"):
-        raise ValueError(f'on_corrupt must be "raise" or "skip", not {on_corrupt!r}')
+    if on_corrupt not in ("raise", "skip") and not callable(on_corrupt):
+        message = f'on_corrupt must be "raise", "skip" or a function, not {on_corrupt!r}'
+        raise ValueError(message)
     return set() if unique else None

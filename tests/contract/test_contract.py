@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from storage.testing import Clock, StorageContract
-from tests.contract.backends import BACKENDS, Row, params
+from tests.contract.backends import BACKENDS, LAYERED, Row, params
 
 
 class TestStorage(StorageContract):
-    @pytest.fixture(autouse=True, params=params(BACKENDS))
+    @pytest.fixture(autouse=True, params=params([*BACKENDS, *LAYERED]))
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
         self.verbatim = self.made_from.verbatim

@@ -17,8 +17,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
-    "store": ("store", "editing", "tracing"),
-    "stores": ("rooms", "adapted", "stores", "opening"),
+    "store": ("store", "editing", "lookup", "walks", "tracing", "ending"),
+    "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases",),
     "doors": ("", "cli", "testing", "__main__"),
 }

@@ -70,7 +70,7 @@ BUGS = [
         "set-inherits-the-expiry",
         "a plain set never inherits an old expiry",
         "storage/store.py",
-        "self._default if ttl is DEFAULT else self._layers.expiry(ttl)",
+        "self._usual if ttl is DEFAULT else self._layers.expiry(ttl)",
         "self._layers.keeping if ttl is DEFAULT else self._layers.expiry(ttl)",
         _contract("memory and inherits"),
     ),
@@ -133,8 +133,8 @@ BUGS = [
     Bug(
         "update-writes-without-comparing",
         "no concurrent update is lost",
-        "storage/store.py",
-        "return self._backend.swap(name, old, new, expiry)",
+        "storage/lookup.py",
+        "return self._backend.swap(name, found.raw, new, expiry)",
         "return self._backend.swap(name, self._left_there(name), new, expiry)\n\n"
         "    def _left_there(self, name: str) -> bytes:\n"
         "        raw = self._backend.read(name)\n"
@@ -257,7 +257,7 @@ BUGS = [
         "edit-always-writes",
         "a draft that did not change writes nothing",
         "storage/editing.py",
-        "        if is_same and (self._raw is None or self._expiry is self._layers.keeping):\n"
+        "        if is_same and (self._found is None or self._expiry is self._layers.keeping):\n"
         "            return\n",
         "",
         _contract("memory and draft"),
@@ -406,7 +406,7 @@ BUGS = [
         "edit-forgets-the-lifetime",
         "a lifetime that is told counts for the same value too",
         "storage/editing.py",
-        "if is_same and (self._raw is None or self._expiry is self._layers.keeping):",
+        "if is_same and (self._found is None or self._expiry is self._layers.keeping):",
         "if is_same:",
         _contract("memory and lifetime"),
     ),

@@ -1,0 +1,172 @@
+"""Versioned records: `{"__v":2,"data":...}`, with the end in `"__exp"` where there is one.
+
+An older record is brought to the version of the code by migrations, one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from ..codecs import Codec, UnreadableError, rewritten
+from ..errors import ConfigurationError, MigrationError, UnstorableError
+from ..runtime import check_callable, is_async
+
+Migration = Callable[[Any], Any]
+Migrations = Mapping[int, Migration]
+OnNewer = Literal["raise", "read"]
+
+_MEMBERS: Final = {"__v", "data", "__exp"}
+_NOT_CURRENT: Final = "it is not a record of this version"
+
+
+class NotCurrentError(ValueError):
+    """Bytes that have to be looked at closely: no record of this version, as we write it."""
+
+
+class Record(NamedTuple):
+    """What stands in the bytes: *data* as JSON of a *version*, which ends at *ends* ms."""
+
+    version: int
+    data: bytes
+    ends: int | None
+    is_sealed: bool
+    """Whether it is in an envelope; what is not has version 0."""
+
+
+class Envelope:
+    """Records of the version that *migrations* lead to, whose data is written by *codec*.
+
+    Data that is newer raises, or is read as it is where *on_newer* is `"read"`.
+    """
+
+    writes_json = True
+
+    def __init__(self, codec: Codec, migrations: Migrations, on_newer: OnNewer) -> None:
+        if on_newer not in ("raise", "read"):
+            raise ConfigurationError(f'on_newer must be "raise" or "read", not {on_newer!r}')
+        self.word: str = "enhanced"
+        self._codec = codec
+        self._steps = _steps(migrations)
+        self._oldest = min(self._steps, default=1) - 1
+        self.version: int = max(self._steps, default=0)
+        self._reads_newer = on_newer == "read"
+        self._head = b'{"__v":%d,"data":' % self.version
+        self._length = len(self._head)
+
+    def seal(self, name: str, data: bytes) -> bytes:
+        """*data* in an envelope of this version."""
+        return b"%b%b}" % (self._head, data)
+
+    def open(self, name: str, raw: bytes) -> bytes:
+        """What is most likely the data, if *raw* is a record of this version.
+
+        What comes back is JSON only if it was one that we wrote, without an end in it.
+        """
+        if raw.startswith(self._head):
+            return raw[self._length : -1]
+        raise NotCurrentError(_NOT_CURRENT)
+
+    def record(self, raw: bytes) -> Record:
+        """What stands in *raw*, whoever wrote it."""
+        return record(self._codec, raw)
+
+    def check(self, found: Record, *, changing: bool) -> None:
+        """Refuse data of a version that this code can not read, or not change."""
+        if found.version > self.version and (changing or not self._reads_newer):
+            message = f"the record has version {found.version}, and this code knows {self.version}"
+            raise MigrationError(message, version=found.version)
+        if found.version < self._oldest:
+            message = (
+                f"the record has version {found.version}, and the migrations begin "
+                f"at version {self._oldest}"
+            )
+            raise MigrationError(message, version=found.version)
+
+    def migrated(self, found: Record) -> bytes:
+        """The data of *found*, brought to this version."""
+        if found.version >= self.version:
+            return found.data
+        value = self._codec.decode(found.data)
+        for version in range(found.version + 1, self.version + 1):
+            value = self._step(version, value)
+        try:
+            return self._codec.encode(value)
+        except UnstorableError as error:
+            message = f"what the migration to version {self.version} made can not be stored: "
+            raise MigrationError(f"{message}{error}", version=self.version) from error
+
+    def _step(self, version: int, value: Any) -> Any:
+        try:
+            made = self._steps[version](value)
+        except Exception as error:
+            message = f"the migration to version {version} raised {type(error).__name__}"
+            raise MigrationError(message, version=version) from error
+        if made is None:
+            message = f"the migration to version {version} returned None"
+            raise MigrationError(message, version=version)
+        return made
+
+
+def record(codec: Codec, raw: bytes) -> Record:
+    """What stands in *raw*, which may be an envelope, or a value without one.
+
+    Only an object of these members and no others is taken for an envelope; a `ValueError` where
+    it then is none.
+    """
+    value = codec.decode(raw)
+    if type(value) is not dict or "__v" not in value or "data" not in value:
+        return Record(0, raw, None, False)
+    if not value.keys() <= _MEMBERS:
+        return Record(0, raw, None, False)
+    version, ends = value["__v"], value.get("__exp", 0)
+    if type(version) is not int or version < 0:
+        raise UnreadableError("its __v is no version")
+    if type(ends) not in (int, float) or not math.isfinite(ends):
+        raise UnreadableError("its __exp is no time")
+    end = math.ceil(ends) if "__exp" in value else None
+    return Record(version, rewritten(value["data"]), end, True)
+
+
+def sealed(found: Record, ends: int | None) -> bytes:
+    """*found* as an envelope that ends at *ends*."""
+    end = b"" if ends is None else b',"__exp":%d' % ends
+    return b'{"__v":%d,"data":%b%b}' % (found.version, found.data, end)
+
+
+def ending(codec: Codec, raw: bytes, ends: int | None) -> bytes:
+    """*raw*, whoever wrote it, as an envelope that ends at *ends*."""
+    return raw if ends is None else sealed(record(codec, raw), ends)
+
+
+def ended(raw: bytes, ends: int | None) -> bytes:
+    """*raw*, an envelope as we write it and without an end, with one."""
+    return raw if ends is None else b'%b,"__exp":%d}' % (raw[:-1], ends)
+
+
+def parted(codec: Codec, raw: bytes) -> tuple[bytes, int | None]:
+    """*raw* without its end, and that; what is no envelope has none and stays as it is."""
+    if b'"__exp"' not in raw:
+        return raw, None
+    try:
+        found = record(codec, raw)
+    except ValueError:
+        return raw, None  # and whoever reads the value will say what is wrong
+    return (raw, None) if found.ends is None else (sealed(found, None), found.ends)
+
+
+def _steps(migrations: Migrations) -> dict[int, Migration]:
+    if not isinstance(migrations, Mapping):
+        raise ConfigurationError("migrations must be a mapping of versions to functions")
+    for version, step in migrations.items():
+        if type(version) is not int or version < 1:
+            raise ConfigurationError(f"a version must be a positive integer, not {version!r}")
+        check_callable(step)
+        if is_async(step):
+            raise TypeError("a migration is a plain function, not a coroutine function")
+    versions = sorted(migrations)
+    holes = [v for v in range(versions[0], versions[-1]) if v not in migrations] if versions else []
+    if holes:
+        raise ConfigurationError(f"no migration leads to version {holes[0]}")
+    return dict(migrations)
