@@ -24,7 +24,7 @@ from .errors import (
     UnsupportedError,
     WrongTypeError,
 )
-from .layered import enhance_storage
+from .layered import compressed, encrypted, enhance_storage
 from .leases import Claim, Lease, Leases
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
@@ -77,6 +77,8 @@ __all__ = [
     "UnsupportedError",
     "WrongTypeError",
     "adapt",
+    "compressed",
+    "encrypted",
     "enhance_storage",
     "is_ttl_storage",
     "open",

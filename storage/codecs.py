@@ -52,7 +52,7 @@ class JsonCodec:
         if type(max_bytes) is not int or max_bytes < 1:
             raise ConfigurationError("max_bytes must be a positive integer")
         self._big_integers = big_integers
-        self._max_bytes = max_bytes
+        self.max_bytes: int = max_bytes
         self._caught = sieve(big_integers=big_integers)
         self._chunks = _CHUNKS
         self._scan = _SCAN
@@ -64,13 +64,13 @@ class JsonCodec:
         except UnicodeEncodeError:
             # This error holds the whole text: what is raised instead is raised outside of it.
             raw = b""
-        if 0 < len(raw) <= self._max_bytes:
+        if 0 < len(raw) <= self.max_bytes:
             return raw
         return self._encode_carefully(value, raw)
 
     def decode(self, raw: bytes, /) -> Any:
         """The value; `UnreadableError` where *raw* holds none. The last of equal names counts."""
-        if len(raw) <= self._max_bytes:
+        if len(raw) <= self.max_bytes:
             try:
                 text = raw.decode()
                 value, end = self._scan(text, 0)
@@ -91,14 +91,14 @@ class JsonCodec:
         if not raw:
             check(value, big_integers=self._big_integers)
             raw = "".join(self._chunks(value, 0)).encode("utf-8", "backslashreplace")
-        if len(raw) > self._max_bytes:
-            raise UnstorableError("$", _too_long(raw, self._max_bytes))
+        if len(raw) > self.max_bytes:
+            raise UnstorableError("$", _too_long(raw, self.max_bytes))
         return raw
 
     def _decode_loosely(self, raw: bytes) -> Any:
         """What has space around it, or an error that says what is wrong and shows nothing."""
-        if len(raw) > self._max_bytes:
-            raise UnreadableError(_too_long(raw, self._max_bytes))
+        if len(raw) > self.max_bytes:
+            raise UnreadableError(_too_long(raw, self.max_bytes))
         problem = "it is not JSON"
         try:
             text = raw.decode().strip(" \t\r\n")
@@ -131,7 +131,7 @@ class FastJsonCodec:
             raise ConfigurationError(message) from None
         self._slow = JsonCodec(big_integers=big_integers, max_bytes=max_bytes)
         self._caught = sieve(big_integers=big_integers, usual_floats=True)
-        self._max_bytes = max_bytes
+        self.max_bytes: int = max_bytes
         self._dumps: Callable[[object], bytes] = msgspec.json.Encoder().encode
         self._loads: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
@@ -140,7 +140,7 @@ class FastJsonCodec:
         if not self._caught(value):
             try:
                 raw = self._dumps(value)
-                if len(raw) <= self._max_bytes:
+                if len(raw) <= self.max_bytes:
                     return raw
             except ValueError:
                 pass
@@ -148,7 +148,7 @@ class FastJsonCodec:
 
     def decode(self, raw: bytes, /) -> Any:
         """The value; `UnreadableError` where *raw* holds none. The last of equal names counts."""
-        if len(raw) <= self._max_bytes:
+        if len(raw) <= self.max_bytes:
             try:
                 return self._loads(raw)
             except (ValueError, RecursionError):

@@ -6,7 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from .adapted import adapt
+from .codecs import MAX_BYTES
+from .compression import Compression
 from .core.envelope import Envelope, Migrations, OnNewer
+from .encryption import Encryption, Secrets
 from .ending import EndingBackend
 from .rooms import Adaptable
 from .runtime import wall_clock
@@ -41,3 +44,24 @@ def enhance_storage(
     under = EndingBackend(store._backend, layers, clock)
     over = layers.expiring(keeps=millisecond_precision).enhanced(envelope, None)
     return store._view(over.lasting(ttl), under)
+
+
+def compressed(base: Adaptable, *, over: int = 1024) -> Storage[Any]:
+    """*base* with values of more than *over* bytes compressed, where that saves something.
+
+    What is there already is read as it is.
+    """
+    store = adapt(base)
+    most = getattr(store._layers.plain, "max_bytes", MAX_BYTES)
+    return store._view(store._layers.staged(Compression(over, most)))
+
+
+def encrypted(base: Adaptable, keys: Secrets) -> Storage[Any]:
+    """*base* with values that only who has one of *keys* can read, change or move to another key.
+
+    A key is 16, 24 or 32 random bytes, or such bytes in base64. The first one encrypts, and each
+    of them reads. What is there and is not encrypted is refused.
+    """
+    store = adapt(base)
+    start = len(store._layers.names.prefix)
+    return store._view(store._layers.staged(Encryption(keys, start)))

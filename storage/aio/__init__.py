@@ -23,7 +23,7 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
-from .layered import enhance_storage
+from .layered import compressed, encrypted, enhance_storage
 from .leases import Claim, Lease, Leases
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
@@ -75,6 +75,8 @@ __all__ = [
     "UnsupportedError",
     "WrongTypeError",
     "adapt",
+    "compressed",
+    "encrypted",
     "enhance_storage",
     "is_ttl_storage",
     "lift",

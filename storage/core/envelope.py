@@ -68,6 +68,10 @@ class Envelope:
             return raw[self._length : -1]
         raise NotCurrentError(_NOT_CURRENT)
 
+    def is_stale(self, raw: bytes) -> bool:
+        """Whether *raw* is a record of an older version."""
+        return self.record(raw).version < self.version
+
     def record(self, raw: bytes) -> Record:
         """What stands in *raw*, whoever wrote it."""
         return record(self._codec, raw)

@@ -186,6 +186,7 @@ class Layers:
         try:
             for stage in reversed(self.stages):
                 if not isinstance(stage, Envelope):
+                    is_stale = is_stale or stage.is_stale(data)
                     data = stage.open(name, data)
                     continue
                 found = stage.record(data)

@@ -26,6 +26,10 @@ class Stage(Protocol):
         """What *raw* was made of; a `ValueError` for what was not made here."""
         ...
 
+    def is_stale(self, raw: bytes, /) -> bool:
+        """Whether *raw* is worth writing anew, as it would be written now."""
+        ...
+
 
 def sealing(stages: Sequence[Stage]) -> Step | None:
     """All *stages*, of which the first one is the outermost, as one step; `None` without any."""

@@ -6,7 +6,7 @@ import itertools
 import shelve
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -177,34 +177,6 @@ def _adapted(thing: Callable[[], Any]) -> Make:
     return lambda half, ground: half.adapt(thing())
 
 
-Wrap = Callable[[Half, Any, Ground], Any]
-"""Makes a layer over a store."""
-
-
-def over(row: Row, name: str, wrap: Wrap, *, expiry_ms: int | None = None, **changes: Any) -> Row:
-    """A layer over what *row* makes, which is closed with it, so that nothing stays open."""
-
-    def make(half: Half, ground: Ground) -> Any:
-        store = wrap(half, row.make(half, ground), ground)
-        store._owner = True
-        return store
-
-    can = row.capabilities._replace(expiry_ms=expiry_ms or row.capabilities.expiry_ms)
-    return replace(row, name=f"{name} {row.name}", make=make, capabilities=can, **changes)
-
-
-def _step(value: Any) -> Any:
-    return value
-
-
-MIGRATIONS = {1: _step, 2: _step}
-
-
-def _enhanced(half: Half, store: Any, ground: Ground) -> Any:
-    options = {} if store.capabilities.expiry_ms else {"ttl": ground.ttl}
-    return half.enhance_storage(store, migrations=MIGRATIONS, clock=ground.clock, **options)
-
-
 IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
 IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
 ON_A_SERVER = IN_A_FILE
@@ -231,20 +203,11 @@ def _rows(half: Half) -> list[Row]:
     ]
 
 
-def _layers(rows: list[Row]) -> list[Row]:
-    return [
-        over(row, "enhanced", _enhanced, expiry_ms=row.capabilities.expiry_ms or 1, knows_none=True)
-        for row in rows
-    ]
-
-
 BACKENDS = [
     *_rows(storage),
     *_rows(storage.aio),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
 ]
-LAYERED = _layers(BACKENDS)
-"""Every layer over every backend."""
 
 
 def params(rows: list[Row]) -> list[Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from storage.testing import Clock, StorageContract
-from tests.contract.backends import BACKENDS, LAYERED, Row, params
+from tests.contract.backends import BACKENDS, Row, params
+from tests.contract.layers import LAYERED
 
 
 class TestStorage(StorageContract):

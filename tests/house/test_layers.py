@@ -13,7 +13,7 @@ from tests.house.tree import ROOT, Import, Module, modules
 FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
-        *("runtime", "keylock", "offers"),
+        *("runtime", "keylock", "offers", "compression", "encryption"),
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
@@ -41,6 +41,7 @@ PURE = {
 
 PUBLIC_DEPENDENCIES = {
     "codecs": {"msgspec"},
+    "encryption": {"cryptography"},
     "memory": {"cachetools"},
     "redis": {"redis"},
     "testing": {"hypothesis", "pytest"},

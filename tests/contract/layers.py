@@ -1,0 +1,77 @@
+"""The layers over the backends: each over one of a kind, all together over every one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tests.contract.backends import BACKENDS, Ground, Half, Row
+
+Wrap = Callable[[Half, Any, Ground], Any]
+"""Makes a layer over a store."""
+
+EVERY_ONE_OVER = {"memory", "valkey", "four-methods"}
+"""One backend of each kind. With `STORAGE_TEST_LONG` every layer is proved over all of them."""
+
+IS_LONG = bool(os.environ.get("STORAGE_TEST_LONG"))
+
+
+def _step(value: Any) -> Any:
+    return value
+
+
+MIGRATIONS = {1: _step, 2: _step}
+
+
+def _enhanced(half: Half, store: Any, ground: Ground) -> Any:
+    options = {} if store.capabilities.expiry_ms else {"ttl": ground.ttl}
+    return half.enhance_storage(store, migrations=MIGRATIONS, clock=ground.clock, **options)
+
+
+def _compressed(half: Half, store: Any, ground: Ground) -> Any:
+    return half.compressed(store, over=16)
+
+
+def _encrypted(half: Half, store: Any, ground: Ground) -> Any:
+    return half.encrypted(store, b"k" * 32)
+
+
+def _folded(half: Half, store: Any, ground: Ground) -> Any:
+    under = _compressed(half, _encrypted(half, store, ground), ground)
+    return _enhanced(half, under, ground)
+
+
+LAYERS: dict[str, Wrap] = {
+    "enhanced": _enhanced,
+    "compressed": _compressed,
+    "encrypted": _encrypted,
+    "folded": _folded,
+}
+EXPIRING = {"enhanced", "folded"}
+"""What gives lifetimes to a backend that has none."""
+
+
+def over(row: Row, name: str) -> Row:
+    """The layer called *name* over what *row* makes, which is closed with it."""
+    wrap = LAYERS[name]
+
+    def make(half: Half, ground: Ground) -> Any:
+        store = wrap(half, row.make(half, ground), ground)
+        store._owner = True
+        return store
+
+    can = row.capabilities
+    if name in EXPIRING:
+        can = can._replace(expiry_ms=can.expiry_ms or 1)
+    knows = row.knows_none or name != "compressed"
+    return replace(row, name=f"{name} {row.name}", make=make, capabilities=can, knows_none=knows)
+
+
+LAYERED = [
+    over(row, name)
+    for name in LAYERS
+    for row in BACKENDS
+    if IS_LONG or name == "folded" or row.name in EVERY_ONE_OVER
+]
