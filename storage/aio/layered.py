@@ -59,8 +59,8 @@ def compressed(base: Adaptable, *, over: int = 1024) -> Storage[Any]:
 def encrypted(base: Adaptable, keys: Secrets) -> Storage[Any]:
     """*base* with values that only who has one of *keys* can read, change or move to another key.
 
-    A key is 16, 24 or 32 random bytes, or such bytes in base64. The first one encrypts, and all
-    of them are tried to read. What is there and is not encrypted is refused.
+    A key is 16, 24 or 32 random bytes, or such bytes in base64. The first one encrypts, and each
+    of them reads. What is there and is not encrypted is refused.
     """
     store = adapt(base)
     start = len(store._layers.names.prefix)

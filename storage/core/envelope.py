@@ -18,7 +18,7 @@ Migrations = Mapping[int, Migration]
 OnNewer = Literal["raise", "read"]
 
 _MEMBERS: Final = {"__v", "data", "__exp"}
-_NOT_CURRENT: Final = "it is not a record of this version"
+_LAST: Final = ord("}")
 
 
 class NotCurrentError(ValueError):
@@ -60,13 +60,10 @@ class Envelope:
         return b"%b%b}" % (self._head, data)
 
     def open(self, name: str, raw: bytes) -> bytes:
-        """What is most likely the data, if *raw* is a record of this version.
-
-        What comes back is JSON only if it was one that we wrote, without an end in it.
-        """
-        if raw.startswith(self._head):
+        """What is the data if it is JSON, and *raw* then a record of this version."""
+        if raw.startswith(self._head) and raw[-1] == _LAST:
             return raw[self._length : -1]
-        raise NotCurrentError(_NOT_CURRENT)
+        raise NotCurrentError("it is not a record of this version")
 
     def is_stale(self, raw: bytes) -> bool:
         """Whether *raw* is a record of an older version."""

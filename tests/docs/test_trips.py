@@ -130,6 +130,41 @@ def test_an_operation_takes_as_many_trips_as_the_table_says(row: str) -> None:
         assert counted(operation, storage.Storage(backend), backend) == costs()[row]["trips"]
 
 
+LAYERS: dict[str, Callable[[Store], Store]] = {
+    "enhanced": lambda base: storage.enhance_storage(base, migrations={1: lambda value: value}),
+    "compressed": lambda base: storage.compressed(base, over=1),
+    "encrypted": lambda base: storage.encrypted(base, b"k" * 32),
+}
+ONE_MORE = {
+    ("enhanced", "`incr`"),
+    ("enhanced", "`add`, of a key that is there"),
+    ("encrypted", "`incr`"),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("row", OPERATIONS)
+def test_a_layer_adds_no_trip_but_those_that_the_page_names(row: str, layer: str) -> None:
+    for operation in OPERATIONS[row]:
+        backend = Counted(MemoryBackend(time.time))
+        store = LAYERS[layer](storage.Storage(backend))
+        trips = costs()[row]["trips"] + ((layer, row) in ONE_MORE)
+        assert counted(operation, store, backend) == trips
+
+
+def test_an_older_record_is_written_back_in_one_trip_more() -> None:
+    backend = Counted(MemoryBackend(time.time))
+    base: Store = storage.Storage(backend)
+    base.set("a", 1)
+    store = storage.enhance_storage(base, migrations={1: lambda value: value})
+    backend.calls = 0
+
+    store.get("a")
+    assert backend.calls == 2
+    store.get("a")
+    assert backend.calls == 3
+
+
 @pytest.mark.parametrize("row", OPERATIONS)
 def test_an_adapted_object_is_called_as_often_as_the_table_says(row: str) -> None:
     for operation in OPERATIONS[row]:

@@ -10,8 +10,16 @@ import pytest
 
 from storage.testing import Clock, kv_machine, run_machine
 from tests.contract.backends import BACKENDS, Ground, Row, params
+from tests.contract.layers import IS_LONG, LAYERED
 
-ROWS = [row for row in BACKENDS if row.server in (None, "valkey")]
+FOLDED = {"folded memory", "folded sqlite", "folded dict", "folded valkey"}
+"""One of a kind; with `STORAGE_TEST_LONG` every layer over everything."""
+
+ROWS = [
+    row
+    for row in [*BACKENDS, *(row for row in LAYERED if IS_LONG or row.name in FOLDED)]
+    if row.server in (None, "valkey")
+]
 """The other servers keep the contract, which costs less."""
 
 
