@@ -9,8 +9,10 @@ from .adapted import adapt
 from .codecs import MAX_BYTES
 from .compression import Compression
 from .core.envelope import Envelope, Migrations, OnNewer
+from .core.layers import Layers
 from .encryption import Encryption, Secrets
 from .ending import EndingBackend
+from .protocols import Backend
 from .rooms import Adaptable
 from .runtime import wall_clock
 from .store import Storage
@@ -40,10 +42,10 @@ def enhance_storage(
     layers = store._layers
     envelope = Envelope(layers.plain, migrations or {}, on_newer)
     if store.capabilities.expiry_ms is not None and not millisecond_precision:
-        return store._view(layers.enhanced(envelope, clock).lasting(ttl))
+        return _over(base, store, layers.enhanced(envelope, clock).lasting(ttl))
     under = EndingBackend(store._backend, layers, clock)
     over = layers.expiring(keeps=millisecond_precision).enhanced(envelope, None)
-    return store._view(over.lasting(ttl), under)
+    return _over(base, store, over.lasting(ttl), under)
 
 
 def compressed(base: Adaptable, *, over: int = 1024) -> Storage[Any]:
@@ -53,7 +55,7 @@ def compressed(base: Adaptable, *, over: int = 1024) -> Storage[Any]:
     """
     store = adapt(base)
     most = getattr(store._layers.plain, "max_bytes", MAX_BYTES)
-    return store._view(store._layers.staged(Compression(over, most)))
+    return _over(base, store, store._layers.staged(Compression(over, most)))
 
 
 def encrypted(base: Adaptable, keys: Secrets) -> Storage[Any]:
@@ -64,4 +66,13 @@ def encrypted(base: Adaptable, keys: Secrets) -> Storage[Any]:
     """
     store = adapt(base)
     start = len(store._layers.names.prefix)
-    return store._view(store._layers.staged(Encryption(keys, start)))
+    return _over(base, store, store._layers.staged(Encryption(keys, start)))
+
+
+def _over(
+    base: Adaptable, store: Storage[Any], layers: Layers, backend: Backend | None = None
+) -> Storage[Any]:
+    """A view of *store*, which is closed with the view if it was made of *base* here."""
+    view = store._view(layers, backend)
+    view._owner = store is not base and store._owner
+    return view
