@@ -113,19 +113,19 @@ class Envelope:
 def record(codec: Codec, raw: bytes) -> Record:
     """What stands in *raw*, which may be an envelope, or a value without one.
 
-    Only an object of these members and no others is taken for an envelope; a `ValueError` where
-    it then is none.
+    Only an object with a `__v` and no members but these is taken for an envelope; a `ValueError`
+    where it then is none.
     """
     value = codec.decode(raw)
-    if type(value) is not dict or "__v" not in value or "data" not in value:
-        return Record(0, raw, None, False)
-    if not value.keys() <= _MEMBERS:
+    if type(value) is not dict or "__v" not in value or not value.keys() <= _MEMBERS:
         return Record(0, raw, None, False)
     version, ends = value["__v"], value.get("__exp", 0)
     if type(version) is not int or version < 0:
         raise UnreadableError("its __v is no version")
     if type(ends) not in (int, float) or not math.isfinite(ends):
         raise UnreadableError("its __exp is no time")
+    if "data" not in value:  # as JavaScript writes undefined
+        raise UnreadableError("it has a __v and no data")
     end = math.ceil(ends) if "__exp" in value else None
     return Record(version, rewritten(value["data"]), end, True)
 

@@ -88,7 +88,7 @@ def test_anybodys_envelope_is_one(text: str, version: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *('{"__v":1}', '{"data":1}', '{"__v":1,"data":1,"name":"x"}', '{"a":1}', "[1]", "5"),
+        *('{"data":1}', '{"__v":1,"data":1,"name":"x"}', '{"a":1}', "[1]", "5"),
         *('{"__v":"1","name":"x"}', '{"__v":1,"Data":1}', '{"__v":7,"data":1,"__EXP":1}'),
     ],
 )
@@ -104,7 +104,8 @@ def test_any_other_value_is_no_envelope(text: str) -> None:
         *('{"__v":"1","data":1}', '{"__v":1.5,"data":1}', '{"__v":2.0,"data":1}'),
         *('{"__v":-1,"data":1}', '{"__v":true,"data":1}', '{"__v":null,"data":1}'),
         *('{"__v":1,"data":1,"__exp":null}', '{"__v":1,"data":1,"__exp":"5"}'),
-        *('{"__v":1,"data":1,"__exp":true}', '{"__v":1,"data":1', "", '{"__v":1,"data":}'),
+        *('{"__v":1}', '{"__v":1,"__exp":5}', '{"__v":1,"data":1,"__exp":true}'),
+        *('{"__v":1,"data":1', "", '{"__v":1,"data":}'),
     ],
 )
 def test_what_looks_like_one_and_is_none_can_not_be_read(text: str) -> None:
