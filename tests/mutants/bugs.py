@@ -989,4 +989,20 @@ BUGS = [
         "return not told",
         _faults("test_foreign", "some_errors"),
     ),
+    Bug(
+        "bytes-taken-for-a-text",
+        "an adapted object keeps any bytes, told apart from every value",
+        "storage/core/carried.py",
+        "return _marked(raw) if _is_marked(value) else value",
+        "return value",
+        ("tests/adapted/test_any_bytes.py",),
+    ),
+    Bug(
+        "long-integers-in-objects",
+        "a long integer in an adapted object comes back",
+        "storage/core/carried.py",
+        "JsonCodec(big_integers=True, max_bytes=2**62)",
+        "JsonCodec(max_bytes=2**62)",
+        ("tests/adapted/test_any_bytes.py", "-k", "long"),
+    ),
 ]
