@@ -7,7 +7,9 @@ from typing import Any
 
 from .adapted import adapt
 from ..core.envelope import Envelope, Migrations, OnNewer
+from ..core.fallback import Renaming, shared
 from .ending import EndingBackend
+from .falling import FallbackBackend, OnError
 from .rooms import Adaptable
 from .runtime import wall_clock
 from .store import Storage
@@ -41,3 +43,22 @@ def enhance_storage(
     under = EndingBackend(store._backend, layers, clock)
     over = layers.expiring(keeps=millisecond_precision).enhanced(envelope, None)
     return store._view(over.lasting(ttl), under)
+
+
+def fallback(
+    first: Adaptable, second: Adaptable, *, on_error: OnError, pause: float = 1.0
+) -> Storage[Any]:
+    """*first*, and *second* in its place while it does not answer.
+
+    Only an `UnavailableError` leads to *second*, and neither of its kinds after which reads go on.
+    Each time *on_error* is called with it before *second* is asked; what it raises goes to the
+    caller. For *pause* seconds after a failure *first* is left alone, then a call tries it anew.
+
+    What is missing in *first* is missing. Nothing is copied between the two, so what was written
+    to *second* stays there. Layers go over the store that is returned.
+    """
+    one, other = adapt(first), adapt(second)
+    renaming = Renaming(one._layers, other._layers)
+    backend = FallbackBackend(one._backend, other._backend, renaming, on_error, pause)
+    layers = shared(one._layers, other._layers, backend.label, backend.capabilities)
+    return one._view(layers, backend)

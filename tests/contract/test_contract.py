@@ -10,10 +10,11 @@ import pytest
 
 from storage.testing import Clock, StorageContract
 from tests.contract.backends import BACKENDS, LAYERED, Row, params
+from tests.contract.fallbacks import FALLBACKS
 
 
 class TestStorage(StorageContract):
-    @pytest.fixture(autouse=True, params=params([*BACKENDS, *LAYERED]))
+    @pytest.fixture(autouse=True, params=params([*BACKENDS, *LAYERED, *FALLBACKS]))
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
         self.verbatim = self.made_from.verbatim

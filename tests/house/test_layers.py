@@ -17,7 +17,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
-    "store": ("store", "editing", "lookup", "walks", "tracing", "ending"),
+    "store": ("store", "editing", "lookup", "walks", "tracing", "ending", "falling"),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases",),
     "doors": ("", "cli", "testing", "__main__"),
