@@ -16,8 +16,9 @@ from storage.core.fallback import Outage
 from storage.testing import Bridge, Clock
 from tests.fault import faults
 from tests.fault.proxy import Proxy
-from tests.fault.redis.ground import ONCE, prepared
+from tests.fault.redis.ground import ONCE, prepared, stopped
 from tests.servers import Server
+from tests.servers.process import free_port
 from tests.servers.states import full, read_only
 
 PAUSE = 100
@@ -206,6 +207,33 @@ def test_what_may_have_been_done_is_not_done_again_by_the_second(
     assert pair.told == []
     assert pair.both.has("d")
     assert pair.told == []
+
+
+def test_a_server_that_hangs_is_replaced_from_the_next_call_on(pair: Pair, valkey: Server) -> None:
+    pair.both.set("k", "first")
+    with stopped(valkey):
+        with pytest.raises(OutcomeUnknownError):
+            pair.both.set("k", "unknown")
+        assert pair.told == []
+        assert pair.both.get("k") is None
+        pair.both.set("k", "second")
+
+    assert len(pair.told) == 2
+    assert pair.second.get("k") == "second"
+
+
+def test_where_neither_answers_the_second_says_so(half: Any, pair: Pair, bridge: Bridge) -> None:
+    nobody = f"redis://127.0.0.1:{free_port()}"
+    dead = half.RedisStorage(nobody, timeout=TIMEOUT, prefix="dead:")
+    both = bridge.driven(half.fallback(pair.made[0], dead, on_error=pair.hear))
+    pair.begin()
+
+    with pytest.raises(UnavailableError) as caught:
+        both.get("k")
+
+    assert caught.value.key == "dead:k"
+    assert [error.key for error in pair.told] == ["storage:k"]
+    bridge.driven(dead).close()
 
 
 def test_a_store_that_is_full_is_not_replaced_because_it_is_read_on(
