@@ -9,9 +9,11 @@ from .adapted import adapt
 from .codecs import MAX_BYTES
 from .compression import Compression
 from .core.envelope import Envelope, Migrations, OnNewer
+from .core.fallback import Renaming, shared
 from .core.layers import Layers
 from .encryption import Encryption, Secrets
 from .ending import EndingBackend
+from .falling import FallbackBackend, OnError
 from .protocols import Backend
 from .rooms import Adaptable
 from .runtime import wall_clock
@@ -67,6 +69,27 @@ def encrypted(base: Adaptable, keys: Secrets) -> Storage[Any]:
     store = adapt(base)
     start = len(store._layers.names.prefix)
     return _over(base, store, store._layers.staged(Encryption(keys, start)))
+
+
+def fallback(
+    first: Adaptable, second: Adaptable, *, on_error: OnError, pause: float = 1.0
+) -> Storage[Any]:
+    """*first*, and *second* in its place while it does not answer.
+
+    Only an `UnavailableError` leads to *second*, and neither of its kinds after which reads go on.
+    Each time *on_error* is called with it before *second* is asked; what it raises goes to the
+    caller. For *pause* seconds after a failure *first* is left alone, then a call tries it anew.
+
+    What is missing in *first* is missing. Nothing is copied between the two, so what was written
+    to *second* stays there. Layers go over the store that is returned.
+    """
+    one, other = adapt(first), adapt(second)
+    renaming = Renaming(one._layers, other._layers)
+    backend = FallbackBackend(one._backend, other._backend, renaming, on_error, pause)
+    layers = shared(one._layers, other._layers, backend.label, backend.capabilities)
+    view = one._view(layers, backend)
+    view._owner = one is not first and other is not second
+    return view
 
 
 def _over(

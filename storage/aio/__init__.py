@@ -23,7 +23,7 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
-from .layered import compressed, encrypted, enhance_storage
+from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
@@ -78,6 +78,7 @@ __all__ = [
     "compressed",
     "encrypted",
     "enhance_storage",
+    "fallback",
     "is_ttl_storage",
     "lift",
     "open",

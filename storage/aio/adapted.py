@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..codecs import JSON
+from ..core.carried import carried, kept
 from ..core.counting import counted
 from ..core.foreign import Foreign, foreign
 from ..errors import ClosedError, CorruptValueError, StorageError, UnstorableError
@@ -37,7 +37,8 @@ def adapt(thing: Adaptable) -> Storage[Any]:
 class AdaptedBackend:
     """The entries of somebody's object, one key at a time; nothing expires there.
 
-    A mapping is not expected to stand several threads, so one lock guards all of it.
+    The object keeps the values that JSON stands for, and texts for all other bytes. A mapping
+    is not expected to stand several threads, so one lock guards all of it.
     """
 
     def __init__(self, methods: Foreign) -> None:
@@ -184,12 +185,12 @@ class AdaptedBackend:
         if value is MISSING:
             return None
         try:
-            return JSON.encode(value)
+            return carried(value)
         except UnstorableError as error:
             raise CorruptValueError(str(error), store=self.label, key=name) from None
 
     async def _put(self, name: str, raw: bytes) -> None:
-        await self._call(self._foreign.set, name, JSON.decode(raw))
+        await self._call(self._foreign.set, name, kept(raw))
 
     async def _call(self, method: Callable[..., Any], name: str, *values: object) -> Any:
         self._check_open()

@@ -120,6 +120,14 @@ class Layers:
         inner._stand_on(self.codec)
         return inner
 
+    def standing(self, label: str, *, expires: bool) -> Layers:
+        """The same layers over another backend, which errors call *label*."""
+        inner = copy(self)
+        inner.label, inner._expires = label, expires
+        inner.names = Names(self.names.prefix, verbatim=self.names.verbatim, store=label)
+        inner._live(self.default)
+        return inner
+
     @property
     def word(self) -> str | None:
         """How errors call the outermost stage, if there is one."""

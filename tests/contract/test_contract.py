@@ -10,11 +10,12 @@ import pytest
 
 from storage.testing import Clock, StorageContract
 from tests.contract.backends import BACKENDS, Row, params
+from tests.contract.fallbacks import FALLBACKS
 from tests.contract.layers import LAYERED
 
 
 class TestStorage(StorageContract):
-    @pytest.fixture(autouse=True, params=params([*BACKENDS, *LAYERED]))
+    @pytest.fixture(autouse=True, params=params([*BACKENDS, *LAYERED, *FALLBACKS]))
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
         self.verbatim = self.made_from.verbatim

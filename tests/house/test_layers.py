@@ -17,7 +17,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
-    "store": ("store", "editing", "lookup", "walks", "tracing", "ending"),
+    "store": ("store", "editing", "lookup", "walks", "tracing", "ending", "falling"),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases",),
     "doors": ("", "cli", "testing", "__main__"),
@@ -33,7 +33,7 @@ WAITING = (
 """Who may wait, lock and look at a clock."""
 
 PURE = {
-    *("__future__", "bisect", "collections", "copy", "dataclasses", "datetime", "enum"),
+    *("__future__", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "enum"),
     *("fractions", "functools", "heapq", "itertools", "json", "math", "operator", "re", "string"),
     *("types", "typing", "typing_extensions", "unicodedata"),
 }

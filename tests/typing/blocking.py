@@ -84,6 +84,7 @@ def making(path: str, entries: dict[str, int], pairs: Iterator[tuple[str, int]])
     assert_type(storage.MemoryStorage(entries), storage.MemoryStorage[int])
     assert_type(storage.MemoryStorage(pairs), storage.MemoryStorage[int])
     assert_type(storage.adapt({}), Storage[Any])
+    assert_type(storage.fallback({}, storage.adapt({}), on_error=print, pause=5), Storage[Any])
     lru: storage.LruMemoryStorage[Cart] = storage.LruMemoryStorage(10, ttl=60)
     assert_type(lru.namespace("a"), Storage[Cart])
     with storage.SqliteStorage[Cart](path, durability="full") as store:

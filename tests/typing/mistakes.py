@@ -44,6 +44,7 @@ def made(path: str) -> None:
     storage.SqliteStorage(path, durability="some")  # type: ignore[arg-type]
     storage.LruMemoryStorage()  # type: ignore[call-arg]
     storage.adapt(7)  # type: ignore[arg-type]
+    storage.fallback({}, {})  # type: ignore[call-arg]
 
 
 async def leases_with_await(leases: aio.Leases) -> None:

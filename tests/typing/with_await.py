@@ -75,6 +75,11 @@ async def making(path: str, entries: dict[str, int], blocking: storage.Storage[C
     assert_type(aio.open("memory://"), Storage[Any])
     assert_type(aio.MemoryStorage(entries), aio.MemoryStorage[int])
     assert_type(aio.adapt(blocking), Storage[Any])
+
+    async def tell(error: storage.UnavailableError) -> None: ...
+
+    assert_type(aio.fallback(blocking, {}, on_error=tell), Storage[Any])
+    assert_type(aio.fallback(blocking, {}, on_error=print), Storage[Any])
     async with aio.SqliteStorage[Cart](path) as store:
         assert_type(store, aio.SqliteStorage[Cart])
         assert_type(store.namespace("a"), Storage[Cart])
