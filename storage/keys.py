@@ -45,6 +45,9 @@ class Names:
         store: str | None = None,
     ) -> None:
         check_key(prefix, store)
+        if beside and prefix.startswith(_SEGMENTS):
+            message = f"keys can not begin with {' or '.join(_SEGMENTS)}: these are not entries"
+            raise ConfigurationError(message, store=store)
         self.prefix: str = prefix
         self.verbatim: bool = verbatim
         self.beside: bool = beside
