@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -558,18 +559,29 @@ def test_a_sweep_frees_what_is_over_and_says_how_many(
     sqlite: Callable[..., Any], file: Path, clock: Clock
 ) -> None:
     store = sqlite()
-    store.set_many({"a": 1, "b": 2}, ttl=5)
+    store.set_many({f"over {number}": 1 for number in range(1500)}, ttl=5)
     store.set_many({"later": 3}, ttl=50)
     store.set("for ever", 4)
     assert store.sweep() == 0
     clock.tick(5)
 
-    assert store.sweep() == 2
+    assert store.sweep() == 1500
     assert rows(file, "SELECT key FROM puregram_kv ORDER BY key") == [("for ever",), ("later",)]
     assert store.sweep() == 0
     store.close()
     with pytest.raises(ClosedError):
         store.sweep()
+
+
+def test_a_sweep_is_traced(
+    sqlite: Callable[..., Any], file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = sqlite()
+    with caplog.at_level(logging.DEBUG, "storage"):
+        store.sweep()
+
+    (line,) = [message for message in caplog.messages if "sweep" in message]
+    assert f"sqlite:{file}[puregram_kv]" in line
 
 
 def test_a_value_that_is_no_json_names_its_key(sqlite: Callable[..., Any], file: Path) -> None:

@@ -13,7 +13,7 @@ from ...core.envelope import Migrations, OnNewer
 from ...errors import StorageError
 from ...keys import Names
 from ...offers import Countable, Touchable, offered
-from ..protocols import TtlStorage
+from ..protocols import KVStorage, TtlStorage
 from ...redis.options import Options, RedisPlace
 from ..rooms import Adaptable, own_store, redis
 from ..runtime import wall_clock
@@ -29,6 +29,18 @@ else:
     from typing import TypeVar
 
     V = TypeVar("V")
+
+__all__ = [
+    "EntriesStorage",
+    "KVStorage",
+    "LruMemoryStorage",
+    "MemoryStorage",
+    "RedisStorage",
+    "SqliteStorage",
+    "TtlStorage",
+    "enhance_storage",
+    "is_ttl_storage",
+]
 
 DEFAULT_PREFIX: Final = "puregram:"
 DEFAULT_TABLE: Final = "puregram_kv"
