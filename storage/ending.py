@@ -101,8 +101,10 @@ class EndingBackend:
     def touch(self, name: str, expiry: Expiry) -> bool:
         for attempt in range(MOST_ATTEMPTS):
             live = self._live(name)
-            if live is None or isinstance(expiry, Keeping):
-                return live is not None
+            if live is None:
+                return False
+            if isinstance(expiry, Keeping):  # which an object that was adapted may make more of
+                return self._backend.touch(name, expiry)
             done = self._touched(name, live, expiry)
             if done:
                 return True

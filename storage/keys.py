@@ -10,6 +10,7 @@ from __future__ import annotations
 from .errors import ConfigurationError, InvalidKeyError
 
 _MARK = "~"
+_SEGMENTS = ("~lease~", "~claim~")
 _LAST = "\U0010ffff"
 
 
@@ -28,19 +29,33 @@ def check_key(key: object, store: str | None = None) -> None:
 class Names:
     """The names of one namespace's keys under *prefix*, in what errors call *store*.
 
-    A *verbatim* layout is somebody else's: keys are written as they are, and a namespace is no
-    more than a view of the keys that start with `name:`.
+    A *verbatim* layout is somebody else's: keys are written as they are, a namespace is no more
+    than a view of the keys that start with `name:`, and what is reserved stands outside of the
+    prefix. A backend may keep that *beside* the keys; then no key looks like it.
     """
 
-    __slots__ = ("prefix", "store", "verbatim")
+    __slots__ = ("beside", "prefix", "store", "verbatim")
 
     def __init__(
-        self, prefix: str = "", *, verbatim: bool = False, store: str | None = None
+        self,
+        prefix: str = "",
+        *,
+        verbatim: bool = False,
+        beside: bool = False,
+        store: str | None = None,
     ) -> None:
         check_key(prefix, store)
+        if beside and prefix.startswith(_SEGMENTS):
+            message = f"keys can not begin with {' or '.join(_SEGMENTS)}: these are not entries"
+            raise ConfigurationError(message, store=store)
         self.prefix: str = prefix
         self.verbatim: bool = verbatim
+        self.beside: bool = beside
         self.store: str | None = store
+
+    def of(self, store: str) -> Names:
+        """The same names in what errors call *store*."""
+        return self._under(self.prefix, store)
 
     def name(self, key: str) -> str:
         """What *key* is called in the backend; refuses what is no key."""
@@ -55,12 +70,20 @@ class Names:
     def reserved(self, segment: str, key: str) -> str:
         """What *key* is called in a *segment* of its own, where no key of the store can be."""
         check_key(key, self.store)
-        return f"{self.prefix}{_MARK}{segment}{_MARK}{str.__str__(key)}"
+        key = str.__str__(key)
+        return self.segment(segment) + (self.prefix + key if self.verbatim else key)
+
+    def segment(self, segment: str) -> str:
+        """What all names in a *segment* of its own begin with."""
+        start = "" if self.verbatim else self.prefix
+        return f"{start}{_MARK}{segment}{_MARK}"
 
     def key(self, name: str) -> str | None:
         """The key that is called *name*; `None` for what belongs to a reserved segment."""
         rest = name[len(self.prefix) :]
-        if self.verbatim or rest[:1] != _MARK:
+        if self.verbatim:
+            return None if self.beside and name.startswith(_SEGMENTS) else rest
+        if rest[:1] != _MARK:
             return rest
         if rest[1:2] == _MARK:
             return rest[1:]
@@ -73,9 +96,12 @@ class Names:
         if not name:
             raise ConfigurationError("a namespace needs a name", store=self.store)
         if self.verbatim:
-            return Names(f"{self.prefix}{name}:", verbatim=True, store=self.store)
+            return self._under(f"{self.prefix}{name}:", self.store)
         escaped = name.replace("%", "%25").replace(_MARK, "%7E")
-        return Names(f"{self.prefix}{_MARK}ns{_MARK}{escaped}{_MARK}", store=self.store)
+        return self._under(f"{self.prefix}{_MARK}ns{_MARK}{escaped}{_MARK}", self.store)
+
+    def _under(self, prefix: str, store: str | None) -> Names:
+        return Names(prefix, verbatim=self.verbatim, beside=self.beside, store=store)
 
 
 def after(prefix: str) -> str | None:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from .errors import UnsupportedError
 from .keys import Names
 
 Room = TypeVar("Room")
+
+
+class Countable(Protocol):
+    """What knows without waiting how many entries there are, in both halves."""
+
+    def count(self) -> int:
+        """How many there are, those of namespaces included."""
+        ...
+
+
+class Touchable(Protocol):
+    """An object of somebody's whose own `touch` pushes the expiry of a key forward."""
+
+    touch: Callable[..., Any] | None
+
+
+NEVER_WAIT: Final = (Countable, Touchable)
+"""Rooms that are the same in both halves."""
 
 _REMEDIES: Final = {
     "LeaseStore": "leases need memory, SQLite or Redis: make them of such a store",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .codecs import JSON, Codec
 from .core.counting import bound
 from .keys import Names
+from .protocols import Sweeper
 from .redis.options import DEFAULT_PREFIX, RedisPlace
 from .redis.options import Options as RedisOptions
 from .rooms import memory, redis, sqlite
@@ -73,7 +74,7 @@ class SqliteStorage(Storage[V]):
     closed. *layout* names whose table it is: our own, `"puregram"` or `"gramio"`.
     With *durability* `"full"` an acknowledged write outlives a power cut, with `"normal"` the
     newest ones may be missing after it; neither tears one. Entries that are over are freed when
-    they are met, and every *sweep_interval* seconds if that is given.
+    they are met, by `sweep`, and every *sweep_interval* seconds if that is given.
     """
 
     def __init__(
@@ -92,6 +93,11 @@ class SqliteStorage(Storage[V]):
         default_span(ttl)
         names = Names(verbatim=options.layout.verbatim)
         super().__init__(sqlite(options), ttl=ttl, codec=codec, names=names)
+        self._sweeper = self.room(Sweeper)
+
+    def sweep(self) -> int:
+        """Free all entries that are over, those of namespaces included, and say how many."""
+        return self._sweeper.sweep()
 
 
 class RedisStorage(Storage[V]):

@@ -48,7 +48,8 @@ WRITTEN = "# Written by tools/mirror.py from "
 DOORS = frozenset(
     {
         *("_backend", "_door", "_keys", "_store", "_runtime", "_room", "_leases"),
-        *("_finder", "_links", "_waits", "_watch", "_lookup", "_walks", "_primary", "_standby"),
+        *("_finder", "_links", "_waits", "_watch", "_lookup", "_walks"),
+        *("_primary", "_standby", "_sweeper"),
     }
 )
 RENAMES = {

@@ -11,6 +11,8 @@ from ..core.counting import counted
 from ..core.foreign import Foreign, foreign
 from ..errors import ClosedError, CorruptValueError, StorageError, UnstorableError
 from .keylock import KeyLock
+from ..keys import Names
+from ..offers import Touchable
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from .rooms import Adaptable, own_store
 from .runtime import Runtime, callback
@@ -143,6 +145,11 @@ class AdaptedBackend:
     async def clear(self, prefix: str) -> int:
         names = await self._names(prefix)
         return await self.remove_many(names)
+
+    def room(self, kind: object, names: Names) -> Foreign | None:
+        """The object itself, where one with a `touch` is asked for."""
+        touches = kind is Touchable and self._foreign.touch is not None
+        return self._foreign if touches else None
 
     async def aclose(self) -> None:
         self._closed = True

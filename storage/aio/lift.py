@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 from ..core.turns import pauses
 from ..errors import ClosedError
 from ..keys import Names
+from ..offers import NEVER_WAIT
 from ..protocols import Backend as BlockingBackend
 from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from ..protocols import LeaseStore as BlockingLeaseStore
+from ..protocols import Sweeper as BlockingSweeper
 from ..runtime import after_fork
 from ..ttl import Expiry
-from .protocols import LeaseStore
+from .protocols import LeaseStore, Sweeper
 
 T = TypeVar("T")
 
@@ -81,14 +83,22 @@ class Lifted:
     async def clear(self, prefix: str) -> int:
         return await self._run(self._inner.clear, prefix)
 
-    def room(self, kind: object, names: Names) -> LiftedLeases | None:
-        """The leases and claims of the backend, where these are asked for and it can be looked
-        whose turn it is: nothing in the pool waits for a turn."""
+    def room(self, kind: object, names: Names) -> object | None:
+        """What the backend offers and can be lifted, where that is asked for.
+
+        Leases are where it can be looked whose turn it is: nothing in the pool waits for a turn.
+        """
         offer = getattr(self._inner, "room", None)
-        if kind is not LeaseStore or offer is None:
+        if offer is None:
             return None
-        inner = offer(BlockingLeaseStore, names)
-        return LiftedLeases(self, inner) if hasattr(inner, "ready") else None
+        if kind in NEVER_WAIT:
+            found: object | None = offer(kind, names)
+            return found
+        if kind is Sweeper:
+            sweeper = offer(BlockingSweeper, names)
+            return None if sweeper is None else LiftedSweeper(self, sweeper)
+        leases = offer(BlockingLeaseStore, names) if kind is LeaseStore else None
+        return LiftedLeases(self, leases) if hasattr(leases, "ready") else None
 
     async def aclose(self) -> None:
         if self._closed:
@@ -111,6 +121,17 @@ class Lifted:
     def _leave_behind(self) -> None:
         """The threads of a pool do not come along into a forked process."""
         self._pool = None
+
+
+class LiftedSweeper:
+    """A blocking *sweeper*, a hop a sweep."""
+
+    def __init__(self, lifted: Lifted, sweeper: Any) -> None:
+        self._run = lifted._run
+        self._inner = sweeper
+
+    async def sweep(self) -> int:
+        return await self._run(self._inner.sweep)
 
 
 class LiftedLeases:

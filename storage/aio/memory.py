@@ -8,6 +8,7 @@ from ..keys import Names
 from ..memory.kv import MemoryBackend
 from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from ..memory.leases import MemoryLeases
+from ..offers import NEVER_WAIT
 from ..protocols import LeaseStore as BlockingLeaseStore
 from ..ttl import Expiry
 from .protocols import LeaseStore
@@ -65,10 +66,12 @@ class MemoryFace:
     async def clear(self, prefix: str) -> int:
         return self._inner.clear(prefix)
 
-    def room(self, kind: object, names: Names) -> MemoryLeasesFace | None:
-        """The leases and claims of the backend, where these are asked for."""
+    def room(self, kind: object, names: Names) -> object | None:
+        """The leases and claims of the backend, where these are asked for, or what never waits."""
+        if kind in NEVER_WAIT:
+            return self._inner.room(kind, names)
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
-        return None if inner is None else MemoryLeasesFace(inner)
+        return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
 
     async def aclose(self) -> None:
         if not self._borrowed:

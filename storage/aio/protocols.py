@@ -158,6 +158,14 @@ class LeaseStore(Protocol):
         ...
 
 
+class Sweeper(Protocol):
+    """What can free its entries that are over; they are absent before that already."""
+
+    async def sweep(self) -> int:
+        """Free all that is over, and say how many entries that were."""
+        ...
+
+
 def is_ttl_storage(thing: object) -> TypeGuard[TtlStorage[Any]]:
     """Whether *thing* has a `touch` to call."""
     return callable(getattr(thing, "touch", None))

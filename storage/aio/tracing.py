@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from ..closed import closed
 from ..keys import Names
 from ..offers import offered
-from .protocols import Backend, LeaseStore
+from .protocols import Backend, LeaseStore, Sweeper
 from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from .runtime import timed
 from ..ttl import Expiry
@@ -102,6 +102,8 @@ class Traced:
         room: Any = offered(self._room, kind, names)
         if kind is LeaseStore:
             room = TracedLeases(room, self.label)
+        elif kind is Sweeper:
+            room = TracedSweeper(room, self.label)
         return cast("Room", room)
 
     async def aclose(self) -> None:
@@ -111,6 +113,18 @@ class Traced:
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
             self._room = closed(self.label, self.capabilities)
+
+
+class TracedSweeper:
+    """A *room* that can be swept, with a log line a sweep while that is wanted."""
+
+    def __init__(self, room: Sweeper, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    async def sweep(self) -> int:
+        with timed(self._label, "sweep", ""):
+            return await self._room.sweep()
 
 
 class TracedLeases:

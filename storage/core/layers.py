@@ -63,7 +63,7 @@ class Layers:
     ) -> None:
         self.label: str = label
         self._expires = expires
-        self.names: Names = Names(names.prefix, verbatim=names.verbatim, store=label)
+        self.names: Names = names.of(label)
         self.stages: tuple[Stage, ...] = ()
         self._clock: Clock | None = None
         self._keeps_ends = False

@@ -8,6 +8,7 @@ from typing import NoReturn
 from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
+from ..offers import Countable
 from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import after_fork, mutex
@@ -153,8 +154,19 @@ class MemoryBackend:
     def clear(self, prefix: str) -> int:
         return self.remove_many(self.page(prefix, None, False).names)
 
-    def room(self, kind: object, names: Names) -> MemoryLeases | None:
-        """The leases and claims of this backend, where these are asked for."""
+    def count(self) -> int:
+        """How many entries there are; those that are over are freed."""
+        now = self._now()
+        with self._lock:
+            for name in self._due.over(now):
+                del self._entries[name]
+            return len(self._entries)
+
+    def room(self, kind: object, names: Names) -> MemoryLeases | MemoryBackend | None:
+        """The leases and claims of this backend, where these are asked for, or itself where it is
+        to be counted."""
+        if kind is Countable:
+            return self
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 
     def close(self) -> None:

@@ -64,7 +64,7 @@ class RedisLeases:
 
     def _line(self, key: str) -> tuple[bytes, bytes, bytes]:
         """The lease and its queue."""
-        start = self._names.reserved("lease", "").encode()
+        start = self._names.segment("lease").encode()
         line = beside(start, self._names.name(key).encode())
         # Each kind has an end of its own, whatever a key ends with.
         return line + b":held", line + b":queue", line + b":kept"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import Names, after
-from ..protocols import LeaseStore
+from ..protocols import LeaseStore, Sweeper
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import Periodic
 from ..ttl import Expiry, Keeping, deadline
@@ -156,8 +156,11 @@ class SqliteBackend:
             if some < _SWEPT_AT_ONCE:
                 return swept
 
-    def room(self, kind: object, names: Names) -> SqliteLeases | None:
-        """The leases and claims of this backend, where these are asked for."""
+    def room(self, kind: object, names: Names) -> SqliteLeases | SqliteBackend | None:
+        """The leases and claims of this backend, where these are asked for, or itself where it is
+        to be swept."""
+        if kind is Sweeper:
+            return self
         if kind is not LeaseStore:
             return None
         if self._tables is None:

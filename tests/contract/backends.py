@@ -16,6 +16,8 @@ import redis.asyncio
 
 import storage
 import storage.aio
+import storage.aio.compat.puregram
+import storage.compat.puregram
 from storage import Capabilities
 from storage.testing import Clock
 from tests.servers import Server
@@ -160,6 +162,12 @@ def _redis(half: Half, ground: Ground) -> Any:
     return half.RedisStorage(ground.server.url, prefix=next(_prefixes), ttl=ground.ttl)
 
 
+def _puregram(half: Half, ground: Ground) -> Any:
+    assert ground.server
+    compat = half.compat.puregram
+    return compat.RedisStorage(ground.server.url, prefix=next(_prefixes), ttl=ground.ttl)
+
+
 def _client(**settings: Any) -> Make:
     """A store over a client of the caller's own."""
 
@@ -198,6 +206,15 @@ def _rows(half: Half) -> list[Row]:
         Row("four-methods", _adapted(FourMethods), AN_OBJECT, half),
         Row("three-methods", _adapted(ThreeMethods), AN_OBJECT, half, knows_none=False),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
+        Row(
+            "valkey-puregram",
+            _puregram,
+            ON_A_SERVER,
+            half,
+            verbatim=True,
+            leases=True,
+            server="valkey",
+        ),
         Row("redis8", _client(protocol=3), ON_A_SERVER, half, leases=True, server="redis8"),
         Row("redis6", _client(protocol=2), ON_A_SERVER, half, leases=True, server="redis6"),
     ]

@@ -12,6 +12,7 @@ import redis
 
 import storage
 import storage.aio
+import storage.compat.puregram
 from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
 from storage.testing import Bridge
 from tests.house.tree import ROOT
@@ -170,6 +171,31 @@ def test_none_of_the_rights_for_leases_is_too_much(
 
     with pytest.raises(AccessDeniedError):
         use_leases(store)
+
+
+def test_the_patterns_of_puregram_are_enough(
+    opened: Callable[..., Store], admin: redis.Redis, valkey: Server
+) -> None:
+    (row,) = re.findall(
+        r"^\| the store is `compat.puregram.RedisStorage` \| (.*) \|$", PAGE, re.MULTILINE
+    )
+    values, lease, claim = re.findall(r"`(~[^`]*)`", row)
+    rules = [values if rule.startswith("~") else rule for rule in RULES]
+    admin.script_flush()
+    opened(rules)
+    url = f"redis://bot:secret@{valkey.host}:{valkey.port}"
+
+    with storage.compat.puregram.RedisStorage(url) as store:
+        use_all(store)
+        for patterns in ([], [lease], [claim]):
+            admin.execute_command("ACL", "SETUSER", *rules, *FOR_LEASES, *patterns)
+            with pytest.raises(AccessDeniedError):
+                use_leases(store)
+        admin.acl_log_reset()
+        admin.execute_command("ACL", "SETUSER", *rules, *FOR_LEASES, lease, claim)
+        use_leases(store)
+
+    assert refused(admin) == set()
 
 
 @pytest.mark.parametrize("prefix", ["other:", "storage", ""])

@@ -24,6 +24,14 @@ def blocking(store: Any) -> None:
         assert carts.get("user:1") == []
 
 
+def with_views_as_names(store: Any) -> None:
+    with store:
+        store.set("user:1", {"step": 3}, ttl=3600)
+        store.namespace("carts").set("user:1", [])
+        assert dict(store.entries()) == {"user:1": {"step": 3}, "carts:user:1": []}
+        assert store.sweep() == 0
+
+
 async def with_await(store: Any) -> None:
     async with store:
         await store.set("user:1", {"step": 3}, ttl=3600)
@@ -42,10 +50,15 @@ def main(name: str, folder: str) -> None:
     sys.path.append(folder)  # where the package is, when it is not installed
     package = importlib.import_module(name)
     aio = importlib.import_module(f"{name}.aio")
+    puregram = importlib.import_module(f"{name}.compat.puregram")
+    aio_puregram = importlib.import_module(f"{name}.aio.compat.puregram")
     blocking(package.MemoryStorage())
     blocking(package.LruMemoryStorage(10))
     blocking(package.SqliteStorage(f"{folder}/blocking.db"))
     blocking(package.open(f"sqlite:///{folder}/opened.db"))
+    blocking(puregram.LruMemoryStorage(max=10))
+    with_views_as_names(puregram.SqliteStorage(f"{folder}/puregram.db"))
+    asyncio.run(with_await(aio_puregram.MemoryStorage()))
     asyncio.run(with_await(aio.MemoryStorage()))
     asyncio.run(with_await(aio.LruMemoryStorage(10)))
     asyncio.run(with_await(aio.SqliteStorage(f"{folder}/asyncio.db")))

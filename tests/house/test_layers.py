@@ -20,6 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "store": ("store", "editing", "lookup", "walks", "tracing", "ending", "falling"),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases",),
+    "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),
 }
 """The house from the ground up: a floor imports itself and what is under it. `aio` is a house of

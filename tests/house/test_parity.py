@@ -10,6 +10,8 @@ import pytest
 
 import storage
 import storage.aio
+import storage.aio.compat.puregram
+import storage.compat.puregram
 
 ONLY_IN_ASYNCIO = {"lift"}
 """What only asyncio needs."""
@@ -24,22 +26,28 @@ RENAMED = {
 """The whole difference in the names of methods."""
 
 PLAIN_IN_BOTH = {
-    *("__init__", "check", "edit", "hold", "items", "keys", "namespace", "room", "values"),
+    *("__init__", "check", "edit", "entries", "hold", "items", "keys", "namespace", "room"),
+    "values",
 }
 """What gives something back that is awaited, entered or iterated later, or does no I/O."""
 
-NAMES = sorted(storage.__all__)
+HALVES = {
+    "storage": (storage, storage.aio),
+    "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
+}
+PAIRS: dict[str, tuple[Any, Any]] = {
+    f"{module}.{name}": (getattr(blocking, name), getattr(asyncio, name, None))
+    for module, (blocking, asyncio) in HALVES.items()
+    for name in sorted(blocking.__all__)
+}
+"""Every public name, in both halves."""
+
+NAMES = list(PAIRS)
 CLASSES = [
-    name
-    for name in NAMES
-    if inspect.isclass(getattr(storage, name))
-    and getattr(storage, name) is not getattr(storage.aio, name, None)
+    name for name, (here, there) in PAIRS.items() if inspect.isclass(here) and here is not there
 ]
 FUNCTIONS = [
-    name
-    for name in NAMES
-    if inspect.isfunction(getattr(storage, name))
-    and getattr(storage, name) is not getattr(storage.aio, name, None)
+    name for name, (here, there) in PAIRS.items() if inspect.isfunction(here) and here is not there
 ]
 
 
@@ -68,40 +76,47 @@ def is_coloured(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-def test_both_halves_have_the_same_names() -> None:
-    assert set(storage.aio.__all__) - set(storage.__all__) == ONLY_IN_ASYNCIO
-    assert set(storage.__all__) - set(storage.aio.__all__) == set()
+@pytest.mark.parametrize("module", HALVES)
+def test_both_halves_have_the_same_names(module: str) -> None:
+    here, there = (set(half.__all__) for half in HALVES[module])
+
+    assert there - here == (ONLY_IN_ASYNCIO if module == "storage" else set())
+    assert here - there == set()
 
 
-@pytest.mark.parametrize("half", [storage, storage.aio], ids=["blocking", "asyncio"])
-def test_every_listed_name_is_there(half: Any) -> None:
-    assert not [name for name in half.__all__ if not hasattr(half, name)]
+@pytest.mark.parametrize("module", HALVES)
+def test_every_listed_name_is_there(module: str) -> None:
+    for half in HALVES[module]:
+        assert not [name for name in half.__all__ if not hasattr(half, name)]
 
 
 def test_the_comparison_sees_both_halves() -> None:
     """Without this, an empty table would prove everything."""
-    assert {"Storage", "MemoryStorage", "LruMemoryStorage", "SqliteStorage"} <= set(CLASSES)
-    assert {"adapt", "open"} <= set(FUNCTIONS)
+    stores = {"MemoryStorage", "LruMemoryStorage", "RedisStorage", "SqliteStorage"}
+    assert {f"{module}.{name}" for module in HALVES for name in stores} <= set(CLASSES)
+    assert {"storage.adapt", "storage.open", "puregram.is_ttl_storage"} <= set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(CLASSES) - set(FUNCTIONS)))
 def test_what_has_no_colour_is_one_object(name: str) -> None:
     """An error raised in one half is caught by its name from the other."""
-    assert getattr(storage, name) is getattr(storage.aio, name)
+    here, there = PAIRS[name]
+
+    assert here is there
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_has_the_same_methods(name: str) -> None:
-    here, there = methods(getattr(storage, name)), methods(getattr(storage.aio, name))
+    here, there = map(methods, PAIRS[name])
 
     assert {RENAMED.get(method, method) for method in here} == set(there)
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_method_has_the_same_parameters(name: str) -> None:
-    there = methods(getattr(storage.aio, name))
+    here, there = map(methods, PAIRS[name])
     different = []
-    for method, function in methods(getattr(storage, name)).items():
+    for method, function in here.items():
         twin = there[RENAMED.get(method, method)]
         assert type(function) is type(twin)
         if inspect.isfunction(function) and shape(function) != shape(twin):
@@ -112,14 +127,16 @@ def test_a_method_has_the_same_parameters(name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_the_same_parameters(name: str) -> None:
-    assert shape(getattr(storage, name)) == shape(getattr(storage.aio, name))
+    here, there = PAIRS[name]
+
+    assert shape(here) == shape(there)
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_what_does_io_is_awaited(name: str) -> None:
     plain = {
         method
-        for method, function in methods(getattr(storage.aio, name)).items()
+        for method, function in methods(PAIRS[name][1]).items()
         if inspect.isfunction(function) and not is_coloured(function)
     }
 
@@ -128,7 +145,7 @@ def test_what_does_io_is_awaited(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*CLASSES, *FUNCTIONS])
 def test_both_halves_are_described_by_the_same_words(name: str) -> None:
-    here, there = getattr(storage, name), getattr(storage.aio, name)
+    here, there = PAIRS[name]
 
     assert here.__doc__
     assert inspect.getdoc(here) == inspect.getdoc(there)

@@ -57,6 +57,14 @@ def find_faketime() -> Path:
     return _packaged("libfaketime", "libfaketime.so.1", where)
 
 
+def find_node() -> Path:
+    """What runs a JavaScript program beside ours."""
+    on_path = shutil.which("node")
+    if on_path is None:
+        raise ServerMissingError("there is no node on PATH")
+    return Path(on_path)
+
+
 KNOWN: dict[str, Callable[[], Path]] = {
     "valkey": find_valkey,
     "redis8": find_redis8,
@@ -64,6 +72,7 @@ KNOWN: dict[str, Callable[[], Path]] = {
     "cluster": find_valkey,
     "sentinel": find_valkey,
     "faketime": find_faketime,
+    "node": find_node,
 }
 """What can be had, by the names that `STORAGE_REQUIRE` uses."""
 

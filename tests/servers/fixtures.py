@@ -80,6 +80,12 @@ def proxy(valkey: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
+def node() -> Path:
+    """Node.js, which runs a program in JavaScript."""
+    return _found("node")
+
+
+@pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """For a proxy that ends TLS."""
     from .tls import Certificates  # not everybody who runs a test has what makes them

@@ -12,6 +12,7 @@ import redis.asyncio.cluster
 import redis.cluster
 
 import storage
+import storage.compat.puregram
 from storage import DELETE, LeaseStore
 from storage.testing.strategies import NASTY_KEYS
 from tests.fault.faults import Blackhole, Delay, Forgotten
@@ -304,6 +305,22 @@ def test_a_lease_lies_in_the_slot_of_the_value_under_the_same_key(
                     work(store.room(LeaseStore), key)
                     assert len(found := names(cluster)) == 4
                     assert len({keyslot(cluster, one) for one in found}) == 1, (key, found)
+                for master in cluster.masters:
+                    master.call("FLUSHALL")
+
+
+@pytest.mark.parametrize("prefix", ["puregram:", "", "{}:", "a{b:"])
+def test_a_lease_of_puregrams_layout_lies_there_too(cluster: Cluster, prefix: str) -> None:
+    """And outside of the prefix."""
+    url = cluster_url(cluster)
+    with storage.compat.puregram.RedisStorage(url, prefix=prefix) as base:
+        for store in (base, *(base.namespace(name) for name in ("carts", "{vip}", "{}"))):
+            for key in BRACES:
+                store.set(key, 1)
+                hold_with_a_queue(store.room(LeaseStore), key)
+                assert len(found := names(cluster)) == 4
+                assert len({keyslot(cluster, one) for one in found}) == 1, (key, found)
+                assert len([one for one in found if one.startswith(b"~lease~{")]) == 3
                 for master in cluster.masters:
                     master.call("FLUSHALL")
 

@@ -20,6 +20,7 @@ from storage import (
     Storage,
     TtlStorage,
 )
+from storage.compat import puregram
 
 
 class Cart(TypedDict):
@@ -144,3 +145,18 @@ def plugins(own: OwnStorage, lasting: OwnTtlStorage, store: Storage[Cart]) -> No
         assert_type(storage.adapt(each), Storage[Any])
     if storage.is_ttl_storage(own):
         own.touch("a")
+
+
+def coming_from_puregram(path: str, client: redis.Redis, thing: object) -> None:
+    kept = puregram.SqliteStorage[Cart](path, ttl=60, sweep_interval=60)
+    assert_type(kept.get("a"), Cart | None)
+    assert_type(kept.sweep(), int)
+    assert_type(kept.entries(), Iterator[tuple[str, Cart]])
+    assert_type(storage.SqliteStorage[Cart](path).sweep(), int)
+    assert_type(puregram.MemoryStorage({"a": 1}).size, int)
+    assert_type(puregram.LruMemoryStorage[int](max=5).get("a"), int | None)
+    assert_type(puregram.RedisStorage[Cart](client=client).key_prefix, str)
+    enhanced = puregram.enhance_storage(kept, migrations={1: dict})
+    assert_type(enhanced.entries(), Iterator[tuple[str, Any]])
+    if puregram.is_ttl_storage(thing):
+        assert_type(thing, TtlStorage[Any])

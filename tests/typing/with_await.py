@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 import storage
 from storage import DELETE, MISSING, aio
 from storage.aio import Storage
+from storage.aio.compat import puregram
 
 
 class Cart(TypedDict):
@@ -84,3 +85,11 @@ async def making(path: str, entries: dict[str, int], blocking: storage.Storage[C
         assert_type(store, aio.SqliteStorage[Cart])
         assert_type(store.namespace("a"), Storage[Cart])
     await store.aclose()
+
+
+async def coming_from_puregram(path: str) -> None:
+    async with puregram.SqliteStorage[Cart](path, ttl=60) as store:
+        assert_type(await store.get("a"), Cart | None)
+        assert_type(await store.sweep(), int)
+        assert_type(store.entries(), AsyncIterator[tuple[str, Cart]])
+    assert_type(puregram.MemoryStorage({"a": 1}).size, int)

@@ -1,0 +1,1 @@
+"""The names, options and defaults of JavaScript libraries, for tasks."""

@@ -1,0 +1,174 @@
+# Written by tools/mirror.py from storage/compat/puregram.py: change that file and run the tool.
+"""puregram's `@puregram/storage` and its stores on Redis and SQLite: its names and defaults, and
+what it reads and writes there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from .. import layered, protocols, stores
+from ...codecs import JSON, Codec
+from ...core.envelope import Migrations, OnNewer
+from ...errors import StorageError
+from ...keys import Names
+from ...offers import Countable, Touchable, offered
+from ..protocols import KVStorage, TtlStorage
+from ...redis.options import Options, RedisPlace
+from ..rooms import Adaptable, own_store, redis
+from ..runtime import wall_clock
+from ...sqlite.options import Durability, Place
+from ..store import Storage
+from ...ttl import DEFAULT, Clock, DefaultTtl, Lifetime, default_span
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    V = TypeVar("V", default=Any)
+else:
+    from typing import TypeVar
+
+    V = TypeVar("V")
+
+__all__ = [
+    "EntriesStorage",
+    "KVStorage",
+    "LruMemoryStorage",
+    "MemoryStorage",
+    "RedisStorage",
+    "SqliteStorage",
+    "TtlStorage",
+    "enhance_storage",
+    "is_ttl_storage",
+]
+
+DEFAULT_PREFIX: Final = "puregram:"
+DEFAULT_TABLE: Final = "puregram_kv"
+
+
+class EntriesStorage(Storage[V]):
+    """A store whose `items` have puregram's name too."""
+
+    def entries(self) -> AsyncIterator[tuple[str, V]]:
+        """Keys and values; see `items`."""
+        return self.items()
+
+
+class _Sized(Storage[V]):
+    @property
+    def size(self) -> int:
+        """How many entries there are, without those that are over."""
+        return offered(self._backend, Countable, self._layers.names).count()
+
+
+class MemoryStorage(stores.MemoryStorage[V], EntriesStorage[V], _Sized[V]):
+    """Values in this process, without a bound; *entries* are what it begins with."""
+
+
+class LruMemoryStorage(stores.LruMemoryStorage[V], EntriesStorage[V], _Sized[V]):
+    """Values in this process, *max* of them at the most; the least recently used makes room."""
+
+
+class RedisStorage(EntriesStorage[V]):
+    """The values that puregram keeps on Redis: keys as they are, under *prefix*.
+
+    *client* is a client of redis-py or a URL, and *ttl* the lifetime that each `set` and `touch`
+    gives; the other options are those of `storage.RedisStorage`.
+    """
+
+    def __init__(
+        self,
+        client: RedisPlace,
+        prefix: str = DEFAULT_PREFIX,
+        ttl: DefaultTtl = None,
+        *,
+        timeout: float | None = None,
+        accept_retries: bool = False,
+        codec: Codec = JSON,
+    ) -> None:
+        options = Options(client, prefix, timeout, accept_retries)
+        default_span(ttl)
+        names = Names(prefix, verbatim=True, beside=True)
+        super().__init__(redis(options), ttl=ttl, codec=codec, names=names)
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands before each key on the server."""
+        return self._layers.names.prefix
+
+
+class SqliteStorage(stores.SqliteStorage[V], EntriesStorage[V]):
+    """The values that puregram keeps in a *table* of SQLite.
+
+    *db* is a path or a connection, and *ttl* the lifetime that each `set` and `touch` gives; the
+    other options are those of `storage.SqliteStorage`. *sweep_interval* wants a path.
+    """
+
+    def __init__(
+        self,
+        db: Place,
+        table: str = DEFAULT_TABLE,
+        ttl: DefaultTtl = None,
+        sweep_interval: float | None = None,
+        *,
+        durability: Durability = "normal",
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        super().__init__(
+            db,
+            table=table,
+            layout="puregram",
+            ttl=ttl,
+            sweep_interval=sweep_interval,
+            durability=durability,
+            codec=codec,
+            clock=clock,
+        )
+
+
+def enhance_storage(
+    base: Adaptable,
+    *,
+    migrations: Migrations | None = None,
+    millisecond_precision: bool = False,
+    on_newer: OnNewer = "raise",
+    ttl: DefaultTtl | Lifetime = DEFAULT,
+    clock: Clock = wall_clock,
+) -> EntriesStorage[Any]:
+    """*base* with versioned records; see `storage.enhance_storage`.
+
+    Data of a newer version raises, where puregram hands it to the old code, unless *on_newer* is
+    `"read"`.
+    """
+    enhanced = layered.enhance_storage(
+        base,
+        migrations=migrations,
+        millisecond_precision=millisecond_precision,
+        on_newer=on_newer,
+        ttl=ttl,
+        clock=clock,
+    )
+    store: EntriesStorage[Any] = EntriesStorage.__new__(EntriesStorage)
+    store.__dict__.update(enhanced.__dict__)
+    return store
+
+
+def is_ttl_storage(thing: object) -> TypeGuard[TtlStorage[Any]]:
+    """Whether a plugin shall `touch` what it reads, as puregram answers.
+
+    Stores in memory say no, those on Redis and SQLite yes, and one over another store or object
+    what that says; anything else is asked whether it has a `touch`.
+    """
+    store = own_store(thing)
+    if store is None:
+        return protocols.is_ttl_storage(thing)
+    return store.capabilities.atomic == "shared" or _touches(store)
+
+
+def _touches(store: Storage[Any]) -> bool:
+    try:
+        offered(store._backend, Touchable, store._layers.names)
+    except StorageError:
+        return False
+    return True

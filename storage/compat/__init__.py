@@ -1,0 +1,1 @@
+"""The names, options and defaults of JavaScript libraries, over the stores that are here."""
