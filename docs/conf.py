@@ -25,14 +25,19 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Said by their names: what they stand for would fill a line each.
 aliases = (
+    "Adaptable",
     "Clock",
     "DefaultTtl",
     "Durability",
+    "LayerTtl",
     "LayoutName",
     "OnCorrupt",
+    "OnError",
+    "OnNewer",
     "Place",
     "Reach",
     "RedisPlace",
+    "Secrets",
     "Ttl",
 )
 autodoc_type_aliases = {name: name for name in aliases}

@@ -18,7 +18,7 @@ from .protocols import Backend
 from .rooms import Adaptable
 from .runtime import wall_clock
 from .store import Storage
-from .ttl import DEFAULT, Clock, DefaultTtl, Lifetime
+from .ttl import DEFAULT, Clock, LayerTtl
 
 
 def enhance_storage(
@@ -27,7 +27,7 @@ def enhance_storage(
     migrations: Migrations | None = None,
     millisecond_precision: bool = False,
     on_newer: OnNewer = "raise",
-    ttl: DefaultTtl | Lifetime = DEFAULT,
+    ttl: LayerTtl = DEFAULT,
     clock: Clock = wall_clock,
 ) -> Storage[Any]:
     """*base* with versioned records, `{"__v":2,"data":...}`.

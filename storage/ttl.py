@@ -34,6 +34,8 @@ DEFAULT: Final = Lifetime.DEFAULT
 
 Ttl = float | timedelta | datetime | Lifetime | None
 DefaultTtl = float | timedelta | None
+LayerTtl = DefaultTtl | Lifetime
+"""The default of a store over a store: `DEFAULT` is that of the one below."""
 
 
 class At(NamedTuple):
@@ -77,7 +79,7 @@ def span(ttl: float | timedelta | datetime | None) -> Span:
     raise TypeError(f"ttl must be seconds, a timedelta, a datetime, None or KEEP, not {_kind(ttl)}")
 
 
-def default_span(ttl: DefaultTtl | Lifetime) -> int | None:
+def default_span(ttl: LayerTtl) -> int | None:
     """The default of a whole store: it can not be a moment, and there is nothing to keep."""
     if isinstance(ttl, (datetime, Lifetime)):
         raise ValueError(f"the ttl of a store must be seconds, a timedelta or None, not {ttl!r}")
@@ -126,6 +128,7 @@ __all__ = [
     "DefaultTtl",
     "Expiry",
     "Keeping",
+    "LayerTtl",
     "Lifetime",
     "Span",
     "Ttl",

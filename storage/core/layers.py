@@ -26,7 +26,7 @@ from ..ttl import (
     DefaultTtl,
     Expiry,
     Keeping,
-    Lifetime,
+    LayerTtl,
     Span,
     Ttl,
     default_span,
@@ -82,7 +82,7 @@ class Layers:
         inner._stand_on(codec)
         return inner
 
-    def lasting(self, ttl: DefaultTtl | Lifetime) -> Layers:
+    def lasting(self, ttl: LayerTtl) -> Layers:
         """The same layers with another default lifetime, unless *ttl* is `DEFAULT`."""
         inner = copy(self)
         inner._live(self.default if ttl is DEFAULT else default_span(ttl))

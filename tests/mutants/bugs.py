@@ -580,8 +580,8 @@ BUGS = [
         "lease-in-every-namespace",
         "namespaces have leases of their own",
         "storage/keys.py",
-        'return f"{self.prefix}{_MARK}{segment}',
-        'return f"{_MARK}{segment}',
+        'start = "" if self.verbatim else self.prefix',
+        'start = ""',
         _leases("memory and namespace"),
     ),
     Bug(

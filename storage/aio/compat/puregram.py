@@ -19,7 +19,7 @@ from ..rooms import Adaptable, own_store, redis
 from ..runtime import wall_clock
 from ...sqlite.options import Durability, Place
 from ..store import Storage
-from ...ttl import DEFAULT, Clock, DefaultTtl, Lifetime, default_span
+from ...ttl import DEFAULT, Clock, DefaultTtl, LayerTtl, default_span
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -133,7 +133,7 @@ def enhance_storage(
     migrations: Migrations | None = None,
     millisecond_precision: bool = False,
     on_newer: OnNewer = "raise",
-    ttl: DefaultTtl | Lifetime = DEFAULT,
+    ttl: LayerTtl = DEFAULT,
     clock: Clock = wall_clock,
 ) -> EntriesStorage[Any]:
     """*base* with versioned records; see `storage.enhance_storage`.
