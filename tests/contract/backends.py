@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shelve
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ class Row:
     verbatim: bool = False
     knows_none: bool = True
     leases: bool = False
+    is_layer: bool = False
     server: str | None = None
     """The fixture of the server that it is on."""
 
@@ -229,5 +230,11 @@ BACKENDS = [
 
 def params(rows: list[Row]) -> list[Any]:
     """*rows* as parameters of a test."""
-    marked = [pytest.mark.server]
-    return [pytest.param(row, id=str(row), marks=marked if row.server else []) for row in rows]
+    return [pytest.param(row, id=str(row), marks=list(_marks(row))) for row in rows]
+
+
+def _marks(row: Row) -> Iterator[pytest.MarkDecorator]:
+    if row.server:
+        yield pytest.mark.server
+    if row.is_layer:
+        yield pytest.mark.layer

@@ -44,7 +44,8 @@ def well(row: Row) -> Row:
         return _held(half.fallback(first, second, on_error=never))
 
     can = row.capabilities._replace(atomic="process", durable=False)
-    return replace(row, name=f"well {row.name}", make=make, capabilities=can, leases=False)
+    well = replace(row, make=make, capabilities=can, leases=False, is_layer=True)
+    return replace(well, name=f"well {row.name}")
 
 
 def _dead(half: Half, ground: Ground) -> Any:
@@ -77,7 +78,7 @@ DEAD: dict[str, tuple[Make, Capabilities]] = {"dead": (_dead, IN_MEMORY), "bare"
 FALLBACKS = [
     *(well(row) for row in BACKENDS if row.name in FIRST),
     *(
-        Row(name, make, can, half)
+        Row(name, make, can, half, is_layer=True)
         for half in (storage, storage.aio)
         for name, (make, can) in DEAD.items()
     ),
