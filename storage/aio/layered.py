@@ -8,7 +8,7 @@ from typing import Any
 from .adapted import adapt
 from ..codecs import MAX_BYTES
 from ..compression import Compression
-from ..core.envelope import Envelope, Migrations, OnNewer
+from ..core.envelope import AROUND, Envelope, Migrations, OnNewer
 from ..encryption import Encryption, Secrets
 from .ending import EndingBackend
 from .rooms import Adaptable
@@ -52,15 +52,15 @@ def compressed(base: Adaptable, *, over: int = 1024) -> Storage[Any]:
     What is there already is read as it is.
     """
     store = adapt(base)
-    most = getattr(store._layers.plain, "max_bytes", MAX_BYTES)
+    most = getattr(store._layers.plain, "max_bytes", MAX_BYTES) + AROUND
     return store._view(store._layers.staged(Compression(over, most)))
 
 
 def encrypted(base: Adaptable, keys: Secrets) -> Storage[Any]:
     """*base* with values that only who has one of *keys* can read, change or move to another key.
 
-    A key is 16, 24 or 32 random bytes, or such bytes in base64. The first one encrypts, and all
-    of them are tried to read. What is there and is not encrypted is refused.
+    A key is 16, 24 or 32 random bytes, or such bytes in base64. The first one encrypts, and each
+    of them reads. What is there and is not encrypted is refused.
     """
     store = adapt(base)
     start = len(store._layers.names.prefix)

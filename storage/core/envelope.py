@@ -9,16 +9,20 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from ..codecs import Codec, UnreadableError, rewritten
+from ..codecs import Codec, FastJsonCodec, JsonCodec, UnreadableError, rewritten
 from ..errors import ConfigurationError, MigrationError, UnstorableError
 from ..runtime import check_callable, is_async
+from .counting import SAFE
 
 Migration = Callable[[Any], Any]
 Migrations = Mapping[int, Migration]
 OnNewer = Literal["raise", "read"]
 
+AROUND: Final = 128
+"""More bytes than an envelope takes around its data."""
+
 _MEMBERS: Final = {"__v", "data", "__exp"}
-_NOT_CURRENT: Final = "it is not a record of this version"
+_LAST: Final = ord("}")
 
 
 class NotCurrentError(ValueError):
@@ -48,6 +52,7 @@ class Envelope:
             raise ConfigurationError(f'on_newer must be "raise" or "read", not {on_newer!r}')
         self.word: str = "enhanced"
         self._codec = codec
+        self._reader = roomy(codec)
         self._steps = _steps(migrations)
         self._oldest = min(self._steps, default=1) - 1
         self.version: int = max(self._steps, default=0)
@@ -60,13 +65,10 @@ class Envelope:
         return b"%b%b}" % (self._head, data)
 
     def open(self, name: str, raw: bytes) -> bytes:
-        """What is most likely the data, if *raw* is a record of this version.
-
-        What comes back is JSON only if it was one that we wrote, without an end in it.
-        """
-        if raw.startswith(self._head):
+        """What is the data if it is JSON, and *raw* then a record of this version."""
+        if raw.startswith(self._head) and raw[-1] == _LAST:
             return raw[self._length : -1]
-        raise NotCurrentError(_NOT_CURRENT)
+        raise NotCurrentError("it is not a record of this version")
 
     def is_stale(self, raw: bytes) -> bool:
         """Whether *raw* is a record of an older version."""
@@ -74,7 +76,7 @@ class Envelope:
 
     def record(self, raw: bytes) -> Record:
         """What stands in *raw*, whoever wrote it."""
-        return record(self._codec, raw)
+        return record(self._reader, raw)
 
     def check(self, found: Record, *, changing: bool) -> None:
         """Refuse data of a version that this code can not read, or not change."""
@@ -110,26 +112,38 @@ class Envelope:
         if made is None:
             message = f"the migration to version {version} returned None"
             raise MigrationError(message, version=version)
+        if hasattr(made, "__await__"):
+            message = f"the migration to version {version} returned something to await"
+            raise MigrationError(message, version=version)
         return made
+
+
+def roomy(codec: Codec) -> Codec:
+    """What reads an envelope around the longest value that *codec* reads."""
+    if isinstance(codec, JsonCodec):
+        return JsonCodec(max_bytes=codec.max_bytes + AROUND)
+    if isinstance(codec, FastJsonCodec):
+        return FastJsonCodec(max_bytes=codec.max_bytes + AROUND)
+    return codec
 
 
 def record(codec: Codec, raw: bytes) -> Record:
     """What stands in *raw*, which may be an envelope, or a value without one.
 
-    Only an object of these members and no others is taken for an envelope; a `ValueError` where
-    it then is none.
+    Only an object with a `__v` and no members but these is taken for an envelope; a `ValueError`
+    where it then is none.
     """
     value = codec.decode(raw)
-    if type(value) is not dict or "__v" not in value or "data" not in value:
-        return Record(0, raw, None, False)
-    if not value.keys() <= _MEMBERS:
+    if type(value) is not dict or "__v" not in value or not value.keys() <= _MEMBERS:
         return Record(0, raw, None, False)
     version, ends = value["__v"], value.get("__exp", 0)
     if type(version) is not int or version < 0:
         raise UnreadableError("its __v is no version")
-    if type(ends) not in (int, float) or not math.isfinite(ends):
+    if type(ends) not in (int, float):
         raise UnreadableError("its __exp is no time")
-    end = math.ceil(ends) if "__exp" in value else None
+    if "data" not in value:  # as JavaScript writes undefined
+        raise UnreadableError("it has a __v and no data")
+    end = math.ceil(min(ends, SAFE)) if "__exp" in value else None
     return Record(version, rewritten(value["data"]), end, True)
 
 
