@@ -8,7 +8,7 @@ from typing import Any
 from .adapted import adapt
 from .codecs import MAX_BYTES
 from .compression import Compression
-from .core.envelope import AROUND, Envelope, Migrations, OnNewer
+from .core.envelope import Envelope, Migrations, OnNewer
 from .encryption import Encryption, Secrets
 from .ending import EndingBackend
 from .rooms import Adaptable
@@ -52,7 +52,7 @@ def compressed(base: Adaptable, *, over: int = 1024) -> Storage[Any]:
     What is there already is read as it is.
     """
     store = adapt(base)
-    most = getattr(store._layers.plain, "max_bytes", MAX_BYTES) + AROUND
+    most = getattr(store._layers.plain, "max_bytes", MAX_BYTES)
     return store._view(store._layers.staged(Compression(over, most)))
 
 
