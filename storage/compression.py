@@ -17,7 +17,7 @@ class Compression:
     """A stage that compresses what is longer than *over* bytes, where that saves something.
 
     What is not compressed is read as it is, so a store may be compressed from one day on. What
-    would be more than *most* bytes is not read.
+    would be more than *most* bytes is not read, and not compressed either.
     """
 
     word: str = "compressed"
@@ -32,7 +32,7 @@ class Compression:
     def seal(self, name: str, raw: bytes) -> bytes:
         """*raw*, or something shorter."""
         must = raw[:1] == _MARK
-        if not must and len(raw) <= self._over:
+        if not must and not self._over < len(raw) <= self._most:
             return raw
         packed = zlib.compress(raw, _LEVEL)
         return packed if must or len(packed) < len(raw) else raw

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from .core.envelope import ended, ending, parted
+from .core.envelope import ended, ending, parted, roomy
 from .core.layers import Layers
-from .errors import ConflictError, CorruptValueError, UnsupportedError
+from .errors import ConflictError, CorruptValueError, StorageError, UnsupportedError
 from .keys import Names
 from .offers import offered
 from .protocols import Backend
@@ -22,7 +22,8 @@ MOST_ATTEMPTS = 200
 
 
 class Live(NamedTuple):
-    """An entry that is not over: what *backend* keeps, the record in it, and its end."""
+    """An entry that is not over: what *backend* keeps, the record in it (nothing where nobody can
+    read it), and its end."""
 
     raw: bytes
     record: bytes
@@ -40,6 +41,7 @@ class EndingBackend:
         self._backend = backend
         self._runtime = Runtime()
         self._layers = layers
+        self._codec = roomy(layers.plain)
         self._clock = clock
         self._expires = backend.capabilities.expiry_ms is not None
         self.label: str = backend.label
@@ -47,10 +49,12 @@ class EndingBackend:
 
     def read(self, name: str) -> bytes | None:
         live = self._live(name)
-        return None if live is None else live.record
+        return None if live is None else self._record(name, live)
 
     def ends(self, name: str) -> int | Missing | None:
         live = self._live(name)
+        if live is not None and live.ends is None and self._expires:
+            return self._backend.ends(name)
         return MISSING if live is None else live.ends
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
@@ -121,8 +125,8 @@ class EndingBackend:
         raws = self._backend.read_many(names)
         found: list[bytes | None] = []
         for name, raw in zip(names, raws):
-            live = None if raw is None else self._opened(name, raw)
-            found.append(None if live is None else live.record)
+            live = None if raw is None else self._looked_at(name, raw)
+            found.append(None if live is None else self._record(name, live))
         return found
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
@@ -147,7 +151,7 @@ class EndingBackend:
         page = self._backend.page(prefix, cursor, True)
         names, records = [], []
         for name, raw in zip(page.names, page.values):
-            live = self._readable(name, raw)
+            live = self._looked_at(name, raw)
             if live is not None:
                 names.append(name)
                 records.append(live.record)
@@ -176,26 +180,36 @@ class EndingBackend:
     def _live(self, name: str) -> Live | None:
         """The entry; one that is over is taken away."""
         raw = self._backend.read(name)
-        if raw is None:
-            return None
+        return None if raw is None else self._looked_at(name, raw)
+
+    def _looked_at(self, name: str, raw: bytes) -> Live | None:
         live = self._opened(name, raw)
         if live is None:
-            self._backend.swap(name, raw, DELETE, None)
+            self._free(name, raw)
         return live
 
+    def _free(self, name: str, raw: bytes) -> None:
+        """Take away what is over; where that can not be done it is over all the same."""
+        try:
+            self._backend.swap(name, raw, DELETE, None)
+        except StorageError:
+            pass
+
     def _opened(self, name: str, raw: bytes) -> Live | None:
-        found = self._layers.find(name, name, raw)
+        try:
+            found = self._layers.find(name, name, raw)
+        except CorruptValueError:
+            return Live(raw, b"", None)
         if found is None:
             return None
-        record, ends = parted(self._layers.plain, found.data)
+        record, ends = parted(self._codec, found.data)
         return None if ends is not None and ends <= self._now() else Live(raw, record, ends)
 
-    def _readable(self, name: str, raw: bytes) -> Live | None:
-        """The entry, or one that nobody can read, for bytes that nobody can."""
-        try:
-            return self._opened(name, raw)
-        except CorruptValueError:
-            return Live(raw, raw, None)
+    def _record(self, name: str, live: Live) -> bytes:
+        """What is in *live*, or the error that says why nobody can read it."""
+        if not live.record:
+            self._layers.find(name, name, live.raw)
+        return live.record
 
     def _write_keeping(self, name: str, raw: bytes, expiry: Keeping) -> None:
         for attempt in range(MOST_ATTEMPTS):
@@ -208,8 +222,9 @@ class EndingBackend:
 
     def _put(self, name: str, live: Live | None, new: bytes | Deletion, expiry: Expiry) -> bool:
         """Put *new* in the place of what was found."""
-        keeps = isinstance(expiry, Keeping) and live is not None
-        ends, now = (live.ends, 0) if live and keeps else self._deadline(expiry)
+        if live is not None and isinstance(expiry, Keeping):
+            return self._put_keeping(name, live, new)
+        ends, now = self._deadline(expiry)
         if new is DELETE or (ends is not None and ends <= now):
             if live is None:
                 return True
@@ -219,14 +234,24 @@ class EndingBackend:
             return self._backend.add(name, sealed, self._told(ends))
         return self._backend.swap(name, live.raw, sealed, self._told(ends))
 
+    def _put_keeping(self, name: str, live: Live, new: bytes | Deletion) -> bool:
+        """Put *new* in the place of *live*, with the end that this has, wherever it stands."""
+        if new is DELETE:
+            return self._backend.swap(name, live.raw, DELETE, None)
+        kept = Keeping(None) if live.ends is None else self._told(live.ends)
+        return self._backend.swap(name, live.raw, self._sealed(name, new, live.ends), kept)
+
     def _touched(self, name: str, live: Live, expiry: Expiry) -> bool:
         ends, now = self._deadline(expiry)
-        if ends == live.ends:
+        if ends == live.ends and (ends is not None or not self._expires):
             return True
         if ends is not None and ends <= now:
             return self._backend.swap(name, live.raw, DELETE, None)
-        record = self._layers.seal(name, ending(self._layers.plain, live.record, ends))
-        return self._backend.swap(name, live.raw, record, self._told(ends))
+        try:
+            record = ending(self._codec, live.record, ends)
+        except ValueError as error:
+            raise self._layers.corrupt(name, error) from error
+        return self._backend.swap(name, live.raw, self._layers.seal(name, record), self._told(ends))
 
     def _sealed(self, name: str, raw: bytes, ends: int | None) -> bytes:
         return self._layers.seal(name, ended(raw, ends))

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .core.layers import Found, Layers
 from .errors import StorageError
-from .records import DELETE, Deletion
+from .records import DELETE, MISSING, Deletion
 from .tracing import log
 from .ttl import Expiry
 
@@ -32,8 +33,30 @@ class Lookup:
             return None if raw is None else Found(raw, raw, False)
         found = self._layers.find(key, name, raw, changing=changing)
         if found is None:
-            self._backend.swap(name, raw, DELETE, self._layers.keeping)
+            self.free(name, raw)
         return found
+
+    def there(self, name: str) -> bool:
+        """Whether something is there, whoever can read it."""
+        raw = self._backend.read(name)
+        if raw is None or not self._layers.is_over(name, raw):
+            return raw is not None
+        self.free(name, raw)
+        return False
+
+    def many(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        """The values that are there, of keys and their names."""
+        found = self._backend.read_many(list(wanted.values()))
+        values = {}
+        for (key, name), raw in zip(wanted.items(), found):
+            if raw is None:
+                continue
+            value = self._layers.value(key, name, raw)
+            if value is MISSING:
+                self.free(name, raw)
+            else:
+                values[key] = value
+        return values
 
     def value(self, key: str, name: str, raw: bytes, default: Any) -> Any:
         """The value in *raw*, which is not what we write now; an older record is written anew."""
@@ -45,14 +68,21 @@ class Lookup:
             self._renew(name, found)
         return value
 
-    def add(self, key: str, name: str, raw: bytes | Deletion, expiry: Expiry) -> bool:
+    def free(self, name: str, raw: bytes) -> None:
+        """Take away what is over; where that can not be done it is over all the same."""
+        try:
+            self._backend.swap(name, raw, DELETE, None)
+        except StorageError:
+            pass
+
+    def add(self, name: str, raw: bytes | Deletion, expiry: Expiry) -> bool:
         """Put *raw* there, if nothing is; a record that says it is over is nothing."""
         assert raw is not DELETE
         added = self._backend.add(name, raw, expiry)
         if added or not self._layers.ends_inside:
             return added
-        found = self.find(key, name)
-        return False if found is not None else self._backend.add(name, raw, expiry)
+        there = self.there(name)
+        return False if there else self._backend.add(name, raw, expiry)
 
     def replace(
         self, name: str, found: Found | None, new: bytes | Deletion, expiry: Expiry
@@ -66,8 +96,9 @@ class Lookup:
 
     def _renew(self, name: str, found: Found) -> None:
         """Write an older record as it is now, if nobody else has changed it."""
-        raw = self._layers.seal(name, found.data)
+        keeping = self._layers.keeping
+        raw = self._layers.replacing(name, found, found.data, keeping)
         try:
-            self._backend.swap(name, found.raw, raw, self._layers.keeping)
+            self._backend.swap(name, found.raw, raw, keeping)
         except StorageError as error:
             log.warning("an older record stays as it is: %s", error)

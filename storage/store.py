@@ -122,8 +122,7 @@ class Storage(Generic[V]):
         name = self._name(key)
         if not self._layers.ends_inside:
             return self._backend.exists(name)
-        found = self._lookup.find(key, name)
-        return found is not None
+        return self._lookup.there(name)
 
     def touch(self, key: str, *, ttl: Ttl = DEFAULT) -> bool:
         """Start the lifetime anew and say whether the key is there.
@@ -141,13 +140,7 @@ class Storage(Generic[V]):
     def get_many(self, keys: Iterable[str]) -> dict[str, V]:
         """The values of those *keys* that are there."""
         wanted = {key: self._name(key) for key in keys}
-        found = self._backend.read_many(list(wanted.values()))
-        values = {
-            key: self._layers.value(key, name, raw)
-            for (key, name), raw in zip(wanted.items(), found)
-            if raw is not None
-        }
-        return {key: value for key, value in values.items() if value is not MISSING}
+        return self._lookup.many(wanted)
 
     def set_many(self, values: Mapping[str, V], *, ttl: Ttl = DEFAULT) -> None:
         """Store all *values*; nothing is touched when one of them can not be stored."""
@@ -165,7 +158,7 @@ class Storage(Generic[V]):
         """Store *value* if the key is missing; says whether it did."""
         name = self._name(key)
         raw = self._layers.sealed(key, name, value)
-        return self._lookup.add(key, name, raw, self._layers.expiry(ttl))
+        return self._lookup.add(name, raw, self._layers.expiry(ttl))
 
     def incr(self, key: str, by: int = 1, *, initial: int = 0, ttl: Ttl = KEEP) -> int:
         """Add *by* to an integer, which begins as *initial*, and return the sum."""
@@ -191,12 +184,13 @@ class Storage(Generic[V]):
         if expected is None and data is DELETE:
             there = self.has(key)
             return not there
-        sealed = self._layers.replacing(name, data)
         if expected is None:
-            return self._lookup.add(key, name, sealed, expiry)
+            sealed = self._layers.replacing(name, None, data, expiry)
+            return self._lookup.add(name, sealed, expiry)
         found = self._lookup.find(key, name, changing=True)
         if found is None or not self._layers.same(found.data, expected):
             return False
+        sealed = self._layers.replacing(name, found, data, expiry)
         return self._lookup.replace(name, found, sealed, expiry)
 
     def update(
@@ -226,7 +220,7 @@ class Storage(Generic[V]):
                 new = self._layers.replacement(key, result)
                 if self._layers.kept(found and found.data, new, expiry):
                     return result
-                sealed = self._layers.replacing(name, new)
+                sealed = self._layers.replacing(name, found, new, expiry)
                 hold.writing()
                 done = self._lookup.replace(name, found, sealed, expiry)
                 if done:
@@ -356,11 +350,12 @@ class Storage(Generic[V]):
                 raw, hold.left = hold.left, None
                 found = self._lookup.find(key, name, raw, changing=True)
                 total = self._layers.count(key, found and found.data, by, initial)
-                sealed = self._layers.sealed(key, name, total)
+                data = self._layers.encode(key, total)
+                sealed = self._layers.replacing(name, found, data, expiry)
                 hold.writing()
                 done = self._lookup.replace(name, found, sealed, expiry)
                 if done:
-                    hold.left = sealed
+                    hold.left = None if sealed is DELETE else sealed
                     return total
                 self._runtime.pause(attempt)
         raise self._busy(key)

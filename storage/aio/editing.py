@@ -73,7 +73,7 @@ class Edit(Generic[V]):
             return
         found, new = self._found, ours
         for attempt in range(MOST_ATTEMPTS):
-            sealed = self._layers.seal(self._name, new)
+            sealed = self._layers.replacing(self._name, found, new, self._expiry)
             done = await self._lookup.replace(self._name, found, sealed, self._expiry)
             if done:
                 return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.layers import Layers, OnCorrupt, Seen
 from ..errors import CorruptValueError, MigrationError
+from .lookup import Lookup
 from ..records import MISSING
 from .runtime import Runtime
 
@@ -21,6 +22,7 @@ class Walks:
     def __init__(self, backend: Backend, layers: Layers) -> None:
         self._backend = backend
         self._layers = layers
+        self._lookup = Lookup(backend, layers)
         self._runtime = Runtime()
 
     async def keys(self, start: str, seen: Seen) -> AsyncIterator[str]:
@@ -38,9 +40,12 @@ class Walks:
         while True:
             page = await self._backend.page(start, cursor, True)
             for index, key in self._layers.keys(page, seen):
+                name, raw = page.names[index], page.values[index]
                 value: Any = MISSING
                 try:
-                    value = self._layers.value(key, page.names[index], page.values[index])
+                    value = self._layers.value(key, name, raw)
+                    if value is MISSING:
+                        await self._lookup.free(name, raw)
                 except (CorruptValueError, MigrationError) as error:
                     if on_corrupt == "raise":
                         raise

@@ -9,13 +9,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from ..codecs import Codec, UnreadableError, rewritten
+from ..codecs import Codec, FastJsonCodec, JsonCodec, UnreadableError, rewritten
 from ..errors import ConfigurationError, MigrationError, UnstorableError
 from ..runtime import check_callable, is_async
+from .counting import SAFE
 
 Migration = Callable[[Any], Any]
 Migrations = Mapping[int, Migration]
 OnNewer = Literal["raise", "read"]
+
+AROUND: Final = 128
+"""More bytes than an envelope takes around its data."""
 
 _MEMBERS: Final = {"__v", "data", "__exp"}
 _LAST: Final = ord("}")
@@ -48,6 +52,7 @@ class Envelope:
             raise ConfigurationError(f'on_newer must be "raise" or "read", not {on_newer!r}')
         self.word: str = "enhanced"
         self._codec = codec
+        self._reader = roomy(codec)
         self._steps = _steps(migrations)
         self._oldest = min(self._steps, default=1) - 1
         self.version: int = max(self._steps, default=0)
@@ -71,7 +76,7 @@ class Envelope:
 
     def record(self, raw: bytes) -> Record:
         """What stands in *raw*, whoever wrote it."""
-        return record(self._codec, raw)
+        return record(self._reader, raw)
 
     def check(self, found: Record, *, changing: bool) -> None:
         """Refuse data of a version that this code can not read, or not change."""
@@ -107,7 +112,19 @@ class Envelope:
         if made is None:
             message = f"the migration to version {version} returned None"
             raise MigrationError(message, version=version)
+        if hasattr(made, "__await__"):
+            message = f"the migration to version {version} returned something to await"
+            raise MigrationError(message, version=version)
         return made
+
+
+def roomy(codec: Codec) -> Codec:
+    """What reads an envelope around the longest value that *codec* reads."""
+    if isinstance(codec, JsonCodec):
+        return JsonCodec(max_bytes=codec.max_bytes + AROUND)
+    if isinstance(codec, FastJsonCodec):
+        return FastJsonCodec(max_bytes=codec.max_bytes + AROUND)
+    return codec
 
 
 def record(codec: Codec, raw: bytes) -> Record:
@@ -122,11 +139,11 @@ def record(codec: Codec, raw: bytes) -> Record:
     version, ends = value["__v"], value.get("__exp", 0)
     if type(version) is not int or version < 0:
         raise UnreadableError("its __v is no version")
-    if type(ends) not in (int, float) or not math.isfinite(ends):
+    if type(ends) not in (int, float):
         raise UnreadableError("its __exp is no time")
     if "data" not in value:  # as JavaScript writes undefined
         raise UnreadableError("it has a __v and no data")
-    end = math.ceil(ends) if "__exp" in value else None
+    end = math.ceil(min(ends, SAFE)) if "__exp" in value else None
     return Record(version, rewritten(value["data"]), end, True)
 
 

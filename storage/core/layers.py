@@ -35,7 +35,7 @@ from ..ttl import (
 from ..values import same
 from .changes import merged as merged_values
 from .counting import SAFE, counted_value
-from .envelope import Envelope
+from .envelope import Envelope, ended
 from .stages import Stage, opening, sealing
 
 OnCorrupt = Literal["raise", "skip"] | Callable[[StorageError], object]
@@ -49,6 +49,9 @@ class Found(NamedTuple):
     data: bytes
     is_stale: bool
     """Whether it is of an older version, and worth writing anew."""
+
+    ends: int | None = None
+    """When it says that it is over, besides what the backend knows."""
 
 
 class Layers:
@@ -181,16 +184,30 @@ class Layers:
         """What the backend keeps for *value*."""
         return self.seal(name, self.encode(key, value))
 
-    def replacing(self, name: str, new: bytes | Deletion) -> bytes | Deletion:
-        """What the backend puts in the place of an entry: data sealed, or nothing at all."""
-        return DELETE if new is DELETE else self.seal(name, new)
+    def replacing(
+        self, name: str, found: Found | None, new: bytes | Deletion, expiry: Expiry
+    ) -> bytes | Deletion:
+        """What the backend puts in the place of what was *found*: data sealed, or nothing at all.
+
+        Where the expiry stays as it is, so does the end that only the record tells.
+        """
+        if new is DELETE:
+            return DELETE
+        if found is None or found.ends is None or not isinstance(expiry, Keeping):
+            return self.seal(name, new)
+        raw, ends = new, found.ends
+        for stage in self.stages:
+            raw = stage.seal(name, raw)
+            if isinstance(stage, Envelope):
+                raw = ended(raw, ends)
+        return raw
 
     def find(self, key: str, name: str, raw: bytes, *, changing: bool = False) -> Found | None:
         """What is in *raw*, brought to this version, or `None` if the record says it is over.
 
         Who is *changing* it is refused data that newer code wrote.
         """
-        data, is_stale = raw, False
+        data, is_stale, ends = raw, False, None
         try:
             for stage in reversed(self.stages):
                 if not isinstance(stage, Envelope):
@@ -198,7 +215,8 @@ class Layers:
                     data = stage.open(name, data)
                     continue
                 found = stage.record(data)
-                if found.ends is not None and self._is_over(found.ends):
+                ends = ends if found.ends is None else found.ends
+                if self._is_over(found.ends):
                     return None
                 stage.check(found, changing=changing)
                 data = stage.migrated(found)
@@ -207,12 +225,26 @@ class Layers:
             raise self.located(error, key) from error.__cause__
         except ValueError as error:
             raise self.corrupt(key, error) from error
-        return Found(raw, data, is_stale)
+        return Found(raw, data, is_stale, ends)
 
-    def value(self, key: str, name: str, raw: bytes | None) -> Any:
-        """The value in *raw*, `MISSING` where there is none."""
-        if raw is None:
-            return MISSING
+    def is_over(self, name: str, raw: bytes) -> bool:
+        """Whether the record in *raw* says that it is over; what nobody can read says nothing."""
+        data = raw
+        try:
+            for stage in reversed(self.stages):
+                if not isinstance(stage, Envelope):
+                    data = stage.open(name, data)
+                    continue
+                found = stage.record(data)
+                if self._is_over(found.ends):
+                    return True
+                data = found.data
+        except ValueError:
+            pass
+        return False
+
+    def value(self, key: str, name: str, raw: bytes) -> Any:
+        """The value in *raw*, `MISSING` for a record that says it is over."""
         try:
             return self.codec.decode(raw if self.opener is None else self.opener(name, raw))
         except ValueError as error:
@@ -320,8 +352,8 @@ class Layers:
             message = "nothing expires here: leave ttl out, or use another store"
             raise UnsupportedError(message, store=self.label)
 
-    def _is_over(self, ends: int) -> bool:
-        return self._clock is not None and ends <= self._clock() * 1000
+    def _is_over(self, ends: int | None) -> bool:
+        return ends is not None and self._clock is not None and ends <= self._clock() * 1000
 
 
 def check_walk(unique: bool, on_corrupt: OnCorrupt) -> Seen:

@@ -32,6 +32,10 @@ def _topology(module: str, words: str) -> tuple[str, ...]:
     return (f"tests/topology/test_{module}.py", "-k", words)
 
 
+def _layers(module: str, words: str) -> tuple[str, ...]:
+    return (f"tests/layers/test_{module}.py", "-k", f"({words}) and not valkey")
+
+
 def _faults(file: str, words: str = "") -> tuple[str, ...]:
     path = f"tests/fault/redis/{file}.py"
     return (path, "-k", words) if words else (path,)
@@ -759,6 +763,151 @@ BUGS = [
         "return command.at if command.at in self._all else None",
         "return command.at if self.clustered else self._primary",
         _topology("sentinel", "before_it_knows"),
+    ),
+    Bug(
+        "write-back-over-a-newer-write",
+        "a migrated record is written back only if nobody has changed it meanwhile",
+        "storage/lookup.py",
+        "self._backend.swap(name, found.raw, raw, keeping)",
+        "self._backend.write(name, raw, keeping)",
+        _layers("versions", "migrated_stays or come_back"),
+    ),
+    Bug(
+        "write-back-loses-the-lifetime",
+        "a migrated record keeps its lifetime",
+        "storage/lookup.py",
+        "self._backend.swap(name, found.raw, raw, keeping)",
+        "self._backend.swap(name, found.raw, raw, None)",
+        _layers("versions", "keeps_its_lifetime"),
+    ),
+    Bug(
+        "write-back-loses-the-end-in-the-record",
+        "a migrated record keeps the end that stands in it",
+        "storage/lookup.py",
+        "raw = self._layers.replacing(name, found, found.data, keeping)",
+        "raw = self._layers.seal(name, found.data)",
+        _layers("versions", "stays_in_it"),
+    ),
+    Bug(
+        "change-loses-the-end-in-the-record",
+        "a change keeps the end that only the record tells",
+        "storage/core/layers.py",
+        "if found is None or found.ends is None or not isinstance(expiry, Keeping):",
+        "if found is None or found.ends is None or found.data:",
+        _layers("versions", "only_the_record_tells"),
+    ),
+    Bug(
+        "any-object-with-a-version-is-an-envelope",
+        "a value of a user's own that has a `__v` is no envelope",
+        "storage/core/envelope.py",
+        'if type(value) is not dict or "__v" not in value or not value.keys() <= _MEMBERS:',
+        'if type(value) is not dict or "__v" not in value:',
+        _layers("enhanced", "no_envelope"),
+    ),
+    Bug(
+        "older-code-stamps-newer-data",
+        "what newer code wrote is never stamped with an older version",
+        "storage/core/envelope.py",
+        "if found.version > self.version and (changing or not self._reads_newer):",
+        "if found.version > self.version and not self._reads_newer:",
+        _layers("enhanced", "never_stamped"),
+    ),
+    Bug(
+        "failed-migration-writes",
+        "a migration that fails leaves the bytes alone",
+        "storage/core/envelope.py",
+        'raised {type(error).__name__}"\n            raise MigrationError(message, version=version)'
+        " from error\n",
+        'raised {type(error).__name__}"\n            return value if message else None\n',
+        _layers("enhanced", "migration_that_fails"),
+    ),
+    Bug(
+        "migration-returns-nothing",
+        "a migration that forgets its return loses no data",
+        "storage/core/envelope.py",
+        "        if made is None:",
+        "        if made is None and version < 1:",
+        _layers("enhanced", "migration_that_fails"),
+    ),
+    Bug(
+        "hole-in-the-migrations",
+        "migrations that lead nowhere are refused before anything is read",
+        "storage/core/envelope.py",
+        "    if holes:",
+        "    if holes and not versions:",
+        _layers("enhanced", "lead_nowhere"),
+    ),
+    Bug(
+        "envelope-counts-as-value",
+        "the longest value that can be stored can be changed",
+        "storage/core/envelope.py",
+        "return JsonCodec(max_bytes=codec.max_bytes + AROUND)",
+        "return JsonCodec(max_bytes=codec.max_bytes)",
+        _layers("enhanced", "longest"),
+    ),
+    Bug(
+        "record-alive-at-its-end",
+        "a record is over at the very millisecond of its end",
+        "storage/core/layers.py",
+        "self._clock is not None and ends <= self._clock() * 1000",
+        "self._clock is not None and ends < self._clock() * 1000",
+        _layers("versions", "is_not_there_and_goes"),
+    ),
+    Bug(
+        "record-alive-at-its-end-where-none-is-kept",
+        "a record is over at the very millisecond of its end",
+        "storage/ending.py",
+        "return None if ends is not None and ends <= self._now() else",
+        "return None if ends is not None and ends < self._now() else",
+        _layers("ending", "exact_to_the_millisecond"),
+    ),
+    Bug(
+        "what-is-over-stays",
+        "who meets what is over takes it away",
+        "storage/ending.py",
+        "            self._free(name, raw)\n",
+        "            pass\n",
+        _layers("ending", "meets_what_is_over"),
+    ),
+    Bug(
+        "touch-writes-the-record-anew",
+        "a touch leaves the bytes where the place keeps lifetimes",
+        "storage/layered.py",
+        "if store.capabilities.expiry_ms is not None and not millisecond_precision:",
+        "if store.capabilities.expiry_ms is not None and millisecond_precision is None:",
+        _layers("versions", "touch_leaves"),
+    ),
+    Bug(
+        "precision-ends-lifetimes",
+        "lifetimes that the place keeps go on under millisecond precision",
+        "storage/ending.py",
+        "kept = Keeping(None) if live.ends is None else self._told(live.ends)",
+        "kept = self._told(live.ends)",
+        _layers("ending", "go_on_under"),
+    ),
+    Bug(
+        "planted-record-is-read-in-a-walk",
+        "what was planted under an encrypted store is refused",
+        "storage/ending.py",
+        'return Live(raw, b"", None)',
+        "return Live(raw, raw, None)",
+        _layers("ending", "planted"),
+    ),
+    Bug(
+        "touch-undone-by-a-change",
+        "a change keeps the end that was there last",
+        "storage/ending.py",
+        "            return self._put_keeping(name, live, new)\n",
+        "            return self._put_keeping(name, live._replace(ends=None), new)\n",
+        _layers("ending", "not_undone"),
+    ),
+    Bug(
+        "bad-record-spoils-the-others",
+        "one bad record does not spoil the others",
+        "storage/walks.py",
+        "except (CorruptValueError, MigrationError) as error:",
+        "except CorruptValueError as error:",
+        _layers("versions", "spoil"),
     ),
     Bug(
         "redis-increment-tried-again",

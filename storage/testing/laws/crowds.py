@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from .suite import Suite, crowd
+from ..threads import crowd
+from .suite import Suite
 
 THREADS: Final = 8
 TURNS: Final = 125

@@ -10,7 +10,8 @@ from ...errors import ConflictError, ReentryError, WrongTypeError
 from ...records import MISSING
 from ..clock import Clock
 from ..model import exact
-from .suite import Suite, elsewhere, expiring
+from ..threads import elsewhere
+from .suite import Suite, expiring
 
 NO_DRAFTS: Final = (5, 1.5, "text", True, None)
 

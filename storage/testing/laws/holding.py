@@ -26,8 +26,8 @@ from ...errors import (
 )
 from ..bridge import Bridge
 from ..clock import Clock
+from ..threads import PATIENCE_SECONDS, crowd, elsewhere
 from .leasing import LONG, Leased
-from .suite import PATIENCE_SECONDS, crowd, elsewhere
 
 BRIEF: Final = 0.1
 """Seconds after which a lease of three times that is renewed."""

@@ -16,8 +16,9 @@ from ...records import Turn
 from ..bridge import Bridge
 from ..clock import Clock
 from ..strategies import NASTY_KEYS
+from ..threads import crowd
 from .privacy import SECRET
-from .suite import Suite, crowd
+from .suite import Suite
 
 LONG: Final = 60_000
 """A lifetime that no law waits for."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from ..clock import Clock
+from ..threads import PATIENCE_SECONDS, crowd
 from .leasing import BRIEF, LONG, Acquire, Leased
-from .suite import PATIENCE_SECONDS, crowd
 
 TOO_LONG: Final = 2000 * int(PATIENCE_SECONDS)
 """Milliseconds to wait for what must come earlier."""

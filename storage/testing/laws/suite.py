@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -20,9 +19,6 @@ from ..clock import Clock
 from .calls import WALKS, WRITES
 
 Law = TypeVar("Law", bound=Callable[..., None])
-
-PATIENCE_SECONDS = 30.0
-"""When a call in another thread counts as stuck."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -180,34 +176,3 @@ def for_all(law: Callable[..., None], *inputs: SearchStrategy[Any], share: float
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     profile(given(*inputs)(law))()
-
-
-def elsewhere(function: Callable[..., Any], *args: Any) -> Any:
-    """What *function* gives in another thread; an error if that is stuck."""
-    return crowd([lambda: function(*args)])[0]
-
-
-def crowd(functions: list[Callable[[], Any]]) -> list[Any]:
-    """What *functions* give, each in a thread of its own, all let go at the same moment."""
-    gate = threading.Barrier(len(functions))
-    results: list[Any] = [None] * len(functions)
-    errors: list[BaseException] = []
-
-    def run(index: int, function: Callable[[], Any]) -> None:
-        gate.wait()
-        try:
-            results[index] = function()
-        except BaseException as error:  # noqa: BLE001 - it is raised again below
-            errors.append(error)
-
-    threads = [
-        threading.Thread(target=run, args=place, daemon=True) for place in enumerate(functions)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_SECONDS)
-        assert not thread.is_alive(), "a call in another thread is stuck"
-    if errors:
-        raise errors[0]
-    return results

@@ -11,7 +11,8 @@ from ...errors import ReentryError
 from ...records import DELETE
 from ..clock import Clock
 from ..model import exact
-from .suite import PATIENCE_SECONDS, Suite, crowd, elsewhere, expiring
+from ..threads import PATIENCE_SECONDS, crowd, elsewhere
+from .suite import Suite, expiring
 
 
 class Updates(Suite):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from .. import strategies
 from ..strategies import NASTY_KEYS
+from ..threads import elsewhere
 from .calls import WALKS
-from .suite import Suite, elsewhere, for_all, listing
+from .suite import Suite, for_all, listing
 
 MANY: Final = 2000
 
