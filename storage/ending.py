@@ -134,6 +134,31 @@ class EndingBackend:
             sealed = [(name, self._sealed(name, raw, ends)) for name, raw in entries]
             self._backend.write_many(sealed, self._told(ends))
 
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        raws = self._backend.read_many(names)
+        found: list[int | Missing | None] = []
+        for name, raw in zip(names, raws):
+            live = None if raw is None else self._readable(name, raw)
+            found.append(MISSING if live is None else live.ends)
+        return found
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        if not replace:
+            self._free([name for name, _, _ in entries])
+        now = self._now()
+        over = [name for name, _, ends in entries if ends is not None and ends <= now]
+        alive = [
+            (name, self._ending(name, raw, ends), ends if self._expires else None)
+            for name, raw, ends in entries
+            if ends is None or ends > now
+        ]
+        restored = self._backend.restore(alive, replace)
+        if replace:
+            self._backend.remove_many(over)
+            return restored + len(over)
+        there = self._backend.read_many(over)
+        return restored + list(there).count(None)
+
     def remove_many(self, names: Sequence[str]) -> int:
         removed = 0
         for name in names:
@@ -181,6 +206,13 @@ class EndingBackend:
             self._backend.swap(name, raw, DELETE, None)
         return live
 
+    def _free(self, names: Sequence[str]) -> None:
+        """Take away what is over."""
+        raws = self._backend.read_many(names)
+        for name, raw in zip(names, raws):
+            if raw is not None and self._readable(name, raw) is None:
+                self._backend.swap(name, raw, DELETE, None)
+
     def _opened(self, name: str, raw: bytes) -> Live | None:
         found = self._layers.find(name, name, raw)
         if found is None:
@@ -223,8 +255,15 @@ class EndingBackend:
             return True
         if ends is not None and ends <= now:
             return self._backend.swap(name, live.raw, DELETE, None)
-        record = self._layers.seal(name, ending(self._layers.plain, live.record, ends))
+        record = self._ending(name, live.record, ends)
         return self._backend.swap(name, live.raw, record, self._told(ends))
+
+    def _ending(self, name: str, record: bytes, ends: int | None) -> bytes:
+        """What the backend keeps for *record*, whoever wrote it."""
+        try:
+            return self._layers.seal(name, ending(self._layers.plain, record, ends))
+        except ValueError as error:
+            raise self._layers.corrupt(name, error) from error
 
     def _sealed(self, name: str, raw: bytes, ends: int | None) -> bytes:
         return self._layers.seal(name, ended(raw, ends))

@@ -11,7 +11,7 @@ from ..keys import Names
 from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
-from .commands import AGAIN, ONCE, READ, Command, Script, lasting, run, starting_with
+from .commands import AGAIN, ONCE, READ, Command, Script, Word, lasting, run, starting_with
 from .door import Door
 from .leases import RedisLeases
 from .options import Options
@@ -20,9 +20,12 @@ from .settings import Address
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
 _WRITE, _WRITE_MANY = Script("write"), Script("write_many")
-_PERSIST, _ENDS = Script("persist"), Script("ends")
+_PERSIST, _ENDS, _RESTORE = Script("persist"), Script("ends"), Script("restore")
 
 _SCANNED_AT_ONCE = b"500"
+
+_KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024
+"""What one command carries at the most: a server does one command after the other."""
 
 
 class RedisBackend:
@@ -44,10 +47,7 @@ class RedisBackend:
 
     def ends(self, name: str) -> int | Missing | None:
         reply = self._door.call(run(_ENDS, READ, (name.encode(),)), name)
-        if reply < 0:
-            return MISSING if reply == -2 else None
-        ms: int = reply
-        return ms
+        return _end(reply[0])
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         key = name.encode()
@@ -111,6 +111,24 @@ class RedisBackend:
                 commands.append(_writing(chosen, expiry))
         self._door.batch(commands)
 
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        keys = [name.encode() for name in names]
+        groups = self._groups(keys)
+        commands = [run(_ENDS, READ, tuple(keys[index] for index in group)) for group in groups]
+        found: list[int | Missing | None] = [MISSING] * len(keys)
+        replies = self._door.batch(commands)
+        for group, reply in zip(groups, replies):
+            for index, ends in zip(group, reply):
+                found[index] = _end(ends)
+        return found
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        encoded = [(name.encode(), raw, ends) for name, raw, ends in entries]
+        groups = self._groups([key for key, _, _ in encoded], [len(raw) for _, raw, _ in encoded])
+        commands = [_restoring([encoded[index] for index in group], replace) for group in groups]
+        replies = self._door.batch(commands)
+        return sum(replies)
+
     def remove_many(self, names: Sequence[str]) -> int:
         keys = [name.encode() for name in names]
         return self._remove_all(keys)
@@ -146,6 +164,24 @@ class RedisBackend:
 
     def close(self) -> None:
         self._door.close()
+
+    def _groups(self, keys: Sequence[bytes], sizes: Sequence[int] = ()) -> list[list[int]]:
+        """The places in *keys* of those that are told in one command; *sizes* are those of what
+        is told with them."""
+        found: list[list[int]] = []
+        for group in self._places.groups(keys):
+            some: list[int] = []
+            size = 0
+            for index in group:
+                more = sizes[index] if sizes else 0
+                if some and (size + more > _BYTES_AT_ONCE or len(some) == _KEYS_AT_ONCE):
+                    found.append(some)
+                    some, size = [], 0
+                some.append(index)
+                size += more
+            if some:
+                found.append(some)
+        return found
 
     def _read_all(self, keys: Sequence[bytes]) -> list[bytes | None]:
         groups = [group for group in self._places.groups(keys) if group]
@@ -216,6 +252,20 @@ def _writing(entries: Sequence[tuple[bytes, bytes]], expiry: Expiry) -> Command:
     if options[:1] == (b"KEEP",):
         return run(_WRITE, AGAIN, keys, options[1], *raws)
     return run(_WRITE_MANY, AGAIN, keys, len(options), *options, *raws)
+
+
+def _restoring(entries: Sequence[tuple[bytes, bytes, int | None]], replace: bool) -> Command:
+    """What puts *entries* there, which lie in one slot, in one step."""
+    words: list[Word] = [0 if replace else 1]
+    for _, raw, ends in entries:
+        words += (raw, b"" if ends is None else max(ends, 1))
+    return run(_RESTORE, AGAIN, tuple(key for key, _, _ in entries), *words)
+
+
+def _end(reply: int) -> int | Missing | None:
+    if reply < 0:
+        return MISSING if reply == -2 else None
+    return reply
 
 
 def _touching(key: bytes, expiry: Expiry) -> Command:
