@@ -130,6 +130,10 @@ class Layers:
         """Whether a record can say by itself that it is over."""
         return self._clock is not None
 
+    def is_over(self, ends: int) -> bool:
+        """Whether a record that ends at *ends* is over, where records say that."""
+        return self._clock is not None and ends <= self._clock() * 1000
+
     def check_default(self, default: object) -> None:
         """Refuse a default that would have to be awaited."""
         if callable(default) and is_async(default):
@@ -189,7 +193,7 @@ class Layers:
                     data = stage.open(name, data)
                     continue
                 found = stage.record(data)
-                if found.ends is not None and self._is_over(found.ends):
+                if found.ends is not None and self.is_over(found.ends):
                     return None
                 stage.check(found, changing=changing)
                 data = stage.migrated(found)
@@ -310,9 +314,6 @@ class Layers:
         if told is not None and not self._expires:
             message = "nothing expires here: leave ttl out, or use another store"
             raise UnsupportedError(message, store=self.label)
-
-    def _is_over(self, ends: int) -> bool:
-        return self._clock is not None and ends <= self._clock() * 1000
 
 
 def check_walk(unique: bool, on_corrupt: OnCorrupt) -> Seen:

@@ -19,7 +19,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": ("store", "editing", "lookup", "walks", "tracing", "ending"),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
-    "faces": ("leases",),
+    "faces": ("leases", "moving", "upgrading", "dumps"),
     "doors": ("", "cli", "testing", "__main__"),
 }
 """The house from the ground up: a floor imports itself and what is under it. `aio` is a house of
@@ -33,7 +33,8 @@ WAITING = (
 """Who may wait, lock and look at a clock."""
 
 PURE = {
-    *("__future__", "bisect", "collections", "copy", "dataclasses", "datetime", "enum"),
+    *("__future__", "base64", "binascii", "bisect", "collections", "copy", "dataclasses"),
+    *("datetime", "enum"),
     *("fractions", "functools", "heapq", "itertools", "json", "math", "operator", "re", "string"),
     *("types", "typing", "typing_extensions", "unicodedata"),
 }
