@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,10 @@ def _migrations(place: str) -> Any:
         raise ConfigurationError(_why(module, error)) from error
     if not hasattr(found, name):
         raise ConfigurationError(f"--migrations: the module {module} has no {name}")
-    return getattr(found, name)
+    migrations = getattr(found, name)
+    if not isinstance(migrations, Mapping) or not migrations:
+        raise ConfigurationError(f"--migrations: {name} is no mapping of versions to functions")
+    return migrations
 
 
 def _why(module: str, error: Exception) -> str:

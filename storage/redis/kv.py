@@ -27,6 +27,9 @@ _SCANNED_AT_ONCE = b"500"
 _KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024
 """What one command carries at the most: a server does one command after the other."""
 
+Restored = tuple[bytes, bytes, "int | None"]
+"""The name, the bytes and the end of an entry."""
+
 
 class RedisBackend:
     """The entries of one deployment."""
@@ -113,7 +116,11 @@ class RedisBackend:
 
     def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
         keys = [name.encode() for name in names]
-        groups = self._groups(keys)
+        groups = [
+            group[start : start + _KEYS_AT_ONCE]
+            for group in self._places.groups(keys)
+            for start in range(0, len(group), _KEYS_AT_ONCE)
+        ]
         commands = [run(_ENDS, READ, tuple(keys[index] for index in group)) for group in groups]
         found: list[int | Missing | None] = [MISSING] * len(keys)
         replies = self._door.batch(commands)
@@ -123,11 +130,15 @@ class RedisBackend:
         return found
 
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
-        encoded = [(name.encode(), raw, ends) for name, raw, ends in entries]
-        groups = self._groups([key for key, _, _ in encoded], [len(raw) for _, raw, _ in encoded])
-        commands = [_restoring([encoded[index] for index in group], replace) for group in groups]
+        lasting: list[Restored] = []
+        others: list[Restored] = []
+        for name, raw, ends in entries:
+            some = lasting if replace and ends is None else others
+            some.append((name.encode(), raw, ends))
+        commands = [_restoring(chosen, replace) for chosen in self._grouped(others)]
+        commands += [_lasting(chosen) for chosen in self._grouped(lasting)]
         replies = self._door.batch(commands)
-        return sum(replies)
+        return len(entries) if replace else sum(replies)
 
     def remove_many(self, names: Sequence[str]) -> int:
         keys = [name.encode() for name in names]
@@ -165,20 +176,18 @@ class RedisBackend:
     def close(self) -> None:
         self._door.close()
 
-    def _groups(self, keys: Sequence[bytes], sizes: Sequence[int] = ()) -> list[list[int]]:
-        """The places in *keys* of those that are told in one command; *sizes* are those of what
-        is told with them."""
-        found: list[list[int]] = []
-        for group in self._places.groups(keys):
-            some: list[int] = []
+    def _grouped(self, entries: Sequence[Restored]) -> list[list[Restored]]:
+        """*entries* as they are told: those of one slot in one command, and not too many."""
+        found = []
+        for group in self._places.groups([key for key, _, _ in entries]):
+            some: list[Restored] = []
             size = 0
             for index in group:
-                more = sizes[index] if sizes else 0
-                if some and (size + more > _BYTES_AT_ONCE or len(some) == _KEYS_AT_ONCE):
+                size += len(entries[index][1])
+                if some and (size > _BYTES_AT_ONCE or len(some) == _KEYS_AT_ONCE):
                     found.append(some)
-                    some, size = [], 0
-                some.append(index)
-                size += more
+                    some, size = [], len(entries[index][1])
+                some.append(entries[index])
             if some:
                 found.append(some)
         return found
@@ -254,8 +263,13 @@ def _writing(entries: Sequence[tuple[bytes, bytes]], expiry: Expiry) -> Command:
     return run(_WRITE_MANY, AGAIN, keys, len(options), *options, *raws)
 
 
-def _restoring(entries: Sequence[tuple[bytes, bytes, int | None]], replace: bool) -> Command:
-    """What puts *entries* there, which lie in one slot, in one step."""
+def _lasting(entries: Sequence[Restored]) -> Command:
+    """What puts *entries* there, which lie in one slot, for ever."""
+    return _writing([(key, raw) for key, raw, _ in entries], None)
+
+
+def _restoring(entries: Sequence[Restored], replace: bool) -> Command:
+    """What puts *entries* there, which lie in one slot, in one step; what replaces others ends."""
     words: list[Word] = [0 if replace else 1]
     for _, raw, ends in entries:
         words += (raw, b"" if ends is None else max(ends, 1))
