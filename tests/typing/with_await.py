@@ -79,3 +79,13 @@ async def making(path: str, entries: dict[str, int], blocking: storage.Storage[C
         assert_type(store, aio.SqliteStorage[Cart])
         assert_type(store.namespace("a"), Storage[Cart])
     await store.aclose()
+
+
+async def whole(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None:
+    async def progress(report: aio.Report) -> None:
+        assert_type(report.looked_at, int)
+
+    assert_type(await aio.copy(blocking, store, progress=progress), aio.Report)
+    assert_type(await aio.dump(store, "bot.jsonl", progress=print), aio.Report)
+    assert_type(await aio.load(store, "bot.jsonl"), aio.Report)
+    assert_type(await aio.migrate(store, dry_run=True), aio.Report)
