@@ -25,12 +25,16 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Said by their names: what they stand for would fill a line each.
 aliases = (
+    "Adaptable",
     "Clock",
     "DefaultTtl",
+    "DumpFile",
     "Durability",
+    "Existing",
     "LayoutName",
     "OnCorrupt",
     "Place",
+    "Progress",
     "Reach",
     "RedisPlace",
     "Ttl",
@@ -40,7 +44,7 @@ autodoc_type_aliases = {name: name for name in aliases}
 # In a signature stand words that have no page: aliases, type variables, the standard library, and
 # what lives in modules that nobody imports by name. A test sees to it that public names have one.
 nitpick_ignore_regex = [
-    ("py:class", "|".join(aliases)),
+    ("py:class", "|".join((*aliases, "TypeAliasForwardRef"))),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),
     ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),
     ("py:class", r"(collections|datetime|enum|os|sqlite3|types|typing)\..*"),

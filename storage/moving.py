@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from .adapted import adapt
 from .core.moving import (
     AT_ONCE,
-    Carried,
     Entry,
     Existing,
     Passage,
@@ -47,27 +46,27 @@ def copy(
     """
     callback(progress or _nothing)
     origin, goal = adapt(source), adapt(target)
-    here, there = origin._layers, goal._layers
-    check_apart(here, there, one_place=_is_one_place(origin, goal))
-    expiring = origin.capabilities.expiry_ms is not None
-    replace = check_moving(
-        there, goal.capabilities, existing, expiring=expiring, drop_expiry=drop_expiry
-    )
-    passage = Passage(here, there, replace=replace, drop_expiry=drop_expiry)
-    report = Report()
-    for entries in _batches(origin):
-        carried = passage.carried(entries, report)
-        written = goal._backend.restore(passage.sealed(carried), replace)
-        report.written += written
-        report.kept += len(carried) - written
-        if progress is not None:
-            origin._runtime.call(progress, report)
-    if verify:
+    try:
+        here, there = origin._layers, goal._layers
+        check_apart(here, there, one_place=_is_one_place(origin, goal))
+        expiring = origin.capabilities.expiry_ms is not None
+        replace = check_moving(
+            there, goal.capabilities, existing, expiring=expiring, drop_expiry=drop_expiry
+        )
+        passage = Passage(here, there, replace=replace, drop_expiry=drop_expiry)
+        report = Report()
         for entries in _batches(origin):
-            carried = passage.carried(entries, Report())
-            _compare(goal, passage, carried, report)
+            carried = passage.carried(entries, report)
+            written = goal._backend.restore(passage.sealed(carried), replace)
+            report.written += written
+            report.kept += len(carried) - written
             if progress is not None:
                 origin._runtime.call(progress, report)
+        if verify:
+            _verify(origin, goal, passage, report, progress)
+    finally:
+        _let_go(origin, source)
+        _let_go(goal, target)
     return report
 
 
@@ -82,15 +81,18 @@ def dump(store: Adaptable, file: DumpFile, *, progress: Progress | None = None) 
 
     callback(progress or _nothing)
     origin = adapt(store)
-    dumping = Dumping(origin._layers)
-    report = Report()
-    with writing(file) as out:
-        out.write(HEADER)
-        for entries in _batches(origin):
-            out.write(dumping.lines(entries, report))
-            if progress is not None:
-                origin._runtime.call(progress, report)
-        out.write(ending(report))
+    try:
+        dumping = Dumping(origin._layers)
+        report = Report()
+        with writing(file) as out:
+            out.write(HEADER)
+            for entries in _batches(origin):
+                out.write(dumping.lines(entries, report))
+                if progress is not None:
+                    origin._runtime.call(progress, report)
+            out.write(ending(report))
+    finally:
+        _let_go(origin, store)
     return report
 
 
@@ -112,20 +114,23 @@ def load(
 
     callback(progress or _nothing)
     goal = adapt(store)
-    there = goal._layers
-    replace = check_moving(
-        there, goal.capabilities, existing, expiring=True, drop_expiry=drop_expiry
-    )
-    loading = Loading(there, drop_expiry=drop_expiry)
-    report = Report()
-    with reading(file) as dumped:
-        for lines in Reading(dumped, name_of(file), report).batches():
-            entries = loading.entries(lines, report)
-            written = goal._backend.restore(entries, replace)
-            report.written += written
-            report.kept += len(entries) - written
-            if progress is not None:
-                goal._runtime.call(progress, report)
+    try:
+        there = goal._layers
+        replace = check_moving(
+            there, goal.capabilities, existing, expiring=True, drop_expiry=drop_expiry
+        )
+        loading = Loading(there, drop_expiry=drop_expiry)
+        report = Report()
+        with reading(file) as dumped:
+            for lines in Reading(dumped, name_of(file), report).batches():
+                entries = loading.entries(lines, report)
+                written = goal._backend.restore(entries, replace)
+                report.written += written
+                report.kept += len(entries) - written
+                if progress is not None:
+                    goal._runtime.call(progress, report)
+    finally:
+        _let_go(goal, store)
     return report
 
 
@@ -143,13 +148,21 @@ def _batches(store: Storage[Any]) -> Iterator[Sequence[Entry]]:
             return
 
 
-def _compare(
-    goal: Storage[Any], passage: Passage, carried: Sequence[Carried], report: Report
+def _verify(
+    origin: Storage[Any],
+    goal: Storage[Any],
+    passage: Passage,
+    report: Report,
+    progress: Progress | None,
 ) -> None:
-    names = [one.name for one in carried]
-    raws = goal._backend.read_many(names)
-    ends = goal._backend.ends_many(names)
-    passage.compare(carried, raws, ends, goal.capabilities.expiry_ms, report)
+    for entries in _batches(origin):
+        carried = passage.carried(entries, Report())
+        names = [one.name for one in carried]
+        raws = goal._backend.read_many(names)
+        ends = goal._backend.ends_many(names)
+        passage.compare(carried, raws, ends, goal.capabilities.expiry_ms, report)
+        if progress is not None:
+            origin._runtime.call(progress, report)
 
 
 def _is_one_place(one: Storage[Any], other: Storage[Any]) -> bool:
@@ -160,6 +173,12 @@ def _is_one_place(one: Storage[Any], other: Storage[Any]) -> bool:
     shared = one.capabilities.durable and other.capabilities.durable
     # Connections that were passed in have one name for all files.
     return shared and len(labels) == 1 and not labels.pop().startswith("sqlite:connection[")
+
+
+def _let_go(store: Storage[Any], thing: Adaptable) -> None:
+    """Close a *store* that was made of *thing* for this call."""
+    if store is not thing and store._owner:
+        store._backend.close()
 
 
 def _nothing(report: Report) -> None:

@@ -33,22 +33,26 @@ def migrate(
     """
     callback(progress or _nothing)
     origin = adapt(store)
-    layers = origin._layers
-    check_versions(layers)
-    report = Report(cursor=after)
-    while True:
-        page = origin._backend.page(layers.names.prefix, report.cursor, True)
-        for index, name in enumerate(page.names):
-            place = layers.names.parted(name)
-            if place is not None:
-                _look_at(origin, place, name, page.values[index], dry_run, report)
-            if progress is not None and index % AT_ONCE == AT_ONCE - 1:
+    try:
+        layers = origin._layers
+        check_versions(layers)
+        report = Report(cursor=after)
+        while True:
+            page = origin._backend.page(layers.names.prefix, report.cursor, True)
+            for index, name in enumerate(page.names):
+                place = layers.names.parted(name)
+                if place is not None:
+                    _look_at(origin, place, name, page.values[index], dry_run, report)
+                if progress is not None and index % AT_ONCE == AT_ONCE - 1:
+                    origin._runtime.call(progress, report)
+            report.cursor = page.cursor
+            if progress is not None:
                 origin._runtime.call(progress, report)
-        report.cursor = page.cursor
-        if progress is not None:
-            origin._runtime.call(progress, report)
-        if report.cursor is None:
-            return report
+            if report.cursor is None:
+                break
+    finally:
+        _let_go(origin, store)
+    return report
 
 
 def _look_at(
@@ -91,6 +95,12 @@ def _migrated(store: Storage[Any], key: str, name: str, raw: bytes, dry_run: boo
         there = store._backend.read(name)
     message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
     raise ConflictError(message, store=layers.label, key=key)
+
+
+def _let_go(store: Storage[Any], thing: Adaptable) -> None:
+    """Close a *store* that was made of *thing* for this call."""
+    if store is not thing and store._owner:
+        store._backend.close()
 
 
 def _nothing(report: Report) -> None:

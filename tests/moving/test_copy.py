@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -353,6 +355,27 @@ def test_an_exception_of_the_progress_ends_the_copy_and_a_repeat_finishes_it(
 
     assert places.colour.copy(here, there, verify=True).is_whole
     assert held(there) == held(here)
+
+
+BLOCKING: dict[str, Any] = {
+    "memory": storage.MemoryStorage,
+    "sqlite": lambda: storage.SqliteStorage(":memory:"),
+}
+
+
+@pytest.mark.parametrize("place", BLOCKING)
+def test_tasks_copy_blocking_stores_which_stay_open(place: str, tmp_path: Path) -> None:
+    with BLOCKING[place]() as here, storage.SqliteStorage(tmp_path / "there.db") as there:
+        here.set_many({"a": 1, "b": 2})
+
+        async def run() -> None:
+            assert (await storage.aio.copy(here, there, verify=True)).is_whole
+            assert (await storage.aio.dump(there, tmp_path / "dump")).is_whole
+            assert (await storage.aio.load(here, tmp_path / "dump")).is_whole
+
+        asyncio.run(run())
+
+        assert dict(there.items()) == dict(here.items()) == {"a": 1, "b": 2}
 
 
 def _plain(store: Any) -> Any:
