@@ -66,7 +66,7 @@ def at_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
     )
     os.close(theirs)
     try:
-        shown = b"".join(iter(lambda: _read(ours), b"")).decode()
+        shown = b"".join(iter(lambda: read(ours), b"")).decode()
         return process.wait(SECONDS), shown
     finally:
         process.kill()
@@ -89,7 +89,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-def _read(terminal: int) -> bytes:
+def read(terminal: int) -> bytes:
     """The next bytes; none when the process has gone, which Linux calls an error."""
     try:
         return os.read(terminal, 4096)
