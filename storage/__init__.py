@@ -3,6 +3,7 @@ the others, over the same data."""
 
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
+from .core.reports import Failure, Report
 from .errors import (
     AccessDeniedError,
     ClosedError,
@@ -26,12 +27,14 @@ from .errors import (
 )
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
+from .moving import copy, dump, load
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from .records import DELETE, MISSING, Capabilities
 from .store import Storage
 from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from .ttl import DEFAULT, KEEP, Ttl
+from .upgrading import migrate
 
 __version__ = "0.1.0"
 
@@ -50,6 +53,7 @@ __all__ = [
     "ConflictError",
     "CorruptStoreError",
     "CorruptValueError",
+    "Failure",
     "FastJsonCodec",
     "InvalidKeyError",
     "JsonCodec",
@@ -66,6 +70,7 @@ __all__ = [
     "ReadOnlyError",
     "RedisStorage",
     "ReentryError",
+    "Report",
     "SqliteStorage",
     "Storage",
     "StorageError",
@@ -78,9 +83,13 @@ __all__ = [
     "WrongTypeError",
     "adapt",
     "compressed",
+    "copy",
+    "dump",
     "encrypted",
     "enhance_storage",
     "fallback",
     "is_ttl_storage",
+    "load",
+    "migrate",
     "open",
 ]

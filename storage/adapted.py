@@ -124,6 +124,24 @@ class AdaptedBackend:
         for name, raw in entries:
             self.write(name, raw, expiry)
 
+    def ends_many(self, names: Sequence[str]) -> Sequence[Missing | None]:
+        found = []
+        for name in names:
+            ends = self.ends(name)
+            found.append(ends)
+        return found
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        restored = 0
+        for name, raw, _ in entries:
+            if replace:
+                self.write(name, raw, None)
+                restored += 1
+            else:
+                added = self.add(name, raw, None)
+                restored += added
+        return restored
+
     def remove_many(self, names: Sequence[str]) -> int:
         removed = 0
         for name in names:

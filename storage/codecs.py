@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import json.encoder
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, Protocol
 
@@ -166,6 +167,51 @@ def rewritten(value: object) -> bytes:
         return "".join(_CHUNKS(value, 0)).encode("utf-8", "backslashreplace")
     except RecursionError:
         raise UnreadableError("it is nested too deep") from None
+
+
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
+
+
+def members(text: str) -> dict[str, tuple[Any, str]]:
+    """The members of the JSON object in *text*: of each its value, and how that is written."""
+    try:
+        return _members(text)
+    except (StopIteration, ValueError, RecursionError, IndexError):
+        raise UnreadableError("it is no JSON object") from None
+
+
+def _members(text: str) -> dict[str, tuple[Any, str]]:
+    found: dict[str, tuple[Any, str]] = {}
+    at = _past(text, 0, "{")
+    while text[at] != "}":
+        name, end = _SCAN(text, at)
+        if type(name) is not str:
+            raise ValueError("a name is a text")
+        start = _past(text, end, ":")
+        value, end = _SCAN(text, start)
+        found[name] = value, text[start:end]
+        at = _blanks(text, end)
+        if text[at] != "}":
+            at = _past(text, at, ",")
+            if text[at] == "}":
+                raise ValueError("a member is wanted after a comma")
+    if _blanks(text, at + 1) != len(text):
+        raise ValueError("something follows the object")
+    return found
+
+
+def _past(text: str, at: int, sign: str) -> int:
+    """Where something begins again after *sign*, which has to stand here."""
+    at = _blanks(text, at)
+    if text[at] != sign:
+        raise ValueError(f"a {sign} is wanted")
+    return _blanks(text, at + 1)
+
+
+def _blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    assert found is not None
+    return found.end()
 
 
 def _same(decode: Callable[[bytes], object], old: bytes, new: bytes) -> bool:

@@ -140,6 +140,35 @@ class EndingBackend:
             sealed = [(name, self._sealed(name, raw, ends)) for name, raw in entries]
             self._backend.write_many(sealed, self._told(ends))
 
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        raws = self._backend.read_many(names)
+        under: Sequence[int | Missing | None] = [None] * len(names)
+        if self._expires:
+            under = self._backend.ends_many(names)
+        found: list[int | Missing | None] = []
+        for name, raw, ends in zip(names, raws, under):
+            live = None if raw is None else self._looked_at(name, raw)
+            told = ends if live is None or live.ends is None else live.ends
+            found.append(MISSING if live is None else told)
+        return found
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        if not replace:
+            self._free_among([name for name, _, _ in entries])
+        now = self._now()
+        over = [name for name, _, ends in entries if ends is not None and ends <= now]
+        alive = [
+            (name, self._ending(name, raw, ends), ends if self._expires else None)
+            for name, raw, ends in entries
+            if ends is None or ends > now
+        ]
+        restored = self._backend.restore(alive, replace)
+        if replace:
+            self._backend.remove_many(over)
+            return restored + len(over)
+        there = self._backend.read_many(over)
+        return restored + list(there).count(None)
+
     def remove_many(self, names: Sequence[str]) -> int:
         removed = 0
         for name in names:
@@ -195,6 +224,13 @@ class EndingBackend:
         except StorageError:
             pass
 
+    def _free_among(self, names: Sequence[str]) -> None:
+        """Take away those of *names* that are over."""
+        raws = self._backend.read_many(names)
+        for name, raw in zip(names, raws):
+            if raw is not None:
+                self._looked_at(name, raw)
+
     def _opened(self, name: str, raw: bytes) -> Live | None:
         try:
             found = self._layers.find(name, name, raw)
@@ -247,11 +283,15 @@ class EndingBackend:
             return True
         if ends is not None and ends <= now:
             return self._backend.swap(name, live.raw, DELETE, None)
+        record = self._ending(name, live.record, ends)
+        return self._backend.swap(name, live.raw, record, self._told(ends))
+
+    def _ending(self, name: str, record: bytes, ends: int | None) -> bytes:
+        """What the backend keeps for *record*, whoever wrote it."""
         try:
-            record = ending(self._codec, live.record, ends)
+            return self._layers.seal(name, ending(self._codec, record, ends))
         except ValueError as error:
             raise self._layers.corrupt(name, error) from error
-        return self._backend.swap(name, live.raw, self._layers.seal(name, record), self._told(ends))
 
     def _sealed(self, name: str, raw: bytes, ends: int | None) -> bytes:
         return self._layers.seal(name, ended(raw, ends))

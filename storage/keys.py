@@ -7,10 +7,13 @@ for one of another namespace, whatever the names are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .errors import ConfigurationError, InvalidKeyError
 
 _MARK = "~"
 _SEGMENTS = ("~lease~", "~claim~")
+_SPACE = "~ns~"
 _LAST = "\U0010ffff"
 
 
@@ -97,11 +100,45 @@ class Names:
             raise ConfigurationError("a namespace needs a name", store=self.store)
         if self.verbatim:
             return self._under(f"{self.prefix}{name}:", self.store)
-        escaped = name.replace("%", "%25").replace(_MARK, "%7E")
-        return self._under(f"{self.prefix}{_MARK}ns{_MARK}{escaped}{_MARK}", self.store)
+        return self._under(f"{self.prefix}{_SPACE}{_escaped(name)}{_MARK}", self.store)
+
+    def parted(self, name: str) -> tuple[tuple[str, ...], str] | None:
+        """The namespaces in here, from the outside in, and the key that *name* stands for.
+
+        `None` for what belongs to another reserved segment. A verbatim layout has no namespaces
+        to see: all of it is the key.
+        """
+        rest = name[len(self.prefix) :]
+        if self.beside and name.startswith(_SEGMENTS):
+            return None
+        if self.verbatim or _MARK not in rest:
+            return (), rest
+        path = []
+        while rest.startswith(_SPACE):
+            escaped, mark, rest = rest[len(_SPACE) :].partition(_MARK)
+            space = escaped.replace("%7E", _MARK).replace("%25", "%")
+            if not mark or not space or _escaped(space) != escaped:
+                return None
+            path.append(space)
+        if rest[:1] == _MARK:
+            rest = rest[1:]
+            if rest[:1] != _MARK:
+                return None
+        return tuple(path), rest
+
+    def joined(self, path: Sequence[str], key: str) -> str:
+        """What *key* is called in the namespace that *path* leads to from here."""
+        names = self
+        for space in path:
+            names = names.namespace(space)
+        return names.name(key)
 
     def _under(self, prefix: str, store: str | None) -> Names:
         return Names(prefix, verbatim=self.verbatim, beside=self.beside, store=store)
+
+
+def _escaped(space: str) -> str:
+    return space.replace("%", "%25").replace(_MARK, "%7E")
 
 
 def after(prefix: str) -> str | None:

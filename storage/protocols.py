@@ -98,6 +98,18 @@ class Backend(Protocol):
         """Put entries there."""
         ...
 
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        """When the entries end, in the order of *names*; `None` too for what can not be read."""
+        ...
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        """Put entries there that end at given moments, in milliseconds since 1970, or never.
+
+        One whose moment has come is absent then. What is there already gives way to it, or stays
+        where *replace* is false. Says how many of *entries* did not find such a one.
+        """
+        ...
+
     def remove_many(self, names: Sequence[str]) -> int:
         """Take entries away and say how many there were."""
         ...

@@ -86,6 +86,14 @@ class Traced:
         with timed(self.label, "write_many", f"{len(entries)} keys"):
             self._room.write_many(entries, expiry)
 
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        with timed(self.label, "ends_many", f"{len(names)} keys"):
+            return self._room.ends_many(names)
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        with timed(self.label, "restore", f"{len(entries)} keys"):
+            return self._room.restore(entries, replace)
+
     def remove_many(self, names: Sequence[str]) -> int:
         with timed(self.label, "remove_many", f"{len(names)} keys"):
             return self._room.remove_many(names)

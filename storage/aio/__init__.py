@@ -2,6 +2,7 @@
 
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
+from ..core.reports import Failure, Report
 from ..errors import (
     AccessDeniedError,
     ClosedError,
@@ -25,6 +26,7 @@ from ..errors import (
 )
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
+from .moving import copy, dump, load
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
@@ -32,6 +34,7 @@ from .rooms import lift
 from .store import Storage
 from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from ..ttl import DEFAULT, KEEP, Ttl
+from .upgrading import migrate
 
 __all__ = [
     "DEFAULT",
@@ -48,6 +51,7 @@ __all__ = [
     "ConflictError",
     "CorruptStoreError",
     "CorruptValueError",
+    "Failure",
     "FastJsonCodec",
     "InvalidKeyError",
     "JsonCodec",
@@ -64,6 +68,7 @@ __all__ = [
     "ReadOnlyError",
     "RedisStorage",
     "ReentryError",
+    "Report",
     "SqliteStorage",
     "Storage",
     "StorageError",
@@ -76,10 +81,14 @@ __all__ = [
     "WrongTypeError",
     "adapt",
     "compressed",
+    "copy",
+    "dump",
     "encrypted",
     "enhance_storage",
     "fallback",
     "is_ttl_storage",
     "lift",
+    "load",
+    "migrate",
     "open",
 ]

@@ -124,6 +124,24 @@ class AdaptedBackend:
         for name, raw in entries:
             await self.write(name, raw, expiry)
 
+    async def ends_many(self, names: Sequence[str]) -> Sequence[Missing | None]:
+        found = []
+        for name in names:
+            ends = await self.ends(name)
+            found.append(ends)
+        return found
+
+    async def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        restored = 0
+        for name, raw, _ in entries:
+            if replace:
+                await self.write(name, raw, None)
+                restored += 1
+            else:
+                added = await self.add(name, raw, None)
+                restored += added
+        return restored
+
     async def remove_many(self, names: Sequence[str]) -> int:
         removed = 0
         for name in names:

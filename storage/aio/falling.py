@@ -35,6 +35,7 @@ class FallbackBackend:
         self._name = renaming.name
         self._names = renaming.names
         self._entries = renaming.entries
+        self._restored = renaming.restored
         self._back = renaming.back
         self.label: str = f"{first.label}, else {second.label}"
         self.capabilities: Capabilities = both(first.capabilities, second.capabilities)
@@ -92,6 +93,16 @@ class FallbackBackend:
     async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
         one, other = self._primary.write_many, self._standby.write_many
         await self._either(one, other, self._entries, entries, expiry)
+
+    async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        one, other = self._primary.ends_many, self._standby.ends_many
+        found: Sequence[int | Missing | None] = await self._either(one, other, self._names, names)
+        return found
+
+    async def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        one, other = self._primary.restore, self._standby.restore
+        restored: int = await self._either(one, other, self._restored, entries, replace)
+        return restored
 
     async def remove_many(self, names: Sequence[str]) -> int:
         one, other = self._primary.remove_many, self._standby.remove_many

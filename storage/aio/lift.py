@@ -74,6 +74,12 @@ class Lifted:
     async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
         await self._run(self._inner.write_many, entries, expiry)
 
+    async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        return await self._run(self._inner.ends_many, names)
+
+    async def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        return await self._run(self._inner.restore, entries, replace)
+
     async def remove_many(self, names: Sequence[str]) -> int:
         return await self._run(self._inner.remove_many, names)
 

@@ -57,6 +57,12 @@ class MemoryFace:
     async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
         self._inner.write_many(entries, expiry)
 
+    async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        return self._inner.ends_many(names)
+
+    async def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        return self._inner.restore(entries, replace)
+
     async def remove_many(self, names: Sequence[str]) -> int:
         return self._inner.remove_many(names)
 

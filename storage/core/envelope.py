@@ -155,7 +155,12 @@ def sealed(found: Record, ends: int | None) -> bytes:
 
 def ending(codec: Codec, raw: bytes, ends: int | None) -> bytes:
     """*raw*, whoever wrote it, as an envelope that ends at *ends*."""
-    return raw if ends is None else sealed(record(codec, raw), ends)
+    if ends is None:
+        return raw
+    found = record(codec, raw)
+    if found.is_sealed and found.ends is None:
+        return ended(raw.rstrip(b" \t\r\n"), ends)
+    return sealed(found, ends)
 
 
 def ended(raw: bytes, ends: int | None) -> bytes:

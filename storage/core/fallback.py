@@ -79,6 +79,11 @@ class Renaming:
     def entries(self, entries: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         return [(self.name(name), raw) for name, raw in entries]
 
+    def restored(
+        self, entries: Sequence[tuple[str, bytes, int | None]]
+    ) -> list[tuple[str, bytes, int | None]]:
+        return [(self.name(name), raw, ends) for name, raw, ends in entries]
+
     def back(self, names: Sequence[str]) -> list[str]:
         return [self._here + name[len(self._there) :] for name in names]
 

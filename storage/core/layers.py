@@ -141,6 +141,10 @@ class Layers:
         """Whether a record can say by itself that it is over."""
         return self._clock is not None
 
+    def has_ended(self, ends: int | None) -> bool:
+        """Whether a record that ends at *ends* is over, where records say that."""
+        return ends is not None and self._clock is not None and ends <= self._clock() * 1000
+
     def check_default(self, default: object) -> None:
         """Refuse a default that would have to be awaited."""
         if callable(default) and is_async(default):
@@ -216,7 +220,7 @@ class Layers:
                     continue
                 found = stage.record(data)
                 ends = ends if found.ends is None else found.ends
-                if self._is_over(found.ends):
+                if self.has_ended(found.ends):
                     return None
                 stage.check(found, changing=changing)
                 data = stage.migrated(found)
@@ -236,7 +240,7 @@ class Layers:
                     data = stage.open(name, data)
                     continue
                 found = stage.record(data)
-                if self._is_over(found.ends):
+                if self.has_ended(found.ends):
                     return True
                 data = found.data
         except ValueError:
@@ -351,9 +355,6 @@ class Layers:
         if told is not None and not self._expires:
             message = "nothing expires here: leave ttl out, or use another store"
             raise UnsupportedError(message, store=self.label)
-
-    def _is_over(self, ends: int | None) -> bool:
-        return ends is not None and self._clock is not None and ends <= self._clock() * 1000
 
 
 def check_walk(unique: bool, on_corrupt: OnCorrupt) -> Seen:

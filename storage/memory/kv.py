@@ -12,7 +12,7 @@ from ..offers import Countable
 from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import after_fork, mutex
-from ..ttl import Clock, Expiry, Keeping, deadline
+from ..ttl import At, Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
 from .entry import Entry
 from .leases import Board, MemoryLeases
@@ -130,6 +130,22 @@ class MemoryBackend:
         with self._lock:
             for name, raw in entries:
                 self._put(name, raw, expiry, now)
+
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        now = self._now()
+        with self._lock:
+            found = [self._live(name, now) for name in names]
+        return [MISSING if entry is None else entry[1] for entry in found]
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        now = self._now()
+        restored = 0
+        with self._lock:
+            for name, raw, ends in entries:
+                if replace or self._live(name, now) is None:
+                    self._put(name, raw, None if ends is None else At(ends), now)
+                    restored += 1
+        return restored
 
     def remove_many(self, names: Sequence[str]) -> int:
         now = self._now()

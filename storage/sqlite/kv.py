@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
@@ -13,7 +13,7 @@ from ..keys import Names, after
 from ..protocols import LeaseStore, Sweeper
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import Periodic
-from ..ttl import Expiry, Keeping, deadline
+from ..ttl import At, Expiry, Keeping, deadline
 from .connection import Connection, alone
 from .leases import SqliteLeases, Tables
 from .options import Options
@@ -106,14 +106,32 @@ class SqliteBackend:
     def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         now_ms = self._now_ms()
         found: dict[str, bytes | None] = {}
-        for start in range(0, len(names), _READ_AT_ONCE):
-            some = names[start : start + _READ_AT_ONCE]
-            # One text a power of two: the compiled statements stay few.
-            padded = [*some, *[None] * ((1 << (len(some) - 1).bit_length()) - len(some))]
+        for padded in _stretches(names):
             for key, *cells in self._connection.rows(self._sql.read_many(len(padded)), padded):
                 name = self._name_in(key)
                 found[name] = self._alive(name, now_ms, *cells)
         return [found.get(name) for name in names]
+
+    def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        now_ms = self._now_ms()
+        found: dict[str, int | None] = {}
+        for padded in _stretches(names):
+            for key, cell in self._connection.rows(self._sql.ends_many(len(padded)), padded):
+                name = self._name_in(key)
+                ends = self._readable_ends(name, cell)
+                if not _over(ends, now_ms):
+                    found[name] = ends
+        return [found.get(name, MISSING) for name in names]
+
+    def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        now_ms = self._now_ms()
+        ends = (None if end is None else At(end) for _, _, end in entries)
+        expires = [self._expires(end, now_ms) for end in ends]
+        rows = [(name, _cell(raw), end) for (name, raw, _), end in zip(entries, expires)]
+        if replace:
+            return self._connection.change_many(self._sql.write, rows)
+        now = now_ms // self._unit_ms
+        return self._connection.change_many(self._sql.add, [(*row, now) for row in rows])
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
         now_ms = self._now_ms()
@@ -282,6 +300,12 @@ class SqliteBackend:
             return b""
         return value if type(value) is bytes else _raw(value)
 
+    def _readable_ends(self, name: str, expires: object) -> int | None:
+        try:
+            return self._ends_ms(name, expires)
+        except CorruptValueError:
+            return None
+
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
@@ -294,6 +318,14 @@ class SqliteBackend:
         if ends is None or self._unit_ms == 1:
             return ends
         return ends // self._unit_ms if ends <= now_ms else -(-ends // self._unit_ms)
+
+
+def _stretches(names: Sequence[str]) -> Iterator[list[str | None]]:
+    """*names* in lists to ask for at once. Their lengths are powers of two, so the compiled
+    statements stay few."""
+    for start in range(0, len(names), _READ_AT_ONCE):
+        some = names[start : start + _READ_AT_ONCE]
+        yield [*some, *[None] * ((1 << (len(some) - 1).bit_length()) - len(some))]
 
 
 def _label(options: Options) -> str:

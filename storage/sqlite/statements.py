@@ -39,6 +39,7 @@ class Statements:
         self.page: str = f"{row} {page}"
         self.page_keys: str = f"SELECT {_KEY} FROM {name} {page}"
         self._many = f"{row} WHERE key IN "
+        self._ends = f"SELECT {_KEY}, expires_at FROM {name} WHERE key IN "
 
     def _writes(self, name: str) -> None:
         upsert = (
@@ -69,6 +70,10 @@ class Statements:
     def read_many(self, count: int) -> str:
         """Reads *count* keys at once; ask for few different counts."""
         return f"{self._many}({', '.join('?' * count)})"
+
+    def ends_many(self, count: int) -> str:
+        """Reads when *count* keys end."""
+        return f"{self._ends}({', '.join('?' * count)})"
 
 
 class LeaseStatements:

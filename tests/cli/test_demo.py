@@ -16,9 +16,9 @@ import redis
 import storage
 from storage.cli import main
 from tests import servers
+from tests.cli.ground import SECONDS, command, environment, read
 from tests.servers import Server
 
-SECONDS = 60
 COUNTS = re.compile(r"(\w+): message (\d+) of yours, (\d+) in (\w+)\.")
 
 
@@ -27,7 +27,7 @@ def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments),
         cwd=folder,
-        env=environment(),
+        env=environment(PYTHONIOENCODING="utf-8"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -35,16 +35,6 @@ def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=SECONDS,
         check=False,
     )
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "storage", *arguments]
-
-
-def environment() -> dict[str, str]:
-    """The process finds the package that is tested here."""
-    package = Path(storage.__file__).parents[1]
-    return {**os.environ, "PYTHONPATH": str(package), "PYTHONIOENCODING": "utf-8"}
 
 
 def at_terminal(folder: Path, *lines: str, arguments: tuple[str, ...] = ()) -> str:
@@ -57,7 +47,7 @@ def at_terminal(folder: Path, *lines: str, arguments: tuple[str, ...] = ()) -> s
     process = subprocess.Popen(
         command("demo", *arguments),
         cwd=folder,
-        env=environment(),
+        env=environment(PYTHONIOENCODING="utf-8"),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -65,21 +55,13 @@ def at_terminal(folder: Path, *lines: str, arguments: tuple[str, ...] = ()) -> s
     os.close(theirs)
     try:
         os.write(ours, "".join(f"{line}\n" for line in lines).encode() + b"\x04")
-        shown = b"".join(iter(lambda: _read(ours), b"")).decode()
+        shown = b"".join(iter(lambda: read(ours), b"")).decode()
         assert process.wait(SECONDS) == 0
     finally:
         process.kill()
         process.wait()
         os.close(ours)
     return shown.replace("\r\n", "\n")
-
-
-def _read(terminal: int) -> bytes:
-    """The next bytes; none when the process has gone, which Linux calls an error."""
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
 
 
 def test_without_a_terminal_a_conversation_is_played(tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ EXPIRING = {"enhanced", "folded"}
 """What gives lifetimes to a backend that has none."""
 
 
-def over(row: Row, name: str) -> Row:
+def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
     """The layer called *name* over what *row* makes, which is closed with it."""
-    wrap = LAYERS[name]
+    wrap = LAYERS[name] if wrap is None else wrap
 
     def make(half: Half, ground: Ground) -> Any:
         store = wrap(half, row.make(half, ground), ground)

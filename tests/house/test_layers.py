@@ -19,7 +19,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": ("store", "editing", "lookup", "walks", "tracing", "ending", "falling"),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
-    "faces": ("leases",),
+    "faces": ("leases", "moving", "upgrading", "dumps"),
     "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),
 }
@@ -34,7 +34,8 @@ WAITING = (
 """Who may wait, lock and look at a clock."""
 
 PURE = {
-    *("__future__", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "enum"),
+    *("__future__", "base64", "binascii", "bisect", "collections", "copy", "dataclasses"),
+    *("datetime", "enum"),
     *("fractions", "functools", "heapq", "itertools", "json", "math", "operator", "re", "string"),
     *("types", "typing", "typing_extensions", "unicodedata"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypedDict
+from typing import Any, BinaryIO, TypedDict
 
 import redis
 from typing_extensions import assert_type
@@ -15,8 +15,10 @@ from storage import (
     KEEP,
     MISSING,
     Capabilities,
+    Failure,
     KVStorage,
     LeaseStore,
+    Report,
     Storage,
     TtlStorage,
 )
@@ -117,6 +119,17 @@ def leasing(store: Storage[Cart], leases: storage.Leases) -> None:
         assert_type(claim.done(ttl=timedelta(days=1)), bool)
     assert_type(claim.busy, bool)
     assert_type(claim.finished, bool)
+
+
+def whole(store: Storage[Cart], carts: dict[str, Any], out: BinaryIO) -> None:
+    report = storage.copy(store, carts, verify=True, existing="keep", drop_expiry=True)
+    assert_type(report, Report)
+    assert_type(storage.dump(store, out), Report)
+    assert_type(storage.load(store, "bot.jsonl", existing="replace"), Report)
+    assert_type(storage.migrate(store, after=report.cursor, progress=print), Report)
+    assert_type(report.failures, list[Failure])
+    assert_type(report.failures[0].error, storage.StorageError)
+    assert_type(report.is_whole, bool)
 
 
 class OwnStorage:

@@ -93,3 +93,13 @@ async def coming_from_puregram(path: str) -> None:
         assert_type(await store.sweep(), int)
         assert_type(store.entries(), AsyncIterator[tuple[str, Cart]])
     assert_type(puregram.MemoryStorage({"a": 1}).size, int)
+
+
+async def whole(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None:
+    async def progress(report: aio.Report) -> None:
+        assert_type(report.looked_at, int)
+
+    assert_type(await aio.copy(blocking, store, progress=progress), aio.Report)
+    assert_type(await aio.dump(store, "bot.jsonl", progress=print), aio.Report)
+    assert_type(await aio.load(store, "bot.jsonl"), aio.Report)
+    assert_type(await aio.migrate(store, dry_run=True), aio.Report)

@@ -11,7 +11,7 @@ from ...keys import Names
 from ..protocols import LeaseStore
 from ...records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ...ttl import At, Expiry, Keeping
-from ...redis.commands import AGAIN, ONCE, READ, Command, Script, lasting, run, starting_with
+from ...redis.commands import AGAIN, ONCE, READ, Command, Script, Word, lasting, run, starting_with
 from .door import Door
 from .leases import RedisLeases
 from ...redis.options import Options
@@ -20,9 +20,15 @@ from ...redis.settings import Address
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
 _WRITE, _WRITE_MANY = Script("write"), Script("write_many")
-_PERSIST, _ENDS = Script("persist"), Script("ends")
+_PERSIST, _ENDS, _RESTORE = Script("persist"), Script("ends"), Script("restore")
 
 _SCANNED_AT_ONCE = b"500"
+
+_KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024
+"""What one command carries at the most: a server does one command after the other."""
+
+Restored = tuple[bytes, bytes, "int | None"]
+"""The name, the bytes and the end of an entry."""
 
 
 class RedisBackend:
@@ -44,10 +50,7 @@ class RedisBackend:
 
     async def ends(self, name: str) -> int | Missing | None:
         reply = await self._door.call(run(_ENDS, READ, (name.encode(),)), name)
-        if reply < 0:
-            return MISSING if reply == -2 else None
-        ms: int = reply
-        return ms
+        return _end(reply[0])
 
     async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         key = name.encode()
@@ -111,6 +114,32 @@ class RedisBackend:
                 commands.append(_writing(chosen, expiry))
         await self._door.batch(commands)
 
+    async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        keys = [name.encode() for name in names]
+        groups = [
+            group[start : start + _KEYS_AT_ONCE]
+            for group in self._places.groups(keys)
+            for start in range(0, len(group), _KEYS_AT_ONCE)
+        ]
+        commands = [run(_ENDS, READ, tuple(keys[index] for index in group)) for group in groups]
+        found: list[int | Missing | None] = [MISSING] * len(keys)
+        replies = await self._door.batch(commands)
+        for group, reply in zip(groups, replies):
+            for index, ends in zip(group, reply):
+                found[index] = _end(ends)
+        return found
+
+    async def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        lasting: list[Restored] = []
+        others: list[Restored] = []
+        for name, raw, ends in entries:
+            some = lasting if replace and ends is None else others
+            some.append((name.encode(), raw, ends))
+        commands = [_restoring(chosen, replace) for chosen in self._grouped(others)]
+        commands += [_lasting(chosen) for chosen in self._grouped(lasting)]
+        replies = await self._door.batch(commands)
+        return len(entries) if replace else sum(replies)
+
     async def remove_many(self, names: Sequence[str]) -> int:
         keys = [name.encode() for name in names]
         return await self._remove_all(keys)
@@ -146,6 +175,22 @@ class RedisBackend:
 
     async def aclose(self) -> None:
         await self._door.aclose()
+
+    def _grouped(self, entries: Sequence[Restored]) -> list[list[Restored]]:
+        """*entries* as they are told: those of one slot in one command, and not too many."""
+        found = []
+        for group in self._places.groups([key for key, _, _ in entries]):
+            some: list[Restored] = []
+            size = 0
+            for index in group:
+                size += len(entries[index][1])
+                if some and (size > _BYTES_AT_ONCE or len(some) == _KEYS_AT_ONCE):
+                    found.append(some)
+                    some, size = [], len(entries[index][1])
+                some.append(entries[index])
+            if some:
+                found.append(some)
+        return found
 
     async def _read_all(self, keys: Sequence[bytes]) -> list[bytes | None]:
         groups = [group for group in self._places.groups(keys) if group]
@@ -216,6 +261,25 @@ def _writing(entries: Sequence[tuple[bytes, bytes]], expiry: Expiry) -> Command:
     if options[:1] == (b"KEEP",):
         return run(_WRITE, AGAIN, keys, options[1], *raws)
     return run(_WRITE_MANY, AGAIN, keys, len(options), *options, *raws)
+
+
+def _lasting(entries: Sequence[Restored]) -> Command:
+    """What puts *entries* there, which lie in one slot, for ever."""
+    return _writing([(key, raw) for key, raw, _ in entries], None)
+
+
+def _restoring(entries: Sequence[Restored], replace: bool) -> Command:
+    """What puts *entries* there, which lie in one slot, in one step; what replaces others ends."""
+    words: list[Word] = [0 if replace else 1]
+    for _, raw, ends in entries:
+        words += (raw, b"" if ends is None else max(ends, 1))
+    return run(_RESTORE, AGAIN, tuple(key for key, _, _ in entries), *words)
+
+
+def _end(reply: int) -> int | Missing | None:
+    if reply < 0:
+        return MISSING if reply == -2 else None
+    return reply
 
 
 def _touching(key: bytes, expiry: Expiry) -> Command:

@@ -1,14 +1,23 @@
--- When an entry ends.
--- KEYS: the entry.
--- Returns milliseconds since 1970, -1 for never, -2 where there is no entry.
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-  return left
+-- When entries end.
+-- KEYS: the entries.
+-- Returns for each: milliseconds since 1970, -1 for never, -2 where there is no entry.
+local ends = {}
+local now = nil
+for index, key in ipairs(KEYS) do
+  local left = redis.call('PTTL', key)
+  if left < 0 then
+    ends[index] = left
+  elseif now then
+    ends[index] = now + left
+  else
+    local at = redis.pcall('PEXPIRETIME', key)
+    if type(at) ~= 'number' then
+      -- Before Redis 7 there is no such command, and a script sees one time from its first line on.
+      local time = redis.call('TIME')
+      now = time[1] * 1000 + math.floor(time[2] / 1000)
+      at = now + left
+    end
+    ends[index] = at
+  end
 end
-local ends = redis.pcall('PEXPIRETIME', KEYS[1])
-if type(ends) == 'number' then
-  return ends
-end
--- Before Redis 7 there is no such command, and a script sees one time from its first line on.
-local time = redis.call('TIME')
-return time[1] * 1000 + math.floor(time[2] / 1000) + left
+return ends

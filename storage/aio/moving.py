@@ -1,0 +1,185 @@
+# Written by tools/mirror.py from storage/moving.py: change that file and run the tool.
+"""Whole stores: copied into another one, dumped to a file, and loaded from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .adapted import adapt
+from ..core.moving import (
+    AT_ONCE,
+    Entry,
+    Existing,
+    Passage,
+    check_apart,
+    check_moving,
+    entries_of,
+)
+from ..core.reports import Report
+from .rooms import Adaptable
+from .runtime import Answer, callback
+from .store import Storage
+
+if TYPE_CHECKING:
+    from ..dumps import DumpFile
+
+Progress = Callable[[Report], Answer[object]]
+
+
+async def copy(
+    source: Adaptable,
+    target: Adaptable,
+    *,
+    verify: bool = False,
+    existing: Existing = "replace",
+    drop_expiry: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Copy all entries of *source*, those of its namespaces included, with the ends they have.
+
+    What *target* has besides stays, and with *existing* `"keep"` also what it has under the same
+    key. With *verify* all of it is read once more and compared. What can not be read or written is
+    left out and told in the report. *progress* is called with it from time to time.
+
+    Copying the same once more, after an interrupt for instance, comes to the same.
+    """
+    callback(progress or _nothing)
+    origin, goal = adapt(source), adapt(target)
+    try:
+        here, there = origin._layers, goal._layers
+        check_apart(here, there, one_place=_is_one_place(origin, goal))
+        expiring = origin.capabilities.expiry_ms is not None
+        replace = check_moving(
+            there, goal.capabilities, existing, expiring=expiring, drop_expiry=drop_expiry
+        )
+        passage = Passage(here, there, replace=replace, drop_expiry=drop_expiry)
+        report = Report()
+        async for entries in _batches(origin):
+            carried = passage.carried(entries, report)
+            written = await goal._backend.restore(passage.sealed(carried), replace)
+            report.written += written
+            report.kept += len(carried) - written
+            if progress is not None:
+                await origin._runtime.call(progress, report)
+        if verify:
+            await _verify(origin, goal, passage, report, progress)
+    finally:
+        await _let_go(origin, source)
+        await _let_go(goal, target)
+    return report
+
+
+async def dump(store: Adaptable, file: DumpFile, *, progress: Progress | None = None) -> Report:
+    """Write all entries, those of namespaces included, to *file*: a line of JSON each.
+
+    *file* is a path, where nothing is until the dump is whole, or a file open in binary mode.
+    Records are dumped in the version that they have.
+    """
+    from ..core.lines import HEADER, Dumping, ending  # dear, and seldom needed
+    from ..dumps import writing
+
+    callback(progress or _nothing)
+    origin = adapt(store)
+    try:
+        dumping = Dumping(origin._layers)
+        report = Report()
+        with writing(file) as out:
+            out.write(HEADER)
+            async for entries in _batches(origin):
+                out.write(dumping.lines(entries, report))
+                if progress is not None:
+                    await origin._runtime.call(progress, report)
+            out.write(ending(report))
+    finally:
+        await _let_go(origin, store)
+    return report
+
+
+async def load(
+    store: Adaptable,
+    file: DumpFile,
+    *,
+    existing: Existing = "replace",
+    drop_expiry: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Put the entries of a dump into *store*, with the versions and the ends they had.
+
+    What *store* has besides stays, and with *existing* `"keep"` also what it has under the same
+    key. Of a dump that is torn the report says so, and what there is of it is loaded.
+    """
+    from ..core.lines import Loading, Reading  # dear, and seldom needed
+    from ..dumps import name_of, reading
+
+    callback(progress or _nothing)
+    goal = adapt(store)
+    try:
+        there = goal._layers
+        replace = check_moving(
+            there, goal.capabilities, existing, expiring=True, drop_expiry=drop_expiry
+        )
+        loading = Loading(there, drop_expiry=drop_expiry)
+        report = Report()
+        with reading(file) as dumped:
+            for lines in Reading(dumped, name_of(file), report).batches():
+                entries = loading.entries(lines, report)
+                written = await goal._backend.restore(entries, replace)
+                report.written += written
+                report.kept += len(entries) - written
+                if progress is not None:
+                    await goal._runtime.call(progress, report)
+    finally:
+        await _let_go(goal, store)
+    return report
+
+
+async def _batches(store: Storage[Any]) -> AsyncIterator[Sequence[Entry]]:
+    """The entries of *store*, some at a time."""
+    layers = store._layers
+    cursor = None
+    while True:
+        page = await store._backend.page(layers.names.prefix, cursor, True)
+        for start in range(0, len(page.names), AT_ONCE):
+            ends = await store._backend.ends_many(page.names[start : start + AT_ONCE])
+            yield entries_of(layers, page, start, ends)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+async def _verify(
+    origin: Storage[Any],
+    goal: Storage[Any],
+    passage: Passage,
+    report: Report,
+    progress: Progress | None,
+) -> None:
+    async for entries in _batches(origin):
+        carried = passage.carried(entries, Report())
+        names = [one.name for one in carried]
+        raws = await goal._backend.read_many(names)
+        ends = await goal._backend.ends_many(names)
+        passage.compare(carried, raws, ends, goal.capabilities.expiry_ms, report)
+        if progress is not None:
+            await origin._runtime.call(progress, report)
+
+
+def _is_one_place(one: Storage[Any], other: Storage[Any]) -> bool:
+    """Whether two stores are known to stand on the same data."""
+    if one._backend is other._backend:
+        return True
+    labels = {one._layers.label, other._layers.label}
+    shared = one.capabilities.durable and other.capabilities.durable
+    # Connections that were passed in have one name for all files.
+    return shared and len(labels) == 1 and not labels.pop().startswith("sqlite:connection[")
+
+
+async def _let_go(store: Storage[Any], thing: Adaptable) -> None:
+    """Close a *store* that was made of *thing* for this call."""
+    if store is not thing and store._owner:
+        await store._backend.aclose()
+
+
+def _nothing(report: Report) -> None:
+    pass

@@ -1,0 +1,93 @@
+"""`copy`, `dump` and `load`: whole stores on their way."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from ..moving import copy, dump, load
+from ..opening import open as open_store
+from .bar import Bar, counted
+from .places import opened, reported
+
+_STREAM = "-"
+
+
+def add_command(commands: Any) -> None:
+    """Add `copy`, `dump` and `load` to the command line."""
+    parser = commands.add_parser("copy", help="copy all entries of a store into another one")
+    parser.add_argument("source", metavar="SRC", help="the address of the store to read")
+    parser.add_argument("target", metavar="DST", help="the address of the store to write to")
+    parser.add_argument("--verify", action="store_true", help="compare all of it afterwards")
+    _add_writing(parser)
+    parser.set_defaults(run=run_copy)
+
+    parser = commands.add_parser("dump", help="write all entries of a store as lines of JSON")
+    parser.add_argument("store", metavar="URL", help="the address of the store")
+    there = "where to write them (the standard output)"
+    parser.add_argument("file", metavar="FILE", nargs="?", default=_STREAM, help=there)
+    parser.set_defaults(run=run_dump)
+
+    parser = commands.add_parser("load", help="put the entries of a dump into a store")
+    parser.add_argument("store", metavar="URL", help="the address of the store")
+    there = "what to read (the standard input)"
+    parser.add_argument("file", metavar="FILE", nargs="?", default=_STREAM, help=there)
+    _add_writing(parser)
+    parser.set_defaults(run=run_load)
+
+
+def _add_writing(parser: Any) -> None:
+    parser.add_argument("--keep", action="store_true", help="leave what is there already")
+    ends = "let entries stay for ever where nothing expires"
+    parser.add_argument("--drop-expiry", action="store_true", help=ends)
+
+
+def run_copy(options: argparse.Namespace) -> int:
+    """Copy one store into another."""
+    with opened(options.source) as source, open_store(options.target) as target:
+        total = counted(source)
+        bar = Bar(total and total * (1 + options.verify))
+        return reported(
+            lambda: copy(
+                source,
+                target,
+                verify=options.verify,
+                existing="keep" if options.keep else "replace",
+                drop_expiry=options.drop_expiry,
+                progress=bar.show,
+            ),
+            bar,
+            "copied",
+        )
+
+
+def run_dump(options: argparse.Namespace) -> int:
+    """Dump a store to a file, which is there when all of it is."""
+    is_stream = options.file == _STREAM
+    with opened(options.store) as store:
+        bar = Bar(counted(store))
+        file = sys.stdout.buffer if is_stream else options.file
+        out = sys.stderr if is_stream else sys.stdout
+        code = reported(lambda: dump(store, file, progress=bar.show), bar, "dumped", out)
+    if is_stream:
+        sys.stdout.flush()
+    return code
+
+
+def run_load(options: argparse.Namespace) -> int:
+    """Load a dump into a store."""
+    with open_store(options.store) as store:
+        bar = Bar()
+        file = sys.stdin.buffer if options.file == _STREAM else options.file
+        return reported(
+            lambda: load(
+                store,
+                file,
+                existing="keep" if options.keep else "replace",
+                drop_expiry=options.drop_expiry,
+                progress=bar.show,
+            ),
+            bar,
+            "loaded",
+        )

@@ -1,0 +1,107 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""All records of a store, brought to the version of the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .adapted import adapt
+from .core.moving import AT_ONCE, check_versions
+from .core.reports import Report
+from .editing import MOST_ATTEMPTS
+from .errors import ConflictError, CorruptValueError, MigrationError
+from .rooms import Adaptable
+from .runtime import Answer, callback
+from .store import Storage
+
+Progress = Callable[[Report], Answer[object]]
+
+
+def migrate(
+    store: Adaptable,
+    *,
+    dry_run: bool = False,
+    after: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring all records of an enhanced *store* to its version, those of namespaces included.
+
+    A record keeps its end, and what somebody else writes meanwhile stays. What can not be migrated
+    is left as it is and told in the report. With *dry_run* nothing is written. *progress* is
+    called with the report from time to time; a call with its cursor as *after* goes on there.
+    """
+    callback(progress or _nothing)
+    origin = adapt(store)
+    try:
+        layers = origin._layers
+        check_versions(layers)
+        report = Report(cursor=after)
+        while True:
+            page = origin._backend.page(layers.names.prefix, report.cursor, True)
+            for index, name in enumerate(page.names):
+                place = layers.names.parted(name)
+                if place is not None:
+                    _look_at(origin, place, name, page.values[index], dry_run, report)
+                if progress is not None and index % AT_ONCE == AT_ONCE - 1:
+                    origin._runtime.call(progress, report)
+            report.cursor = page.cursor
+            if progress is not None:
+                origin._runtime.call(progress, report)
+            if report.cursor is None:
+                break
+    finally:
+        _let_go(origin, store)
+    return report
+
+
+def _look_at(
+    store: Storage[Any],
+    place: tuple[tuple[str, ...], str],
+    name: str,
+    raw: bytes,
+    dry_run: bool,
+    report: Report,
+) -> None:
+    path, key = place
+    report.looked_at += 1
+    try:
+        migrated = _migrated(store, key, name, raw, dry_run)
+    except (ConflictError, CorruptValueError, MigrationError) as error:
+        report.fail(path, key, error)
+        return
+    if migrated:
+        report.written += 1
+    else:
+        report.kept += 1
+
+
+def _migrated(store: Storage[Any], key: str, name: str, raw: bytes, dry_run: bool) -> bool:
+    """Whether the record was, or would be, written anew."""
+    layers = store._layers
+    there: bytes | None = raw
+    for attempt in range(MOST_ATTEMPTS):
+        found = None if there is None else layers.find(key, name, there, changing=True)
+        if found is None or not found.is_stale:
+            return False
+        layers.decode(key, found.data)
+        if dry_run:
+            return True
+        sealed = layers.seal(name, found.data)
+        done = store._backend.swap(name, found.raw, sealed, layers.keeping)
+        if done:
+            return True
+        store._runtime.pause(attempt)
+        there = store._backend.read(name)
+    message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
+    raise ConflictError(message, store=layers.label, key=key)
+
+
+def _let_go(store: Storage[Any], thing: Adaptable) -> None:
+    """Close a *store* that was made of *thing* for this call."""
+    if store is not thing and store._owner:
+        store._backend.close()
+
+
+def _nothing(report: Report) -> None:
+    pass
