@@ -3,6 +3,7 @@ the others, over the same data."""
 
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
+from .entries import Entries, Entry
 from .errors import (
     AccessDeniedError,
     ClosedError,
@@ -14,6 +15,7 @@ from .errors import (
     LeaseLostError,
     LeaseTimeoutError,
     MigrationError,
+    MismatchError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -24,6 +26,7 @@ from .errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .family import Key
 from .layered import enhance_storage
 from .leases import Claim, Lease, Leases
 from .opening import open
@@ -50,10 +53,13 @@ __all__ = [
     "ConflictError",
     "CorruptStoreError",
     "CorruptValueError",
+    "Entries",
+    "Entry",
     "FastJsonCodec",
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Key",
     "Lease",
     "LeaseLostError",
     "LeaseStore",
@@ -62,6 +68,7 @@ __all__ = [
     "LruMemoryStorage",
     "MemoryStorage",
     "MigrationError",
+    "MismatchError",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",

@@ -7,7 +7,7 @@ from typing import Any
 
 from .adapted import adapt
 from .core.envelope import Envelope, Migrations, OnNewer
-from .ending import EndingBackend
+from .ending import recorded
 from .rooms import Adaptable
 from .runtime import wall_clock
 from .store import Storage
@@ -36,8 +36,4 @@ def enhance_storage(
     store = adapt(base)
     layers = store._layers
     envelope = Envelope(layers.plain, migrations or {}, on_newer)
-    if store.capabilities.expiry_ms is not None and not millisecond_precision:
-        return store._view(layers.enhanced(envelope, clock).lasting(ttl))
-    under = EndingBackend(store._backend, layers, clock)
-    over = layers.expiring(keeps=millisecond_precision).enhanced(envelope, None)
-    return store._view(over.lasting(ttl), under)
+    return recorded(store, layers, envelope, clock, ttl=ttl, precise=millisecond_precision)

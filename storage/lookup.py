@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .core.layers import Found, Layers
+from .core.layers import MOST_ATTEMPTS, Found, Layers
 from .errors import StorageError
 from .records import DELETE, Deletion
+from .runtime import Answer, Runtime
 from .tracing import log
 from .ttl import Expiry
 
@@ -21,6 +23,7 @@ class Lookup:
     def __init__(self, backend: Backend, layers: Layers) -> None:
         self._backend = backend
         self._layers = layers
+        self._runtime = Runtime()
 
     def find(
         self, key: str, name: str, raw: bytes | None = None, *, changing: bool = False
@@ -53,6 +56,22 @@ class Lookup:
             return added
         found = self.find(key, name)
         return False if found is not None else self._backend.add(name, raw, expiry)
+
+    def first(self, key: str, name: str, make: Callable[[], Answer[Any]], expiry: Expiry) -> Any:
+        """The value that is there, or what *make* gives, if nobody is faster."""
+        made: bytes | None = None
+        value: Any = None
+        for _ in range(MOST_ATTEMPTS):
+            found = self.find(key, name)
+            if found is not None:
+                return self._layers.decode(key, found.data)
+            if made is None:
+                value = self._runtime.call(make)
+                made = self._layers.sealed(key, name, value)
+            added = self._backend.add(name, made, expiry)
+            if added:
+                return value
+        raise self._layers.busy(key)
 
     def replace(
         self, name: str, found: Found | None, new: bytes | Deletion, expiry: Expiry

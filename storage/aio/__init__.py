@@ -2,6 +2,7 @@
 
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
+from .entries import Entries, Entry
 from ..errors import (
     AccessDeniedError,
     ClosedError,
@@ -13,6 +14,7 @@ from ..errors import (
     LeaseLostError,
     LeaseTimeoutError,
     MigrationError,
+    MismatchError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -23,6 +25,7 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from ..family import Key
 from .layered import enhance_storage
 from .leases import Claim, Lease, Leases
 from .opening import open
@@ -48,10 +51,13 @@ __all__ = [
     "ConflictError",
     "CorruptStoreError",
     "CorruptValueError",
+    "Entries",
+    "Entry",
     "FastJsonCodec",
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Key",
     "Lease",
     "LeaseLostError",
     "LeaseStore",
@@ -60,6 +66,7 @@ __all__ = [
     "LruMemoryStorage",
     "MemoryStorage",
     "MigrationError",
+    "MismatchError",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..core.envelope import ended, ending, parted
+from ..core.envelope import Envelope, ended, ending, parted
 from ..core.layers import Layers
 from ..errors import ConflictError, CorruptValueError, UnsupportedError
 from ..keys import Names
@@ -14,7 +14,10 @@ from ..offers import offered
 from .protocols import Backend
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
-from ..ttl import At, Clock, Expiry, Keeping, deadline
+from ..ttl import At, Clock, DefaultTtl, Expiry, Keeping, Lifetime, deadline
+
+if TYPE_CHECKING:
+    from .store import Storage
 
 Room = TypeVar("Room")
 
@@ -242,3 +245,23 @@ class EndingBackend:
     def _busy(self, name: str) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
         return ConflictError(message, store=self.label, key=name)
+
+
+def recorded(
+    store: Storage[Any],
+    layers: Layers,
+    envelope: Envelope,
+    clock: Clock,
+    *,
+    ttl: DefaultTtl | Lifetime,
+    precise: bool = False,
+) -> Storage[Any]:
+    """A view of *store* with *layers* and an *envelope* above them.
+
+    Where the backend keeps no lifetimes, or none so *precise*, records end by *clock*.
+    """
+    if store.capabilities.expiry_ms is not None and not precise:
+        return store._view(layers.enhanced(envelope, clock).lasting(ttl))
+    under = EndingBackend(store._backend, layers, clock)
+    over = layers.expiring(keeps=precise).enhanced(envelope, None)
+    return store._view(over.lasting(ttl), under)

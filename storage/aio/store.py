@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 from ..closed import closed
 from ..codecs import JSON, Codec
 from ..core.counting import check_count
-from ..core.layers import Layers, OnCorrupt, check_walk
-from .editing import MOST_ATTEMPTS, Edit
-from ..errors import (
-    ConflictError,
-    UnstorableError,
-    WrongTypeError,
-)
+from ..core.layers import MOST_ATTEMPTS, Layers, OnCorrupt, check_walk
+from .editing import Edit
+from .entries import Entries, Entry, chosen
+from ..errors import UnstorableError, WrongTypeError
+from ..family import Families, Key, KeyClass
 from .keylock import KeyLock
 from ..keys import Names
 from .lookup import Lookup
@@ -34,7 +32,9 @@ if TYPE_CHECKING:
 
     V = TypeVar("V", default=Any)
     D = TypeVar("D")
+    K = TypeVar("K", bound=Key[Any])
     R = TypeVar("R", bound=Deletion)
+    T = TypeVar("T")
     Room = TypeVar("Room")
 else:
     from typing import TypeVar
@@ -63,6 +63,7 @@ class Storage(Generic[V]):
         self._backend = Traced(backend)
         self._keys = KeyLock(backend.label)
         self._runtime = Runtime()
+        self._families = Families()
         self._owner = True
         expires = backend.capabilities.expiry_ms is not None
         self._stand_on(Layers(backend.label, codec, names or Names(), ttl, expires=expires))
@@ -77,6 +78,7 @@ class Storage(Generic[V]):
         self._seal = layers.sealer
         self._open = layers.opener
         self._usual = layers.usual
+        self._chosen: dict[type[Key], Storage[Any]] = {}
 
     @overload
     async def get(self, key: str) -> V | None: ...
@@ -191,12 +193,13 @@ class Storage(Generic[V]):
         if expected is None and data is DELETE:
             there = await self.has(key)
             return not there
-        sealed = self._layers.replacing(name, data)
         if expected is None:
+            sealed = self._layers.replacing(name, data)
             return await self._lookup.add(key, name, sealed, expiry)
         found = await self._lookup.find(key, name, changing=True)
         if found is None or not self._layers.same(found.data, expected):
             return False
+        sealed = self._layers.replacing(name, self._layers.carried(key, found, data))
         return await self._lookup.replace(name, found, sealed, expiry)
 
     async def update(
@@ -226,14 +229,14 @@ class Storage(Generic[V]):
                 new = self._layers.replacement(key, result)
                 if self._layers.kept(found and found.data, new, expiry):
                     return result
-                sealed = self._layers.replacing(name, new)
+                sealed = self._layers.replacing(name, self._layers.carried(key, found, new))
                 hold.writing()
                 done = await self._lookup.replace(name, found, sealed, expiry)
                 if done:
                     hold.left = None if sealed is DELETE else sealed
                     return result
                 await self._runtime.pause(attempt)
-        raise self._busy(key)
+        raise self._layers.busy(key)
 
     def edit(
         self,
@@ -265,7 +268,8 @@ class Storage(Generic[V]):
             value: V = self._layers.decode(key, found.data)
             return value
         async with self._keys.hold(name):
-            return await self._first(key, name, make, expiry)
+            first: V = await self._lookup.first(key, name, make, expiry)
+            return first
 
     def keys(self, prefix: str = "", *, unique: bool = False) -> AsyncIterator[str]:
         """The keys that start with *prefix*, in no promised order, without those of namespaces.
@@ -300,6 +304,26 @@ class Storage(Generic[V]):
     def namespace(self, name: str) -> Storage[V]:
         """A view of this store with keys of its own; closing it leaves this store open."""
         return self._view(self._layers.namespace(name))
+
+    @overload
+    def typed(self, kind: type[T]) -> Storage[T]: ...
+
+    @overload
+    def typed(self, kind: object) -> Storage[Any]: ...
+
+    def typed(self, kind: Any) -> Storage[Any]:
+        """A view of this store whose values are of the type *kind*, whoever wrote them."""
+        return self._view(self._layers.typed(kind))
+
+    @overload
+    def __getitem__(self, key: KeyClass[K, T]) -> Entries[K, T]: ...
+
+    @overload
+    def __getitem__(self, key: Key[T]) -> Entry[T]: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """The entry that *key* names, or all that a class of keys names."""
+        return chosen(self, key)
 
     def room(self, kind: Callable[..., Room]) -> Room:
         """What the backend offers besides values, such as a `LeaseStore`, for keys of this store.
@@ -363,27 +387,4 @@ class Storage(Generic[V]):
                     hold.left = sealed
                     return total
                 await self._runtime.pause(attempt)
-        raise self._busy(key)
-
-    async def _first(self, key: str, name: str, make: Callable[[], Answer[V]], expiry: Expiry) -> V:
-        made: bytes | None = None
-        value: Any = None
-        for _ in range(MOST_ATTEMPTS):
-            found = await self._lookup.find(key, name)
-            if found is not None:
-                value = self._layers.decode(key, found.data)
-                break
-            if made is None:
-                value = await self._runtime.call(make)
-                made = self._layers.sealed(key, name, value)
-            added = await self._backend.add(name, made, expiry)
-            if added:
-                break
-        else:
-            raise self._busy(key)
-        first: V = value
-        return first
-
-    def _busy(self, key: str) -> ConflictError:
-        message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
-        return ConflictError(message, store=self._layers.label, key=key)
+        raise self._layers.busy(key)

@@ -5,20 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from ..codecs import Codec
+from ..codecs import Codec, UnreadableError
 from ..errors import (
     ConfigurationError,
+    ConflictError,
     CorruptValueError,
     MigrationError,
+    MismatchError,
     StorageError,
     UnstorableError,
     UnsupportedError,
 )
+from ..fidelity import has_parts
 from ..keys import Names
 from ..records import DELETE, MISSING, Deletion, Page
-from ..runtime import is_async
+from ..runtime import is_async, wall_clock
+from ..shapes import UnfitError
 from ..ttl import (
     DEFAULT,
     KEEP,
@@ -37,6 +41,10 @@ from .changes import merged as merged_values
 from .counting import SAFE, counted_value
 from .envelope import Envelope
 from .stages import Stage, opening, sealing
+from .typed import TypedCodec
+
+MOST_ATTEMPTS: Final = 200
+"""How often a change begins again because of others."""
 
 OnCorrupt = Literal["raise", "skip"] | Callable[[StorageError], object]
 Seen = set[str] | None
@@ -67,6 +75,7 @@ class Layers:
         self.stages: tuple[Stage, ...] = ()
         self._clock: Clock | None = None
         self._keeps_ends = False
+        self._shows: Callable[[str], object] | None = None
         self._live(default_span(ttl))
         self._stand_on(codec)
 
@@ -80,6 +89,16 @@ class Layers:
         """The same layers with another *codec*."""
         inner = copy(self)
         inner._stand_on(codec)
+        return inner
+
+    def typed(self, kind: Any) -> Layers:
+        """The same layers with values of *kind*."""
+        return self.spoken(TypedCodec(self.plain, kind))
+
+    def showing(self, shows: Callable[[str], object]) -> Layers:
+        """The same layers, of whose keys an iteration shows those that *shows* answers for."""
+        inner = copy(self)
+        inner._shows = shows
         return inner
 
     def lasting(self, ttl: DefaultTtl | Lifetime) -> Layers:
@@ -122,13 +141,20 @@ class Layers:
 
     @property
     def word(self) -> str | None:
-        """How errors call the outermost stage, if there is one."""
-        return self.stages[0].word if self.stages else None
+        """How errors call the outermost layer of values, if there is one."""
+        if self.stages:
+            return self.stages[0].word
+        return None if self._typed is None else "typed"
 
     @property
     def ends_inside(self) -> bool:
         """Whether a record can say by itself that it is over."""
         return self._clock is not None
+
+    @property
+    def clock(self) -> Clock:
+        """By which clock a record is over that says so itself."""
+        return self._clock or wall_clock
 
     def check_default(self, default: object) -> None:
         """Refuse a default that would have to be awaited."""
@@ -216,6 +242,12 @@ class Layers:
         """What takes the place of a value: data, or nothing at all."""
         return DELETE if value is DELETE else self.encode(key, value)
 
+    def carried(self, key: str, found: Found | None, new: bytes | Deletion) -> bytes | Deletion:
+        """*new*, data or nothing at all, with what a type does not know of what was *found*."""
+        if self._typed is None or found is None or new is DELETE:
+            return new
+        return self._carried(key, found.data, new)
+
     def begin(self, key: str, data: bytes | None, default: Any) -> Any:
         """The value to begin a change with: what is stored, or a fresh copy of *default*."""
         if data is not None:
@@ -228,23 +260,36 @@ class Layers:
 
     def count(self, key: str, data: bytes | None, by: int, initial: int) -> int:
         """The sum of what is stored (*initial* where nothing is) and *by*."""
-        return counted_value(initial if data is None else self.decode(key, data), by)
+        if data is None:
+            return counted_value(initial, by)
+        try:
+            return counted_value(self.plain.decode(data), by)
+        except UnreadableError as error:
+            raise self.corrupt(key, error) from error
 
     def is_draft(self, value: object) -> bool:
         """Whether *value* has parts that can be changed in place."""
-        return type(value) in (dict, list)
+        return has_parts(value)
 
     def merged(self, key: str, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, list[str]]:
         """The changes that lead from *base* to *ours*, on top of *theirs*, as data, and the
         members that both changed."""
+        known = self.plain.decode if self._typed is None else self._typed.known
         try:
-            one, other, third = (self.plain.decode(data) for data in (base, ours, theirs))
+            one, other, third = known(base), self.plain.decode(ours), known(theirs)
         except ValueError as error:
             raise self.corrupt(key, error) from error
         result, clashes = merged_values(one, other, third, same)
         if clashes:
             return theirs, clashes
-        return self.plain.encode(result), clashes
+        new = self.plain.encode(result)
+        if self._typed is None:
+            return new, clashes
+        try:
+            self._typed.decode(new)
+        except UnfitError:
+            return theirs, ["$"]
+        return self._carried(key, theirs, new), clashes
 
     def kept(self, old: bytes | None, new: bytes | Deletion, expiry: Expiry) -> bool:
         """Whether nothing need be written: the same value with the expiry it has.
@@ -271,6 +316,8 @@ class Layers:
             key = self.names.key(name)
             if key is None or (seen is not None and key in seen):
                 continue
+            if self._shows is not None and self._shows(key) is None:
+                continue
             found.append((index, key))
             if seen is not None:
                 seen.add(key)
@@ -278,7 +325,14 @@ class Layers:
 
     def corrupt(self, key: str, error: ValueError) -> CorruptValueError:
         """The error for bytes that can not be read."""
+        if isinstance(error, UnfitError):
+            return MismatchError(error.path, error.reason, store=self.label, key=key)
         return CorruptValueError(str(error), store=self.label, key=key)
+
+    def busy(self, key: str) -> ConflictError:
+        """The error for a key that others change without end."""
+        message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
+        return ConflictError(message, store=self.label, key=key)
 
     def located(self, error: StorageError, key: str) -> StorageError:
         """*error*, saying where it happened."""
@@ -286,12 +340,20 @@ class Layers:
         error.key = key
         return error
 
+    def _carried(self, key: str, old: bytes, new: bytes) -> bytes:
+        assert self._typed is not None
+        try:
+            return self._typed.carried(old, new)
+        except UnreadableError as error:
+            raise self.corrupt(key, error) from error
+
     def _stand_on(self, codec: Codec) -> None:
         self.codec: Codec = codec
+        self._typed = codec if isinstance(codec, TypedCodec) else None
         self.plain: Codec = getattr(codec, "plain", codec)
         self.sealer = sealing(self.stages)
         self.opener = opening(self.stages)
-        self.counts: bool = self._leaves(10) and self._leaves(-SAFE)
+        self.counts: bool = all(map(self._leaves, (10, SAFE, -SAFE)))
 
     def _leaves(self, number: int) -> bool:
         """Whether *number* is written as a number."""

@@ -205,6 +205,11 @@ def _enhanced(half: Half, store: Any, ground: Ground) -> Any:
     return half.enhance_storage(store, migrations=MIGRATIONS, clock=ground.clock, **options)
 
 
+def _typed(half: Half, store: Any, ground: Ground) -> Any:
+    """A type that everything is of, so that the same laws hold."""
+    return store.typed(object)
+
+
 IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
 IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
 ON_A_SERVER = IN_A_FILE
@@ -243,7 +248,10 @@ BACKENDS = [
     *_rows(storage.aio),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
 ]
-LAYERED = _layers(BACKENDS)
+LAYERED = [
+    *_layers(BACKENDS),
+    *(over(row, "typed", _typed) for row in BACKENDS if row.name == "memory"),
+]
 """Every layer over every backend."""
 
 

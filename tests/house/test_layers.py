@@ -13,11 +13,11 @@ from tests.house.tree import ROOT, Import, Module, modules
 FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
-        *("runtime", "keylock", "offers"),
+        *("runtime", "keylock", "offers", "shapes", "fidelity"),
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
-    "store": ("store", "editing", "lookup", "walks", "tracing", "ending"),
+    "store": ("store", "editing", "lookup", "walks", "tracing", "ending", "family", "entries"),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases",),
     "doors": ("", "cli", "testing", "__main__"),
@@ -43,6 +43,7 @@ PUBLIC_DEPENDENCIES = {
     "codecs": {"msgspec"},
     "memory": {"cachetools"},
     "redis": {"redis"},
+    "shapes": {"msgspec", "pydantic"},
     "testing": {"hypothesis", "pytest"},
 }
 """What is imported from outside the standard library, and by whom."""

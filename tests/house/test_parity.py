@@ -24,7 +24,7 @@ RENAMED = {
 """The whole difference in the names of methods."""
 
 PLAIN_IN_BOTH = {
-    *("__init__", "check", "edit", "hold", "items", "keys", "namespace", "room", "values"),
+    *("__init__", "check", "edit", "hold", "items", "keys", "namespace", "room", "typed", "values"),
 }
 """What gives something back that is awaited, entered or iterated later, or does no I/O."""
 

@@ -1,0 +1,129 @@
+"""Whether a typed value is the same after it was written and read, and where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from .records import MISSING
+from .values import MAX_DEPTH, Flaw, step, wrong_type
+
+UNKNOWN_MEMBER: Final = "the type has no such member"
+
+_JSON: Final = (dict, list, str, int, float, bool, type(None))
+
+
+def has_parts(value: object) -> bool:
+    """Whether *value* has parts that can be changed in place."""
+    return type(value) in (dict, list, set) or fields(value) is not None
+
+
+def fields(value: object) -> dict[str, Any] | None:
+    """The fields of an object of a class that declares them, by their names."""
+    names = _field_names(type(value))
+    if names is None:
+        return None
+    found = {name: getattr(value, name, MISSING) for name in names}
+    more = getattr(value, "__pydantic_extra__", None)
+    return {**found, **more} if type(more) is dict else found
+
+
+def difference(value: Any, back: Any, *, widens: bool = False, path: str = "$") -> Flaw | None:
+    """Where *back*, which was read, is something else than *value*, which was written.
+
+    A float that came of an int is none, with *widens*.
+    """
+    kind = type(value)
+    if kind is not type(back):
+        is_whole = widens and kind is int and type(back) is float and value == back
+        return None if is_whole else (path, _changed(value, back))
+    if kind is dict:
+        flaw = _difference_of_names(value, back, path)
+        if flaw is not None:
+            return flaw
+    pairs = _paired(value, back)
+    if pairs is None:
+        is_same = value == back and (kind is not float or repr(value) == repr(back))
+        return None if is_same else (path, _changed(value, back))
+    for place, one, other in pairs:
+        flaw = difference(one, other, widens=widens, path=path + step(place))
+        if flaw is not None:
+            return flaw
+    return None
+
+
+def unwritable(
+    value: Any, write: Callable[[Any], object], path: str = "$", above: tuple[int, ...] = ()
+) -> Flaw:
+    """Which part of *value* is the reason why *write* raises."""
+    if id(value) in above:
+        return path, "contains itself"
+    if len(above) > MAX_DEPTH:
+        return path, f"nested more than {MAX_DEPTH} deep"
+    for place, part in _parts(value):
+        try:
+            write(part)
+        except Exception:  # noqa: BLE001 - where it raises is looked for here
+            pass
+        else:
+            continue
+        return unwritable(part, write, path + step(place), (*above, id(value)))
+    return path, wrong_type(value)
+
+
+def _parts(value: Any) -> list[tuple[str | int, Any]]:
+    kind = type(value)
+    if kind is dict:
+        return [(name if type(name) is str else str(type(name)), value[name]) for name in value]
+    if kind is list or isinstance(value, (tuple, set, frozenset)):
+        return list(enumerate(value))
+    return list((fields(value) or {}).items())
+
+
+def _paired(value: Any, back: Any) -> Iterable[tuple[str | int, Any, Any]] | None:
+    """The parts of both, which are of one type, with their places; `None` where there are none."""
+    if type(value) is dict:
+        return [(str(name), part, back[name]) for name, part in value.items()]
+    if type(value) is list or isinstance(value, tuple):
+        return None if len(value) != len(back) else zip(range(len(value)), value, back)
+    mine, theirs = fields(value), fields(back)
+    if mine is None or theirs is None or mine.keys() != theirs.keys():
+        return None
+    return [(name, part, theirs[name]) for name, part in mine.items()]
+
+
+def _difference_of_names(value: dict[Any, Any], back: dict[Any, Any], path: str) -> Flaw | None:
+    for name in value:
+        if type(name) is str and name not in back:
+            return path + step(name), UNKNOWN_MEMBER
+        if name not in back:
+            return path, f"a member's name must be a str, not {_name(name)}"
+    more = [name for name in back if name not in value]
+    return (path + step(str(more[0])), "it would come back with a value") if more else None
+
+
+def _changed(value: object, back: object) -> str:
+    if type(back) in _JSON and type(value) not in _JSON:
+        return wrong_type(value)
+    if type(value) is type(back):
+        return f"{_name(value)} would come back as another one"
+    return f"expected {_name(back)}, got {_name(value)}"
+
+
+def _field_names(kind: type) -> Iterable[str] | None:
+    """What a dataclass, a class of attrs or msgspec, or a model of pydantic says of itself."""
+    if hasattr(kind, "__dataclass_fields__"):
+        import dataclasses  # as its module did; nobody else pays for it
+
+        return [field.name for field in dataclasses.fields(kind)]
+    attributes = getattr(kind, "__attrs_attrs__", None)
+    if attributes is not None:
+        return [attribute.name for attribute in attributes]
+    names: Any = getattr(kind, "__struct_fields__", None)
+    if names is None and hasattr(kind, "__pydantic_validator__"):
+        names = getattr(kind, "model_fields", None)
+    return names if names is None else list(names)
+
+
+def _name(value: object) -> str:
+    return type(value).__name__
