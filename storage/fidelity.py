@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from .records import MISSING
@@ -11,6 +12,7 @@ from .values import MAX_DEPTH, Flaw, step, wrong_type
 UNKNOWN_MEMBER: Final = "the type has no such member"
 
 _JSON: Final = (dict, list, str, int, float, bool, type(None))
+_ATOMS: Final = frozenset({str, int, bool, type(None)})
 
 
 def has_parts(value: object) -> bool:
@@ -28,28 +30,34 @@ def fields(value: object) -> dict[str, Any] | None:
     return {**found, **more} if type(more) is dict else found
 
 
-def difference(value: Any, back: Any, *, widens: bool = False, path: str = "$") -> Flaw | None:
+def difference(value: object, back: object, *, widens: bool = False) -> Flaw | None:
     """Where *back*, which was read, is something else than *value*, which was written.
 
     A float that came of an int is none, with *widens*.
     """
+    flaw = _difference(value, back, widens)
+    return None if flaw is None else (f"${flaw[0]}", flaw[1])
+
+
+def _difference(value: Any, back: Any, widens: bool) -> Flaw | None:
+    """The same, with a path from here: it is put together only where there is one."""
     kind = type(value)
     if kind is not type(back):
         is_whole = widens and kind is int and type(back) is float and value == back
-        return None if is_whole else (path, _changed(value, back))
-    if kind is dict:
-        flaw = _difference_of_names(value, back, path)
-        if flaw is not None:
-            return flaw
+        return None if is_whole else ("", _changed(value, back))
+    if kind in _ATOMS and value == back:
+        return None
     pairs = _paired(value, back)
     if pairs is None:
         is_same = value == back and (kind is not float or repr(value) == repr(back))
-        return None if is_same else (path, _changed(value, back))
+        return None if is_same else ("", _changed(value, back))
     for place, one, other in pairs:
-        flaw = difference(one, other, widens=widens, path=path + step(place))
+        if one is other:
+            continue
+        flaw = _difference(one, other, widens)
         if flaw is not None:
-            return flaw
-    return None
+            return step(place if type(place) is int else str(place)) + flaw[0], flaw[1]
+    return _difference_of_names(value, back) if kind is dict else None
 
 
 def unwritable(
@@ -80,10 +88,10 @@ def _parts(value: Any) -> list[tuple[str | int, Any]]:
     return list((fields(value) or {}).items())
 
 
-def _paired(value: Any, back: Any) -> Iterable[tuple[str | int, Any, Any]] | None:
+def _paired(value: Any, back: Any) -> Iterable[tuple[Any, Any, Any]] | None:
     """The parts of both, which are of one type, with their places; `None` where there are none."""
     if type(value) is dict:
-        return [(str(name), part, back[name]) for name, part in value.items()]
+        return [(name, part, back[name]) for name, part in value.items() if name in back]
     if type(value) is list or isinstance(value, tuple):
         return None if len(value) != len(back) else zip(range(len(value)), value, back)
     mine, theirs = fields(value), fields(back)
@@ -92,14 +100,15 @@ def _paired(value: Any, back: Any) -> Iterable[tuple[str | int, Any, Any]] | Non
     return [(name, part, theirs[name]) for name, part in mine.items()]
 
 
-def _difference_of_names(value: dict[Any, Any], back: dict[Any, Any], path: str) -> Flaw | None:
+def _difference_of_names(value: dict[Any, Any], back: dict[Any, Any]) -> Flaw | None:
+    if value.keys() == back.keys():
+        return None
     for name in value:
         if type(name) is str and name not in back:
-            return path + step(name), UNKNOWN_MEMBER
+            return step(name), UNKNOWN_MEMBER
         if name not in back:
-            return path, f"a member's name must be a str, not {_name(name)}"
-    more = [name for name in back if name not in value]
-    return (path + step(str(more[0])), "it would come back with a value") if more else None
+            return "", f"a member's name must be a str, not {_name(name)}"
+    return "", "it would come back with more members"
 
 
 def _changed(value: object, back: object) -> str:
@@ -110,6 +119,7 @@ def _changed(value: object, back: object) -> str:
     return f"expected {_name(back)}, got {_name(value)}"
 
 
+@lru_cache(maxsize=256)
 def _field_names(kind: type) -> Iterable[str] | None:
     """What a dataclass, a class of attrs or msgspec, or a model of pydantic says of itself."""
     if hasattr(kind, "__dataclass_fields__"):

@@ -13,27 +13,31 @@ from typing import Any, Final, Protocol
 
 from .codecs import UnreadableError, rewritten
 from .errors import ConfigurationError
+from .fidelity import UNKNOWN_MEMBER
 from .values import Flaw, step
 
-_REFUSED: Final = "the type refuses it"
+_REFUSED: Final = "a value that the type does not allow"
 _PLACE: Final = re.compile(
     r"(?P<text>.*?)(?: - at `(?P<name>key` in `)?(?P<path>\$[^`]*)`)?", re.DOTALL
 )
 _ABSENT: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 
-_NAMES: Final = {
+_EXPECTED: Final = {
     "bool_type": "bool",
-    "dataclass_type": "an object",
-    "dict_type": "dict",
+    "dataclass_type": "object",
+    "dict_type": "object",
     "float_type": "float",
     "int_type": "int",
-    "list_type": "list",
-    "model_type": "an object",
-    "none_required": "None",
+    "list_type": "array",
+    "model_type": "object",
+    "none_required": "null",
+    "set_type": "array",
     "string_type": "str",
-    "tuple_type": "list",
+    "tuple_type": "array",
 }
-"""What pydantic expected, by its names of errors."""
+"""What pydantic expected, by its names of errors, in the words of msgspec."""
+
+_GOT: Final = {"NoneType": "null", "dict": "object", "list": "array"}
 
 
 class UnfitError(UnreadableError):
@@ -89,6 +93,8 @@ class _MsgspecShape:
             text, path = found["text"], found["path"] or path
         if absent := _ABSENT.fullmatch(text):
             return path + step(absent[1]), "it is missing"
+        if text.startswith("Object contains unknown field"):
+            reason = "it has a member that the type does not know"
         if text.startswith("Expected "):
             reason = text[0].lower() + text[1:].replace("`", "")
             if found and found["name"]:
@@ -120,17 +126,18 @@ class _PydanticShape:
         if name == "missing":
             return path, "it is missing"
         if name == "extra_forbidden":
-            return path, "the type has no such member"
-        if name in _NAMES:
-            return path, f"expected {_NAMES[name]}, got {type(first['input']).__name__}"
-        return path, _REFUSED
+            return path, UNKNOWN_MEMBER
+        if name not in _EXPECTED:
+            return path, _REFUSED
+        got = type(first["input"]).__name__
+        return path, f"expected {_EXPECTED[name]}, got {_GOT.get(got, got)}"
 
 
 def _shape(kind: Any) -> Shape:
     if not hasattr(kind, "__pydantic_validator__"):
         msgspec = _msgspec()
         try:
-            parts = list(_classes(msgspec.inspect.type_info(kind)))
+            parts = list(_classes(msgspec.inspect, msgspec.inspect.type_info(kind)))
             if not any(hasattr(part, "__pydantic_validator__") for part, _ in parts):
                 _check_known(parts)
                 return _MsgspecShape(kind, msgspec)
@@ -162,7 +169,7 @@ def _msgspec() -> Any:
     return msgspec
 
 
-def _classes(info: Any) -> Iterator[tuple[Any, bool]]:
+def _classes(inspect: Any, info: Any) -> Iterator[tuple[Any, bool]]:
     """The classes that *info* of msgspec names, each with whether msgspec leaves it to hooks."""
     pending: list[Any] = [info]
     seen = set[int]()
@@ -171,13 +178,12 @@ def _classes(info: Any) -> Iterator[tuple[Any, bool]]:
         if type(part) is tuple:
             pending += part
             continue
-        names = getattr(type(part), "__struct_fields__", None)
-        if names is None or id(part) in seen:
+        if not isinstance(part, (inspect.Type, inspect.Field)) or id(part) in seen:
             continue
         seen.add(id(part))
         if isinstance(getattr(part, "cls", None), type):
-            yield part.cls, type(part).__name__ == "CustomType"
-        pending += [getattr(part, name) for name in names]
+            yield part.cls, isinstance(part, inspect.CustomType)
+        pending += [getattr(part, name) for name in part.__struct_fields__]
 
 
 def _check_known(parts: list[tuple[Any, bool]]) -> None:
