@@ -15,12 +15,12 @@ _JSON: Final = (dict, list, str, int, float, bool, type(None))
 _ATOMS: Final = frozenset({str, int, bool, type(None)})
 
 
-def has_parts(value: object) -> bool:
+def has_parts(value: Any) -> bool:
     """Whether *value* has parts that can be changed in place."""
     return type(value) in (dict, list, set) or fields(value) is not None
 
 
-def fields(value: object) -> dict[str, Any] | None:
+def fields(value: Any) -> dict[str, Any] | None:
     """The fields of an object of a class that declares them, by their names."""
     names = _field_names(type(value))
     if names is None:
