@@ -51,9 +51,11 @@ class Family(NamedTuple):
 
     def kind(self) -> Any:
         """The type of the values."""
+        module = sys.modules.get(self.module)
+        names = {} if module is None else vars(module)
         holder = type("Holder", (), {"__annotations__": {"value": self.given}})
         try:
-            found = get_type_hints(holder, vars(sys.modules[self.module]), include_extras=True)
+            found = get_type_hints(holder, names, include_extras=True)
         except NameError as error:
             raise ConfigurationError(f"{self.name} is a key of an unknown type: {error}") from error
         return found["value"]

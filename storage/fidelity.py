@@ -22,7 +22,8 @@ def has_parts(value: Any) -> bool:
 
 def fields(value: Any) -> dict[str, Any] | None:
     """The fields of an object of a class that declares them, by their names."""
-    names = _field_names(type(value))
+    kind: type = type(value)
+    names = _field_names(kind)
     if names is None:
         return None
     found = {name: getattr(value, name, MISSING) for name in names}
