@@ -200,11 +200,10 @@ def _view(store: Storage[Any], kind: type[Key[Any]]) -> Storage[Any]:
     layers = store._layers.showing(family.pattern.parse)
     given = family.kind()
     layers = layers.spoken(layers.plain) if given is Any else layers.typed(given)
-    envelope = family.envelope(layers.plain)
-    if envelope is None:
-        view = store._view(layers.lasting(family.ttl))
-    else:
-        view = recorded(store, layers, envelope, layers.clock, ttl=family.ttl)
+    envelope, under = family.envelope(layers.plain), None
+    if envelope is not None:
+        layers, under = recorded(store._backend, layers, envelope, layers.clock)
+    view = store._view(layers.lasting(family.ttl), under)
     store._families.enter(family, names.prefix, layers.label)
     return view
 

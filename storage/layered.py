@@ -36,4 +36,6 @@ def enhance_storage(
     store = adapt(base)
     layers = store._layers
     envelope = Envelope(layers.plain, migrations or {}, on_newer)
-    return recorded(store, layers, envelope, clock, ttl=ttl, precise=millisecond_precision)
+    precise = millisecond_precision
+    over, under = recorded(store._backend, layers, envelope, clock, precise=precise)
+    return store._view(over.lasting(ttl), under)

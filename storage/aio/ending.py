@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..core.envelope import Envelope, ended, ending, parted
 from ..core.layers import Layers
@@ -14,10 +14,7 @@ from ..offers import offered
 from .protocols import Backend
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
-from ..ttl import At, Clock, DefaultTtl, Expiry, Keeping, Lifetime, deadline
-
-if TYPE_CHECKING:
-    from .store import Storage
+from ..ttl import At, Clock, Expiry, Keeping, deadline
 
 Room = TypeVar("Room")
 
@@ -248,20 +245,14 @@ class EndingBackend:
 
 
 def recorded(
-    store: Storage[Any],
-    layers: Layers,
-    envelope: Envelope,
-    clock: Clock,
-    *,
-    ttl: DefaultTtl | Lifetime,
-    precise: bool = False,
-) -> Storage[Any]:
-    """A view of *store* with *layers* and an *envelope* above them.
+    backend: Backend, layers: Layers, envelope: Envelope, clock: Clock, *, precise: bool = False
+) -> tuple[Layers, Backend | None]:
+    """*layers* with an *envelope* above them, and the backend under these.
 
-    Where the backend keeps no lifetimes, or none so *precise*, records end by *clock*.
+    It is another one where *backend* keeps no lifetimes, or none so *precise*: there records say
+    themselves when they end, by *clock*.
     """
-    if store.capabilities.expiry_ms is not None and not precise:
-        return store._view(layers.enhanced(envelope, clock).lasting(ttl))
-    under = EndingBackend(store._backend, layers, clock)
-    over = layers.expiring(keeps=precise).enhanced(envelope, None)
-    return store._view(over.lasting(ttl), under)
+    if backend.capabilities.expiry_ms is not None and not precise:
+        return layers.enhanced(envelope, clock), None
+    under = EndingBackend(backend, layers, clock)
+    return layers.expiring(keeps=precise).enhanced(envelope, None), under
