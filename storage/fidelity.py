@@ -77,7 +77,8 @@ def unwritable(
         else:
             continue
         return unwritable(part, write, path + step(place), (*above, id(value)))
-    return path, wrong_type(value)
+    odd = [name for name in value if type(name) is not str] if type(value) is dict else []
+    return path, _no_name(odd[0]) if odd else wrong_type(value)
 
 
 def _parts(value: Any) -> list[tuple[str | int, Any]]:
@@ -108,8 +109,12 @@ def _difference_of_names(value: dict[Any, Any], back: dict[Any, Any]) -> Flaw | 
         if type(name) is str and name not in back:
             return step(name), UNKNOWN_MEMBER
         if name not in back:
-            return "", f"a member's name must be a str, not {_name(name)}"
+            return "", _no_name(name)
     return "", "it would come back with more members"
+
+
+def _no_name(name: object) -> str:
+    return f"a member's name must be a str, not {_name(name)}"
 
 
 def _changed(value: object, back: object) -> str:

@@ -227,6 +227,12 @@ def test_of_anything_the_bytes_are_those_of_a_plain_store(value: Any) -> None:
     assert storage.values.same(typed.decode(typed.encode(value)), value)
 
 
+def test_a_name_that_json_can_not_have_is_told() -> None:
+    for kind, name in ((dict[tuple[int, int], int], (1, 2)), (dict[bool, int], True)):
+        path, reason = refused(kind, {name: 3})
+        assert (path, reason) == ("$", f"a member's name must be a str, not {type(name).__name__}")
+
+
 class Loud(str):
     __slots__ = ()
 
