@@ -51,5 +51,5 @@ nitpick_ignore_regex = [
     ("py:class", "|".join((*aliases, "TypeAliasForwardRef"))),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),
     ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),
-    ("py:class", r"(collections|datetime|enum|os|sqlite3|types|typing)\..*"),
+    ("py:class", r"(collections|contextlib|datetime|enum|os|sqlite3|types|typing)\..*"),
 ]

@@ -4,6 +4,7 @@ the others, over the same data."""
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
 from .core.reports import Failure, Report
+from .entries import Entries, Entry
 from .errors import (
     AccessDeniedError,
     ClosedError,
@@ -15,6 +16,7 @@ from .errors import (
     LeaseLostError,
     LeaseTimeoutError,
     MigrationError,
+    MismatchError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -25,6 +27,7 @@ from .errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from .family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
 from .moving import copy, dump, load
@@ -53,11 +56,14 @@ __all__ = [
     "ConflictError",
     "CorruptStoreError",
     "CorruptValueError",
+    "Entries",
+    "Entry",
     "Failure",
     "FastJsonCodec",
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Key",
     "Lease",
     "LeaseLostError",
     "LeaseStore",
@@ -66,6 +72,7 @@ __all__ = [
     "LruMemoryStorage",
     "MemoryStorage",
     "MigrationError",
+    "MismatchError",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from .core.envelope import ended, ending, parted, roomy
+from .core.envelope import Envelope, ended, ending, parted, roomy
 from .core.layers import Layers
 from .errors import ConflictError, CorruptValueError, StorageError, UnsupportedError
 from .keys import Names
@@ -309,3 +309,17 @@ class EndingBackend:
     def _busy(self, name: str) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
         return ConflictError(message, store=self.label, key=name)
+
+
+def recorded(
+    backend: Backend, layers: Layers, envelope: Envelope, clock: Clock, *, precise: bool = False
+) -> tuple[Layers, Backend | None]:
+    """*layers* with an *envelope* above them, and the backend under these.
+
+    It is another one where *backend* keeps no lifetimes, or none so *precise*: there records say
+    themselves when they end, by *clock*.
+    """
+    if backend.capabilities.expiry_ms is not None and not precise:
+        return layers.enhanced(envelope, clock), None
+    under = EndingBackend(backend, layers, clock)
+    return layers.expiring(keeps=precise).enhanced(envelope, None), under

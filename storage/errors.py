@@ -77,6 +77,23 @@ class CorruptValueError(StorageError):
     """What is stored under the key can not be read; the bytes stay where they are."""
 
 
+class MismatchError(CorruptValueError):
+    """What is stored under the key is not of the type that it is read as; *path* says which part.
+
+    The bytes stay where they are.
+    """
+
+    def __init__(
+        self, path: str, reason: str, *, store: str | None = None, key: object = None
+    ) -> None:
+        super().__init__(f"{path}: {reason}", store=store, key=key)
+        self.path: str = path
+        self.reason: str = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.path, self.reason), self.__dict__
+
+
 class MigrationError(StorageError):
     """A record can not be brought to the version of this code; the bytes stay where they are.
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .adapted import adapt
+from .core.layers import MOST_ATTEMPTS
 from .core.moving import AT_ONCE, check_versions
 from .core.reports import Report
-from .editing import MOST_ATTEMPTS
 from .errors import ConflictError, CorruptValueError, MigrationError
 from .rooms import Adaptable
 from .runtime import Answer, callback
@@ -87,8 +87,9 @@ def _migrated(store: Storage[Any], key: str, name: str, raw: bytes, dry_run: boo
         layers.decode(key, found.data)
         if dry_run:
             return True
-        sealed = layers.seal(name, found.data)
-        done = store._backend.swap(name, found.raw, sealed, layers.keeping)
+        keeping = layers.lifetimes.keeping
+        sealed = layers.replacing(name, found, found.data, keeping)
+        done = store._backend.swap(name, found.raw, sealed, keeping)
         if done:
             return True
         store._runtime.pause(attempt)

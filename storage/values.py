@@ -41,7 +41,8 @@ _HINTS: Final = {
 _JSON_TYPES: Final = (dict, list, str, int, float)
 _PLAIN: Final = (str, int, float, bool, type(None))
 
-_Flaw = tuple[str, str]
+Flaw = tuple[str, str]
+"""Where a value is wrong, and why."""
 
 
 def check(value: object, *, big_integers: bool = False) -> None:
@@ -57,7 +58,7 @@ def check(value: object, *, big_integers: bool = False) -> None:
     lowest, highest = _integers(big_integers)
     flaw = _first_flaw(value, "$", [], lowest, highest)
     if flaw is not None:
-        raise UnstorableError(_shortened(flaw[0]), flaw[1])
+        raise UnstorableError(shortened(flaw[0]), flaw[1])
 
 
 def same(first: object, second: object) -> bool:
@@ -132,7 +133,7 @@ def _integers(big: bool) -> tuple[int, int]:
     return (-_HALF_WORD, _HALF_WORD - 1) if big else (-_SAFE, _SAFE)
 
 
-def _first_flaw(value: Any, path: str, above: list[int], lowest: int, highest: int) -> _Flaw | None:
+def _first_flaw(value: Any, path: str, above: list[int], lowest: int, highest: int) -> Flaw | None:
     """Where the first thing stands that can not be stored, and what it is."""
     kind = type(value)
     if kind is dict or kind is list:
@@ -143,12 +144,10 @@ def _first_flaw(value: Any, path: str, above: list[int], lowest: int, highest: i
         return path, "JSON has no NaN and no infinity"
     if kind is str and _torn(value):
         return path, "two halves of a surrogate pair would come back as one character"
-    return None if kind in _PLAIN else (path, _wrong_type(value))
+    return None if kind in _PLAIN else (path, wrong_type(value))
 
 
-def _flaw_inside(
-    value: Any, path: str, above: list[int], lowest: int, highest: int
-) -> _Flaw | None:
+def _flaw_inside(value: Any, path: str, above: list[int], lowest: int, highest: int) -> Flaw | None:
     if id(value) in above:
         return path, "contains itself"
     if len(above) == MAX_DEPTH:
@@ -157,21 +156,22 @@ def _flaw_inside(
     for place, item in value.items() if type(value) is dict else enumerate(value):
         if type(value) is dict and (flaw := _flaw_of_name(place, path)):
             return flaw
-        if flaw := _first_flaw(item, path + _step(place), above, lowest, highest):
+        if flaw := _first_flaw(item, path + step(place), above, lowest, highest):
             return flaw
     above.pop()
     return None
 
 
-def _flaw_of_name(name: object, path: str) -> _Flaw | None:
+def _flaw_of_name(name: object, path: str) -> Flaw | None:
     if type(name) is not str:
         return path, f"a member's name must be a str, not {_kind(name)}"
     if _torn(name):
-        return path + _step(name), "a name holds two halves of a surrogate pair"
+        return path + step(name), "a name holds two halves of a surrogate pair"
     return None
 
 
-def _step(place: str | int) -> str:
+def step(place: str | int) -> str:
+    """How a path goes on to *place*: a member by its name, or an item by its number."""
     if isinstance(place, int):
         return f"[{place}]"
     if len(place) > _SHOWN_NAME:
@@ -179,7 +179,8 @@ def _step(place: str | int) -> str:
     return f".{place}" if _BARE_NAME.fullmatch(place) else f"[{json.dumps(place)}]"
 
 
-def _wrong_type(value: object) -> str:
+def wrong_type(value: object) -> str:
+    """Why *value*, which is of no JSON type, can not be stored, and what to store instead."""
     hint = _hint(value)
     return f"{_kind(value)} is not a JSON type" + (f"; {hint}" if hint else "")
 
@@ -215,7 +216,8 @@ def _limit(highest: int) -> str:
     return "64 bits; store it as text"
 
 
-def _shortened(path: str) -> str:
+def shortened(path: str) -> str:
+    """*path*, of which an error shows no more than fits."""
     if len(path) <= _SHOWN_PATH:
         return path
     half = _SHOWN_PATH // 2

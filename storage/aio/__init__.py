@@ -3,6 +3,7 @@
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
 from ..core.reports import Failure, Report
+from .entries import Entries, Entry
 from ..errors import (
     AccessDeniedError,
     ClosedError,
@@ -14,6 +15,7 @@ from ..errors import (
     LeaseLostError,
     LeaseTimeoutError,
     MigrationError,
+    MismatchError,
     OutcomeUnknownError,
     ReadOnlyError,
     ReentryError,
@@ -24,6 +26,7 @@ from ..errors import (
     UnsupportedError,
     WrongTypeError,
 )
+from ..family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
 from .moving import copy, dump, load
@@ -51,11 +54,14 @@ __all__ = [
     "ConflictError",
     "CorruptStoreError",
     "CorruptValueError",
+    "Entries",
+    "Entry",
     "Failure",
     "FastJsonCodec",
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
+    "Key",
     "Lease",
     "LeaseLostError",
     "LeaseStore",
@@ -64,6 +70,7 @@ __all__ = [
     "LruMemoryStorage",
     "MemoryStorage",
     "MigrationError",
+    "MismatchError",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",

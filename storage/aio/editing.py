@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..core.layers import Found
+from ..core.layers import MOST_ATTEMPTS, Found
 from ..errors import ConflictError, WrongTypeError, shown
 from .keylock import Hold
 from ..ttl import Expiry
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .store import Storage
 
 V = TypeVar("V")
-
-MOST_ATTEMPTS = 200
 
 
 class Edit(Generic[V]):
@@ -31,6 +29,7 @@ class Edit(Generic[V]):
         self._name = store._name(key)
         self._default = default
         self._expiry = expiry
+        self._keeps = expiry is self._layers.lifetimes.keeping
         self._found: Found | None = None
         self._base: bytes = b""
         self._draft: Any = None
@@ -69,9 +68,9 @@ class Edit(Generic[V]):
     async def _save(self) -> None:
         ours = self._layers.encode(self._key, self._draft)
         is_same = self._layers.same(self._base, ours)
-        if is_same and (self._found is None or self._expiry is self._layers.keeping):
+        if is_same and (self._found is None or self._keeps):
             return
-        found, new = self._found, ours
+        found, new = self._found, self._layers.carried(self._key, self._found, ours)
         for attempt in range(MOST_ATTEMPTS):
             sealed = self._layers.replacing(self._name, found, new, self._expiry)
             done = await self._lookup.replace(self._name, found, sealed, self._expiry)
@@ -80,7 +79,7 @@ class Edit(Generic[V]):
             await self._runtime.pause(attempt)
             found = await self._lookup.find(self._key, self._name, changing=True)
             new = self._merged(found, ours)
-        raise self._error(ConflictError, f"gave up after {MOST_ATTEMPTS} conflicting changes")
+        raise self._layers.busy(self._key)
 
     def _merged(self, found: Found | None, ours: bytes) -> bytes:
         """Our changes on top of what somebody else wrote meanwhile."""

@@ -12,7 +12,7 @@ from ..core.envelope import Envelope, Migrations, OnNewer
 from ..core.fallback import Renaming, shared
 from ..core.layers import Layers
 from ..encryption import Encryption, Secrets
-from .ending import EndingBackend
+from .ending import recorded
 from .falling import FallbackBackend, OnError
 from .protocols import Backend
 from .rooms import Adaptable
@@ -43,10 +43,8 @@ def enhance_storage(
     store = adapt(base)
     layers = store._layers
     envelope = Envelope(layers.plain, migrations or {}, on_newer)
-    if store.capabilities.expiry_ms is not None and not millisecond_precision:
-        return _over(base, store, layers.enhanced(envelope, clock).lasting(ttl))
-    under = EndingBackend(store._backend, layers, clock)
-    over = layers.expiring(keeps=millisecond_precision).enhanced(envelope, None)
+    precise = millisecond_precision
+    over, under = recorded(store._backend, layers, envelope, clock, precise=precise)
     return _over(base, store, over.lasting(ttl), under)
 
 

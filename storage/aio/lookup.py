@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..core.layers import Found, Layers
+from ..core.layers import MOST_ATTEMPTS, Found, Layers
 from ..errors import StorageError
 from ..records import DELETE, MISSING, Deletion
+from .runtime import Answer, Runtime
 from .tracing import log
 from ..ttl import Expiry
 
@@ -22,6 +23,7 @@ class Lookup:
     def __init__(self, backend: Backend, layers: Layers) -> None:
         self._backend = backend
         self._layers = layers
+        self._runtime = Runtime()
 
     async def find(
         self, key: str, name: str, raw: bytes | None = None, *, changing: bool = False
@@ -84,6 +86,22 @@ class Lookup:
         there = await self.there(name)
         return False if there else await self._backend.add(name, raw, expiry)
 
+    async def first(self, key: str, name: str, make: Callable[[], Answer[Any]], expiry: Expiry) -> Any:
+        """The value that is there, or what *make* gives, if nobody is faster."""
+        made: bytes | None = None
+        value: Any = None
+        for _ in range(MOST_ATTEMPTS):
+            found = await self.find(key, name)
+            if found is not None:
+                return self._layers.decode(key, found.data)
+            if made is None:
+                value = await self._runtime.call(make)
+                made = self._layers.sealed(key, name, value)
+            added = await self._backend.add(name, made, expiry)
+            if added:
+                return value
+        raise self._layers.busy(key)
+
     async def replace(
         self, name: str, found: Found | None, new: bytes | Deletion, expiry: Expiry
     ) -> bool:
@@ -96,7 +114,7 @@ class Lookup:
 
     async def _renew(self, name: str, found: Found) -> None:
         """Write an older record as it is now, if nobody else has changed it."""
-        keeping = self._layers.keeping
+        keeping = self._layers.lifetimes.keeping
         raw = self._layers.replacing(name, found, found.data, keeping)
         try:
             await self._backend.swap(name, found.raw, raw, keeping)

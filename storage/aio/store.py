@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 from ..closed import closed
 from ..codecs import JSON, Codec
 from ..core.counting import check_count
-from ..core.layers import Layers, OnCorrupt, check_walk
-from .editing import MOST_ATTEMPTS, Edit
-from ..errors import (
-    ConflictError,
-    UnstorableError,
-    WrongTypeError,
-)
+from ..core.layers import MOST_ATTEMPTS, Layers, OnCorrupt, check_walk
+from .editing import Edit
+from .entries import Entries, Entry, chosen
+from ..errors import UnstorableError, WrongTypeError
+from ..family import Families, Key, KeyClass
 from .keylock import KeyLock
 from ..keys import Names
 from .lookup import Lookup
@@ -34,7 +32,9 @@ if TYPE_CHECKING:
 
     V = TypeVar("V", default=Any)
     D = TypeVar("D")
+    K = TypeVar("K", bound=Key[Any])
     R = TypeVar("R", bound=Deletion)
+    T = TypeVar("T")
     Room = TypeVar("Room")
 else:
     from typing import TypeVar
@@ -63,6 +63,7 @@ class Storage(Generic[V]):
         self._backend = Traced(backend)
         self._keys = KeyLock(backend.label)
         self._runtime = Runtime()
+        self._families = Families()
         self._owner = True
         expires = backend.capabilities.expiry_ms is not None
         self._stand_on(Layers(backend.label, codec, names or Names(), ttl, expires=expires))
@@ -76,7 +77,9 @@ class Storage(Generic[V]):
         self._decode = layers.codec.decode
         self._seal = layers.sealer
         self._open = layers.opener
-        self._usual = layers.usual
+        self._lifetimes = layers.lifetimes
+        self._usual = layers.lifetimes.usual
+        self._chosen: dict[type[Key], Storage[Any]] = {}
 
     @overload
     async def get(self, key: str) -> V | None: ...
@@ -107,7 +110,7 @@ class Storage(Generic[V]):
             raise self._layers.located(error, key) from None
         if self._seal is not None:
             raw = self._seal(name, raw)
-        expiry = self._usual if ttl is DEFAULT else self._layers.expiry(ttl)
+        expiry = self._usual if ttl is DEFAULT else self._lifetimes.expiry(ttl)
         if known(DEBUG) is False:
             await self._backend._room.write(name, raw, expiry)
         else:
@@ -129,7 +132,7 @@ class Storage(Generic[V]):
 
         A store without a default leaves the expiry alone; *ttl* `None` makes the key permanent.
         """
-        expiry = self._layers.touching(ttl)
+        expiry = self._lifetimes.touching(ttl)
         return await self._backend.touch(self._name(key), expiry)
 
     async def expires_at(self, key: str) -> datetime | Missing | None:
@@ -144,7 +147,7 @@ class Storage(Generic[V]):
 
     async def set_many(self, values: Mapping[str, V], *, ttl: Ttl = DEFAULT) -> None:
         """Store all *values*; nothing is touched when one of them can not be stored."""
-        expiry = self._layers.expiry(ttl)
+        expiry = self._lifetimes.expiry(ttl)
         named = [(key, self._name(key), value) for key, value in values.items()]
         entries = [(name, self._layers.sealed(key, name, value)) for key, name, value in named]
         await self._backend.write_many(entries, expiry)
@@ -158,13 +161,13 @@ class Storage(Generic[V]):
         """Store *value* if the key is missing; says whether it did."""
         name = self._name(key)
         raw = self._layers.sealed(key, name, value)
-        return await self._lookup.add(name, raw, self._layers.expiry(ttl))
+        return await self._lookup.add(name, raw, self._lifetimes.expiry(ttl))
 
     async def incr(self, key: str, by: int = 1, *, initial: int = 0, ttl: Ttl = KEEP) -> int:
         """Add *by* to an integer, which begins as *initial*, and return the sum."""
         check_count(by, initial)
         name = self._name(key)
-        expiry = self._layers.expiry(ttl)
+        expiry = self._lifetimes.expiry(ttl)
         try:
             if not self._layers.counts:
                 return await self._counted(key, name, by, initial, expiry)
@@ -180,7 +183,7 @@ class Storage(Generic[V]):
         name = self._name(key)
         expected = None if old is MISSING else self._layers.encode(key, old)
         data = self._layers.replacement(key, new)
-        expiry = self._layers.expiry(ttl)
+        expiry = self._lifetimes.expiry(ttl)
         if expected is None and data is DELETE:
             there = await self.has(key)
             return not there
@@ -190,7 +193,7 @@ class Storage(Generic[V]):
         found = await self._lookup.find(key, name, changing=True)
         if found is None or not self._layers.same(found.data, expected):
             return False
-        sealed = self._layers.replacing(name, found, data, expiry)
+        sealed = self._layers.replacing(name, found, self._layers.carried(key, found, data), expiry)
         return await self._lookup.replace(name, found, sealed, expiry)
 
     async def update(
@@ -210,7 +213,7 @@ class Storage(Generic[V]):
         callback(change)
         self._layers.check_default(default)
         name = self._name(key)
-        expiry = self._layers.expiry(ttl)
+        expiry = self._lifetimes.expiry(ttl)
         async with self._keys.hold(name) as hold:
             for attempt in range(MOST_ATTEMPTS):
                 raw, hold.left = hold.left, None
@@ -220,6 +223,7 @@ class Storage(Generic[V]):
                 new = self._layers.replacement(key, result)
                 if self._layers.kept(found and found.data, new, expiry):
                     return result
+                new = self._layers.carried(key, found, new)
                 sealed = self._layers.replacing(name, found, new, expiry)
                 hold.writing()
                 done = await self._lookup.replace(name, found, sealed, expiry)
@@ -227,7 +231,7 @@ class Storage(Generic[V]):
                     hold.left = None if sealed is DELETE else sealed
                     return result
                 await self._runtime.pause(attempt)
-        raise self._busy(key)
+        raise self._layers.busy(key)
 
     def edit(
         self,
@@ -243,7 +247,7 @@ class Storage(Generic[V]):
         exception in the block discards the draft.
         """
         self._layers.check_default(default)
-        return Edit(self, key, default, self._layers.expiry(ttl))
+        return Edit(self, key, default, self._lifetimes.expiry(ttl))
 
     async def get_or_set(self, key: str, make: Callable[[], Answer[V]], *, ttl: Ttl = DEFAULT) -> V:
         """The value, or what *make* gives, which is stored for the next one who asks.
@@ -253,13 +257,14 @@ class Storage(Generic[V]):
         """
         callback(make)
         name = self._name(key)
-        expiry = self._layers.expiry(ttl)
+        expiry = self._lifetimes.expiry(ttl)
         found = await self._lookup.find(key, name)
         if found is not None:
             value: V = self._layers.decode(key, found.data)
             return value
         async with self._keys.hold(name):
-            return await self._first(key, name, make, expiry)
+            first: V = await self._lookup.first(key, name, make, expiry)
+            return first
 
     def keys(self, prefix: str = "", *, unique: bool = False) -> AsyncIterator[str]:
         """The keys that start with *prefix*, in no promised order, without those of namespaces.
@@ -294,6 +299,26 @@ class Storage(Generic[V]):
     def namespace(self, name: str) -> Storage[V]:
         """A view of this store with keys of its own; closing it leaves this store open."""
         return self._view(self._layers.namespace(name))
+
+    @overload
+    def typed(self, kind: type[T]) -> Storage[T]: ...
+
+    @overload
+    def typed(self, kind: object) -> Storage[Any]: ...
+
+    def typed(self, kind: Any) -> Storage[Any]:
+        """A view of this store whose values are of the type *kind*, whoever wrote them."""
+        return self._view(self._layers.typed(kind))
+
+    @overload
+    def __getitem__(self, key: KeyClass[K, T]) -> Entries[K, T]: ...
+
+    @overload
+    def __getitem__(self, key: Key[T]) -> Entry[T]: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """The entry that *key* names, or all that a class of keys names."""
+        return chosen(self, key)
 
     def room(self, kind: Callable[..., Room]) -> Room:
         """What the backend offers besides values, such as a `LeaseStore`, for keys of this store.
@@ -358,27 +383,4 @@ class Storage(Generic[V]):
                     hold.left = None if sealed is DELETE else sealed
                     return total
                 await self._runtime.pause(attempt)
-        raise self._busy(key)
-
-    async def _first(self, key: str, name: str, make: Callable[[], Answer[V]], expiry: Expiry) -> V:
-        made: bytes | None = None
-        value: Any = None
-        for _ in range(MOST_ATTEMPTS):
-            found = await self._lookup.find(key, name)
-            if found is not None:
-                value = self._layers.decode(key, found.data)
-                break
-            if made is None:
-                value = await self._runtime.call(make)
-                made = self._layers.sealed(key, name, value)
-            added = await self._backend.add(name, made, expiry)
-            if added:
-                break
-        else:
-            raise self._busy(key)
-        first: V = value
-        return first
-
-    def _busy(self, key: str) -> ConflictError:
-        message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
-        return ConflictError(message, store=self._layers.label, key=key)
+        raise self._layers.busy(key)

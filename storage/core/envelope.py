@@ -42,20 +42,27 @@ class Record(NamedTuple):
 class Envelope:
     """Records of the version that *migrations* lead to, whose data is written by *codec*.
 
-    Data that is newer raises, or is read as it is where *on_newer* is `"read"`.
+    Where there are none, *version* says which one it is. Data that is newer raises, or is read as
+    it is where *on_newer* is `"read"`.
     """
 
     writes_json = True
 
-    def __init__(self, codec: Codec, migrations: Migrations, on_newer: OnNewer) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        migrations: Migrations,
+        on_newer: OnNewer,
+        version: int | None = None,
+    ) -> None:
         if on_newer not in ("raise", "read"):
             raise ConfigurationError(f'on_newer must be "raise" or "read", not {on_newer!r}')
         self.word: str = "enhanced"
         self._codec = codec
         self._reader = roomy(codec)
         self._steps = _steps(migrations)
-        self._oldest = min(self._steps, default=1) - 1
-        self.version: int = max(self._steps, default=0)
+        self.version: int = _version(self._steps, version)
+        self._oldest = min(self._steps, default=self.version + 1) - 1
         self._reads_newer = on_newer == "read"
         self._head = b'{"__v":%d,"data":' % self.version
         self._length = len(self._head)
@@ -84,10 +91,9 @@ class Envelope:
             message = f"the record has version {found.version}, and this code knows {self.version}"
             raise MigrationError(message, version=found.version)
         if found.version < self._oldest:
-            message = (
-                f"the record has version {found.version}, and the migrations begin "
-                f"at version {self._oldest}"
-            )
+            begin = f"the migrations begin at version {self._oldest}"
+            begin = begin if self._steps else "there are no migrations"
+            message = f"the record has version {found.version}, and {begin}"
             raise MigrationError(message, version=found.version)
 
     def migrated(self, found: Record) -> bytes:
@@ -193,3 +199,15 @@ def _steps(migrations: Migrations) -> dict[int, Migration]:
     if holes:
         raise ConfigurationError(f"no migration leads to version {holes[0]}")
     return dict(migrations)
+
+
+def _version(steps: Mapping[int, Migration], version: int | None) -> int:
+    highest = max(steps, default=0)
+    if version is None:
+        return highest
+    if type(version) is not int or version < 1:
+        raise ConfigurationError(f"a version must be a positive integer, not {version!r}")
+    if steps and version != highest:
+        message = f"the migrations lead to version {highest}, and the version is {version}"
+        raise ConfigurationError(message)
+    return version

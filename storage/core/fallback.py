@@ -116,7 +116,7 @@ def shared(first: Layers, second: Layers, label: str, can: Capabilities) -> Laye
     if not _speak_alike(first.codec, second.codec):
         message = "the two do not read each other's values: give both the same codec"
         raise ConfigurationError(message, store=label)
-    if first.default is not None and can.expiry_ms is None:
+    if first.lifetimes.default is not None and can.expiry_ms is None:
         message = "one of the two keeps no lifetimes: give the ttl to enhance_storage, over the "
         raise ConfigurationError(f"{message}fallback of stores without one", store=label)
     return first.standing(label, expires=can.expiry_ms is not None)

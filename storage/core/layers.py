@@ -5,38 +5,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from ..codecs import Codec
+from ..codecs import Codec, UnreadableError
 from ..errors import (
     ConfigurationError,
+    ConflictError,
     CorruptValueError,
     MigrationError,
+    MismatchError,
     StorageError,
     UnstorableError,
-    UnsupportedError,
 )
+from ..fidelity import has_parts
 from ..keys import Names
 from ..records import DELETE, MISSING, Deletion, Page
-from ..runtime import is_async
+from ..runtime import is_async, wall_clock
+from ..shapes import UnfitError
 from ..ttl import (
     DEFAULT,
-    KEEP,
     Clock,
     DefaultTtl,
     Expiry,
     Keeping,
     LayerTtl,
-    Span,
-    Ttl,
     default_span,
-    span,
 )
 from ..values import same
 from .changes import merged as merged_values
 from .counting import SAFE, counted_value
 from .envelope import Envelope, ended
-from .stages import Stage, opening, sealing
+from .lifetimes import Lifetimes
+from .stages import Stage, Step, opening, sealing
+from .typed import TypedCodec
+
+MOST_ATTEMPTS: Final = 200
+"""How often a change begins again because of others."""
 
 OnCorrupt = Literal["raise", "skip"] | Callable[[StorageError], object]
 Seen = set[str] | None
@@ -65,12 +69,11 @@ class Layers:
         self, label: str, codec: Codec, names: Names, ttl: DefaultTtl, *, expires: bool = True
     ) -> None:
         self.label: str = label
-        self._expires = expires
         self.names: Names = names.of(label)
+        self.lifetimes: Lifetimes = Lifetimes(label, default_span(ttl), expires=expires)
         self.stages: tuple[Stage, ...] = ()
         self._clock: Clock | None = None
-        self._keeps_ends = False
-        self._live(default_span(ttl))
+        self._shows: Callable[[str], object] | None = None
         self._stand_on(codec)
 
     def namespace(self, name: str) -> Layers:
@@ -85,10 +88,21 @@ class Layers:
         inner._stand_on(codec)
         return inner
 
+    def typed(self, kind: Any) -> Layers:
+        """The same layers with values of *kind*."""
+        return self.spoken(TypedCodec(self.plain, kind))
+
+    def showing(self, shows: Callable[[str], object]) -> Layers:
+        """The same layers, of whose keys an iteration shows those that *shows* answers for."""
+        inner = copy(self)
+        inner._shows = shows
+        return inner
+
     def lasting(self, ttl: LayerTtl) -> Layers:
         """The same layers with another default lifetime, unless *ttl* is `DEFAULT`."""
         inner = copy(self)
-        inner._live(self.default if ttl is DEFAULT else default_span(ttl))
+        if ttl is not DEFAULT:
+            inner.lifetimes = self.lifetimes.lasting(default_span(ttl))
         return inner
 
     def staged(self, stage: Stage) -> Layers:
@@ -118,23 +132,24 @@ class Layers:
         """The same layers without their stages, over a backend that has those, and where
         something expires; a `set` that says nothing of a lifetime *keeps* that which is there."""
         inner = copy(self)
-        inner.stages, inner._expires, inner._keeps_ends = (), True, keeps
-        inner._live(self.default)
+        inner.stages = ()
+        inner.lifetimes = Lifetimes(self.label, self.lifetimes.default, expires=True, keeps=keeps)
         inner._stand_on(self.codec)
         return inner
 
     def standing(self, label: str, *, expires: bool) -> Layers:
         """The same layers over another backend, which errors call *label*."""
         inner = copy(self)
-        inner.label, inner._expires = label, expires
-        inner.names = Names(self.names.prefix, verbatim=self.names.verbatim, store=label)
-        inner._live(self.default)
+        inner.label, inner.names = label, self.names.of(label)
+        inner.lifetimes = Lifetimes(label, self.lifetimes.default, expires=expires)
         return inner
 
     @property
     def word(self) -> str | None:
-        """How errors call the outermost stage, if there is one."""
-        return self.stages[0].word if self.stages else None
+        """How errors call the outermost layer of values, if there is one."""
+        if self.stages:
+            return self.stages[0].word
+        return None if self._typed is None else "typed"
 
     @property
     def ends_inside(self) -> bool:
@@ -145,26 +160,15 @@ class Layers:
         """Whether a record that ends at *ends* is over, where records say that."""
         return ends is not None and self._clock is not None and ends <= self._clock() * 1000
 
+    @property
+    def clock(self) -> Clock:
+        """By which clock a record is over that says so itself."""
+        return self._clock or wall_clock
+
     def check_default(self, default: object) -> None:
         """Refuse a default that would have to be awaited."""
         if callable(default) and is_async(default):
             raise TypeError("a default is a value or a plain function, not a coroutine function")
-
-    def expiry(self, ttl: Ttl) -> Expiry:
-        """What the backend is told about *ttl*; refuses one that nobody would watch."""
-        if ttl is DEFAULT:
-            return self.usual
-        if ttl is KEEP:
-            return self.keeping
-        told = span(ttl)
-        self._check_expires(told)
-        return told
-
-    def touching(self, ttl: Ttl) -> Expiry:
-        """What a touch with *ttl* tells the backend: without a default it moves nothing."""
-        if ttl is DEFAULT:
-            return self.keeping if self.default is None else self.default
-        return self.expiry(ttl)
 
     def encode(self, key: str, value: object) -> bytes:
         """*value* as data; an error says which part of which key can not be stored."""
@@ -261,6 +265,12 @@ class Layers:
         """What takes the place of a value: data, or nothing at all."""
         return DELETE if value is DELETE else self.encode(key, value)
 
+    def carried(self, key: str, found: Found | None, new: bytes | Deletion) -> bytes | Deletion:
+        """*new*, data or nothing at all, with what a type does not know of what was *found*."""
+        if self._typed is None or found is None or new is DELETE:
+            return new
+        return self._carried(key, found.data, new)
+
     def begin(self, key: str, data: bytes | None, default: Any) -> Any:
         """The value to begin a change with: what is stored, or a fresh copy of *default*."""
         if data is not None:
@@ -273,23 +283,36 @@ class Layers:
 
     def count(self, key: str, data: bytes | None, by: int, initial: int) -> int:
         """The sum of what is stored (*initial* where nothing is) and *by*."""
-        return counted_value(initial if data is None else self.decode(key, data), by)
+        if data is None:
+            return counted_value(initial, by)
+        try:
+            return counted_value(self.plain.decode(data), by)
+        except UnreadableError as error:
+            raise self.corrupt(key, error) from error
 
     def is_draft(self, value: object) -> bool:
         """Whether *value* has parts that can be changed in place."""
-        return type(value) in (dict, list)
+        return has_parts(value)
 
     def merged(self, key: str, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, list[str]]:
         """The changes that lead from *base* to *ours*, on top of *theirs*, as data, and the
         members that both changed."""
+        known = self.plain.decode if self._typed is None else self._typed.known
         try:
-            one, other, third = (self.plain.decode(data) for data in (base, ours, theirs))
+            one, other, third = known(base), self.plain.decode(ours), known(theirs)
         except ValueError as error:
             raise self.corrupt(key, error) from error
         result, clashes = merged_values(one, other, third, same)
         if clashes:
             return theirs, clashes
-        return self.plain.encode(result), clashes
+        new = self.plain.encode(result)
+        if self._typed is None:
+            return new, clashes
+        try:
+            self._typed.decode(new)
+        except UnfitError:
+            return theirs, ["$"]
+        return self._carried(key, theirs, new), clashes
 
     def kept(self, old: bytes | None, new: bytes | Deletion, expiry: Expiry) -> bool:
         """Whether nothing need be written: the same value with the expiry it has.
@@ -298,7 +321,7 @@ class Layers:
         same value, or shorter with its exponents. What does not look like it is at worst written
         once more.
         """
-        if old is None or new is DELETE or expiry is not self.keeping:
+        if old is None or new is DELETE or expiry is not self.lifetimes.keeping:
             return False
         if old == new:
             return True
@@ -316,6 +339,8 @@ class Layers:
             key = self.names.key(name)
             if key is None or (seen is not None and key in seen):
                 continue
+            if self._shows is not None and self._shows(key) is None:
+                continue
             found.append((index, key))
             if seen is not None:
                 seen.add(key)
@@ -323,7 +348,14 @@ class Layers:
 
     def corrupt(self, key: str, error: ValueError) -> CorruptValueError:
         """The error for bytes that can not be read."""
+        if isinstance(error, UnfitError):
+            return MismatchError(error.path, error.reason, store=self.label, key=key)
         return CorruptValueError(str(error), store=self.label, key=key)
+
+    def busy(self, key: str) -> ConflictError:
+        """The error for a key that others change without end."""
+        message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
+        return ConflictError(message, store=self.label, key=key)
 
     def located(self, error: StorageError, key: str) -> StorageError:
         """*error*, saying where it happened."""
@@ -331,12 +363,20 @@ class Layers:
         error.key = key
         return error
 
+    def _carried(self, key: str, old: bytes, new: bytes) -> bytes:
+        assert self._typed is not None
+        try:
+            return self._typed.carried(old, new)
+        except UnreadableError as error:
+            raise self.corrupt(key, error) from error
+
     def _stand_on(self, codec: Codec) -> None:
         self.codec: Codec = codec
+        self._typed = codec if isinstance(codec, TypedCodec) else None
         self.plain: Codec = getattr(codec, "plain", codec)
-        self.sealer = sealing(self.stages)
-        self.opener = opening(self.stages)
-        self.counts: bool = self._leaves(10) and self._leaves(-SAFE)
+        self.sealer: Step | None = sealing(self.stages)
+        self.opener: Step | None = opening(self.stages)
+        self.counts: bool = all(map(self._leaves, (10, SAFE, -SAFE)))
 
     def _leaves(self, number: int) -> bool:
         """Whether *number* is written as a number."""
@@ -344,17 +384,6 @@ class Layers:
             return self.seal("", self.codec.encode(number)) == b"%d" % number
         except UnstorableError:
             return False
-
-    def _live(self, default: int | None) -> None:
-        self.default: int | None = default
-        self._check_expires(default)
-        self.keeping: Keeping = Keeping(self.default)
-        self.usual: Expiry = self.keeping if self._keeps_ends else self.default
-
-    def _check_expires(self, told: Span) -> None:
-        if told is not None and not self._expires:
-            message = "nothing expires here: leave ttl out, or use another store"
-            raise UnsupportedError(message, store=self.label)
 
 
 def check_walk(unique: bool, on_corrupt: OnCorrupt) -> Seen:

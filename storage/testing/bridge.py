@@ -222,6 +222,9 @@ class Driven:
 
         return call
 
+    def __getitem__(self, key: object) -> Any:
+        return self._bridge.driven(self._thing[key])
+
     def __enter__(self) -> Any:
         return self._bridge.call(self._thing.__aenter__)
 

@@ -35,21 +35,28 @@ def _encrypted(half: Half, store: Any, ground: Ground) -> Any:
     return half.encrypted(store, b"k" * 32)
 
 
+def _typed(half: Half, store: Any, ground: Ground) -> Any:
+    """A type that everything is of, so that the same laws hold."""
+    return store.typed(object)
+
+
 def _folded(half: Half, store: Any, ground: Ground) -> Any:
     under = _compressed(half, _encrypted(half, store, ground), ground)
-    return _enhanced(half, under, ground)
+    return _enhanced(half, under.typed(object), ground)
 
 
 LAYERS: dict[str, Wrap] = {
     "enhanced": _enhanced,
     "compressed": _compressed,
     "encrypted": _encrypted,
+    "typed": _typed,
     "folded": _folded,
 }
 OVER = {
     "enhanced": {"memory", "four-methods", "valkey"},
     "compressed": {"memory"},
     "encrypted": {"memory"},
+    "typed": {"memory"},
     "folded": {"memory", "sqlite", "sqlite-gramio", "dict", "three-methods", "valkey"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
@@ -70,7 +77,7 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
     can = row.capabilities
     if name in EXPIRING:
         can = can._replace(expiry_ms=can.expiry_ms or 1)
-    knows = row.knows_none or name != "compressed"
+    knows = row.knows_none or name not in ("compressed", "typed")
     layered = replace(row, make=make, capabilities=can, knows_none=knows)
     # One is proved on every Python.
     is_layer = (name, row.name) != ("folded", "memory")

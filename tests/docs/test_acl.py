@@ -59,7 +59,7 @@ OPERATIONS: dict[str, Callable[[Store], object]] = {
     "namespace": lambda s: s.namespace("ns").set("a", 1),
     "clear": lambda s: s.clear(),
 }
-NEEDS_NO_SERVER = {"capabilities", "close", "room"}
+NEEDS_NO_SERVER = {"capabilities", "close", "room", "typed"}
 
 
 def use_leases(store: Store) -> None:

@@ -46,6 +46,23 @@ async def with_await(store: Any) -> None:
         assert await carts.get("user:1") == []
 
 
+def typed(package: Any, store: Any) -> None:
+    """Where there is no msgspec: keys have classes all the same, and a type says what it needs."""
+
+    class VisitsKey(package.Key, pattern="visits:{chat}"):  # type: ignore[name-defined,misc]
+        chat: int
+
+    with store:
+        store[VisitsKey(7)].set([1])
+        assert dict(store[VisitsKey].items()) == {VisitsKey(7): [1]}
+        said = ""
+        try:
+            store.typed(int)
+        except package.ConfigurationError as error:
+            said = str(error)
+        assert "pip install 'chatstorage[typed]'" in said
+
+
 def main(name: str, folder: str) -> None:
     sys.path.append(folder)  # where the package is, when it is not installed
     package = importlib.import_module(name)
@@ -59,6 +76,7 @@ def main(name: str, folder: str) -> None:
     blocking(puregram.LruMemoryStorage(max=10))
     with_views_as_names(puregram.SqliteStorage(f"{folder}/puregram.db"))
     asyncio.run(with_await(aio_puregram.MemoryStorage()))
+    typed(package, package.MemoryStorage())
     asyncio.run(with_await(aio.MemoryStorage()))
     asyncio.run(with_await(aio.LruMemoryStorage(10)))
     asyncio.run(with_await(aio.SqliteStorage(f"{folder}/asyncio.db")))

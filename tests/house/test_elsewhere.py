@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("first_steps.py")
 
 WHEEL_ENVIRONMENTS = ("main", "coverage", "lowest", "nightly")
 
-NOT_IMPORTED = {"asyncio", "hiredis", "pathlib", "redis", "sqlite3"}
+NOT_IMPORTED = {"asyncio", "hiredis", "msgspec", "pathlib", "pydantic", "redis", "sqlite3"}
 """What `import storage` leaves to those who use it."""
 
 
@@ -107,7 +107,7 @@ def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> No
 
 
 def test_the_package_works_vendored_under_another_name(tmp_path: Path) -> None:
-    """Without site-packages: no redis, no fast codec, no metadata of a distribution."""
+    """Without site-packages: no redis, no msgspec, no metadata of a distribution."""
     vendored = tmp_path / "vendor" / "mybot_storage"
     shutil.copytree(PACKAGE, vendored, ignore=shutil.ignore_patterns("__pycache__"))
     bring_cachetools(tmp_path)

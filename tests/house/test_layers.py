@@ -13,11 +13,14 @@ from tests.house.tree import ROOT, Import, Module, modules
 FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
-        *("runtime", "keylock", "offers", "compression", "encryption"),
+        *("runtime", "keylock", "offers", "compression", "encryption", "shapes", "fidelity"),
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
-    "store": ("store", "editing", "lookup", "walks", "tracing", "ending", "falling"),
+    "store": (
+        *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
+        "entries",
+    ),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases", "moving", "upgrading", "dumps"),
     "compat": ("compat",),
@@ -46,6 +49,7 @@ PUBLIC_DEPENDENCIES = {
     "encryption": {"cryptography"},
     "memory": {"cachetools"},
     "redis": {"redis"},
+    "shapes": {"msgspec", "pydantic"},
     "testing": {"hypothesis", "pytest"},
 }
 """What is imported from outside the standard library, and by whom."""

@@ -5,8 +5,10 @@ A line that is marked and is no mistake any more is reported as an ignore that i
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import storage
-from storage import DELETE, KEEP, Storage, aio
+from storage import DELETE, KEEP, Key, Storage, aio
 
 
 def blocking(store: Storage[int]) -> None:
@@ -64,4 +66,60 @@ async def with_await(store: aio.Storage[int], blocking: Storage[int]) -> None:
         pass
     await blocking.get("a")  # type: ignore[misc]
     with store:  # type: ignore[attr-defined]
+        pass
+
+
+class User(TypedDict):
+    name: str
+    age: int
+
+
+class UserKey(Key[User], pattern="user:{id}"):
+    id: int
+
+
+class NoPattern(Key[int]):  # type: ignore[call-arg]
+    pass
+
+
+class Misspelt(Key[int], patern="a"):  # type: ignore[call-arg]
+    pass
+
+
+def typed(store: Storage) -> None:
+    store.typed(int).set("a", "one")  # type: ignore[arg-type]
+    store.typed(User).set("a", {"name": "Ann"})  # type: ignore[typeddict-item]
+    store.typed(list[int]).update("a", lambda value: ["one"])  # type: ignore[list-item]
+    UserKey("42")  # type: ignore[arg-type]
+    UserKey()  # type: ignore[call-arg]
+    UserKey(1).id = 2  # type: ignore[misc]
+    str(UserKey(1).name)  # type: ignore[attr-defined]
+
+
+def entries(store: Storage) -> None:
+    user = store[UserKey(42)]
+    user.set({"name": "Ann"})  # type: ignore[typeddict-item]
+    user.set({"name": "Ann", "age": "30"})  # type: ignore[typeddict-item]
+    user.set({"name": "Ann", "age": 30}, ttl="60")  # type: ignore[arg-type]
+    user.update(lambda user: user["age"])  # type: ignore[return-value, arg-type]
+    user.incr()  # type: ignore[misc]
+    (user.get())["name"]  # type: ignore[index]
+    store["user:42"]  # type: ignore[call-overload]
+    store[int]  # type: ignore[call-overload]
+    with user.edit() as draft:
+        draft["nick"] = "An"  # type: ignore[typeddict-unknown-key]
+
+
+def families(store: Storage) -> None:
+    for key, user in store[UserKey].items():
+        str(key.name)  # type: ignore[attr-defined]
+        user["nick"]  # type: ignore[typeddict-item]
+    store[UserKey].get_many(["user:42"])  # type: ignore[list-item]
+    store[UserKey].set_many({UserKey(1): {"name": 5, "age": 1}})  # type: ignore[typeddict-item]
+
+
+async def entries_with_await(store: aio.Storage) -> None:
+    store[UserKey(42)].get()  # type: ignore[unused-coroutine]
+    await store[UserKey(42)].set({"name": "Ann"})  # type: ignore[typeddict-item]
+    for _ in store[UserKey].items():  # type: ignore[attr-defined]
         pass
