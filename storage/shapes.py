@@ -86,18 +86,17 @@ class _MsgspecShape:
 
     def flaw(self, error: Exception, /) -> Flaw:
         """Texts of a class of the user's, and those that quote the value, are not passed on."""
-        text, path, reason = str(error), "$", _REFUSED
-        if not isinstance(error, self._own) or error.__cause__ is not None:
-            return path, reason
-        if found := _PLACE.fullmatch(text):
-            text, path = found["text"], found["path"] or path
+        found = _PLACE.fullmatch(str(error))
+        if not isinstance(error, self._own) or error.__cause__ is not None or found is None:
+            return "$", _REFUSED
+        text, path, reason = found["text"], found["path"] or "$", _REFUSED
         if absent := _ABSENT.fullmatch(text):
             return path + step(absent[1]), "it is missing"
         if text.startswith("Object contains unknown field"):
             reason = "it has a member that the type does not know"
         if text.startswith("Expected "):
             reason = text[0].lower() + text[1:].replace("`", "")
-            if found and found["name"]:
+            if found["name"]:
                 reason += ", in the name of a member"
         return path, reason
 
@@ -152,8 +151,6 @@ _known = lru_cache(maxsize=256)(_shape)
 def _pydantic_shape(kind: Any) -> Shape:
     import pydantic
 
-    if not hasattr(pydantic, "TypeAdapter"):
-        raise ConfigurationError("models of pydantic need pydantic 2")
     try:
         return _PydanticShape(kind, pydantic)
     except (TypeError, NameError, pydantic.errors.PydanticUserError) as error:

@@ -1588,8 +1588,8 @@ BUGS = [
         "typed-shows-the-words-of-a-validator",
         "no error shows what is stored",
         "storage/shapes.py",
-        "if not isinstance(error, self._own) or error.__cause__ is not None:",
-        "if not isinstance(error, self._own):",
+        "if not isinstance(error, self._own) or error.__cause__ is not None or found is None:",
+        "if not isinstance(error, self._own) or found is None:",
         _typed("types", "no_error_shows"),
     ),
     Bug(

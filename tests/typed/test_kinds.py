@@ -132,6 +132,9 @@ def test_swap_knows_the_old_object(store: Any, kind: Any) -> None:
     users = store.typed(kind)
     users.set("ann", kind(**PLAIN))
 
+    store.set("bob", 5)
+
+    assert not users.swap("bob", kind(**PLAIN), kind(**PLAIN))
     assert not users.swap("ann", kind(**{**PLAIN, "age": 31}), kind(**PLAIN))
     assert users.swap("ann", users.get("ann"), kind(**{**PLAIN, "age": 31}))
     assert part(users.get("ann"), "age") == 31

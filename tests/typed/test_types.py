@@ -21,6 +21,7 @@ from typing_extensions import NotRequired
 import storage
 from storage import ConfigurationError, MismatchError, UnstorableError, shapes
 from storage.core.typed import TypedCodec
+from storage.fidelity import difference
 from storage.testing import strategies
 from tests.typed.kinds import DataUser, DictUser, ModelUser, StructUser
 
@@ -153,6 +154,7 @@ GOOD: list[tuple[Any, Any]] = [
     (Owner, Owner(Cat())),
     (House, House(where="here", built=NAIVE, owners=[ModelUser(name="a", age=1)])),
     (Annotated[int, msgspec.Meta(ge=1)], 5),
+    (Annotated[int, ["without a hash"]], 5),
     (Any, {"a": [1, 1.0, None, "é", True]}),
     (object, [{"a": 1}]),
 ]
@@ -225,6 +227,10 @@ def test_of_anything_the_bytes_are_those_of_a_plain_store(value: Any) -> None:
 
     assert typed.encode(value) == plain.encode(value)
     assert storage.values.same(typed.decode(typed.encode(value)), value)
+
+
+def test_what_is_read_and_was_not_written_is_a_difference() -> None:
+    assert difference({"a": 1}, {"a": 1, "b": 2}) == ("$", "it would come back with more members")
 
 
 def test_a_name_that_json_can_not_have_is_told() -> None:
@@ -354,7 +360,10 @@ def test_a_codec_of_ones_own_is_spoken_beneath_the_type() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [complex, list[complex], type, 5, "DataUser", object(), DataUser | Node, dict[str, Upper]],
+    [
+        *(complex, list[complex], type, 5, "DataUser", object()),
+        *(DataUser | Node, dict[str, Upper], list[ModelUser | StructUser]),
+    ],
 )
 def test_what_is_no_type_of_json_is_refused_when_it_is_named(memory: Any, kind: Any) -> None:
     with pytest.raises(ConfigurationError, match="can not be stored"):
@@ -410,7 +419,7 @@ class Checked(pydantic.BaseModel):
     @classmethod
     def _no_secret(cls, name: str) -> str:
         if name.startswith("secret"):
-            raise ValueError(f"not {name}")
+            raise ValueError(f"not {name}") if name == "secret-1" else LookupError(name)
         return name
 
 
@@ -418,6 +427,8 @@ SECRETS: list[tuple[Any, Any]] = [
     (Strict, {"name": "secret-1"}),
     (Strict, {"name": "secret-2"}),
     (Checked, {"name": "secret-1"}),
+    (Checked, {"name": "secret-2"}),
+    (dict[int, int], {"secret-1": 1}),
     (Checked, {"name": "Ann", "mood": "secret-1"}),
     (Checked, {"name": ["secret-1"]}),
     (Mood, "secret-1"),
