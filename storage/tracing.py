@@ -20,7 +20,7 @@ Room = TypeVar("Room")
 
 DEBUG: int = logging.DEBUG
 
-log = logging.getLogger("storage")
+log: logging.Logger = logging.getLogger("storage")
 
 known: Callable[[int], bool | None] = getattr(log, "_cache", {}).get
 """Whether a level is logged, as far as the logger remembers it since the last change: `False` is
