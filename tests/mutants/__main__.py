@@ -14,7 +14,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .bugs import BUGS, Bug
+from .bug import Bug
+from .bugs import BUGS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("storage", "tests", "tools", "examples", "docs", "setup.cfg", "README.md", "CHANGELOG.md")

@@ -1,0 +1,165 @@
+"""Bugs in types of values and keys that carry them."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+
+def _typed(module: str, words: str) -> tuple[str, ...]:
+    return (f"tests/typed/test_{module}.py", "-k", f"({words}) and not valkey")
+
+
+BUGS = [
+    Bug(
+        "typed-writes-what-it-can-not-read",
+        "what is stored comes back equal to what went in",
+        "storage/core/typed.py",
+        "            flaw = difference(value, back, widens=True)",
+        "            flaw = None if back is value else None",
+        _typed("types", "turned_into or path_leads"),
+    ),
+    Bug(
+        "typed-reads-beyond-the-limit",
+        "the limits of the plain codec hold",
+        "storage/core/typed.py",
+        "if self._read is not None and len(raw) <= self._max_bytes:",
+        "if self._read is not None and self._max_bytes:",
+        _typed("types", "limits_of_the_plain"),
+    ),
+    Bug(
+        "typed-takes-a-default-for-a-difference",
+        "what another writer left out is no difference",
+        "storage/core/typed.py",
+        "            return difference(self.decode(old), self.decode(new)) is None",
+        "            return False",
+        _typed("kinds", "default_that_is_not_stored"),
+    ),
+    Bug(
+        "typed-loses-what-newer-code-wrote",
+        "a change leaves what the type does not know where it is",
+        "storage/core/layers.py",
+        "if self._typed is None or found is None or new is DELETE:",
+        "if self._typed is not None or found is None or new is DELETE:",
+        _typed("unknown", "leaves_it_where"),
+    ),
+    Bug(
+        "typed-loses-what-newer-code-wrote-into-a-list",
+        "a change that would lose what the type does not know is refused",
+        "storage/core/unknown.py",
+        "            raise UnplacedError(lost)",
+        "            continue",
+        _typed("unknown", "would_lose_it"),
+    ),
+    Bug(
+        "typed-merges-to-what-is-not-of-the-type",
+        "what two changes make together is of the type",
+        "storage/core/layers.py",
+        "            self._typed.decode(new)\n",
+        "            self.plain.decode(new)\n",
+        _typed("unknown", "go_together"),
+    ),
+    Bug(
+        "typed-shows-the-words-of-a-validator",
+        "no error shows what is stored",
+        "storage/shapes.py",
+        "if not isinstance(error, self._own) or error.__cause__ is not None or found is None:",
+        "if not isinstance(error, self._own) or found is None:",
+        _typed("types", "no_error_shows"),
+    ),
+    Bug(
+        "typed-chains-the-words-of-a-validator",
+        "no error shows what is stored, and neither does what it is chained to",
+        "storage/core/typed.py",
+        "            return None, self._shape.flaw(error)",
+        "            raise UnfitError(*self._shape.flaw(error)) from error",
+        _typed("types", "no_error_shows"),
+    ),
+    Bug(
+        "typed-models-turn-text-into-numbers",
+        "nothing is turned into what the type wants",
+        "storage/shapes.py",
+        "self._validate(rewritten(data), strict=True)",
+        "self._validate(rewritten(data), strict=False)",
+        _typed("kinds", "wrong_data_in_the_store"),
+    ),
+    Bug(
+        "typed-counts-beyond-the-type",
+        "the backend counts only where all integers are of the type",
+        "storage/core/layers.py",
+        "all(map(self._leaves, (10, SAFE, -SAFE)))",
+        "all(map(self._leaves, (1, 0, -SAFE)))",
+        _typed("types", "counting"),
+    ),
+    Bug(
+        "fields-of-a-key-run-together",
+        "two different keys never look the same",
+        "storage/core/patterns.py",
+        'ord(c): f"%{ord(c):02X}" for c in self.escaped',
+        'ord(c): f"%{ord(c):02X}" for c in "%"',
+        _typed("patterns", "read_back"),
+    ),
+    Bug(
+        "a-key-is-written-in-two-ways",
+        "a key that would not be written so is none of the class",
+        "storage/core/patterns.py",
+        "return values if self.format(values) == key and not self.refused(values) else None",
+        "return None if self.refused(values) else values",
+        _typed("patterns", "written_in_one_way or written_the_same"),
+    ),
+    Bug(
+        "an-overlap-is-not-seen",
+        "whether two patterns make the same key is known",
+        "storage/core/patterns.py",
+        "        self.ends = frozenset({zero, digits})",
+        "        self.ends = frozenset({digits})",
+        _typed("patterns", "is_known or agrees"),
+    ),
+    Bug(
+        "an-overlap-is-not-refused",
+        "two classes that make the same key are not both used in one store",
+        "storage/family.py",
+        "            if shared is not None:",
+        "            if shared is not None and shared is None:",
+        _typed("entries", "refused"),
+    ),
+    Bug(
+        "an-overlap-reaches-into-namespaces",
+        "another namespace is another place",
+        "storage/family.py",
+        "if place != prefix or (prefix, *_named(other)) == mine:",
+        "if _named(other) == mine[1:]:",
+        _typed("entries", "another_place"),
+    ),
+    Bug(
+        "a-class-of-keys-shows-those-of-others",
+        "what is no key of the class does not appear, and is not read",
+        "storage/core/layers.py",
+        "if self._shows is not None and self._shows(key) is None:",
+        "if self._shows is not None and not key:",
+        _typed("entries", "begin_in_the_same_way"),
+    ),
+    Bug(
+        "a-class-of-keys-forgets-its-lifetime",
+        "the lifetime of a class is the default of its entries",
+        "storage/entries.py",
+        "store._view(layers.lasting(family.ttl), under)",
+        "store._view(layers, under)",
+        _typed("entries", "lifetime"),
+    ),
+    Bug(
+        "a-forgotten-migration",
+        "the version of a class is its highest migration",
+        "storage/core/envelope.py",
+        "    if steps and version != highest:",
+        "    if steps and version < highest:",
+        _typed("entries", "makes_no_sense"),
+    ),
+    Bug(
+        "a-version-without-migrations-reads-older-records",
+        "a version without migrations reads that version only",
+        "storage/core/envelope.py",
+        "min(self._steps, default=self.version + 1) - 1",
+        "min(self._steps, default=1) - 1",
+        _typed("entries", "without_migrations"),
+    ),
+]
