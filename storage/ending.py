@@ -8,7 +8,13 @@ from typing import NamedTuple, TypeVar
 
 from .core.envelope import Envelope, ended, ending, parted, roomy
 from .core.layers import Layers
-from .errors import ConflictError, CorruptValueError, StorageError, UnsupportedError
+from .errors import (
+    ConflictError,
+    CorruptValueError,
+    MigrationError,
+    StorageError,
+    UnsupportedError,
+)
 from .keys import Names
 from .offers import offered
 from .protocols import Backend
@@ -234,7 +240,7 @@ class EndingBackend:
     def _opened(self, name: str, raw: bytes) -> Live | None:
         try:
             found = self._layers.find(name, name, raw)
-        except CorruptValueError:
+        except (CorruptValueError, MigrationError):
             return Live(raw, b"", None)
         if found is None:
             return None
@@ -278,13 +284,14 @@ class EndingBackend:
         return self._backend.swap(name, live.raw, self._sealed(name, new, live.ends), kept)
 
     def _touched(self, name: str, live: Live, expiry: Expiry) -> bool:
+        record = self._record(name, live)
         ends, now = self._deadline(expiry)
         if ends == live.ends and (ends is not None or not self._expires):
             return True
         if ends is not None and ends <= now:
             return self._backend.swap(name, live.raw, DELETE, None)
-        record = self._ending(name, live.record, ends)
-        return self._backend.swap(name, live.raw, record, self._told(ends))
+        sealed = self._ending(name, record, ends)
+        return self._backend.swap(name, live.raw, sealed, self._told(ends))
 
     def _ending(self, name: str, record: bytes, ends: int | None) -> bytes:
         """What the backend keeps for *record*, whoever wrote it."""

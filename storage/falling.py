@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .core.fallback import ANSWERS, FIRST, SECOND, Outage, Renaming, both
-from .errors import UnavailableError, UnsupportedError
+from .errors import StorageError, UnavailableError, UnsupportedError
 from .protocols import Backend
 from .records import Capabilities, Deletion, Missing, Page
 from .runtime import Answer, Runtime, callback, monotonic
@@ -157,8 +157,9 @@ class FallbackBackend:
             return self._outage.error(named if isinstance(named, str) else None)
         try:
             answer = self._runtime.call(one, named, *rest)
-        except UnavailableError as error:
-            if isinstance(error, ANSWERS):
+        except StorageError as error:
+            if not isinstance(error, UnavailableError) or isinstance(error, ANSWERS):
+                self._outage.answered(error)
                 raise
             self._outage.began(error, self._clock())
             return error

@@ -86,7 +86,8 @@ def fallback(
     backend = FallbackBackend(one._backend, other._backend, renaming, on_error, pause)
     layers = shared(one._layers, other._layers, backend.label, backend.capabilities)
     view = one._view(layers, backend)
-    view._owner = one is not first and other is not second
+    made = one is not first and other is not second
+    view._owner = made and one._owner and other._owner
     return view
 
 

@@ -216,7 +216,8 @@ class Storage(Generic[V]):
         expiry = self._lifetimes.expiry(ttl)
         with self._keys.hold(name) as hold:
             for attempt in range(MOST_ATTEMPTS):
-                raw, hold.left = hold.left, None
+                left, hold.left = hold.left, None
+                raw = left[1] if left is not None and left[0] is self._backend else None
                 found = self._lookup.find(key, name, raw, changing=True)
                 value = self._layers.begin(key, found and found.data, default)
                 result: V | R = self._runtime.call(change, value)
@@ -228,7 +229,7 @@ class Storage(Generic[V]):
                 hold.writing()
                 done = self._lookup.replace(name, found, sealed, expiry)
                 if done:
-                    hold.left = None if sealed is DELETE else sealed
+                    hold.left = None if sealed is DELETE else (self._backend, sealed)
                     return result
                 self._runtime.pause(attempt)
         raise self._layers.busy(key)
@@ -292,7 +293,7 @@ class Storage(Generic[V]):
 
         A store that is not kept under a prefix wants to hear *everything*.
         """
-        if not self._layers.names.prefix and not everything:
+        if self._layers.is_whole and not everything:
             raise ValueError("this store has no prefix: clear(everything=True) empties it")
         return self._backend.clear(self._layers.names.prefix)
 
@@ -372,7 +373,8 @@ class Storage(Generic[V]):
         """Count where the backend can not, because it would not know a number from a record."""
         with self._keys.hold(name) as hold:
             for attempt in range(MOST_ATTEMPTS):
-                raw, hold.left = hold.left, None
+                left, hold.left = hold.left, None
+                raw = left[1] if left is not None and left[0] is self._backend else None
                 found = self._lookup.find(key, name, raw, changing=True)
                 total = self._layers.count(key, found and found.data, by, initial)
                 data = self._layers.encode(key, total)
@@ -380,7 +382,7 @@ class Storage(Generic[V]):
                 hold.writing()
                 done = self._lookup.replace(name, found, sealed, expiry)
                 if done:
-                    hold.left = None if sealed is DELETE else sealed
+                    hold.left = None if sealed is DELETE else (self._backend, sealed)
                     return total
                 self._runtime.pause(attempt)
         raise self._layers.busy(key)

@@ -61,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _check_required()
     # Who is told to end takes the servers down: as with Ctrl-C, the fixtures come to their end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Who is started in the background is deaf to it, and so would be all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = config.option
     if options.hypothesis_profile == "nightly" and options.hypothesis_seed is None:
         options.hypothesis_seed = str(random.randrange(2**32))

@@ -59,12 +59,13 @@ class KeyLock:
 class Hold:
     """One holding of one key.
 
-    *left* is what the holder before has just stored, for the next one to begin with: it saves a
-    read. It is only told to those who waited already when it was written, for whom it can not
-    be older than their question; whether it is still there is for `swap` to see.
+    *left* is what the holder before has just stored, with where that is, for the next one to
+    begin with: it saves a read. It is only told to those who waited already when it was written,
+    for whom it can not be older than their question; whether it is still there is for `swap` to
+    see.
     """
 
-    left: bytes | None = None
+    left: tuple[object, bytes] | None = None
     _ticket = 0
     _witnesses = 0
     _owner: _Task | None = None

@@ -130,7 +130,7 @@ def roomy(codec: Codec) -> Codec:
         return JsonCodec(max_bytes=codec.max_bytes + AROUND)
     if isinstance(codec, FastJsonCodec):
         return FastJsonCodec(max_bytes=codec.max_bytes + AROUND)
-    return codec
+    return JsonCodec(max_bytes=2**62)
 
 
 def record(codec: Codec, raw: bytes) -> Record:

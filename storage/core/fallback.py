@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ..codecs import Codec
-from ..errors import ConfigurationError, ReadOnlyError, StorageFullError, UnavailableError
+from ..errors import (
+    ClosedError,
+    ConfigurationError,
+    OutcomeUnknownError,
+    ReadOnlyError,
+    StorageError,
+    StorageFullError,
+    UnavailableError,
+)
 from ..records import Capabilities
 from .layers import Layers
 
@@ -53,6 +61,11 @@ class Outage:
         """It failed to answer."""
         self._said = error.args
         self._until = now + self._pause
+
+    def answered(self, error: StorageError) -> None:
+        """It raised *error*, which is an answer as well, unless nobody knows what became of it."""
+        if not isinstance(error, (OutcomeUnknownError, ClosedError)):
+            self.ended()
 
     def ended(self) -> None:
         """It has answered."""
@@ -119,7 +132,9 @@ def shared(first: Layers, second: Layers, label: str, can: Capabilities) -> Laye
     if first.lifetimes.default is not None and can.expiry_ms is None:
         message = "one of the two keeps no lifetimes: give the ttl to enhance_storage, over the "
         raise ConfigurationError(f"{message}fallback of stores without one", store=label)
-    return first.standing(label, expires=can.expiry_ms is not None)
+    layers = first.standing(label, expires=can.expiry_ms is not None)
+    layers.is_whole = first.is_whole or second.is_whole
+    return layers
 
 
 def _speak_alike(first: Codec, second: Codec) -> bool:

@@ -71,6 +71,7 @@ class Layers:
         self.label: str = label
         self.names: Names = names.of(label)
         self.lifetimes: Lifetimes = Lifetimes(label, default_span(ttl), expires=expires)
+        self.is_whole: bool = not self.names.prefix
         self.stages: tuple[Stage, ...] = ()
         self._clock: Clock | None = None
         self._shows: Callable[[str], object] | None = None
@@ -79,7 +80,7 @@ class Layers:
     def namespace(self, name: str) -> Layers:
         """The same layers over the keys of a namespace."""
         inner = copy(self)
-        inner.names = self.names.namespace(name)
+        inner.names, inner.is_whole = self.names.namespace(name), False
         return inner
 
     def spoken(self, codec: Codec) -> Layers:

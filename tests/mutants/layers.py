@@ -314,4 +314,32 @@ BUGS = [
         "            return True\n",
         ("tests/layers/test_fallback.py", "-k", "update or edit"),
     ),
+    Bug(
+        "what-is-left-crosses-stores",
+        "who waits for a key does not see what another store keeps there",
+        "storage/store.py",
+        "                raw = left[1] if left is not None and left[0] is self._backend else None\n"
+        "                found = self._lookup.find(key, name, raw, changing=True)\n"
+        "                value",
+        "                raw = left[1] if left is not None else None\n"
+        "                found = self._lookup.find(key, name, raw, changing=True)\n"
+        "                value",
+        ("tests/layers/test_stacked.py", "-k", "waits"),
+    ),
+    Bug(
+        "an-error-is-no-answer",
+        "an outage is over when the first store answers, whatever it says",
+        "storage/falling.py",
+        "                self._outage.answered(error)\n",
+        "",
+        ("tests/layers/test_stacked.py", "-k", "outage"),
+    ),
+    Bug(
+        "touch-of-nothing-readable",
+        "a touch leaves what it can not read",
+        "storage/ending.py",
+        "        record = self._record(name, live)\n        ends, now",
+        "        record = live.record\n        ends, now",
+        ("tests/layers/test_stacked.py", "-k", "touch"),
+    ),
 ]

@@ -61,7 +61,7 @@ def find_node() -> Path:
     """What runs a JavaScript program beside ours."""
     on_path = shutil.which("node")
     if on_path is None:
-        raise ServerMissingError("there is no node on PATH")
+        raise ServerMissingError("Node is not installed here: there is none on PATH")
     return Path(on_path)
 
 
