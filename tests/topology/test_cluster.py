@@ -199,7 +199,7 @@ def test_nobody_goes_back_to_a_silent_node_while_another_asks_who_has_taken_over
     master, other = cluster.masters[:2]
     key = one_of_each(cluster)[master]
     silent = ways[master.address]
-    store = opened(through(client, ways), timeout=2)
+    store = opened(through(client, ways), timeout=4)
     store.set(key, "there")
     for way in ways.values():
         way.always(Blackhole() if way is silent else Delay(reply=0.3), "GET", "CLUSTER")
