@@ -10,9 +10,9 @@ from .core.envelope import Envelope, ended, ending, parted, roomy
 from .core.layers import Layers
 from .errors import ConflictError, CorruptValueError, StorageError, UnsupportedError
 from .keys import Names
-from .offers import offered
+from .offers import Clocked, offered
 from .protocols import Backend
-from .records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
+from .records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
 from .ttl import At, Clock, Expiry, Keeping, deadline
 
@@ -155,7 +155,7 @@ class EndingBackend:
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
         if not replace:
             self._free_among([name for name, _, _ in entries])
-        now = self._now()
+        now = self.now_ms()
         over = [name for name, _, ends in entries if ends is not None and ends <= now]
         alive = [
             (name, self._ending(name, raw, ends), ends if self._expires else None)
@@ -200,8 +200,14 @@ class EndingBackend:
         return removed
 
     def room(self, kind: Callable[..., Room], names: Names) -> Room:
-        """What the backend offers besides values."""
+        """What the backend offers besides values; the time is that of the records."""
+        if kind is Clocked:
+            return self  # type: ignore[return-value]
         return offered(self._backend, kind, names)
+
+    def now_ms(self) -> int:
+        """Which moment it is for the records."""
+        return int(self._clock() * 1000)
 
     def close(self) -> None:
         self._backend.close()
@@ -235,11 +241,11 @@ class EndingBackend:
         try:
             found = self._layers.find(name, name, raw)
         except CorruptValueError:
-            return Live(raw, b"", None)
+            return Live(raw, UNREADABLE, None)
         if found is None:
             return None
         record, ends = parted(self._codec, found.data)
-        return None if ends is not None and ends <= self._now() else Live(raw, record, ends)
+        return None if ends is not None and ends <= self.now_ms() else Live(raw, record, ends)
 
     def _record(self, name: str, live: Live) -> bytes:
         """What is in *live*, or the error that says why nobody can read it."""
@@ -300,11 +306,8 @@ class EndingBackend:
         return At(ends) if self._expires and ends is not None else None
 
     def _deadline(self, expiry: Expiry) -> tuple[int | None, int]:
-        now = self._now()
+        now = self.now_ms()
         return deadline(expiry, now), now
-
-    def _now(self) -> int:
-        return int(self._clock() * 1000)
 
     def _busy(self, name: str) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
