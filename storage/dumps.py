@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DumpFile = str | os.PathLike[str] | IO[bytes]
 """A path, or a file that is open in binary mode."""
 
+_BESIDE: Final = ("-wal", "-journal", "-shm")
+"""How the files end that SQLite keeps beside a database that is in use."""
+
 _STREAMS: Final = {"<stdin>": "the standard input", "<stdout>": "the standard output"}
 _DATABASE: Final = b"SQLite format 3\0"
 
@@ -84,8 +87,9 @@ def _check_no_database(path: Path) -> None:
     One that is in use is told by the files beside it: opening and closing it here would take the
     locks away that this process has on it.
     """
-    beside = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-journal"))
-    is_database = path.exists() and any(one.exists() for one in beside)
+    beside = (path.with_name(f"{path.name}{end}") for end in _BESIDE)
+    owners = (path.with_name(path.name[: -len(end)]) for end in _BESIDE if path.name.endswith(end))
+    is_database = path.exists() and any(one.exists() for one in (*beside, *owners))
     if not is_database and path.is_file():
         with path.open("rb") as file:
             is_database = file.read(len(_DATABASE)) == _DATABASE

@@ -460,8 +460,10 @@ def test_a_database_is_never_replaced_by_a_dump(places: Places, state: str) -> N
         bystander.close()
         assert not path.with_name(f"{path.name}-wal").exists()
 
-    with pytest.raises(ConfigurationError, match="database"):
-        places.colour.dump(here, path)
+    beside = path.with_name(f"{path.name}-wal")
+    for place in (path, *([beside] if state == "open" else [])):
+        with pytest.raises(ConfigurationError, match="database"):
+            places.colour.dump(here, place)
 
     with storage.SqliteStorage(path) as again:
         assert again.get("k") == 1
