@@ -16,9 +16,9 @@ from .errors import (
     UnsupportedError,
 )
 from .keys import Names
-from .offers import offered
+from .offers import Clocked, offered
 from .protocols import Backend
-from .records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
+from .records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
 from .ttl import At, Clock, Expiry, Keeping, deadline
 
@@ -34,6 +34,8 @@ class Live(NamedTuple):
     raw: bytes
     record: bytes
     ends: int | None
+    is_stale: bool = False
+    """Whether it would be sealed in another way now."""
 
 
 class EndingBackend:
@@ -161,7 +163,7 @@ class EndingBackend:
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
         if not replace:
             self._free_among([name for name, _, _ in entries])
-        now = self._now()
+        now = self.now_ms()
         over = [name for name, _, ends in entries if ends is not None and ends <= now]
         alive = [
             (name, self._ending(name, raw, ends), ends if self._expires else None)
@@ -184,13 +186,16 @@ class EndingBackend:
 
     def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
         page = self._backend.page(prefix, cursor, True)
-        names, records = [], []
+        names, records, stale = [], [], set()
         for name, raw in zip(page.names, page.values):
             live = self._looked_at(name, raw)
-            if live is not None:
-                names.append(name)
-                records.append(live.record)
-        return Page(names, records if values else [], page.cursor)
+            if live is None:
+                continue
+            names.append(name)
+            records.append(live.record)
+            if live.is_stale:
+                stale.add(name)
+        return Page(names, records if values else [], page.cursor, frozenset(stale))
 
     def clear(self, prefix: str) -> int:
         cursor = None
@@ -206,8 +211,14 @@ class EndingBackend:
         return removed
 
     def room(self, kind: Callable[..., Room], names: Names) -> Room:
-        """What the backend offers besides values."""
+        """What the backend offers besides values; the time is that of the records."""
+        if kind is Clocked:
+            return self  # type: ignore[return-value]
         return offered(self._backend, kind, names)
+
+    def now_ms(self) -> int:
+        """Which moment it is for the records."""
+        return int(self._clock() * 1000)
 
     def close(self) -> None:
         self._backend.close()
@@ -241,11 +252,13 @@ class EndingBackend:
         try:
             found = self._layers.find(name, name, raw)
         except (CorruptValueError, MigrationError):
-            return Live(raw, b"", None)
+            return Live(raw, UNREADABLE, None)
         if found is None:
             return None
         record, ends = parted(self._codec, found.data)
-        return None if ends is not None and ends <= self._now() else Live(raw, record, ends)
+        if ends is not None and ends <= self.now_ms():
+            return None
+        return Live(raw, record, ends, found.is_stale)
 
     def _record(self, name: str, live: Live) -> bytes:
         """What is in *live*, or the error that says why nobody can read it."""
@@ -307,11 +320,8 @@ class EndingBackend:
         return At(ends) if self._expires and ends is not None else None
 
     def _deadline(self, expiry: Expiry) -> tuple[int | None, int]:
-        now = self._now()
+        now = self.now_ms()
         return deadline(expiry, now), now
-
-    def _now(self) -> int:
-        return int(self._clock() * 1000)
 
     def _busy(self, name: str) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"

@@ -14,6 +14,7 @@ from .errors import ConfigurationError, InvalidKeyError
 _MARK = "~"
 _SEGMENTS = ("~lease~", "~claim~")
 _SPACE = "~ns~"
+_RESERVED = f"can not begin with {' or '.join(_SEGMENTS)}: these are not entries"
 _LAST = "\U0010ffff"
 
 
@@ -37,7 +38,7 @@ class Names:
     prefix. A backend may keep that *beside* the keys; then no key looks like it.
     """
 
-    __slots__ = ("beside", "prefix", "store", "verbatim")
+    __slots__ = ("_quick", "beside", "is_shared", "prefix", "store", "verbatim")
 
     def __init__(
         self,
@@ -49,12 +50,16 @@ class Names:
     ) -> None:
         check_key(prefix, store)
         if beside and prefix.startswith(_SEGMENTS):
-            message = f"keys can not begin with {' or '.join(_SEGMENTS)}: these are not entries"
+            message = f"keys {_RESERVED}"
             raise ConfigurationError(message, store=store)
         self.prefix: str = prefix
         self.verbatim: bool = verbatim
         self.beside: bool = beside
         self.store: str | None = store
+        # Whether the reserved names that are kept beside the keys may begin as these do.
+        self.is_shared: bool = beside and any(one.startswith(prefix) for one in _SEGMENTS)
+        # What sorts before it needs no look.
+        self._quick: str = "" if self.is_shared else _MARK
 
     def of(self, store: str) -> Names:
         """The same names in what errors call *store*."""
@@ -62,10 +67,12 @@ class Names:
 
     def name(self, key: str) -> str:
         """What *key* is called in the backend; refuses what is no key."""
-        if type(key) is str and key < _MARK and key.isascii():
+        if type(key) is str and key < self._quick and key.isascii():
             return self.prefix + key
         check_key(key, self.store)
         key = str.__str__(key)  # of a subclass, its text
+        if self.is_shared and (self.prefix + key).startswith(_SEGMENTS):
+            raise InvalidKeyError(f"a key {_RESERVED}", store=self.store, key=key)
         if key[:1] == _MARK and not self.verbatim:
             return f"{self.prefix}{_MARK}{key}"
         return self.prefix + key

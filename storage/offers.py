@@ -25,7 +25,21 @@ class Touchable(Protocol):
     touch: Callable[..., Any] | None
 
 
-NEVER_WAIT: Final = (Countable, Touchable)
+class Clocked(Protocol):
+    """What knows without waiting which moment it is for its entries."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        ...
+
+
+class Resumable(Protocol):
+    """What goes on with a scan from a cursor however much later, and whoever asks."""
+
+    page: Callable[..., Any]
+
+
+NEVER_WAIT: Final = (Clocked, Countable, Resumable, Touchable)
 """Rooms that are the same in both halves."""
 
 _REMEDIES: Final = {
@@ -42,6 +56,14 @@ def check_offered(kind: object, word: str | None, store: str) -> None:
     if word is not None and name not in _KEEP_NO_VALUES:
         message = f"this store is {word}, and a {name} would write around that"
         raise UnsupportedError(message, store=store)
+
+
+def offered_or_none(backend: Any, kind: Callable[..., Room], names: Names) -> Room | None:
+    """The room of *kind*, if *backend* has it."""
+    try:
+        return offered(backend, kind, names)
+    except UnsupportedError:
+        return None
 
 
 def offered(backend: Any, kind: Callable[..., Room], names: Names) -> Room:

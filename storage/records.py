@@ -32,15 +32,25 @@ MISSING: Final = Missing.MISSING
 DELETE: Final = Deletion.DELETE
 
 
+class Unreadable(bytes):
+    """What stands in a page for an entry that is there and has no bytes that can be read."""
+
+
+UNREADABLE: Final = Unreadable()
+
+
 class Page(NamedTuple):
     """A few live entries of a scan, and where the next page starts (`None`: that was the last).
 
-    *values* stand in the order of *names*; where they were not asked for, there are none.
+    *values* stand in the order of *names*, `UNREADABLE` for what can not be read; where they were
+    not asked for, there are none.
     """
 
     names: list[str]
     values: list[bytes]
     cursor: str | None
+    stale: frozenset[str] = frozenset()
+    """The names of those worth writing anew for a reason that nobody above can see in them."""
 
 
 class Turn(NamedTuple):

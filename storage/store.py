@@ -295,6 +295,8 @@ class Storage(Generic[V]):
         """
         if self._layers.is_whole and not everything:
             raise ValueError("this store has no prefix: clear(everything=True) empties it")
+        if self._layers.names.is_shared:
+            return self._walks.clear()
         return self._backend.clear(self._layers.names.prefix)
 
     def namespace(self, name: str) -> Storage[V]:

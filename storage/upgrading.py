@@ -10,7 +10,8 @@ from .adapted import adapt
 from .core.layers import MOST_ATTEMPTS
 from .core.moving import AT_ONCE, check_versions
 from .core.reports import Report
-from .errors import ConflictError, CorruptValueError, MigrationError
+from .errors import ConflictError, CorruptValueError, MigrationError, UnsupportedError
+from .offers import Resumable, offered_or_none
 from .rooms import Adaptable
 from .runtime import Answer, callback
 from .store import Storage
@@ -22,37 +23,57 @@ def migrate(
     store: Adaptable,
     *,
     dry_run: bool = False,
+    namespaces: bool = True,
     after: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Bring all records of an enhanced *store* to its version, those of namespaces included.
+    """Bring all records of an enhanced *store* to its version, those of namespaces included unless
+    *namespaces* is false.
 
     A record keeps its end, and what somebody else writes meanwhile stays. What can not be migrated
     is left as it is and told in the report. With *dry_run* nothing is written. *progress* is
-    called with the report from time to time; a call with its cursor as *after* goes on there.
+    called with the report from time to time; a call with its cursor as *after* goes on there,
+    where the store can: elsewhere it is `None`.
     """
     callback(progress or _nothing)
     origin = adapt(store)
     try:
         layers = origin._layers
         check_versions(layers)
-        report = Report(cursor=after)
+        resumes = check_resuming(origin, after)
+        report, cursor = Report(cursor=after), after
         while True:
-            page = origin._backend.page(layers.names.prefix, report.cursor, True)
+            page = origin._backend.page(layers.names.prefix, cursor, True)
             for index, name in enumerate(page.names):
                 place = layers.names.parted(name)
-                if place is not None:
-                    _look_at(origin, place, name, page.values[index], dry_run, report)
+                if place is not None and place[0] and not namespaces:
+                    report.elsewhere += 1
+                elif place is not None:
+                    is_worn = name in page.stale
+                    _look_at(origin, place, name, page.values[index], is_worn, dry_run, report)
                 if progress is not None and index % AT_ONCE == AT_ONCE - 1:
                     origin._runtime.call(progress, report)
-            report.cursor = page.cursor
+            cursor = page.cursor
+            report.cursor = cursor if resumes else None
             if progress is not None:
                 origin._runtime.call(progress, report)
-            if report.cursor is None:
+            if cursor is None:
                 break
     finally:
         _let_go(origin, store)
     return report
+
+
+def check_resuming(store: Storage[Any], after: str | None = None) -> bool:
+    """Whether a later call can go on in *store*; refuses to do so where it can not.
+
+    A server's place in a scan means nothing after it was started anew.
+    """
+    resumes = offered_or_none(store._backend, Resumable, store._layers.names) is not None
+    if after is not None and not resumes:
+        message = "no scan is gone on with here: call it without after, and it reads all of it"
+        raise UnsupportedError(message, store=store._layers.label)
+    return resumes
 
 
 def _look_at(
@@ -60,13 +81,14 @@ def _look_at(
     place: tuple[tuple[str, ...], str],
     name: str,
     raw: bytes,
+    is_worn: bool,
     dry_run: bool,
     report: Report,
 ) -> None:
     path, key = place
     report.looked_at += 1
     try:
-        migrated = _migrated(store, key, name, raw, dry_run)
+        migrated = _migrated(store, key, name, raw, is_worn, dry_run)
     except (ConflictError, CorruptValueError, MigrationError) as error:
         report.fail(path, key, error)
         return
@@ -76,13 +98,18 @@ def _look_at(
         report.kept += 1
 
 
-def _migrated(store: Storage[Any], key: str, name: str, raw: bytes, dry_run: bool) -> bool:
-    """Whether the record was, or would be, written anew."""
+def _migrated(
+    store: Storage[Any], key: str, name: str, raw: bytes, is_worn: bool, dry_run: bool
+) -> bool:
+    """Whether the record was, or would be, written anew.
+
+    One that *is_worn* is of this version, and was sealed in an older way beneath.
+    """
     layers = store._layers
     there: bytes | None = raw
     for attempt in range(MOST_ATTEMPTS):
         found = None if there is None else layers.find(key, name, there, changing=True)
-        if found is None or not found.is_stale:
+        if found is None or not (found.is_stale or is_worn):
             return False
         layers.decode(key, found.data)
         if dry_run:
@@ -94,6 +121,7 @@ def _migrated(store: Storage[Any], key: str, name: str, raw: bytes, dry_run: boo
             return True
         store._runtime.pause(attempt)
         there = store._backend.read(name)
+        is_worn = False  # whoever was faster has sealed it as it is done now
     message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
     raise ConflictError(message, store=layers.label, key=key)
 

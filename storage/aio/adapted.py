@@ -13,7 +13,7 @@ from ..errors import ClosedError, CorruptValueError, StorageError, UnstorableErr
 from .keylock import KeyLock
 from ..keys import Names
 from ..offers import Touchable
-from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
+from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .rooms import Adaptable, own_store
 from .runtime import Runtime, callback
 from .store import Storage
@@ -155,7 +155,7 @@ class AdaptedBackend:
             return Page(names, [], None)
         found = []
         for name in names:
-            raw = await self.read(name)
+            raw = await self._readable(name)
             if raw is not None:
                 found.append((name, raw))
         return Page([name for name, _ in found], [raw for _, raw in found], None)
@@ -171,6 +171,13 @@ class AdaptedBackend:
 
     async def aclose(self) -> None:
         self._closed = True
+
+    async def _readable(self, name: str) -> bytes | None:
+        """The bytes of an entry of a page."""
+        try:
+            return await self.read(name)
+        except CorruptValueError:
+            return UNREADABLE
 
     async def _names(self, prefix: str) -> list[str]:
         self._check_open()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +13,25 @@ from ..core.moving import (
     Entry,
     Existing,
     Passage,
-    check_apart,
     check_moving,
     entries_of,
+    meeting,
+    one_place,
 )
 from ..core.reports import Report
+from ..offers import Clocked, Countable, offered_or_none
+from ..records import Missing
 from .rooms import Adaptable
-from .runtime import Answer, callback
+from .runtime import Answer, callback, wall_clock
 from .store import Storage
 
 if TYPE_CHECKING:
     from ..dumps import DumpFile
 
 Progress = Callable[[Report], Answer[object]]
+
+_PROBE, _PROBE_MS = b"0", 10_000
+"""An entry that shows where it is, and how long it stays if nobody takes it away."""
 
 
 async def copy(
@@ -48,11 +55,11 @@ async def copy(
     origin, goal = adapt(source), adapt(target)
     try:
         here, there = origin._layers, goal._layers
-        check_apart(here, there, one_place=_is_one_place(origin, goal))
         expiring = origin.capabilities.expiry_ms is not None
         replace = check_moving(
             there, goal.capabilities, existing, expiring=expiring, drop_expiry=drop_expiry
         )
+        await _check_apart(origin, goal, is_same=source is target)
         passage = Passage(here, there, replace=replace, drop_expiry=drop_expiry)
         report = Report()
         async for entries in _batches(origin):
@@ -77,7 +84,7 @@ async def dump(store: Adaptable, file: DumpFile, *, progress: Progress | None = 
     Records are dumped in the version that they have.
     """
     from ..core.lines import HEADER, Dumping, ending  # dear, and seldom needed
-    from ..dumps import writing
+    from ..dumps import check_replacing, writing
 
     callback(progress or _nothing)
     origin = adapt(store)
@@ -90,6 +97,7 @@ async def dump(store: Adaptable, file: DumpFile, *, progress: Progress | None = 
                 out.write(dumping.lines(entries, report))
                 if progress is not None:
                     await origin._runtime.call(progress, report)
+            check_replacing(file, report)
             out.write(ending(report))
     finally:
         await _let_go(origin, store)
@@ -107,7 +115,8 @@ async def load(
     """Put the entries of a dump into *store*, with the versions and the ends they had.
 
     What *store* has besides stays, and with *existing* `"keep"` also what it has under the same
-    key. Of a dump that is torn the report says so, and what there is of it is loaded.
+    key. An entry whose end has come is left out. Of a dump that is torn the report says so, and
+    what there is of it is loaded.
     """
     from ..core.lines import Loading, Reading  # dear, and seldom needed
     from ..dumps import name_of, reading
@@ -119,11 +128,15 @@ async def load(
         replace = check_moving(
             there, goal.capabilities, existing, expiring=True, drop_expiry=drop_expiry
         )
-        loading = Loading(there, drop_expiry=drop_expiry)
         report = Report()
         with reading(file) as dumped:
-            for lines in Reading(dumped, name_of(file), report).batches():
-                entries = loading.entries(lines, report)
+            batches = Reading(dumped, name_of(file), report).batches()
+            loading = Loading(there, drop_expiry=drop_expiry)
+            clock = offered_or_none(goal._backend, Clocked, there.names)
+            lead = 0 if clock is not None else await _lead_ms(goal)
+            for lines in batches:
+                now = _wall_ms() + lead if clock is None else clock.now_ms()
+                entries = loading.entries(lines, now, report)
                 written = await goal._backend.restore(entries, replace)
                 report.written += written
                 report.kept += len(entries) - written
@@ -140,8 +153,11 @@ async def _batches(store: Storage[Any]) -> AsyncIterator[Sequence[Entry]]:
     cursor = None
     while True:
         page = await store._backend.page(layers.names.prefix, cursor, True)
+        ends: list[int | Missing | None] = []
         for start in range(0, len(page.names), AT_ONCE):
-            ends = await store._backend.ends_many(page.names[start : start + AT_ONCE])
+            some = await store._backend.ends_many(page.names[start : start + AT_ONCE])
+            ends += some
+        for start in range(0, len(page.names), AT_ONCE):
             yield entries_of(layers, page, start, ends)
         cursor = page.cursor
         if cursor is None:
@@ -165,14 +181,50 @@ async def _verify(
             await origin._runtime.call(progress, report)
 
 
-def _is_one_place(one: Storage[Any], other: Storage[Any]) -> bool:
-    """Whether two stores are known to stand on the same data."""
-    if one._backend is other._backend:
-        return True
-    labels = {one._layers.label, other._layers.label}
-    shared = one.capabilities.durable and other.capabilities.durable
-    # Connections that were passed in have one name for all files.
-    return shared and len(labels) == 1 and not labels.pop().startswith("sqlite:connection[")
+async def _check_apart(origin: Storage[Any], goal: Storage[Any], *, is_same: bool) -> None:
+    """Refuse a way that leads from a place into itself."""
+    start = meeting(origin._layers, goal._layers)
+    if start is None:
+        return
+    is_one = is_same or origin._backend is goal._backend
+    if not is_one and goal.capabilities.expiry_ms is not None:
+        is_one = await _is_one_place(origin, goal, start)
+    if is_one:
+        raise one_place(goal._layers)
+
+
+async def _is_one_place(origin: Storage[Any], goal: Storage[Any], start: str) -> bool:
+    """Whether what is put into *goal* under names that begin with *start* is in *origin*."""
+    here = offered_or_none(origin._backend, Countable, origin._layers.names)
+    there = offered_or_none(goal._backend, Countable, goal._layers.names)
+    if here is not None or there is not None:  # what can be told apart without a trace
+        return here is there
+    name = _probe(start)
+    await goal._backend.write(name, goal._layers.seal(name, _PROBE), _PROBE_MS)
+    try:
+        return await origin._backend.exists(name)
+    finally:
+        await goal._backend.remove(name)
+
+
+async def _lead_ms(store: Storage[Any]) -> int:
+    """How far the clock of a server is ahead of ours, in milliseconds."""
+    if store.capabilities.expiry_ms is None:
+        return 0
+    name = _probe(store._layers.names.prefix)
+    await store._backend.write(name, store._layers.seal(name, _PROBE), _PROBE_MS)
+    ends = await store._backend.ends(name)
+    await store._backend.remove(name)
+    return ends - _PROBE_MS - _wall_ms() if isinstance(ends, int) else 0
+
+
+def _probe(start: str) -> str:
+    """The name of an entry that nobody else has, in a segment where no key is."""
+    return f"{start}~probe~{os.urandom(16).hex()}"
+
+
+def _wall_ms() -> int:
+    return int(wall_clock() * 1000)
 
 
 async def _let_go(store: Storage[Any], thing: Adaptable) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.layers import Layers, OnCorrupt, Seen
 from ..errors import CorruptValueError, MigrationError
 from .lookup import Lookup
-from ..records import MISSING
+from ..records import MISSING, Unreadable
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -40,12 +40,9 @@ class Walks:
         while True:
             page = await self._backend.page(start, cursor, True)
             for index, key in self._layers.keys(page, seen):
-                name, raw = page.names[index], page.values[index]
                 value: Any = MISSING
                 try:
-                    value = self._layers.value(key, name, raw)
-                    if value is MISSING:
-                        await self._lookup.free(name, raw)
+                    value = await self._value(key, page.names[index], page.values[index])
                 except (CorruptValueError, MigrationError) as error:
                     if on_corrupt == "raise":
                         raise
@@ -57,6 +54,28 @@ class Walks:
             if cursor is None:
                 return
 
+    async def clear(self) -> int:
+        """Take away all that is a key, where something else has names that begin alike."""
+        cursor = None
+        removed = 0
+        while True:
+            page = await self._backend.page(self._layers.names.prefix, cursor, False)
+            names = [name for name in page.names if self._layers.names.key(name) is not None]
+            there = await self._backend.remove_many(names)
+            removed += there
+            cursor = page.cursor
+            if cursor is None:
+                return removed
+
     async def values(self, start: str, seen: Seen, on_corrupt: OnCorrupt) -> AsyncIterator[Any]:
         async for _, value in self.items(start, seen, on_corrupt):
             yield value
+
+    async def _value(self, key: str, name: str, raw: bytes | None) -> Any:
+        """The value in *raw*, or `MISSING` where it is over."""
+        if isinstance(raw, Unreadable):
+            raw = await self._backend.read(name)  # which says what is wrong with it
+        value = MISSING if raw is None else self._layers.value(key, name, raw)
+        if raw is not None and value is MISSING:
+            await self._lookup.free(name, raw)
+        return value

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import Final, NoReturn
 
 from ..errors import StorageError
 from . import demo, moving, upgrading
+
+_LOGIN: Final = re.compile(r"//.*@")
 
 INTERRUPTED = 130
 """The exit code of a command that was told to end, as shells have it."""
@@ -17,7 +21,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did its work, 1 when a store could not, 2 for wrong words, 130
     when it was interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m storage", description=__doc__)
+    parser = _Parser(prog="python -m storage", description=__doc__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for part in (demo, moving, upgrading):
         part.add_command(commands)
@@ -38,6 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that shows no password of an address that stands in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_masked(message))
+
+
+def _masked(message: str) -> str:
+    """*message*, without who logs in and how."""
+    return _LOGIN.sub("//***@", message)
+
+
 def _failed(message: str) -> int:
-    print(message, file=sys.stderr)
+    print(_masked(message), file=sys.stderr)
     return 1

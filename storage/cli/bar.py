@@ -35,7 +35,7 @@ class Bar:
         if not self._out.isatty() or now < self._due:
             return
         self._due = now + _SECONDS
-        self._draw(self._line(report.looked_at + report.compared))
+        self._draw(self._line(report.looked_at + report.elsewhere + report.compared))
 
     def clear(self) -> None:
         """Leave an empty line to write on."""

@@ -6,12 +6,16 @@ import argparse
 import sys
 from typing import Any
 
+from ..core.lines import check_header
+from ..dumps import name_of, reading
 from ..moving import copy, dump, load
 from ..opening import open as open_store
+from ..store import Storage
 from .bar import Bar, counted
-from .places import opened, reported
+from .places import a_file, opened, reported
 
 _STREAM = "-"
+_LONGEST_HEADER = 100
 
 
 def add_command(commands: Any) -> None:
@@ -65,9 +69,10 @@ def run_copy(options: argparse.Namespace) -> int:
 def run_dump(options: argparse.Namespace) -> int:
     """Dump a store to a file, which is there when all of it is."""
     is_stream = options.file == _STREAM
+    path = options.file if is_stream else str(a_file(options.file))
     with opened(options.store) as store:
         bar = Bar(counted(store))
-        file = sys.stdout.buffer if is_stream else options.file
+        file = sys.stdout.buffer if is_stream else path
         out = sys.stderr if is_stream else sys.stdout
         code = reported(lambda: dump(store, file, progress=bar.show), bar, "dumped", out)
     if is_stream:
@@ -77,17 +82,30 @@ def run_dump(options: argparse.Namespace) -> int:
 
 def run_load(options: argparse.Namespace) -> int:
     """Load a dump into a store."""
-    with open_store(options.store) as store:
-        bar = Bar()
-        file = sys.stdin.buffer if options.file == _STREAM else options.file
-        return reported(
-            lambda: load(
-                store,
-                file,
-                existing="keep" if options.keep else "replace",
-                drop_expiry=options.drop_expiry,
-                progress=bar.show,
-            ),
-            bar,
-            "loaded",
-        )
+    path = options.file if options.file == _STREAM else str(a_file(options.file))
+    with reading(sys.stdin.buffer if path == _STREAM else path) as file:
+        _check_begin(file)
+        with open_store(options.store) as store:
+            return _loaded(store, file, options)
+
+
+def _check_begin(file: Any) -> None:
+    """Refuse what is no dump before there is a store for it."""
+    begin, end, _ = file.peek().partition(b"\n")
+    if end or not begin or len(begin) > _LONGEST_HEADER:
+        check_header(begin, name_of(file))
+
+
+def _loaded(store: Storage[Any], file: Any, options: argparse.Namespace) -> int:
+    bar = Bar()
+    return reported(
+        lambda: load(
+            store,
+            file,
+            existing="keep" if options.keep else "replace",
+            drop_expiry=options.drop_expiry,
+            progress=bar.show,
+        ),
+        bar,
+        "loaded",
+    )

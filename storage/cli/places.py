@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..core.reports import Failure, Report
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, CorruptValueError, shown
 from ..opening import open as open_store
+from ..sqlite.options import DEFAULT_LAYOUT, LAYOUTS
 from ..store import Storage
 from ..urls import Address
 from .bar import Bar
 
 _SHOWN = 20
+_HINT = (
+    "a command reads plain values: what is encrypted or compressed is moved by the functions of "
+    "the same names, with the store that the bot has"
+)
 
 
 def opened(url: str) -> Storage[Any]:
-    """The store at *url*, which has to be there already where it is a file."""
+    """The store at *url*, which has to be there already."""
     address = Address(url)
-    if address.scheme == "sqlite" and not Path(address.path[1:]).exists():
-        raise ConfigurationError("there is no such file", store=f"sqlite:{address.path[1:]}")
+    if address.scheme in ("memory", "lru"):
+        message = "what was in memory is gone with its process: name a file or a server"
+        raise ConfigurationError(message, store=f"{address.scheme}://")
+    if address.scheme == "sqlite":
+        _check_table(address)
     return open_store(url)
+
+
+def _check_table(address: Address) -> None:
+    """Refuse a file that is not there, and a table that is not: it would be made, and empty."""
+    path = Path(address.path[1:])
+    label = f"sqlite:{path}"
+    if not path.exists():
+        raise ConfigurationError("there is no such file", store=label)
+    layout = LAYOUTS.get(address.options.get("layout", DEFAULT_LAYOUT))
+    if layout is None or not path.is_file():
+        return  # and whoever opens it will say what is wrong
+    table = address.options.get("table", layout.table)
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("SELECT 1 FROM pragma_table_info(?)", (table,)).fetchone()
+    except sqlite3.Error:
+        return  # and so it will
+    if found is None:
+        raise ConfigurationError(f"there is no table {shown(table)}", store=label)
+
+
+def a_file(text: str) -> Path:
+    """The place of a file, which no address of a store is: it may hold a password."""
+    if "://" in text:
+        message = "FILE is a file, and this is the address of a store: between two it is copy"
+        raise ConfigurationError(message)
+    return Path(text)
 
 
 def reported(work: Callable[[], Report], bar: Bar, verb: str, out: TextIO | None = None) -> int:
@@ -46,6 +83,10 @@ def counts(report: Report, verb: str) -> str:
     parts = [f"{report.written} of {report.looked_at} entries {verb}"]
     if report.kept:
         parts.append(f"{report.kept} left as they are")
+    if report.over:
+        parts.append(f"{report.over} over already")
+    if report.elsewhere:
+        parts.append(f"{report.elsewhere} in namespaces left alone (--namespace NAME)")
     if report.failed:
         parts.append(f"{report.failed} failed")
     if report.compared:
@@ -60,9 +101,15 @@ def counts(report: Report, verb: str) -> str:
 def _show_failures(report: Report) -> None:
     for failure in report.failures[:_SHOWN]:
         print(_told(failure), file=sys.stderr)
+    if report.failures and not report.written and _are_unread(report):
+        print(_HINT, file=sys.stderr)
     more = report.failed + report.missing + report.different - _SHOWN
     if more > 0:
         print(f"... and {more} more", file=sys.stderr)
+
+
+def _are_unread(report: Report) -> bool:
+    return all(isinstance(one.error, CorruptValueError) for one in report.failures)
 
 
 def _told(failure: Failure) -> str:

@@ -19,9 +19,10 @@ from ..errors import (
     StorageError,
     UnstorableError,
 )
+from .counting import SAFE
 from .envelope import Record, sealed
 from .layers import Layers
-from .moving import AT_ONCE, Entry, check_readable, envelope_of, writes_json
+from .moving import AT_ONCE, Entry, check_read, check_readable, envelope_of, writes_json
 from .reports import Report
 from .stages import opening, sealing
 
@@ -53,14 +54,18 @@ class Dumping:
         self._is_json = writes_json(layers.plain)
 
     def lines(self, entries: Iterable[Entry], report: Report) -> bytes:
-        """The lines of *entries*; what can not be read is dumped as it is, and told."""
+        """The lines of *entries*; what no codec reads is dumped as it is, and told."""
         found = []
         for entry in entries:
             report.looked_at += 1
             try:
+                check_read(self._layers, entry)
                 data = entry.raw if self._open is None else self._open(entry.name, entry.raw)
                 if self._is_over(data):
                     continue
+            except CorruptValueError as error:
+                report.fail(entry.path, entry.key, error)
+                continue
             except ValueError as error:
                 self._fail(entry, error, report)
                 continue
@@ -101,13 +106,20 @@ class Loading:
         self._layers = layers
         self._drop_expiry = drop_expiry
         self._envelope = envelope_of(layers)
+        # Where nothing but the record can say when it ends.
+        self._tells_ends = not (layers.ends_inside or drop_expiry)
         self._seal = sealing([stage for stage in layers.stages if stage is not self._envelope])
         self._is_json = writes_json(layers.plain)
 
-    def entries(self, lines: Iterable[Line], report: Report) -> list[tuple[str, bytes, int | None]]:
-        """What the backend keeps for *lines*."""
+    def entries(
+        self, lines: Iterable[Line], now: int, report: Report
+    ) -> list[tuple[str, bytes, int | None]]:
+        """What the backend keeps for those of *lines* that are not over *now*."""
         found = []
         for line in lines:
+            if line.ends is not None and line.ends <= now:
+                report.over += 1
+                continue
             try:
                 name = self._layers.names.joined(line.path, line.key)
                 raw = self._raw(line)
@@ -120,7 +132,7 @@ class Loading:
 
     def _raw(self, line: Line) -> bytes:
         raw = self._bytes(line) if line.is_json else line.raw
-        if self._envelope is not None and line.ends is not None:
+        if self._envelope is not None and self._tells_ends and line.ends is not None:
             try:
                 self._envelope.record(raw)
             except ValueError:
@@ -154,7 +166,8 @@ class Reading:
         self._label = label
         self._report = report
         self._entries: int | None = None
-        self._begin()
+        _, first = next(self._lines, (0, b""))
+        check_header(first, label)
 
     def batches(self) -> Generator[list[Line]]:
         """The entries, some at a time."""
@@ -171,28 +184,21 @@ class Reading:
         if self._entries != self._report.looked_at:
             self._report.is_torn = True
 
-    def _begin(self) -> None:
-        _, first = next(self._lines, (0, b""))
-        version = _whole(first, "storage")
-        if version is None:
-            raise ConfigurationError("this is no dump of a store", store=self._label)
-        if version != FORMAT:
-            message = f"this dump has the format {version}, and this code knows {FORMAT}"
-            raise ConfigurationError(message, store=self._label)
-
     def _line(self, number: int, text: bytes) -> Line | None:
         if not text.strip():
             return None
-        entries = _whole(text, "entries") if self._entries is None else None
-        if entries is not None:
-            self._entries = entries
-            return None
-        self._report.looked_at += 1
         try:
+            found = members(_decoded(text))
+            entries = _whole(found, "entries")
             if self._entries is not None:
                 raise UnreadableError("it follows the end of the dump")
-            return parsed(text)
+            if entries is None:
+                line = _entry(found)
+                self._report.looked_at += 1
+                return line
+            self._entries = entries
         except ValueError as error:
+            self._report.looked_at += 1
             if not text.endswith(b"\n"):  # the end of it was lost
                 self._report.looked_at -= 1
                 self._report.is_torn = True
@@ -200,6 +206,19 @@ class Reading:
                 message = f"line {number}: {error}"
                 self._report.fail((), None, CorruptValueError(message, store=self._label))
         return None
+
+
+def check_header(first: bytes, label: str) -> None:
+    """Refuse what does not begin as a dump does, of which errors speak as *label*."""
+    try:
+        version = _whole(members(_decoded(first)), "storage")
+    except UnreadableError:
+        version = None
+    if version is None:
+        raise ConfigurationError("this is no dump of a store", store=label)
+    if version != FORMAT:
+        message = f"this dump has the format {version}, and this code knows {FORMAT}"
+        raise ConfigurationError(message, store=label)
 
 
 def ending(report: Report) -> bytes:
@@ -224,16 +243,15 @@ def written(line: Line) -> bytes:
     return b"".join(parts)
 
 
-def parsed(text: bytes) -> Line:
-    """What *text* says; an `UnreadableError` where it is no entry."""
-    found = members(_decoded(text))
+def _entry(found: dict[str, tuple[Any, str]]) -> Line:
+    """The entry that a line has with these members; an `UnreadableError` where it is none."""
     unknown = found.keys() - _MEMBERS
     if unknown or "key" not in found or ("value" in found) is ("base64" in found):
         raise UnreadableError("it is no entry of a store")
     key = _checked(found, "key", lambda key: type(key) is str)
     path = _checked(found, "namespace", _is_path) or []
     version = _checked(found, "version", lambda number: type(number) is int and number >= 0)
-    ends = _checked(found, "expires_at", lambda number: type(number) is int)
+    ends = _checked(found, "expires_at", _is_moment)
     if "value" in found:
         return Line(tuple(path), key, found["value"][1].encode(), True, version, ends)
     if version is not None:
@@ -255,6 +273,10 @@ def _checked(found: dict[str, tuple[Any, str]], name: str, fits: Any) -> Any:
     return value
 
 
+def _is_moment(value: object) -> bool:
+    return type(value) is int and 0 <= value <= SAFE
+
+
 def _is_path(value: object) -> bool:
     return type(value) is list and all(type(space) is str and space for space in value)
 
@@ -266,12 +288,8 @@ def _decoded(text: bytes) -> str:
         raise UnreadableError("it is not UTF-8") from None
 
 
-def _whole(text: bytes, name: str) -> int | None:
-    """The number under *name*, where that is all that *text* says."""
-    try:
-        found = members(_decoded(text))
-    except UnreadableError:
-        return None
+def _whole(found: dict[str, tuple[Any, str]], name: str) -> int | None:
+    """The number under *name*, where that is all that a line says."""
     number = found[name][0] if found.keys() == {name} else None
     return number if type(number) is int else None
 

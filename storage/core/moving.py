@@ -9,12 +9,13 @@ from ..codecs import Codec
 from ..errors import (
     ConfigurationError,
     ConflictError,
+    CorruptValueError,
     MigrationError,
     StorageError,
     UnstorableError,
     UnsupportedError,
 )
-from ..records import MISSING, Capabilities, Missing, Page
+from ..records import MISSING, Capabilities, Missing, Page, Unreadable
 from .envelope import Envelope, Record
 from .layers import Layers
 from .reports import Report
@@ -68,11 +69,14 @@ class Passage:
 
     def carried(self, entries: Iterable[Entry], report: Report) -> list[Carried]:
         """What arrives of *entries*."""
-        found = []
+        found, meant = [], dict[str, str]()
         for entry in entries:
             report.looked_at += 1
             try:
                 one = self._carried(entry)
+                if one is not None and meant.setdefault(one.name, entry.name) != entry.name:
+                    message = "another entry has the same key in the target, and only one can stay"
+                    raise ConflictError(message, store=self._target.label, key=entry.key)
             except StorageError as error:
                 report.fail(entry.path, entry.key, error)
                 continue
@@ -110,6 +114,7 @@ class Passage:
 
     def _carried(self, entry: Entry) -> Carried | None:
         path, key, name, raw, ends = entry
+        check_read(self._source, entry)
         found = self._source.find(key, name, raw, changing=True)
         if found is None:
             return None
@@ -117,9 +122,10 @@ class Passage:
         self._source.decode(key, data)
         if self._recodes:
             data = self._recoded(key, data)
+        ends = _sooner(ends, found.ends)
         if self._envelope is not None:
             data, own = self._current(self._envelope, key, data)
-            ends = ends if own is None else own
+            ends = _sooner(ends, own)
         if self._is_read_again:
             check_readable(self._target, key, self._target.codec, data)
         ends = None if self._drop_expiry else ends
@@ -166,9 +172,11 @@ class Passage:
 def entries_of(
     layers: Layers, page: Page, start: int, ends: Sequence[int | Missing | None]
 ) -> list[Entry]:
-    """The entries of *page* from *start* on, as far as *ends* go, that are values and not over."""
+    """The next entries of *page* from *start* on, with their *ends*, that are values and not
+    over."""
     found = []
-    for name, raw, end in zip(page.names[start:], page.values[start:], ends):
+    stretch = slice(start, start + AT_ONCE)
+    for name, raw, end in zip(page.names[stretch], page.values[stretch], ends[stretch]):
         place = layers.names.parted(name)
         if place is not None and end is not MISSING:
             found.append(Entry(*place, name, raw, end))
@@ -195,18 +203,31 @@ def check_moving(
     return existing == "replace"
 
 
-def check_apart(source: Layers, target: Layers, *, one_place: bool) -> None:
-    """Refuse a way that leads from a place into itself: it would never end."""
+def check_read(layers: Layers, entry: Entry) -> None:
+    """Refuse an entry of which there are no bytes."""
+    if isinstance(entry.raw, Unreadable):
+        message = "it can not be read where it is kept"
+        raise CorruptValueError(message, store=layers.label, key=entry.key)
+
+
+def meeting(source: Layers, target: Layers) -> str | None:
+    """What the names of both begin with, if one could be inside the other in one place."""
     here, there = source.names.prefix, target.names.prefix
-    if one_place and (here.startswith(there) or there.startswith(here)):
-        message = "the source and the target are one place: copy to another prefix, or another file"
-        raise ConfigurationError(message, store=target.label)
+    if here.startswith(there):
+        return here
+    return there if there.startswith(here) else None
+
+
+def one_place(target: Layers) -> ConfigurationError:
+    """The error for a way that leads from a place into itself: it would never end."""
+    message = "the source and the target are one place: copy to another prefix, or another file"
+    return ConfigurationError(message, store=target.label)
 
 
 def check_versions(layers: Layers) -> None:
-    """Refuse a store whose records have no versions."""
-    if envelope_of(layers) is None:
-        message = "these records have no versions: migrate what enhance_storage made"
+    """Refuse a store in which nothing is ever out of date."""
+    if not layers.stages:
+        message = "these records have no versions: migrate what enhance_storage or encrypted made"
         raise UnsupportedError(message, store=layers.label)
 
 
@@ -234,6 +255,11 @@ def check_readable(layers: Layers, key: str, codec: Codec, data: bytes) -> Any:
 def _alike(one: Codec, other: Codec) -> bool:
     """Whether two codecs read what the other one writes."""
     return type(one) is type(other) or (writes_json(one) and writes_json(other))
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    """When an entry ends of which two say so."""
+    return one if other is None or (one is not None and one < other) else other
 
 
 def _kept(ends: int | None, grain: int | None) -> int | None:

@@ -29,6 +29,12 @@ class Report:
     kept: int = 0
     """Those that stay as they are: current already, or not to be replaced."""
 
+    over: int = 0
+    """Those of a dump whose end has come, which are left out."""
+
+    elsewhere: int = 0
+    """Those that are left alone because they are in a namespace."""
+
     failed: int = 0
     """Those that could not be read, or not be written as they are."""
 
@@ -72,4 +78,7 @@ class Report:
     def __repr__(self) -> str:
         names = ("looked_at", "written", "kept", "failed", "compared", "missing", "different")
         told = [f"{name}={getattr(self, name)}" for name in names]
+        told += [
+            f"{name}={count}" for name in ("over", "elsewhere") if (count := getattr(self, name))
+        ]
         return f"<Report {' '.join(told)}{' torn' if self.is_torn else ''}>"

@@ -8,7 +8,7 @@ from typing import NoReturn
 from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
-from ..offers import Countable
+from ..offers import Clocked, Countable
 from ..protocols import LeaseStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..runtime import after_fork, mutex
@@ -178,10 +178,14 @@ class MemoryBackend:
                 del self._entries[name]
             return len(self._entries)
 
+    def now_ms(self) -> int:
+        """Which moment it is for the entries."""
+        return int(self._now())
+
     def room(self, kind: object, names: Names) -> MemoryLeases | MemoryBackend | None:
         """The leases and claims of this backend, where these are asked for, or itself where it is
-        to be counted."""
-        if kind is Countable:
+        to be counted or tells the time."""
+        if kind is Countable or kind is Clocked:
             return self
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 

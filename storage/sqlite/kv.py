@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import Names, after
+from ..offers import Clocked, Resumable
 from ..protocols import LeaseStore, Sweeper
-from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
+from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from ..runtime import Periodic
 from ..ttl import At, Expiry, Keeping, deadline
 from .connection import Connection, alone
@@ -54,7 +55,7 @@ class SqliteBackend:
         row = self._connection.row(self._sql.read, (name,), name)
         if row is None:
             return None
-        raw = self._alive(name, self._now_ms(), *row)
+        raw = self._alive(name, self.now_ms(), *row)
         if raw is None:
             self._connection.attempt(self._sql.forget, (name, self._now()))
         return raw
@@ -64,13 +65,13 @@ class SqliteBackend:
         if row is None:
             return MISSING
         ends = self._ends_ms(name, *row)
-        return MISSING if _over(ends, self._now_ms()) else ends
+        return MISSING if _over(ends, self.now_ms()) else ends
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
-        self._connection.change(*self._writing(name, raw, expiry, self._now_ms()), name)
+        self._connection.change(*self._writing(name, raw, expiry, self.now_ms()), name)
 
     def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         values = (name, _cell(raw), self._expires(expiry, now_ms), now_ms // self._unit_ms)
         return self._connection.change(self._sql.add, values, name) == 1
 
@@ -90,13 +91,13 @@ class SqliteBackend:
     def touch(self, name: str, expiry: Expiry) -> bool:
         if isinstance(expiry, Keeping):
             return self.exists(name)
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         values = (self._expires(expiry, now_ms), name, now_ms // self._unit_ms)
         return self._connection.change(self._sql.touch, values, name) == 1
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         def count(cursor: sqlite3.Cursor) -> int:
-            now_ms = self._now_ms()
+            now_ms = self.now_ms()
             total = counted(self._live(cursor, name, now_ms), by, initial)
             self._put(cursor, name, b"%d" % total, expiry, now_ms)
             return total
@@ -104,7 +105,7 @@ class SqliteBackend:
         return self._connection.transact(count, name)
 
     def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         found: dict[str, bytes | None] = {}
         for padded in _stretches(names):
             for key, *cells in self._connection.rows(self._sql.read_many(len(padded)), padded):
@@ -113,7 +114,7 @@ class SqliteBackend:
         return [found.get(name) for name in names]
 
     def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         found: dict[str, int | None] = {}
         for padded in _stretches(names):
             for key, cell in self._connection.rows(self._sql.ends_many(len(padded)), padded):
@@ -124,7 +125,7 @@ class SqliteBackend:
         return [found.get(name, MISSING) for name in names]
 
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         ends = (None if end is None else At(end) for _, _, end in entries)
         expires = [self._expires(end, now_ms) for end in ends]
         rows = [(name, _cell(raw), end) for (name, raw, _), end in zip(entries, expires)]
@@ -134,7 +135,7 @@ class SqliteBackend:
         return self._connection.change_many(self._sql.add, [(*row, now) for row in rows])
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         expires = self._expires(expiry, now_ms)
         rows = [(name, _cell(raw), expires) for name, raw in entries]
         if isinstance(expiry, Keeping):
@@ -174,10 +175,14 @@ class SqliteBackend:
             if some < _SWEPT_AT_ONCE:
                 return swept
 
+    def now_ms(self) -> int:
+        """Which moment it is for the entries."""
+        return int(self._clock() * 1000)
+
     def room(self, kind: object, names: Names) -> SqliteLeases | SqliteBackend | None:
-        """The leases and claims of this backend, where these are asked for, or itself where it is
-        to be swept."""
-        if kind is Sweeper:
+        """The leases and claims of this backend, where these are asked for, or itself for what it
+        does besides."""
+        if kind in (Sweeper, Clocked, Resumable):
             return self
         if kind is not LeaseStore:
             return None
@@ -220,7 +225,7 @@ class SqliteBackend:
     def _swapping(
         self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry
     ) -> tuple[str, tuple[object, ...]]:
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         condition = (name, old, now_ms // self._unit_ms)
         if new is DELETE:
             return self._sql.remove_same, condition
@@ -237,7 +242,7 @@ class SqliteBackend:
         expiry: Expiry,
     ) -> bool:
         """A column of numeric affinity keeps numbers, which SQL writes unlike JSON."""
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         if self._live(cursor, name, now_ms) != old:
             return False
         if new is DELETE:
@@ -293,11 +298,11 @@ class SqliteBackend:
             raise CorruptValueError("a key is not UTF-8", store=self.label) from None
 
     def _listed(self, name: str, value: object, expires: object) -> bytes:
-        """The bytes of a row of a page; of a corrupt one, bytes that no codec reads."""
+        """The bytes of a row of a page; of a corrupt one, the word for that."""
         try:
             self._ends_ms(name, expires)
         except CorruptValueError:
-            return b""
+            return UNREADABLE
         return value if type(value) is bytes else _raw(value)
 
     def _readable_ends(self, name: str, expires: object) -> int | None:
@@ -306,11 +311,8 @@ class SqliteBackend:
         except CorruptValueError:
             return None
 
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
-
     def _now(self) -> int:
-        return self._now_ms() // self._unit_ms
+        return self.now_ms() // self._unit_ms
 
     def _expires(self, expiry: Expiry, now_ms: int) -> int | None:
         """The end in the table's unit: rounded up, unless it has come already."""

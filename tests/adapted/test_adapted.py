@@ -175,6 +175,21 @@ def test_what_the_object_holds_and_json_does_not_is_corrupt_and_stays() -> None:
     assert mapping == {"k": {1, 2}}
 
 
+@pytest.mark.parametrize("layered", [False, True], ids=["plain", "enhanced"])
+def test_one_value_that_is_none_is_told_in_a_walk_and_the_others_are_shown(layered: bool) -> None:
+    mapping: dict[str, Any] = {"a": 1, "k": {1, 2}, "z": 3}
+    store = storage.enhance_storage(mapping) if layered else storage.adapt(mapping)
+    told: list[StorageError] = []
+
+    assert dict(store.items(on_corrupt=told.append)) == {"a": 1, "z": 3}
+    assert list(store.values(on_corrupt="skip")) == [1, 3]
+    with pytest.raises(CorruptValueError, match="adapted dict: key 'k': "):
+        list(store.values())
+
+    assert [error.key for error in told] == ["k"]
+    assert mapping == {"a": 1, "k": {1, 2}, "z": 3}
+
+
 def test_keys_of_an_object_without_keys_are_not_guessed() -> None:
     store = storage.adapt(Slow())
 

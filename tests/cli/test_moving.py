@@ -183,17 +183,20 @@ def test_an_interrupt_leaves_whole_entries_and_a_repeat_finishes(
 def test_a_dump_that_was_ended_leaves_no_file(
     crowd: Path, tmp_path: Path, end: signal.Signals
 ) -> None:
-    file, part = tmp_path / "crowd.jsonl", tmp_path / "crowd.jsonl.part"
+    file = tmp_path / "crowd.jsonl"
+
+    def parts() -> list[Path]:
+        return [part for part in tmp_path.glob("crowd.jsonl.*.part") if part.stat().st_size]
+
     process = begun(tmp_path, "dump", url(crowd), str(file))
-    until(lambda: part.exists() and part.stat().st_size > 0, process)
+    until(parts, process)
     process.send_signal(end)
     ended(process)
 
     assert not file.exists()
-    assert part.exists() is (end is signal.SIGKILL)
+    assert len(parts()) == (end is signal.SIGKILL)
     assert run(tmp_path, "dump", url(crowd), str(file)).returncode == 0
     assert file.read_bytes().endswith(b'{"entries":%d}\n' % MANY)
-    assert not part.exists()
 
 
 MEASURED = """
@@ -269,6 +272,15 @@ WRONG = [
     (["load", "{bot}", "nowhere.jsonl"], "nowhere.jsonl: No such file or directory"),
     (["load", "{bot}", "."], "Is a directory"),
     (["load", "{bot}", "{file}"], "this is no dump of a store"),
+    (["load", "sqlite:///new.db", "{file}"], "this is no dump of a store"),
+    (["load", "sqlite:///new.db"], "the standard input: this is no dump of a store"),
+    (["load", "{bot}", "redis://:hunter2@localhost"], "between two it is copy"),
+    (["dump", "{bot}", "redis://:hunter2@localhost"], "between two it is copy"),
+    (["dump", "{bot}", "{file}"], "there is a database in this file"),
+    (["dump", "memory://"], "what was in memory is gone with its process"),
+    (["copy", "lru://?max=10", "{bot}"], "what was in memory is gone with its process"),
+    (["dump", "{bot}?table=bots"], "there is no table 'bots'"),
+    (["copy", "{bot}?layout=gramio", "sqlite:///x.db"], "there is no table 'gramio_storage'"),
 ]
 
 
@@ -279,7 +291,9 @@ def test_what_can_not_be_done_is_one_line_and_an_exit_code(
     before = items(bot)
     names = {"{bot}": url(bot), "{file}": str(bot)}
 
-    done = run(tmp_path, *(names.get(word, word) for word in words))
+    for name, place in names.items():
+        words = [word.replace(name, place) for word in words]
+    done = run(tmp_path, *words)
 
     assert (done.returncode, done.stdout) == (1, b"")
     (line,) = done.stderr.decode().splitlines()
@@ -301,6 +315,11 @@ def first(value):
     return {"n": value}
 MIGRATIONS = {1: first}
 NONE = None
+NOTHING = {1: None}
+HOLES = {1: first, 3: first}
+async def awaited(value):
+    return value
+AWAITED = {1: awaited}
 """
 
 
@@ -360,7 +379,8 @@ def test_a_migration_goes_on_where_it_was_interrupted(old: Path, tmp_path: Path)
     assert noted["written"] == 500
 
     (tmp_path / "stop").unlink()
-    elsewhere = run(tmp_path, *words[:1], "memory://", *words[2:])
+    with storage.SqliteStorage(tmp_path / "other.db"):
+        elsewhere = run(tmp_path, *words[:1], "sqlite:///other.db", *words[2:])
     assert "is about another store" in elsewhere.stderr.decode()
     done = run(tmp_path, *words)
     assert done.stdout == b"800 of 1200 entries migrated, 400 left as they are\n"
@@ -373,6 +393,10 @@ def test_a_migration_goes_on_where_it_was_interrupted(old: Path, tmp_path: Path)
     ("migrations", "told"),
     [
         ("steps", "write module:name"),
+        ("steps.py:MIGRATIONS", "name the module, not its file: steps:MIGRATIONS"),
+        ("steps:NOTHING", "--migrations: a function is wanted here, not NoneType"),
+        ("steps:AWAITED", "--migrations: a migration is a plain function"),
+        ("steps:HOLES", "--migrations: no migration leads to version 2"),
         ("nowhere:STEPS", "there is no module nowhere"),
         ("steps:STEPS", "the module steps has no STEPS"),
         ("broken:STEPS", "the module broken raised ValueError at broken.py:2"),
@@ -391,7 +415,15 @@ def test_migrations_that_are_none_are_one_line_and_an_exit_code(
     assert items(old)["k0001"] == 1
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"store": 1}'])
+COUNTED = (
+    '{"store": "s", "version": 1, "migrations": "m", "millisecond_precision": false, '
+    '"cursor": "k", "looked_at": %s, "written": 0, "kept": 0, "elsewhere": 0, "failed": 0}'
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"store": 1}', "[" * 100_000, COUNTED % "Infinity", COUNTED % '"x"']
+)
 def test_a_state_that_is_none_is_one_line_and_an_exit_code(
     old: Path, tmp_path: Path, text: str
 ) -> None:

@@ -158,20 +158,32 @@ def test_what_is_changed_is_written_with_the_first_secret(encrypted: Encrypted, 
     assert encrypted([TWO]).get("k") == {**VALUE, "n": 2}
 
 
-def test_what_an_older_secret_wrote_is_written_anew_by_a_read_that_looks_closely(
-    encrypted: Encrypted, base: Any
-) -> None:
-    """As `migrate` does for a whole store."""
-    encrypted([ONE]).set("k", VALUE)
-    layers = storage.encrypted(storage.MemoryStorage(), [TWO, ONE])._layers
+STANDING: dict[str, Callable[[Any, Any], Any]] = {
+    "alone": lambda half, store: store,
+    "enhanced": lambda half, store: half.enhance_storage(store),
+    "in milliseconds": lambda half, store: half.enhance_storage(store, millisecond_precision=True),
+    "compressed": lambda half, store: half.compressed(store),
+}
 
-    found = layers.find("k", "k", kept(base))
-    assert found is not None
-    assert found.is_stale
-    encrypted([TWO]).set("k", VALUE)
-    found = layers.find("k", "k", kept(base))
-    assert found is not None
-    assert not found.is_stale
+
+@pytest.mark.parametrize("standing", STANDING.values(), ids=STANDING.keys())
+@pytest.mark.parametrize("place", ["memory", "dict"])
+def test_migrate_writes_everything_with_the_first_secret(
+    half: Any, bridge: Bridge, standing: Any, place: str
+) -> None:
+    base = half.MemoryStorage() if place == "memory" else half.adapt({})
+    over = [standing(half, half.encrypted(base, keys)) for keys in (ONE, [TWO, ONE], TWO)]
+    old, both, new = (bridge.driven(store) for store in over)
+    old.set_many({"k": VALUE, "l": [1, 2]})
+    both.set("m", 3)
+
+    dry = bridge.call(lambda: half.migrate(over[1], dry_run=True))
+    report = bridge.call(lambda: half.migrate(over[1]))
+    again = bridge.call(lambda: half.migrate(over[1]))
+
+    assert (dry.written, report.written, report.kept, again.written) == (2, 2, 1, 0)
+    assert dict(new.items()) == {"k": VALUE, "l": [1, 2], "m": 3}
+    bridge.driven(base).close()
 
 
 @pytest.mark.parametrize(

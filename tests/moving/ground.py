@@ -28,7 +28,7 @@ PLACES = ["memory", "sqlite", "enhanced dict", "valkey"]
 """The stores between which everything is moved."""
 
 ROWS = [
-    *(row for row in BACKENDS if row.name in PLACES),
+    *(row for row in BACKENDS if row.name in (*PLACES, "lru", "sqlite-puregram")),
     *(over(row, "enhanced", _ending) for row in BACKENDS if row.name == "dict"),
 ]
 

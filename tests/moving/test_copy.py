@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import storage
 import storage.aio
 from storage import (
     ConfigurationError,
+    ConflictError,
     CorruptValueError,
     LeaseStore,
     MigrationError,
@@ -21,6 +23,7 @@ from storage import (
 from storage.testing.strategies import NASTY_KEYS
 from tests.contract.backends import BACKENDS
 from tests.moving.ground import PLACES, Places, marked
+from tests.servers import Server
 
 VALUES: list[Any] = [None, 0, False, "", {}, [], 1.0, 2**53 - 1, {"é": ["\ud83d", 1e-7]}]
 MORE_THAN_A_PAGE = 1100
@@ -203,6 +206,100 @@ def test_a_place_is_not_copied_into_itself(places: Places) -> None:
     assert dict(here.items()) == {"k": 1}
 
 
+def test_a_place_by_another_name_is_the_same_place(places: Places, tmp_path: Path) -> None:
+    """However its address is spelled, and whoever opened it."""
+    here = places.make("sqlite")
+    here.set("k", 1)
+    half, path = places.colour.half, Path(_path(here))
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    connection = sqlite3.connect(path, check_same_thread=False)
+    others: list[Any] = [link, f"{path.parent}/../{path.parent.name}/{path.name}", connection]
+    before = places.colour.kept(here)
+
+    for place in others:
+        there = places.bridge.driven(half.SqliteStorage(place, clock=places.clock))
+        for target in (there, there.namespace("copy")):
+            with pytest.raises(ConfigurationError, match="one place"):
+                places.colour.copy(here, target)
+        assert places.colour.copy(here.namespace("a"), there.namespace("b")).is_whole
+        there.close()
+    other = half.SqliteStorage(path, table="other", clock=places.clock)
+    assert places.colour.copy(here, other).written == 1
+
+    places.bridge.driven(other).close()
+    connection.close()
+    assert places.colour.kept(here) == before
+
+
+@pytest.mark.server
+def test_a_server_by_another_name_is_the_same_place(places: Places, valkey: Server) -> None:
+    half = places.colour.half
+    one, other = f"redis://127.0.0.1:{valkey.port}", f"redis://localhost:{valkey.port}"
+    here = places.bridge.driven(half.RedisStorage(one))
+    there = places.bridge.driven(half.RedisStorage(other))
+    wider = places.bridge.driven(half.RedisStorage(other, prefix="stor"))
+    beside = places.bridge.driven(half.RedisStorage(other, prefix="new:"))
+    elsewhere = places.bridge.driven(half.RedisStorage(f"{other}/1"))
+    here.set("k", 1)
+
+    for target in (there, there.namespace("copy"), wider):
+        with pytest.raises(ConfigurationError, match="one place"):
+            places.colour.copy(here, target)
+    for target in (beside, elsewhere):
+        assert places.colour.copy(here, target).written == 1
+
+    assert sorted(valkey.call("KEYS", "*")) == [b"new:k", b"storage:k"]
+    for store in (here, there, wider, beside, elsewhere):
+        store.close()
+    valkey.call("FLUSHALL")
+
+
+def test_tasks_do_not_copy_a_blocking_store_into_itself() -> None:
+    store = storage.LruMemoryStorage(2)
+    store.set_many({"a": 1, "b": 2})
+
+    for function in (storage.copy, lambda *pair: asyncio.run(storage.aio.copy(*pair))):
+        for pair in ((store, store.namespace("copy")), (store, store)):
+            with pytest.raises(ConfigurationError, match="one place"):
+                function(*pair)
+    things = {"a": 1}
+    with pytest.raises(ConfigurationError, match="one place"):
+        storage.copy(things, things, drop_expiry=True)
+
+    assert dict(store.items()) == {"a": 1, "b": 2}
+
+
+def test_two_keys_that_are_one_in_the_target_are_told(places: Places) -> None:
+    here, there = places.make("memory"), places.make("sqlite-puregram")
+    here.set("carts:5", "plain")
+    here.namespace("carts").set("5", "inside")
+    here.set("k", 1)
+
+    report = places.colour.copy(here, there)
+
+    assert (report.written, report.failed) == (2, 1)
+    assert told(report) == [("5", ("carts",), ConflictError)]
+    assert dict(there.items()) == {"carts:5": "plain", "k": 1}
+
+
+def test_a_value_and_its_end_are_of_one_moment(places: Places) -> None:
+    """What is changed on the way arrives as it was, or as it is."""
+    here, there = places.make("memory"), places.make("sqlite")
+    names = [f"k{number}" for number in range(MORE_THAN_A_PAGE)]
+    here.set_many(dict.fromkeys(names, "old"), ttl=60)
+    room = getattr(_plain(here)._backend._room, "_inner", _plain(here)._backend._room)
+    end = here.expires_at("k0")
+
+    def meanwhile(report: Any) -> None:
+        room.write_many([(name, b'"new"') for name in names], None)
+
+    assert places.colour.copy(here, there, progress=meanwhile).is_whole
+
+    found = {(value, there.expires_at(key)) for key, value in there.items()}
+    assert found <= {("old", end), ("new", None)}
+
+
 def test_what_never_ends_there_is_refused_before_anything_is_written(places: Places) -> None:
     here, there = places.make("memory"), {"old": 1}
     here.set("k", 1, ttl=5)
@@ -254,6 +351,23 @@ def test_an_enhanced_source_gives_its_data_to_a_plain_target(places: Places) -> 
 
     assert dict(there.items()) == {"k": 5, "bare": [6, 6]}
     assert there.expires_at("k") == here.expires_at("k")
+
+
+@pytest.mark.parametrize("ttl", [None, 60, 3])
+def test_an_end_that_only_the_record_tells_is_kept(places: Places, ttl: float | None) -> None:
+    """As somebody else wrote it; of two ends it is the sooner one."""
+    half = places.colour.half
+    here, there = places.make("sqlite"), places.make("memory")
+    own = None if ttl is None else places.clock.ms + int(ttl * 1000)
+    ends = places.clock.ms + 5000
+    places.colour.put(here, "k", b'{"__v":1,"data":5,"__exp":%d}' % ends, own)
+    over = places.bridge.driven(
+        half.enhance_storage(_plain(here), migrations={1: doubled}, clock=places.clock)
+    )
+
+    assert places.colour.copy(over, there, verify=True).is_whole
+
+    assert places.colour.kept(there) == {"k": (b"5", ends if own is None else min(own, ends))}
 
 
 def test_records_that_can_not_be_migrated_are_told(places: Places) -> None:
@@ -376,6 +490,12 @@ def test_tasks_copy_blocking_stores_which_stay_open(place: str, tmp_path: Path) 
         asyncio.run(run())
 
         assert dict(there.items()) == dict(here.items()) == {"a": 1, "b": 2}
+
+
+def _path(store: Any) -> str:
+    """Where a store on SQLite is."""
+    label: str = store._layers.label
+    return label.removeprefix("sqlite:").removesuffix("[storage]")
 
 
 def _plain(store: Any) -> Any:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sqlite3
+import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -146,17 +150,73 @@ def test_a_value_without_a_version_can_end_where_records_say_when(places: Places
     assert there.get("k") is None
 
 
-def test_what_is_over_is_neither_dumped_nor_there_when_it_is_loaded(places: Places) -> None:
-    here, there = places.make("memory"), places.make("sqlite")
-    here.set("soon", 1, ttl=5)
+@pytest.mark.parametrize("place", marked([*PLACES, "lru"]))
+def test_what_is_over_is_neither_dumped_nor_loaded(places: Places, place: str) -> None:
+    """What stands under its key meanwhile is somebody's, and stays."""
+    here, there = places.make("memory"), places.make(place)
+    here.set_many({"soon": 1, "new": 1}, ttl=5)
+    here.set("later", 1, ttl=60)
     dump = dumped(places, here)
     places.clock.tick(6)
-    there.set("soon", "older")
+    there.set("soon", "of today")
 
-    assert lines_of(dumped(places, here)) == [{"storage": 1}, {"entries": 0}]
-    places.colour.load(there, io.BytesIO(dump))
+    assert [line.get("key") for line in lines_of(dumped(places, here))] == [None, "later", None]
+    report = places.colour.load(there, io.BytesIO(dump))
 
-    assert there.get("soon") is None
+    assert (report.looked_at, report.written, report.over) == (3, 1, 2)
+    assert report.is_whole
+    assert dict(there.items()) == {"soon": "of today", "later": 1}
+    assert len(places.colour.kept(there)) == 2
+
+
+def test_what_is_over_is_not_loaded_to_stay_for_ever() -> None:
+    there: dict[str, Any] = {}
+    dump = b'{"storage":1}\n{"key":"k","value":5,"expires_at":1700000000000}\n{"entries":1}\n'
+
+    assert storage.load(there, io.BytesIO(dump), drop_expiry=True).over == 1
+
+    assert there == {}
+
+
+def test_an_entry_without_bytes_is_told_and_left_out(places: Places) -> None:
+    """Loaded, such a line would destroy what the dump could not say."""
+    here = places.make("sqlite")
+    here.set_many({"a": 1, "b": 2})
+    path = here._layers.label.removeprefix("sqlite:").removesuffix("[storage]")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE storage SET expires_at = 'soon' WHERE key = 'b'")
+    out = io.BytesIO()
+
+    report = places.colour.dump(here, out)
+
+    assert (report.looked_at, report.written, report.failed) == (2, 1, 1)
+    assert [(one.key, type(one.error)) for one in report.failures] == [("b", CorruptValueError)]
+    assert [line.get("key") for line in lines_of(out.getvalue())] == [None, "a", None]
+
+
+def test_bytes_that_are_none_at_all_are_dumped_where_they_are_a_value(places: Places) -> None:
+    here, there = (places.colour.half.MemoryStorage(codec=AsTheyAre()) for _ in range(2))
+    places.bridge.driven(here).set("k", b"")
+
+    places.colour.load(there, io.BytesIO(dumped(places, here)))
+
+    assert places.bridge.driven(there).get("k") == b""
+
+
+def test_one_value_of_an_object_that_is_none_does_not_keep_the_others_back(
+    places: Places,
+) -> None:
+    thing = {"a": 1, "bad": {1, 2}, "z": 3}
+    there = places.make("memory")
+    out = io.BytesIO()
+
+    copied = places.colour.copy(thing, there)
+    report = places.colour.dump(thing, out)
+
+    for told in (copied, report):
+        assert (told.written, [one.key for one in told.failures]) == (2, ["bad"])
+    assert dict(there.items()) == {"a": 1, "z": 3}
+    assert [line.get("key") for line in lines_of(out.getvalue())] == [None, "a", "z", None]
 
 
 def test_bytes_that_are_no_json_are_dumped_all_the_same_and_told(places: Places) -> None:
@@ -228,6 +288,9 @@ def test_a_dump_that_lost_a_line_in_the_middle_is_torn(places: Places) -> None:
         b'{"key":"b","value":1,"version":-1}',
         b'{"key":"b","value":1,"version":true}',
         b'{"key":"b","value":1,"expires_at":"soon"}',
+        b'{"key":"b","value":1,"expires_at":-1}',
+        b'{"key":"b","value":1,"expires_at":%d}' % 2**53,
+        b'{"key":"b","value":1,"expires_at":1%b}' % (b"0" * 400),
         b'{"key":"b","value":1,"colour":"red"}',
         b'{"key":"\\ud800","value":1}',
         b"\xff",
@@ -327,12 +390,117 @@ def test_a_file_is_there_when_the_dump_is_whole(places: Places, tmp_path: Path) 
     assert places.colour.load(there, file).written == 1100
 
 
+@pytest.mark.parametrize("file", [5, None, b"bot.jsonl", object()])
+def test_what_is_no_file_is_refused(places: Places, file: Any) -> None:
+    for function in (places.colour.dump, places.colour.load):
+        with pytest.raises(TypeError, match="open in binary mode"):
+            function(places.make("memory"), file)
+
+
+@pytest.mark.parametrize("place", ["memory", "sqlite", "enhanced dict"])
+def test_bytes_that_are_no_record_may_end_where_the_backend_knows_when(
+    places: Places, place: str
+) -> None:
+    base = places.make(place)
+    half = places.colour.half
+    store = base
+    if place != "enhanced dict":
+        plain = getattr(base, "_thing", base)
+        store = half.enhance_storage(plain, migrations={1: int}, clock=places.clock)
+    dump = b'{"storage":1}\n{"key":"k","base64":"/3s=","expires_at":%d}\n{"entries":1}\n'
+
+    report = places.colour.load(store, io.BytesIO(dump % (NOW + 5000)))
+
+    told = [type(one.error) for one in report.failures]
+    if place == "enhanced dict":
+        assert (told, report.written) == ([UnstorableError], 0)
+    else:
+        assert (told, places.colour.kept(base)) == ([], {"k": (b"\xff{", NOW + 5000)})
+
+
+def test_two_dumps_to_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Each is whole, and the one that ends last is there."""
+    store, other = storage.MemoryStorage({"a": 1, "b": 2}), storage.MemoryStorage({"c": 3})
+    file = tmp_path / "bot.jsonl"
+
+    def meanwhile(report: Any) -> None:
+        assert storage.dump(other, file).is_whole
+        assert lines_of(file.read_bytes())[1:] == [{"key": "c", "value": 3}, {"entries": 1}]
+
+    assert storage.dump(store, file, progress=meanwhile).is_whole
+
+    assert [line.get("key") for line in lines_of(file.read_bytes())] == [None, "a", "b", None]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its files have no such modes")
+def test_a_new_file_is_its_owners_and_an_older_one_stays_whose_it_was(tmp_path: Path) -> None:
+    store, file = storage.MemoryStorage({"a": 1}), tmp_path / "bot.jsonl"
+
+    def modes(report: Any) -> None:
+        seen.update(stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.part"))
+
+    seen: set[int] = set()
+    storage.dump(store, file, progress=modes)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o640)
+    storage.dump(store, file, progress=modes)
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert seen == {0o600}
+
+
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_a_database_is_never_replaced_by_a_dump(places: Places, state: str) -> None:
+    here, bystander = places.make("sqlite"), places.make("sqlite")
+    for store in (here, bystander):
+        store.set("k", 1)
+    path = Path(bystander._layers.label.removeprefix("sqlite:").removesuffix("[storage]"))
+    if state == "closed":
+        bystander.close()
+        assert not path.with_name(f"{path.name}-wal").exists()
+
+    beside = path.with_name(f"{path.name}-wal")
+    for place in (path, *([beside] if state == "open" else [])):
+        with pytest.raises(ConfigurationError, match="database"):
+            places.colour.dump(here, place)
+
+    with storage.SqliteStorage(path) as again:
+        assert again.get("k") == 1
+    assert not list(path.parent.glob("*.part"))
+
+
+def test_a_dump_of_nothing_does_not_replace_a_dump(places: Places, tmp_path: Path) -> None:
+    file = tmp_path / "bot.jsonl"
+    empty = places.make("memory")
+
+    assert places.colour.dump(empty, file).is_whole
+    assert lines_of(file.read_bytes()) == [{"storage": 1}, {"entries": 0}]
+    with pytest.raises(ConfigurationError, match="stays"):
+        places.colour.dump(empty, file)
+
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == [file]
+
+
 def test_a_file_of_text_is_refused_before_anything_is_written(places: Places) -> None:
     store = places.make("memory")
 
     for function in (places.colour.dump, places.colour.load):
         with pytest.raises(TypeError, match="binary"):
             function(store, io.StringIO())
+
+
+class AsTheyAre:
+    """A codec of bytes, none at all included."""
+
+    def encode(self, value: Any, /) -> bytes:
+        return bytes(value)
+
+    def decode(self, raw: bytes, /) -> Any:
+        return raw
+
+    def same(self, old: bytes, new: bytes, /) -> bool:
+        return old == new
 
 
 class Hexadecimal:

@@ -10,7 +10,7 @@ import pytest
 
 import storage
 from storage import CorruptValueError, MigrationError, UnsupportedError
-from tests.moving.ground import Places
+from tests.moving.ground import Places, marked
 
 MANY = 1200
 
@@ -154,6 +154,43 @@ def test_a_later_call_goes_on_where_an_earlier_one_was_interrupted(
     assert looked_at + report.looked_at == MANY
     assert set(migrations.seen.values()) == {1}
     assert {raw[:7] for raw, _ in places.colour.kept(base).values()} == {b'{"__v":'}
+
+
+@pytest.mark.parametrize("place", marked(["memory", "valkey", "enhanced dict"]))
+def test_no_call_goes_on_where_a_place_would_be_forgotten(
+    places: Places, migrations: Migrations, place: str
+) -> None:
+    """A server that was started anew knows no place in a scan, and would leave records out."""
+    base = places.make(place)
+    base.set_many({f"k{number}": number for number in range(MANY)})
+    store = enhanced(places, base, migrations)
+    seen: list[Any] = []
+
+    report = places.colour.migrate(store, progress=lambda report: seen.append(report.cursor))
+    with pytest.raises(UnsupportedError, match="without after"):
+        places.colour.migrate(store, after=f"127.0.0.1|{6379}|17")
+
+    assert report.written == MANY
+    assert set(seen) == {None}
+
+
+def test_namespaces_are_left_alone_if_they_shall(
+    places: Places, base: Any, migrations: Migrations
+) -> None:
+    carts = base.namespace("carts")
+    base.set("a", 1)
+    carts.set("5", 5)
+    carts.namespace("old").set("6", 6)
+    base.namespace("hits").incr("home")
+
+    outer = places.colour.migrate(enhanced(places, base, migrations), namespaces=False)
+    assert (outer.looked_at, outer.written, outer.elsewhere) == (1, 1, 3)
+    inner = places.colour.migrate(enhanced(places, carts, migrations), namespaces=False)
+    assert (inner.looked_at, inner.written, inner.elsewhere) == (1, 1, 1)
+
+    assert base.namespace("hits").incr("home") == 2
+    assert carts.namespace("old").get("6") == 6
+    assert carts.get("5") == {"__v": 2, "data": {"n": 5, "step": 0}}
 
 
 def test_what_somebody_else_writes_meanwhile_is_not_lost(

@@ -126,7 +126,9 @@ def whole(store: Storage[Cart], carts: dict[str, Any], out: BinaryIO) -> None:
     assert_type(report, Report)
     assert_type(storage.dump(store, out), Report)
     assert_type(storage.load(store, "bot.jsonl", existing="replace"), Report)
-    assert_type(storage.migrate(store, after=report.cursor, progress=print), Report)
+    assert_type(
+        storage.migrate(store, after=report.cursor, namespaces=False, progress=print), Report
+    )
     assert_type(report.failures, list[Failure])
     assert_type(report.failures[0].error, storage.StorageError)
     assert_type(report.is_whole, bool)

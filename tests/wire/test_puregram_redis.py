@@ -12,7 +12,7 @@ import pytest
 
 import storage.aio.compat.puregram
 import storage.compat.puregram
-from storage import KEEP, ConfigurationError, CorruptValueError, MigrationError
+from storage import KEEP, ConfigurationError, CorruptValueError, InvalidKeyError, MigrationError
 from storage.testing import Bridge
 from tests.servers import Server
 
@@ -390,6 +390,34 @@ def test_clear_leaves_leases_and_claims_alone(
 
     assert store.clear() == 1
     assert len(server.call("KEYS", "*")) == 4
+
+
+@pytest.mark.parametrize("prefix", ["", "~", "~lea"])
+def test_leases_and_claims_that_lie_between_the_entries_are_not_cleared(
+    half: Any, opened: Callable[..., Any], server: Server, prefix: str
+) -> None:
+    store = opened(prefix=prefix)
+    store.set_many({f"k{number}": number for number in range(1100)})
+    use(store.room(leases(half)), "k")
+
+    assert store.clear(everything=True) == 1100
+    assert list(store.keys()) == []
+    assert len(server.call("KEYS", "*")) == 4
+
+
+@pytest.mark.parametrize("key", ["~lease~{k}:held", "~claim~k"])
+def test_a_key_can_not_be_that_of_a_lease(half: Any, opened: Callable[..., Any], key: str) -> None:
+    between, apart = opened(prefix=""), opened()
+
+    with pytest.raises(InvalidKeyError, match="begin with"):
+        between.set(key, 1)
+    with pytest.raises(InvalidKeyError, match="begin with"):
+        opened(prefix="~").set(key[1:], 1)
+    apart.set(key, 1)
+    between.set("~k", 2)
+
+    assert apart.get(key) == 1
+    assert dict(between.items("~")) == {"~k": 2}
 
 
 def test_one_entry_has_one_lease_by_whatever_name(
