@@ -185,7 +185,7 @@ BUGS = [
         "clear-asks-nobody",
         "a store without a prefix is not emptied by accident",
         "storage/store.py",
-        "if not self._layers.names.prefix and not everything:",
+        "if self._layers.is_whole and not everything:",
         "if everything is None:",
         _contract("memory and clear"),
     ),
