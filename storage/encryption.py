@@ -9,7 +9,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Sequence
-from hashlib import sha256
 from os import urandom
 from typing import Any, Final
 
@@ -106,6 +105,8 @@ def _secret(given: Secret) -> bytes:
 
 def _number(secret: bytes) -> bytes:
     """What tells which secret it was, and nothing else about it."""
+    from hashlib import sha256  # dear, and seldom needed
+
     return sha256(b"chatstorage secret\0" + secret).digest()[: _HEAD - 1]
 
 
