@@ -120,8 +120,10 @@ class _PydanticShape:
             return "$", _REFUSED
         told: Any = error
         first = told.errors(include_url=False, include_context=False)[0]
-        path = "$" + "".join(map(step, first["loc"]))
-        name = first["type"]
+        place, name = first["loc"], first["type"]
+        if "[key]" in place:  # after the name that is wrong
+            place = place[: max(place.index("[key]") - 1, 0)]
+        path = "$" + "".join(map(step, place))
         if name == "missing":
             return path, "it is missing"
         if name == "extra_forbidden":
