@@ -31,6 +31,19 @@ def fields(value: Any) -> dict[str, Any] | None:
     return {**found, **more} if type(more) is dict else found
 
 
+def has_loose_parts(value: Any) -> bool:
+    """Whether anything with parts is in a set, which keeps no order."""
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        inner = [inside for _, inside in _parts(part)]
+        is_set = isinstance(part, (set, frozenset))
+        if is_set and any(isinstance(one, tuple) or fields(one) is not None for one in inner):
+            return True
+        pending += inner
+    return False
+
+
 def difference(value: object, back: object, *, widens: bool = False) -> Flaw | None:
     """Where *back*, which was read, is something else than *value*, which was written.
 

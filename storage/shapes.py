@@ -55,6 +55,9 @@ class Shape(Protocol):
     read: Callable[[bytes], Any] | None
     """The value in JSON that we write or accept, where that is faster than `made`."""
 
+    has_sets: bool
+    """Whether there may be sets in a value."""
+
     def data(self, value: Any, /) -> Any:
         """JSON data for *value*, with tuples for some of the lists."""
         ...
@@ -77,7 +80,8 @@ def shape(kind: Any) -> Shape:
 
 
 class _MsgspecShape:
-    def __init__(self, kind: Any, msgspec: Any) -> None:
+    def __init__(self, kind: Any, msgspec: Any, *, has_sets: bool) -> None:
+        self.has_sets: bool = has_sets
         convert, to_builtins = msgspec.convert, msgspec.to_builtins
         self.read: Callable[[bytes], Any] | None = msgspec.json.Decoder(kind).decode
         self.data: Callable[[Any], Any] = lambda value: to_builtins(value, str_keys=True)
@@ -103,6 +107,7 @@ class _MsgspecShape:
 
 class _PydanticShape:
     read: Callable[[bytes], Any] | None = None
+    has_sets: bool = True
 
     def __init__(self, kind: Any, pydantic: Any) -> None:
         adapter: Any = pydantic.TypeAdapter(kind)
@@ -120,8 +125,10 @@ class _PydanticShape:
             return "$", _REFUSED
         told: Any = error
         first = told.errors(include_url=False, include_context=False)[0]
-        path = "$" + "".join(map(step, first["loc"]))
-        name = first["type"]
+        place, name = first["loc"], first["type"]
+        if "[key]" in place:  # after the name that is wrong
+            place = place[: max(place.index("[key]") - 1, 0)]
+        path = "$" + "".join(map(step, place))
         if name == "missing":
             return path, "it is missing"
         if name == "extra_forbidden":
@@ -136,10 +143,13 @@ def _shape(kind: Any) -> Shape:
     if not hasattr(kind, "__pydantic_validator__"):
         msgspec = _msgspec()
         try:
-            parts = list(_classes(msgspec.inspect, msgspec.inspect.type_info(kind)))
-            if not any(hasattr(part, "__pydantic_validator__") for part, _ in parts):
-                _check_known(parts)
-                return _MsgspecShape(kind, msgspec)
+            inspect = msgspec.inspect
+            parts = list(_parts(inspect, inspect.type_info(kind)))
+            if not any(hasattr(_class(part), "__pydantic_validator__") for part in parts):
+                _check_known(parts, inspect.CustomType)
+                sets = (inspect.SetType, inspect.FrozenSetType)
+                has_sets = any(isinstance(part, sets) for part in parts)
+                return _MsgspecShape(kind, msgspec, has_sets=has_sets)
         except (TypeError, NameError, AttributeError) as error:
             raise ConfigurationError(f"this type can not be stored: {error}") from error
     return _pydantic_shape(kind)
@@ -166,8 +176,8 @@ def _msgspec() -> Any:
     return msgspec
 
 
-def _classes(inspect: Any, info: Any) -> Iterator[tuple[Any, bool]]:
-    """The classes that *info* of msgspec names, each with whether msgspec leaves it to hooks."""
+def _parts(inspect: Any, info: Any) -> Iterator[Any]:
+    """All that *info* of msgspec consists of."""
     pending: list[Any] = [info]
     seen = set[int]()
     while pending:
@@ -178,12 +188,18 @@ def _classes(inspect: Any, info: Any) -> Iterator[tuple[Any, bool]]:
         if not isinstance(part, (inspect.Type, inspect.Field)) or id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(getattr(part, "cls", None), type):
-            yield part.cls, isinstance(part, inspect.CustomType)
+        yield part
         pending += [getattr(part, name) for name in part.__struct_fields__]
 
 
-def _check_known(parts: list[tuple[Any, bool]]) -> None:
-    for part, is_foreign in parts:
-        if is_foreign and part is not object:
-            raise TypeError(f"nobody knows how to make a {part.__name__} of JSON")
+def _class(part: Any) -> Any:
+    kind = getattr(part, "cls", None)
+    return kind if isinstance(kind, type) else None
+
+
+def _check_known(parts: list[Any], custom: Any) -> None:
+    """Refuse what msgspec leaves to hooks."""
+    for part in parts:
+        kind = _class(part)
+        if isinstance(part, custom) and kind not in (None, object):
+            raise TypeError(f"nobody knows how to make a {kind.__name__} of JSON")

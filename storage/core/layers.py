@@ -368,6 +368,8 @@ class Layers:
         assert self._typed is not None
         try:
             return self._typed.carried(old, new)
+        except UnstorableError as error:
+            raise self.located(error, key) from None
         except UnreadableError as error:
             raise self.corrupt(key, error) from error
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from ..codecs import Codec, FastJsonCodec, JsonCodec, UnreadableError
 from ..errors import UnstorableError
-from ..fidelity import difference, unwritable
+from ..fidelity import difference, has_loose_parts, unwritable
+from ..records import MISSING
 from ..shapes import UnfitError, shape
-from ..values import Flaw, shortened
-from .unknown import UnplacedError, carried, unknown
+from ..values import Flaw, same, shortened
+from .reading import ODD, settled
+from .unknown import Place, UnplacedError, carried, path_to, replaced, sifted, unknown
 
 
 class TypedCodec:
@@ -72,20 +74,56 @@ class TypedCodec:
     def carried(self, old: bytes, new: bytes) -> bytes:
         """*new*, which shall take the place of *old*, with the members of *old* that the type does
         not know; `UnfitError` where they have no place in it."""
-        was, known = self.plain.decode(old), self.known(old)
-        lost = unknown(was, known)
-        if lost is None:
+        was, value = self.plain.decode(old), self.decode(old)
+        known = _listed(self._shape.data(value))
+        is_loose = self._shape.has_sets and has_loose_parts(value)
+        places = list(unknown(was, known))
+        if not places and not is_loose:
             return new
-        result: Any = None
+        if is_loose or not self._ignores(was, known, places):
+            was, known = settled(was, self._told(was), self._told)
         try:
-            result = carried(was, known, self.plain.decode(new))
+            return self._fitting(carried(was, known, self.plain.decode(new)), new)
         except UnplacedError as error:
             lost = error.path
-        if result is None:
-            reason = "the type has no such member, and a change of the list would drop it"
-            raise UnfitError(shortened(lost), reason)
-        raw = self.plain.encode(result)
-        return raw if self.same(raw, new) else new
+        reason = "the type has no such member, and a change of the list would drop it"
+        raise UnfitError(shortened(lost), reason)
+
+    def _ignores(self, was: Any, known: Any, places: list[Place]) -> bool:
+        """Whether the type reads *was* as it does whatever is at these *places*."""
+        try:
+            return same(self._told(replaced(was, places, ODD)), known)
+        except UnreadableError:
+            return False
+
+    def _fitting(self, result: Any, new: bytes) -> bytes:
+        """*result*, which is *new* and more, without what would make another value of it, such as
+        a member that another class of a union knows."""
+        more = list(unknown(result, self.plain.decode(new)))
+        if not more:
+            return new
+
+        def with_only(places: list[Place]) -> bytes:
+            return self.plain.encode(replaced(result, set(more).difference(places), MISSING))
+
+        fit = sifted(more, lambda places: self.same(with_only(places), new))
+        raw = with_only(fit)
+        kept = set(fit)
+        gone = [place for place in more if place not in kept]
+        lost = next((place for place in gone if any(type(one) is int for one in place)), None)
+        if lost is not None or (gone and not self.same(raw, new)):
+            raise UnplacedError(path_to(lost or gone[0]))
+        return raw
+
+    def _told(self, data: Any) -> Any:
+        """What the type makes of *data*, as JSON data; `UnreadableError` where that is nothing."""
+        value, flaw = self._made(data)
+        if flaw is None:
+            try:
+                return _listed(self._shape.data(value))
+            except Exception:  # noqa: BLE001 - its text may quote the value
+                flaw = "$", "it can not be written"
+        raise UnfitError(*flaw)
 
     def _written(self, value: Any) -> bytes:
         flaw: Flaw | None = None

@@ -423,7 +423,18 @@ class Checked(pydantic.BaseModel):
         return name
 
 
+class Counts(pydantic.BaseModel):
+    by_number: dict[int, int] = {}
+    by_either: dict[int | UUID, int] = {}
+    inside: dict[int, dict[int, int]] = {}
+    named: int = pydantic.Field(0, alias="[key]")
+
+
 SECRETS: list[tuple[Any, Any]] = [
+    (Counts, {"by_number": {"secret-1": 1}}),
+    (Counts, {"by_either": {"secret-1": 1}}),
+    (Counts, {"inside": {"1": {"secret-1": 1}}}),
+    (Counts, {"[key]": "secret-1"}),
     (Strict, {"name": "secret-1"}),
     (Strict, {"name": "secret-2"}),
     (Checked, {"name": "secret-1"}),
@@ -457,6 +468,20 @@ def test_no_error_shows_what_is_stored(kind: Any, stored: Any, codec: Any) -> No
         assert "secret" not in f"{seen}{seen!r}{seen.args}"
         assert seen.__context__ is seen.__cause__
         seen = seen.__cause__
+
+
+class PlainCounts(msgspec.Struct):
+    by_number: dict[int, int] = {}
+
+
+@pytest.mark.parametrize("kind", [Counts, PlainCounts])
+def test_the_path_to_a_name_that_is_wrong_is_that_of_its_dict(memory: Any, kind: Any) -> None:
+    memory.set("k", {"by_number": {"x": 1}})
+
+    with pytest.raises(MismatchError) as caught:
+        memory.typed(kind).get("k")
+
+    assert caught.value.path == "$.by_number"
 
 
 def test_a_validator_of_ones_own_refuses_what_is_stored(memory: Any) -> None:
