@@ -53,11 +53,11 @@ LAYERS: dict[str, Wrap] = {
     "folded": _folded,
 }
 OVER = {
-    "enhanced": {"memory", "four-methods", "valkey"},
+    "enhanced": {"memory", "four-methods"},
     "compressed": {"memory"},
     "encrypted": {"memory"},
     "typed": {"memory"},
-    "folded": {"memory", "sqlite", "sqlite-gramio", "dict", "three-methods", "valkey"},
+    "folded": {"memory", "sqlite", "sqlite-gramio", "dict", "valkey"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
 
