@@ -257,8 +257,8 @@ BUGS = [
         "incr-leaves-the-integers",
         "a sum that JavaScript would round is refused",
         "storage/core/counting.py",
-        "SAFE = 2**53 - 1",
-        "SAFE = 2**60",
+        "if not -SAFE <= value + by <= SAFE:",
+        "if not -SAFE <= value + by <= 2 * SAFE:",
         _contract("memory and incr"),
     ),
     Bug(
