@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from .core.envelope import Envelope, ended, ending, parted, roomy
-from .core.layers import Layers
+from .core.layers import MOST_ATTEMPTS, Layers
 from .errors import (
-    ConflictError,
     CorruptValueError,
     MigrationError,
     StorageError,
@@ -23,8 +22,6 @@ from .runtime import Runtime
 from .ttl import At, Clock, Expiry, Keeping, deadline
 
 Room = TypeVar("Room")
-
-MOST_ATTEMPTS = 200
 
 
 class Live(NamedTuple):
@@ -93,7 +90,7 @@ class EndingBackend:
             if done:
                 return True
             self._runtime.pause(attempt)
-        raise self._busy(name)
+        raise self._layers.busy(name)
 
     def remove(self, name: str) -> bool:
         for attempt in range(MOST_ATTEMPTS):
@@ -104,7 +101,7 @@ class EndingBackend:
             if done:
                 return True
             self._runtime.pause(attempt)
-        raise self._busy(name)
+        raise self._layers.busy(name)
 
     def exists(self, name: str) -> bool:
         live = self._live(name)
@@ -121,7 +118,7 @@ class EndingBackend:
             if done:
                 return True
             self._runtime.pause(attempt)
-        raise self._busy(name)
+        raise self._layers.busy(name)
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         there = self.exists(name)
@@ -273,7 +270,7 @@ class EndingBackend:
             if done:
                 return
             self._runtime.pause(attempt)
-        raise self._busy(name)
+        raise self._layers.busy(name)
 
     def _put(self, name: str, live: Live | None, new: bytes | Deletion, expiry: Expiry) -> bool:
         """Put *new* in the place of what was found."""
@@ -322,10 +319,6 @@ class EndingBackend:
     def _deadline(self, expiry: Expiry) -> tuple[int | None, int]:
         now = self.now_ms()
         return deadline(expiry, now), now
-
-    def _busy(self, name: str) -> ConflictError:
-        message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
-        return ConflictError(message, store=self.label, key=name)
 
 
 def recorded(

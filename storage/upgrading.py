@@ -122,8 +122,7 @@ def _migrated(
         store._runtime.pause(attempt)
         there = store._backend.read(name)
         is_worn = False  # whoever was faster has sealed it as it is done now
-    message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
-    raise ConflictError(message, store=layers.label, key=key)
+    raise layers.busy(key)
 
 
 def _let_go(store: Storage[Any], thing: Adaptable) -> None:
