@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
-from .records import Capabilities, Claimed, Deletion, Missing, Page, Turn
+from .records import (
+    Capabilities,
+    Change,
+    Claimed,
+    Deletion,
+    Missing,
+    Page,
+    Parting,
+    Sight,
+    Turn,
+)
 from .ttl import Expiry
 
 V = TypeVar("V")
@@ -167,6 +177,34 @@ class LeaseStore(Protocol):
 
     def done(self, key: str, token: str, ttl_ms: int) -> bool:
         """Note for *ttl_ms* that it is finished; says no where it is somebody else's meanwhile."""
+        ...
+
+
+class VisitStore(Protocol):
+    """Visits to entries, one at a time: what is read with the lease that is taken, and written
+    with the one that is given back, each in one step that is atomic by itself.
+
+    The lease is that of a `LeaseStore` under the same key; waiting for it, holding it for longer
+    and giving up are done there.
+    """
+
+    def look(self, key: str) -> Sight:
+        """What is there, whoever holds the lease."""
+        ...
+
+    def enter(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> tuple[Turn, Sight]:
+        """Take the lease as `LeaseStore.acquire` does, and look; that counts where it was taken."""
+        ...
+
+    def leave(
+        self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
+    ) -> Parting:
+        """Make the *change*, if there is one, and then give the lease back if it is to *release*,
+        or else hold it for *ttl_ms* from now.
+
+        Where *token* does not hold the lease, or something else is there than the change expects,
+        neither is done. An empty *token* is for who needs no lease.
+        """
         ...
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal, NamedTuple
 
+from .ttl import Expiry
+
 
 class Missing(Enum):
     """The word for a key that is not there, where `None` could be a value."""
@@ -61,6 +63,44 @@ class Turn(NamedTuple):
 
     wait_ms: int
     """Where it is not: the milliseconds until that may change without anybody's word."""
+
+
+class Sight(NamedTuple):
+    """What is seen of an entry at one moment."""
+
+    raw: bytes | None
+    """Its bytes, where there is one."""
+
+    left_ms: int | None
+    """How many milliseconds it has left; `None` for ever, and where there is none."""
+
+    now_ms: int
+    """Which moment it is, in milliseconds since 1970, by the clock of the backend."""
+
+
+class Change(NamedTuple):
+    """What shall become of an entry: *new* in the place of *old*, where `None` is no entry.
+
+    Where *new* is `None` the bytes are nobody's concern, and the entry gets the *expiry*, if there
+    is one.
+    """
+
+    old: bytes | None
+    new: bytes | Deletion | None
+    expiry: Expiry
+
+
+class Parting(NamedTuple):
+    """What came of a `Change` by who should hold a lease."""
+
+    held: bool
+    """Whether the lease was held; where it was not, nothing was done."""
+
+    done: bool
+    """Whether what was there was what was expected; where it was not, nothing was done."""
+
+    raw: bytes | None
+    """What is there where something else was expected."""
 
 
 Claimed = Literal["taken", "busy", "done"]

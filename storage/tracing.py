@@ -11,8 +11,18 @@ from typing import Any, TypeVar, cast
 from .closed import closed
 from .keys import Names
 from .offers import offered
-from .protocols import Backend, LeaseStore, Sweeper
-from .records import Capabilities, Claimed, Deletion, Missing, Page, Turn
+from .protocols import Backend, LeaseStore, Sweeper, VisitStore
+from .records import (
+    Capabilities,
+    Change,
+    Claimed,
+    Deletion,
+    Missing,
+    Page,
+    Parting,
+    Sight,
+    Turn,
+)
 from .runtime import timed
 from .ttl import Expiry
 
@@ -110,6 +120,8 @@ class Traced:
         room: Any = offered(self._room, kind, names)
         if kind is LeaseStore:
             room = TracedLeases(room, self.label)
+        elif kind is VisitStore:
+            room = TracedVisits(room, self.label)
         elif kind is Sweeper:
             room = TracedSweeper(room, self.label)
         return cast("Room", room)
@@ -165,3 +177,25 @@ class TracedLeases:
     def done(self, key: str, token: str, ttl_ms: int) -> bool:
         with timed(self._label, "done", key):
             return self._room.done(key, token, ttl_ms)
+
+
+class TracedVisits:
+    """A *room* of visits, with a log line an operation while that is wanted."""
+
+    def __init__(self, room: VisitStore, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    def look(self, key: str) -> Sight:
+        with timed(self._label, "look", key):
+            return self._room.look(key)
+
+    def enter(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> tuple[Turn, Sight]:
+        with timed(self._label, "enter", key):
+            return self._room.enter(key, token, ttl_ms, patience_ms)
+
+    def leave(
+        self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
+    ) -> Parting:
+        with timed(self._label, "leave", key):
+            return self._room.leave(key, token, ttl_ms, change, release)

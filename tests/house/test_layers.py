@@ -19,7 +19,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        "entries",
+        *("entries", "visits"),
     ),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
     "faces": ("leases", "moving", "upgrading", "dumps"),
