@@ -4,6 +4,8 @@ the others, over the same data."""
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
 from .core.reports import Failure, Report
+from .core.session import SessionInfo
+from .core.subjects import SessionKey, keyed_by
 from .entries import Entries, Entry
 from .errors import (
     AccessDeniedError,
@@ -31,9 +33,11 @@ from .family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
 from .moving import copy, dump, load
+from .opened import Session
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from .records import DELETE, MISSING, Capabilities
+from .sessions import Sessions
 from .store import Storage
 from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from .ttl import DEFAULT, KEEP, Ttl
@@ -78,6 +82,10 @@ __all__ = [
     "RedisStorage",
     "ReentryError",
     "Report",
+    "Session",
+    "SessionInfo",
+    "SessionKey",
+    "Sessions",
     "SqliteStorage",
     "Storage",
     "StorageError",
@@ -96,6 +104,7 @@ __all__ = [
     "enhance_storage",
     "fallback",
     "is_ttl_storage",
+    "keyed_by",
     "load",
     "migrate",
     "open",

@@ -15,7 +15,7 @@ from .adapted import adapt
 from .core.turns import lease_ms, patience
 from .errors import LeaseLostError, LeaseTimeoutError, ReentryError, StorageError, shown
 from .keys import check_key
-from .protocols import LeaseStore
+from .protocols import LeaseQueue, LeaseStore
 from .records import Claimed
 from .rooms import Adaptable
 from .runtime import Chores, Runtime, after_fork, monotonic, runner
@@ -150,7 +150,7 @@ class Lease:
     def __init__(
         self,
         leases: Leases,
-        room: LeaseStore,
+        room: LeaseQueue,
         label: str,
         key: str,
         ttl_ms: int,
@@ -178,7 +178,17 @@ class Lease:
         if self.lost:
             raise self._error(LeaseLostError, "the lease is lost: another may hold it by now")
 
+    @property
+    def ttl_ms(self) -> int:
+        """For how many milliseconds it is held each time."""
+        return self._ttl_ms
+
     def __enter__(self) -> Lease:
+        self.take()
+        return self
+
+    def take(self) -> None:
+        """Wait for the turn, as `with` does first: for who holds a lease in two halves."""
         self._owner._entering(self)
         try:
             taken = self._take()
@@ -191,7 +201,6 @@ class Lease:
         if not taken:
             self._owner._leaving(self)
             raise self._error(LeaseTimeoutError, "somebody else holds the lease")
-        return self
 
     def __exit__(
         self,
@@ -205,6 +214,18 @@ class Lease:
         self._until = math.inf
         if kind is None:
             self.check()
+
+    def leave(self) -> None:
+        """Renew it no more: it is about to be given back in another way."""
+        self._owner._leaving(self)
+        self._until = math.inf
+
+    def drop(self) -> None:
+        """Give it back, whether it is held still or not."""
+        self._owner._leaving(self)
+        if not self._of_parent:
+            self._give_up()
+        self._until = math.inf
 
     def _take(self) -> bool:
         """Wait for the turn, and say whether it came in time."""

@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Annotated, Any, TypeVar
 
 from .errors import shown
@@ -92,6 +92,31 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - the method, not whether there is one
     )
+
+
+def wants_argument(function: object) -> bool:
+    """Whether *function* can not be called without an argument."""
+    if isinstance(function, type):
+        return False
+    bound = isinstance(function, MethodType)
+    inner = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(inner, FunctionType):
+        return _wants(function)
+    required = inner.__code__.co_argcount - len(inner.__defaults__ or ())
+    return required > bound
+
+
+def _wants(function: object) -> bool:
+    """The same of what is no plain function: an object, or one that came out of another."""
+    import inspect  # dear, and seldom needed
+
+    check_callable(function)
+    try:
+        parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(one.kind in positional and one.default is one.empty for one in parameters)
 
 
 def mutex() -> Lock:

@@ -3,6 +3,8 @@
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
 from ..core.reports import Failure, Report
+from ..core.session import SessionInfo
+from ..core.subjects import SessionKey, keyed_by
 from .entries import Entries, Entry
 from ..errors import (
     AccessDeniedError,
@@ -30,10 +32,12 @@ from ..family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
 from .moving import copy, dump, load
+from .opened import Session
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
+from .sessions import Sessions
 from .store import Storage
 from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
 from ..ttl import DEFAULT, KEEP, Ttl
@@ -76,6 +80,10 @@ __all__ = [
     "RedisStorage",
     "ReentryError",
     "Report",
+    "Session",
+    "SessionInfo",
+    "SessionKey",
+    "Sessions",
     "SqliteStorage",
     "Storage",
     "StorageError",
@@ -94,6 +102,7 @@ __all__ = [
     "enhance_storage",
     "fallback",
     "is_ttl_storage",
+    "keyed_by",
     "lift",
     "load",
     "migrate",

@@ -137,13 +137,8 @@ class Backend(Protocol):
         ...
 
 
-class LeaseStore(Protocol):
-    """Leases and claims, which end by themselves: whole operations, each atomic by itself.
-
-    Keys are those of a user. What they are called in the backend lies in reserved segments (see
-    `Names.reserved`), so a lease or a claim never meets a value. A *token* says who is asking. A
-    lease, a place in the queue and a claim that are over are absent to every method.
-    """
+class LeaseQueue(Protocol):
+    """Leases and who waits for them, one operation a step; see `LeaseStore`."""
 
     async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
         """Take the lease for *ttl_ms*, if it is free and nobody is ahead in the queue.
@@ -167,6 +162,15 @@ class LeaseStore(Protocol):
         """Give up the lease or the place in the queue, and let the next one know; says whether
         *token* held the lease."""
         ...
+
+
+class LeaseStore(LeaseQueue, Protocol):
+    """Leases and claims, which end by themselves: whole operations, each atomic by itself.
+
+    Keys are those of a user. What they are called in the backend lies in reserved segments (see
+    `Names.reserved`), so a lease or a claim never meets a value. A *token* says who is asking. A
+    lease, a place in the queue and a claim that are over are absent to every method.
+    """
 
     async def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
         """Claim what nobody has claimed, or what *token* has claimed, for *ttl_ms*.

@@ -22,7 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("entries", "visits"),
     ),
     "stores": ("rooms", "adapted", "stores", "opening", "layered"),
-    "faces": ("leases", "moving", "upgrading", "dumps"),
+    "faces": ("sessions", "opened", "seats", "leases", "moving", "upgrading", "dumps"),
     "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),
 }

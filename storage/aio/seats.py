@@ -1,0 +1,103 @@
+# Written by tools/mirror.py from storage/seats.py: change that file and run the tool.
+"""Where one session sits while it is open: its lease and its entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import LeaseLostError
+from .leases import Lease, Leases
+from .protocols import LeaseStore
+from ..records import Change, Parting, Sight, Turn
+from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from .protocols import LeaseQueue, VisitStore
+
+
+class Entrance:
+    """Where the lease of a session is kept: who takes it looks at the entry in the same step."""
+
+    def __init__(self, visits: VisitStore, room: LeaseQueue) -> None:
+        self._visits = visits
+        self._room = room
+        self.sight: Sight = Sight(None, None, 0)
+
+    async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
+        turn, self.sight = await self._visits.enter(key, token, ttl_ms, patience_ms)
+        return turn
+
+    async def wait(self, key: str, token: str, wait_ms: int) -> None:
+        await self._room.wait(key, token, wait_ms)
+
+    async def renew(self, key: str, token: str, ttl_ms: int) -> bool:
+        return await self._room.renew(key, token, ttl_ms)
+
+    async def release(self, key: str, token: str) -> bool:
+        return await self._room.release(key, token)
+
+
+class Seat:
+    """The entry of *key*, and the lease on it where there are *leases*."""
+
+    def __init__(
+        self,
+        visits: VisitStore,
+        leases: Leases | None,
+        label: str,
+        key: str,
+        ttl_ms: int,
+        wait: float | None,
+    ) -> None:
+        self._visits = visits
+        self._runtime = Runtime()
+        self._label = label
+        self._key = key
+        self._ttl_ms = ttl_ms
+        self._entrance: Entrance | None = None
+        self._hold: Lease | None = None
+        if leases is not None:
+            self._entrance = Entrance(visits, leases._base.room(LeaseStore))
+            self._hold = Lease(leases, self._entrance, label, key, ttl_ms, wait)
+        self._lease = self._hold
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease is lost, as far as is known here."""
+        return self._hold is not None and self._hold.lost
+
+    async def come(self) -> Sight:
+        """Wait for the turn, where there are turns, and look at the entry."""
+        if self._lease is None or self._entrance is None:
+            return await self._visits.look(self._key)
+        await self._lease.take()
+        return self._entrance.sight
+
+    async def part(self, change: Change | None, release: bool) -> Parting:
+        """Make the *change*; `LeaseLostError` where it is somebody else's turn.
+
+        To *release* lets the next one come, where what was expected is there.
+        """
+        if self._hold is None:
+            if change is None:
+                return Parting(True, True, None)
+            return await self._leave("", change, release)
+        self._hold.check()
+        if release:
+            self._hold.leave()
+        parting = await self._leave(self._hold.token, change, release)
+        if not parting.held:
+            message = "the lease was lost before the end, so nothing is stored"
+            raise LeaseLostError(message, store=self._label, key=self._key)
+        return parting
+
+    async def give_back(self) -> None:
+        """Let the next one come, without a change; what does not arrive runs out by itself."""
+        if self._lease is not None:
+            await self._lease.drop()
+
+    async def _leave(self, token: str, change: Change | None, release: bool) -> Parting:
+        parting: Parting = await self._runtime.finish(
+            self._visits.leave, self._key, token, self._ttl_ms, change, release
+        )
+        return parting

@@ -1,0 +1,272 @@
+# Written by tools/mirror.py from storage/sessions.py: change that file and run the tool.
+"""Sessions: what a bot remembers of a chat or a user from one update to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+
+from .adapted import adapt
+from ..core.drafts import Draft, Drafts
+from ..core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, kind_of, plain
+from ..core.session import OnConflict, SessionInfo
+from ..core.subjects import Id, Keys, Positional, SessionKey, matching
+from ..core.typed import TypedCodec
+from ..errors import ConfigurationError
+from .keylock import KeyLock
+from ..keys import check_key
+from .leases import Leases
+from ..offers import Clocked, offered_or_none
+from .opened import LazySession, Opened
+from .protocols import LeaseStore, VisitStore
+from .rooms import Adaptable
+from .runtime import Runtime, callback
+from .seats import Seat
+from .store import Storage
+from .stores import MemoryStorage
+from ..ttl import DEFAULT, DefaultTtl, LayerTtl, moment
+from .visits import StepByStep
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    S = TypeVar("S", default=dict[str, Any])
+    D = TypeVar("D")
+else:
+    from typing import TypeVar
+
+    S = TypeVar("S")
+    D = TypeVar("D")
+
+
+class Sessions(Generic[S]):
+    """Sessions in *store*: one at a time per key, stored where they were changed, and merged.
+
+    A session begins as what *initial* gives, which may look at the event, and is of the type
+    *kind*; it is over when it was not used for *ttl*, or *max_age* after it began.
+    """
+
+    _written: Keys = Positional()
+    _lifetimes = True
+
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: Callable[..., Any] = dict,
+        kind: type[S] | None = None,
+        ttl: LayerTtl = DEFAULT,
+        max_age: DefaultTtl = None,
+        key: Callable[[Any], SessionKey | str | None] | None = None,
+        on_error: OnError = "discard",
+        on_corrupt: OnCorruptSession = "raise",
+        on_conflict: OnConflict = "raise",
+        lock: Lock = "auto",
+        locks: Adaptable | None = None,
+        lease: float | timedelta = 30.0,
+        wait: float | timedelta | None = 30.0,
+        namespace: str | None = "sessions",
+    ) -> None:
+        first = kind if initial is dict and kind is not None else initial
+        self._rules = Rules(
+            callback(first), max_age, on_error, on_corrupt, on_conflict, lease, wait
+        )
+        if callable(on_corrupt):
+            callback(on_corrupt)
+        check_lock(lock, locks)
+        self._key = plain("key", key)
+        self._stand_on(adapt(store), kind_of(kind, initial), ttl, namespace)
+        self._leases: Leases | None = self._leases_for(lock, locks, namespace)
+        self._visits: VisitStore = self._visits_for()
+
+    def _stand_on(
+        self, base: Storage[Any], kind: Any, ttl: LayerTtl, namespace: str | None
+    ) -> None:
+        named = base if namespace is None else base.namespace(namespace)
+        layers = named._layers.lasting(ttl)
+        typed = layers.codec if isinstance(layers.codec, TypedCodec) else None
+        if kind is not None:
+            typed = TypedCodec(layers.plain, kind)
+        self._layers = layers.spoken(layers.plain)
+        self._store = named._view(self._layers)
+        self._drafts = Drafts(self._layers, typed, lifetimes=self._lifetimes)
+        self._runtime = Runtime()
+        self._loading = KeyLock(self._layers.label, patient=True)
+        self._clocked = self._offered(Clocked)
+
+    @overload
+    def open(
+        self, key: SessionKey | str | None, event: object = None, *, lazy: Literal[False] = False
+    ) -> Opened[S]: ...
+
+    @overload
+    def open(
+        self, key: SessionKey | str | None, event: object = None, *, lazy: Literal[True]
+    ) -> LazySession[S]: ...
+
+    def open(
+        self, key: SessionKey | str | None, event: object = None, *, lazy: bool = False
+    ) -> Opened[S] | LazySession[S]:
+        """A `with` block over the session of *key*, one at a time, in the order of asking.
+
+        It is stored at the end of the block if it was changed. Without a key the session lives
+        for the block. A *lazy* one is read when its `load` is called, if ever. *event* is for
+        `initial` to look at.
+        """
+        text = None if key is None else self._text(key)
+        return LazySession(self, text, event) if lazy else Opened(self, text, event)
+
+    @overload
+    def of(self, event: object, *, lazy: Literal[False] = False) -> Opened[S]: ...
+
+    @overload
+    def of(self, event: object, *, lazy: Literal[True]) -> LazySession[S]: ...
+
+    def of(self, event: object, *, lazy: bool = False) -> Opened[S] | LazySession[S]:
+        """The same of the key that the sessions' `key` finds in *event*, for what stands between
+        a framework and its handlers."""
+        if self._key is None:
+            message = "these sessions do not know the key of an event: say key=keyed_by()"
+            raise ConfigurationError(message, store=self._layers.label)
+        text = self._named(self._key(event))
+        return LazySession(self, text, event) if lazy else Opened(self, text, event)
+
+    @overload
+    async def get(self, key: SessionKey | str) -> S | None: ...
+
+    @overload
+    async def get(self, key: SessionKey | str, default: D) -> S | D: ...
+
+    async def get(self, key: SessionKey | str, default: Any = None) -> Any:
+        """The session as it is stored, whoever works on it, or *default*."""
+        text = self._text(key)
+        sight = await self._visits.look(text)
+        draft = self._read(text, sight.raw, sight.now_ms)
+        return default if draft is None else draft.value
+
+    async def inspect(self, key: SessionKey | str) -> SessionInfo | None:
+        """What is stored of a session and how long it lasts, or `None`."""
+        text = self._text(key)
+        sight = await self._visits.look(text)
+        draft = self._read(text, sight.raw, sight.now_ms)
+        if draft is None:
+            return None
+        over = None if sight.left_ms is None else moment(sight.now_ms + sight.left_ms)
+        ends = None if draft.ends is None else moment(draft.ends)
+        members = {name: moment(int(mark.at + mark.t)) for name, mark in draft.marks.items()}
+        return SessionInfo(text, draft.value, over, ends, members)
+
+    async def delete(self, key: SessionKey | str) -> bool:
+        """Take the session away, after whoever works on it, and say whether there was one."""
+        return await self._delete(self._text(key))
+
+    async def delete_all(self, **parts: Id | None) -> int:
+        """Take away the sessions of a chat, a user and so on, and say how many there were."""
+        asked = matching(parts)
+        if not asked:
+            raise ValueError("whose sessions? say chat=, user= or another part of the key")
+        removed = 0
+        async for key in self._keys_of(asked):
+            found = await self._delete(key)
+            removed += found
+        return removed
+
+    def keys(self, **parts: Id | None) -> AsyncIterator[str]:
+        """The keys of the sessions, all or those of a `chat`, a `user` and so on."""
+        return self._keys_of(matching(parts))
+
+    def items(self, **parts: Id | None) -> AsyncIterator[tuple[str, S]]:
+        """Keys and sessions, of all or of a `chat`, a `user` and so on."""
+        return self._items_of(matching(parts))
+
+    async def count(self, **parts: Id | None) -> int:
+        """How many sessions there are, in all or of a `chat`, a `user` and so on."""
+        asked = matching(parts)
+        number = 0
+        async for _ in self._keys_of(asked):
+            number += 1
+        return number
+
+    async def _delete(self, text: str) -> bool:
+        if self._leases is None:
+            return await self._store.delete(text)
+        ttl, wait = self._rules.lease_ms / 1000, self._rules.wait
+        async with self._leases.hold(text, ttl=ttl, wait=wait):
+            return await self._store.delete(text)
+
+    async def _keys_of(self, asked: dict[str, str]) -> AsyncIterator[str]:
+        async for key in self._store.keys(self._written.prefix(asked), unique=True):
+            if self._is_asked(key, asked):
+                yield key
+
+    async def _items_of(self, asked: dict[str, str]) -> AsyncIterator[tuple[str, S]]:
+        sight = await self._visits.look("")
+        async for key, record in self._store.items(self._written.prefix(asked), unique=True):
+            if self._is_asked(key, asked):
+                data = self._layers.encode(key, record)
+                draft = self._drafts.live(key, data, sight.now_ms)
+                if draft is not None:
+                    yield key, draft.value
+
+    def _is_asked(self, key: str, asked: dict[str, str]) -> bool:
+        if not asked:
+            return True
+        parsed = self._written.parsed(key)
+        if parsed is None:
+            return False
+        parts = parsed._asdict()
+        return all(parts[name] == part for name, part in asked.items())
+
+    def _read(self, key: str, raw: bytes | None, now_ms: int) -> Draft | None:
+        """The session in *raw*, unless there is none, or it is over."""
+        found = None if raw is None else self._layers.find(key, self._layers.names.name(key), raw)
+        return None if found is None else self._drafts.live(key, found.data, now_ms)
+
+    def _named(self, key: SessionKey | str | None) -> str | None:
+        return None if key is None else self._text(key)
+
+    def _text(self, key: SessionKey | str) -> str:
+        """*key* as it is written; refuses what is none."""
+        text = self._written.text(key) if isinstance(key, SessionKey) else key
+        check_key(text, self._layers.label)
+        return text
+
+    def _seat_of(self, key: str | None) -> Seat:
+        leases = None if key is None else self._leases
+        label, rules = self._layers.label, self._rules
+        return Seat(self._visits, leases, label, key or "", rules.lease_ms, rules.wait)
+
+    def _offered(self, kind: Any) -> Any:
+        return offered_or_none(self._store._backend, kind, self._layers.names)
+
+    def _leases_for(
+        self, lock: Lock, locks: Adaptable | None, namespace: str | None
+    ) -> Leases | None:
+        """The leases of these sessions; `None` where there are none."""
+        if lock is False:
+            return None
+        if locks is not None:
+            other = adapt(locks)
+            return Leases(other if namespace is None else other.namespace(namespace))
+        if lock == "auto" and self._offered(LeaseStore) is not None:
+            return Leases(self._store)
+        if lock == "auto" and self._store.capabilities.atomic != "shared":
+            message = (
+                "this store has no leases, so sessions can not be one at a time: "
+                'say locks= for a store that has, lock="process" if all who use it are in this '
+                "process, or lock=False to merge what they change at the same time"
+            )
+            raise ConfigurationError(message, store=self._layers.label)
+        return Leases(MemoryStorage())
+
+    def _visits_for(self) -> VisitStore:
+        """How entries are read and written, together with their leases where that can be."""
+        backend, names, leases = self._store._backend, self._layers.names, self._leases
+        own = leases is None or leases._base is self._store
+        native = self._offered(VisitStore) if own else None
+        if native is not None:
+            visits: VisitStore = native
+            return visits
+        room = None if leases is None else leases._base.room(LeaseStore)
+        return StepByStep(backend, names, room)

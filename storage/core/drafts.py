@@ -1,0 +1,198 @@
+"""The value that a handler works on, made of a record and made a record again."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import ConflictError, MismatchError, UnstorableError, WrongTypeError, shown
+from ..shapes import UnfitError
+from .layers import Layers
+from .session import (
+    RESERVED,
+    Contents,
+    Mark,
+    Marks,
+    OnConflict,
+    brought_together,
+    put_together,
+    taken_apart,
+    without_the_old,
+)
+from .typed import TypedCodec
+
+
+class Draft:
+    """A session that somebody works on: its *value*, the lifetimes of its members, its end, and
+    the record that it began as, without what was over."""
+
+    def __init__(self, value: Any, base: bytes, marks: Marks, ends: int | None) -> None:
+        self.value: Any = value
+        self.base: bytes = base
+        self.marks: Marks = marks
+        self.ends: int | None = ends
+
+
+class Drafts:
+    """The drafts of a store's *layers*: dicts, or what a *typed* codec makes of them.
+
+    Without *lifetimes* a record has none of our members: it is the value, and nothing besides.
+    """
+
+    def __init__(self, layers: Layers, typed: TypedCodec | None, *, lifetimes: bool) -> None:
+        self._layers = layers
+        self._plain = layers.codec
+        self._typed = typed
+        self.lifetimes: bool = lifetimes
+
+    def fresh(self, key: str, value: Any) -> Draft:
+        """A draft that begins as a copy of *value*."""
+        data = self._encoded(key, value)
+        copy = self._decoded(key, data)
+        if self._typed is not None and type(self._plain.decode(data)) is not dict:
+            message = f"a session has members, and {_kind(value)} has none"
+            raise self._error(WrongTypeError, message, key)
+        return Draft(copy, data, {}, None)
+
+    def read(self, key: str, data: bytes, now_ms: float) -> Draft:
+        """The draft of a record."""
+        record = self._record(key, data)
+        if not self.lifetimes or not any(name in record for name in RESERVED):
+            value = record if self._typed is None else self._decoded(key, data)
+            return Draft(value, data, {}, None)
+        contents = taken_apart(record, now_ms)
+        bare = self._plain.encode(contents.members)
+        whole = put_together(contents)
+        base = data if whole == record else self._plain.encode(whole)
+        return Draft(self._decoded(key, bare), base, contents.marks, contents.ends)
+
+    def live(self, key: str, data: bytes, now_ms: float) -> Draft | None:
+        """The draft of a record, unless that is over."""
+        draft = self.read(key, data, now_ms)
+        return None if draft.ends is not None and draft.ends <= now_ms else draft
+
+    def again(self, key: str, draft: Draft) -> Draft:
+        """The draft that *draft* was at first."""
+        return self.read(key, draft.base, -math.inf)
+
+    def data(self, key: str, draft: Draft, now_ms: float) -> bytes:
+        """The record that *draft* has become."""
+        value, old = draft.value, draft.base
+        if not draft.marks and draft.ends is None:
+            return self._encoded(key, value, old)
+        if self._typed is None and type(value) is dict:
+            self._check(key, value)
+            members = value
+        else:
+            members = self._record(key, self._encoded(key, value, old))
+        contents = without_the_old(Contents(members, draft.marks, draft.ends), now_ms)
+        return self._layers.encode(key, put_together(contents))
+
+    def is_same(self, draft: Draft, data: bytes) -> bool:
+        """Whether *data* says what the *draft* began as."""
+        return draft.base == data or self._plain.same(draft.base, data)
+
+    def together(
+        self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
+    ) -> bytes:
+        """The changes that lead from the record that *draft* was to *ours*, on top of *theirs*."""
+        base, mine = self._parts(key, draft.base), self._parts(key, ours)
+        result, clashes = brought_together(base, mine, self._parts(key, theirs), on_conflict)
+        if clashes:
+            members = ", ".join(map(shown, clashes))
+            raise self._error(ConflictError, f"somebody else changed {members} too", key)
+        if self._typed is not None:
+            try:
+                self._typed.decode(self._plain.encode(result.members))
+            except UnfitError:
+                message = "what somebody else changed does not go with our changes"
+                raise self._error(ConflictError, message, key) from None
+        return self._layers.encode(key, put_together(result))
+
+    def stored(self, key: str, draft: Draft, ours: bytes, data: bytes) -> None:
+        """Go on with *draft* after it was stored as *data*, which is *ours* unless somebody else
+        had a part in it: then a dict is changed in place, and anything else is another object."""
+        contents = self._parts(key, data)
+        if data != ours:
+            value = self._decoded(key, self._plain.encode(contents.members))
+            if type(value) is dict and type(draft.value) is dict:
+                draft.value.clear()
+                draft.value.update(value)
+            else:
+                draft.value = value
+        draft.base, draft.marks, draft.ends = data, contents.marks, contents.ends
+
+    def mark(self, key: str, draft: Draft, member: str, mark: Mark | None) -> None:
+        """Let *member* of the *draft* live as long as *mark* says, or as long as the rest."""
+        members = self._record(key, self._encoded(key, draft.value))
+        if member not in members:
+            raise KeyError(member)
+        if mark is None:
+            draft.marks.pop(member, None)
+            return
+        if self._typed is not None:
+            del members[member]
+            try:
+                self._typed.decode(self._plain.encode(members))
+            except UnfitError:
+                message = f"{shown(member)} has no default, so it can not end before the rest"
+                raise ValueError(message) from None
+        draft.marks[member] = mark
+
+    def _parts(self, key: str, data: bytes) -> Contents:
+        record = self._record(key, data)
+        return taken_apart(record, -math.inf) if self.lifetimes else Contents(record, {}, None)
+
+    def _record(self, key: str, data: bytes) -> dict[str, Any]:
+        try:
+            record = self._plain.decode(data)
+        except ValueError as error:
+            raise self._layers.corrupt(key, error) from error
+        if type(record) is not dict:
+            reason = f"a session is an object, and this is {_kind(record)}"
+            raise MismatchError("$", reason, store=self._layers.label, key=key)
+        return record
+
+    def _decoded(self, key: str, data: bytes) -> Any:
+        codec = self._plain if self._typed is None else self._typed
+        try:
+            return codec.decode(data)
+        except ValueError as error:
+            raise self._layers.corrupt(key, error) from error
+
+    def _encoded(self, key: str, value: Any, old: bytes | None = None) -> bytes:
+        """The members of *value*, with those of a record that its type does not know."""
+        if self._typed is None:
+            if type(value) is not dict:
+                raise self._error(WrongTypeError, f"a session is a dict, not {_kind(value)}", key)
+            self._check(key, value)
+            return self._layers.encode(key, value)
+        try:
+            data = self._typed.encode(value)
+            if old is not None:
+                data = self._typed.carried(self._bare(key, old), data)
+        except UnstorableError as error:
+            raise self._layers.located(error, key) from None
+        except UnfitError as error:
+            raise self._layers.corrupt(key, error) from error
+        return data
+
+    def _bare(self, key: str, data: bytes) -> bytes:
+        if not self.lifetimes or not any(b'"%b"' % name.encode() in data for name in RESERVED):
+            return data
+        return self._plain.encode(self._parts(key, data).members)
+
+    def _check(self, key: str, members: dict[str, Any]) -> None:
+        if self.lifetimes:
+            for name in RESERVED:
+                if name in members:
+                    reason = "this name is for the lifetimes of a session"
+                    raise UnstorableError(f"$.{name}", reason, store=self._layers.label, key=key)
+
+    def _error(self, kind: Any, message: str, key: str) -> Exception:
+        error: Exception = kind(message, store=self._layers.label, key=key)
+        return error
+
+
+def _kind(thing: object) -> str:
+    return type(thing).__name__

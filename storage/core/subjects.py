@@ -1,0 +1,177 @@
+"""Whose session it is: the parts of a key, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+Id = int | str
+"""What a platform calls a chat, a user, a thread, a connection or a bot."""
+
+PARTS: Final = ("chat", "user", "thread", "business", "bot")
+"""The parts of a key in the order in which they are written."""
+
+
+class _Parts(NamedTuple):
+    chat: Id | None
+    user: Id | None
+    thread: Id | None
+    business: Id | None
+    bot: Id | None
+
+
+class SessionKey(_Parts):
+    """Whose session it is. Each part has a place of its own, so an absent one is told from another.
+
+    As text that is `chat:user:thread:business:bot` with `%3A` for a colon in a part, an empty
+    place for what is absent, and nothing for what is absent at the end: `100:7`, or `100:::abc`.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        chat: Id | None = None,
+        user: Id | None = None,
+        thread: Id | None = None,
+        business: Id | None = None,
+        bot: Id | None = None,
+    ) -> SessionKey:
+        parts = (chat, user, thread, business, bot)
+        for name, part in zip(PARTS, parts):
+            _check(name, part)
+        if parts == (None,) * len(parts):
+            raise ValueError("a session key needs a part, such as chat or user")
+        return super().__new__(cls, *parts)
+
+    def __str__(self) -> str:
+        return ":".join("" if part is None else escaped(part) for part in self).rstrip(":")
+
+
+class Keys(Protocol):
+    """How the keys of sessions are written."""
+
+    def text(self, key: SessionKey) -> str:
+        """*key* as it is written."""
+        ...
+
+    def parsed(self, text: str) -> SessionKey | None:
+        """The key that is written as *text*, with strings for its parts; `None` for another."""
+        ...
+
+    def prefix(self, parts: dict[str, str]) -> str:
+        """What all keys with these *parts* begin with."""
+        ...
+
+
+class Positional:
+    """Keys of our own; see `SessionKey`."""
+
+    def text(self, key: SessionKey) -> str:
+        return str(key)
+
+    def parsed(self, text: str) -> SessionKey | None:
+        parts = text.split(":")
+        if len(parts) > len(PARTS):
+            return None
+        try:
+            key = SessionKey(*(unescaped(part) or None for part in parts))
+        except ValueError:
+            return None
+        return key if str(key) == text else None
+
+    def prefix(self, parts: dict[str, str]) -> str:
+        return escaped(parts["chat"]) if "chat" in parts else ""
+
+
+def matching(parts: dict[str, Id | None]) -> dict[str, str]:
+    """The *parts* that are asked for, as they are in a key that was read."""
+    asked = {name: part for name, part in parts.items() if part is not None}
+    for name, part in asked.items():
+        _check(name, part)
+    return {name: str(part) for name, part in asked.items()}
+
+
+def escaped(part: Id) -> str:
+    """*part* without a colon in it."""
+    return str(part).replace("%", "%25").replace(":", "%3A")
+
+
+def unescaped(text: str) -> str:
+    """What was *escaped*."""
+    return text.replace("%3A", ":").replace("%25", "%")
+
+
+def keyed_by(*parts: str) -> Callable[[Any], SessionKey | None]:
+    """What finds the key of an event by these *parts*, `chat` and `user` unless told otherwise.
+
+    It looks where pyTelegramBotAPI, aiogram and python-telegram-bot keep them. An event without
+    the chat or the user that is asked for has no key; a thread, a business connection or a bot
+    that it does not tell is left out.
+    """
+    chosen = parts or ("chat", "user")
+    unknown = [part for part in chosen if part not in PARTS]
+    if unknown:
+        raise ValueError(f"a part of a key is one of {', '.join(PARTS)}, not {unknown[0]!r}")
+
+    def key(event: Any) -> SessionKey | None:
+        found = {part: _FINDERS[part](event) for part in chosen}
+        if any(found[part] is None for part in chosen if part in ("chat", "user")):
+            return None
+        return SessionKey(**found) if any(one is not None for one in found.values()) else None
+
+    return key
+
+
+def _chat(event: Any) -> Any:
+    for where in (event, getattr(event, "message", None)):
+        chat = getattr(where, "effective_chat", None) or getattr(where, "chat", None)
+        if chat is not None:
+            return getattr(chat, "id", None)
+    return None
+
+
+def _user(event: Any) -> Any:
+    for name in ("effective_user", "from_user", "user"):
+        user = getattr(event, name, None)
+        if user is not None:
+            return getattr(user, "id", None)
+    return None
+
+
+def _message(event: Any) -> Any:
+    inner = getattr(event, "effective_message", None) or getattr(event, "message", None)
+    return event if inner is None else inner
+
+
+def _thread(event: Any) -> Any:
+    message = _message(event)
+    is_topic = getattr(message, "is_topic_message", False)
+    return getattr(message, "message_thread_id", None) if is_topic else None
+
+
+def _business(event: Any) -> Any:
+    own = getattr(event, "business_connection_id", None)
+    return own or getattr(_message(event), "business_connection_id", None)
+
+
+def _bot(event: Any) -> Any:
+    return getattr(getattr(event, "bot", None), "id", None)
+
+
+_FINDERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "chat": _chat,
+    "user": _user,
+    "thread": _thread,
+    "business": _business,
+    "bot": _bot,
+}
+
+
+def _check(name: str, part: object) -> None:
+    if part is None:
+        return
+    if isinstance(part, bool) or not isinstance(part, (int, str)):
+        raise TypeError(f"{name} must be an int or a str, not {type(part).__name__}")
+    if part == "":
+        raise ValueError(f"{name} can not be empty: leave it out")
