@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from .adapted import adapt
 from .core.drafts import Draft, Drafts
-from .core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, kind_of, plain
+from .core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, finder, kind_of
 from .core.session import OnConflict, SessionInfo
 from .core.subjects import Id, Keys, Positional, SessionKey, matching
 from .core.typed import TypedCodec
@@ -75,8 +75,9 @@ class Sessions(Generic[S]):
         if callable(on_corrupt):
             callback(on_corrupt)
         check_lock(lock, locks)
-        self._key = plain("key", key)
+        self._key = finder(key)
         self._stand_on(adapt(store), kind_of(kind, initial), ttl, namespace)
+        self._layers.lifetimes.expiry(max_age)
         self._leases: Leases | None = self._leases_for(lock, locks, namespace)
         self._visits: VisitStore = self._visits_for()
 

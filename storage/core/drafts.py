@@ -90,14 +90,19 @@ class Drafts:
 
     def is_same(self, draft: Draft, data: bytes) -> bool:
         """Whether *data* says what the *draft* began as."""
-        return draft.base == data or self._plain.same(draft.base, data)
+        if draft.base == data or self._plain.same(draft.base, data):
+            return True
+        return self._typed is not None and self._plain.same(self._settled("", draft.base), data)
 
     def together(
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
     ) -> bytes:
         """The changes that lead from the record that *draft* was to *ours*, on top of *theirs*."""
-        base, mine = self._parts(key, draft.base), self._parts(key, ours)
-        result, clashes = brought_together(base, mine, self._parts(key, theirs), on_conflict)
+        base, other = (
+            self._parts(key, self._settled(key, data)) for data in (draft.base, theirs)
+        )
+        mine = self._parts(key, ours)
+        result, clashes = brought_together(base, mine, other, on_conflict)
         if clashes:
             members = ", ".join(map(shown, clashes))
             raise self._error(ConflictError, f"somebody else changed {members} too", key)
@@ -138,6 +143,19 @@ class Drafts:
                 message = f"{shown(member)} has no default, so it can not end before the rest"
                 raise ValueError(message) from None
         draft.marks[member] = mark
+
+    def _settled(self, key: str, data: bytes) -> bytes:
+        """A record with what its type adds to it: members that have a default."""
+        if self._typed is None:
+            return data
+        contents = self._parts(key, data)
+        bare = self._plain.encode(contents.members)
+        try:
+            value = self._typed.decode(bare)
+        except UnfitError:
+            return data
+        members = self._record(key, self._encoded(key, value, bare))
+        return self._plain.encode(put_together(contents._replace(members=members)))
 
     def _parts(self, key: str, data: bytes) -> Contents:
         record = self._record(key, data)
