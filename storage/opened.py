@@ -226,7 +226,8 @@ class Session(Generic[S]):
             change = self._change(wish)
             parting = self._seat.part(change, release)
             if parting.done:
-                self._stored(ours, wish, change)
+                if not release:
+                    self._stored(ours, wish, change)
                 return
             self._runtime.pause(attempt)
             wish = self._once_more(ours, parting.raw)

@@ -99,7 +99,7 @@ class Drafts:
 
     def is_same(self, draft: Draft, data: bytes) -> bool:
         """Whether *data* says what the *draft* began as."""
-        return draft.base == data or self._plain.same(draft.base, data)
+        return self._layers.kept(draft.base, data, self._layers.lifetimes.keeping)
 
     def together(
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
