@@ -114,7 +114,7 @@ BUGS = [
     Bug(
         "lease-for-who-barges-in-on-redis",
         "a lease goes round in the order of asking",
-        "storage/redis/lua/acquire.lua",
+        "storage/redis/lua/line.lua",
         "if not holder and (not first or first == token) then",
         "if not holder then",
         _topology("processes", "order_of_asking"),
