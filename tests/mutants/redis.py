@@ -107,8 +107,8 @@ BUGS = [
         "lease-that-is-the-queue-of-another",
         "each key has a lease of its own, whatever it ends with",
         "storage/redis/leases.py",
-        'return line + b":held"',
-        "return line",
+        'return start + b":held"',
+        "return start",
         _topology("cluster", "look_like"),
     ),
     Bug(
