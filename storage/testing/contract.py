@@ -20,20 +20,14 @@ from .laws.expired import Expired  # noqa: E402
 from .laws.holding import Arguments, Claims, Holding, Renewing  # noqa: E402
 from .laws.keys import Keys, Namespaces  # noqa: E402
 from .laws.leasing import Claiming, Leasing  # noqa: E402
+from .laws.leaving import Changing, Leaving  # noqa: E402
 from .laws.lifetimes import Defaults, Lifetimes  # noqa: E402
 from .laws.privacy import Privacy  # noqa: E402
 from .laws.queueing import Queueing, Waiting  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
-from .laws.visiting import (  # noqa: E402
-    Changing,
-    Entering,
-    Leaving,
-    Looking,
-    VisitingCrowds,
-    VisitLogs,
-)
+from .laws.visiting import Entering, Looking, VisitingCrowds, VisitLogs  # noqa: E402
 from .laws.walks import Batches, Walks  # noqa: E402
 
 
