@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import kv, redis, wrap
+from . import kv, redis, sessions, wrap
 
 
 class Command(NamedTuple):
@@ -21,6 +21,7 @@ COMMANDS = {
     "redis": Command(
         "Redis: single calls, batches, updates, and what bot frameworks do", redis.main
     ),
+    "sessions": Command("sessions on Redis, beside aiogram with its isolation", sessions.main),
     "wrap": Command("what stands on a store: whole stores that are moved", wrap.main),
 }
 

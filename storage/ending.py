@@ -16,7 +16,7 @@ from .errors import (
 )
 from .keys import Names
 from .offers import Clocked, offered
-from .protocols import Backend
+from .protocols import Backend, VisitStore
 from .records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
 from .ttl import At, Clock, Expiry, Keeping, deadline
@@ -207,10 +207,12 @@ class EndingBackend:
         self._backend.clear(prefix)
         return removed
 
-    def room(self, kind: Callable[..., Room], names: Names) -> Room:
+    def room(self, kind: Callable[..., Room], names: Names) -> Room | None:
         """What the backend offers besides values; the time is that of the records."""
         if kind is Clocked:
             return self  # type: ignore[return-value]
+        if kind is VisitStore:  # which would see no ends, and write none
+            return None
         return offered(self._backend, kind, names)
 
     def now_ms(self) -> int:

@@ -126,7 +126,7 @@ class Session(Generic[S]):
     def expire(self, member: str, ttl: float | timedelta | None) -> None:
         """Let a *member* of the session go away after *ttl*, or never before the rest (`None`)."""
         draft = self._changing()
-        if not self._drafts.lifetimes:
+        if not self._drafts.layout.lifetimes:
             message = "records of this layout have no place for the lifetime of a member"
             raise UnsupportedError(message, store=self._layers.label, key=self.key)
         span = default_span(ttl)
@@ -226,7 +226,8 @@ class Session(Generic[S]):
             change = self._change(wish)
             parting = self._seat.part(change, release)
             if parting.done:
-                self._stored(ours, wish, change)
+                if not release:
+                    self._stored(ours, wish, change)
                 return
             self._runtime.pause(attempt)
             wish = self._once_more(ours, parting.raw)
@@ -239,6 +240,8 @@ class Session(Generic[S]):
         data = self._drafts.data(key, draft, now_ms)
         if self._empty is not None and self._layers.same(self._empty, data):
             return DELETE if self._is_cleared and self._raw is not None else None
+        if self._drafts.is_nothing(data):
+            return None if self._raw is None else DELETE
         is_ageless = self._rules.max_age_ms is not None and draft.ends is None
         if not self._is_cleared and not is_ageless and self._drafts.is_same(draft, data):
             return None

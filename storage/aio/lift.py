@@ -12,12 +12,23 @@ from ..errors import ClosedError
 from ..keys import Names
 from ..offers import NEVER_WAIT
 from ..protocols import Backend as BlockingBackend
-from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from ..protocols import LeaseStore as BlockingLeaseStore
 from ..protocols import Sweeper as BlockingSweeper
+from ..protocols import VisitStore as BlockingVisitStore
+from ..records import (
+    Capabilities,
+    Change,
+    Claimed,
+    Deletion,
+    Missing,
+    Page,
+    Parting,
+    Sight,
+    Turn,
+)
 from ..runtime import after_fork
 from ..ttl import Expiry
-from .protocols import LeaseStore, Sweeper
+from .protocols import LeaseStore, Sweeper, VisitStore
 
 T = TypeVar("T")
 
@@ -103,6 +114,9 @@ class Lifted:
         if kind is Sweeper:
             sweeper = offer(BlockingSweeper, names)
             return None if sweeper is None else LiftedSweeper(self, sweeper)
+        if kind is VisitStore:
+            visits = offer(BlockingVisitStore, names)
+            return None if visits is None else LiftedVisits(self, visits)
         leases = offer(BlockingLeaseStore, names) if kind is LeaseStore else None
         return LiftedLeases(self, leases) if hasattr(leases, "ready") else None
 
@@ -167,3 +181,24 @@ class LiftedLeases:
 
     async def done(self, key: str, token: str, ttl_ms: int) -> bool:
         return await self._run(self._inner.done, key, token, ttl_ms)
+
+
+class LiftedVisits:
+    """Blocking *visits*, a hop each."""
+
+    def __init__(self, lifted: Lifted, visits: Any) -> None:
+        self._run = lifted._run
+        self._inner = visits
+
+    async def look(self, key: str) -> Sight:
+        return await self._run(self._inner.look, key)
+
+    async def enter(
+        self, key: str, token: str, ttl_ms: int, patience_ms: int
+    ) -> tuple[Turn, Sight]:
+        return await self._run(self._inner.enter, key, token, ttl_ms, patience_ms)
+
+    async def leave(
+        self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
+    ) -> Parting:
+        return await self._run(self._inner.leave, key, token, ttl_ms, change, release)

@@ -6,12 +6,24 @@ from collections.abc import Sequence
 
 from ..keys import Names
 from ..memory.kv import MemoryBackend
-from ..records import Capabilities, Claimed, Deletion, Missing, Page, Turn
 from ..memory.leases import MemoryLeases
+from ..memory.visits import MemoryVisits
 from ..offers import NEVER_WAIT
 from ..protocols import LeaseStore as BlockingLeaseStore
+from ..protocols import VisitStore as BlockingVisitStore
+from ..records import (
+    Capabilities,
+    Change,
+    Claimed,
+    Deletion,
+    Missing,
+    Page,
+    Parting,
+    Sight,
+    Turn,
+)
 from ..ttl import Expiry
-from .protocols import LeaseStore
+from .protocols import LeaseStore, VisitStore
 from .runtime import Bell
 
 
@@ -73,9 +85,13 @@ class MemoryFace:
         return self._inner.clear(prefix)
 
     def room(self, kind: object, names: Names) -> object | None:
-        """The leases and claims of the backend, where these are asked for, or what never waits."""
+        """The leases and claims of the backend or the visits to its entries, where these are asked
+        for, or what never waits."""
         if kind in NEVER_WAIT:
             return self._inner.room(kind, names)
+        if kind is VisitStore:
+            visits = self._inner.room(BlockingVisitStore, names)
+            return MemoryVisitsFace(visits) if isinstance(visits, MemoryVisits) else None
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
         return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
 
@@ -112,3 +128,23 @@ class MemoryLeasesFace:
 
     async def done(self, key: str, token: str, ttl_ms: int) -> bool:
         return self._inner.done(key, token, ttl_ms)
+
+
+class MemoryVisitsFace:
+    """Visits to entries in memory behind `await`."""
+
+    def __init__(self, visits: MemoryVisits) -> None:
+        self._inner = visits
+
+    async def look(self, key: str) -> Sight:
+        return self._inner.look(key)
+
+    async def enter(
+        self, key: str, token: str, ttl_ms: int, patience_ms: int
+    ) -> tuple[Turn, Sight]:
+        return self._inner.enter(key, token, ttl_ms, patience_ms)
+
+    async def leave(
+        self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
+    ) -> Parting:
+        return self._inner.leave(key, token, ttl_ms, change, release)

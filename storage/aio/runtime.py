@@ -46,19 +46,23 @@ class Runtime:
         await asyncio.sleep(seconds)
 
     async def finish(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
-        """Call *function* and await it to its end, however often the task is cancelled."""
-        task = asyncio.ensure_future(function(*args))
+        """Call *function*, which may run twice, to its end, however often the task is cancelled."""
         try:
-            return await asyncio.shield(task)
+            return await function(*args)
         except asyncio.CancelledError:
-            while not task.done():
-                try:
-                    await asyncio.wait([task])
-                except asyncio.CancelledError:
-                    pass
-            if not task.cancelled():
-                task.exception()
+            await _ended(asyncio.ensure_future(function(*args)))
             raise
+
+
+async def _ended(task: asyncio.Future[Any]) -> None:
+    """Wait for the end of *task*, whatever comes of it."""
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            pass
+    if not task.cancelled():
+        task.exception()
 
 
 def runner() -> object:

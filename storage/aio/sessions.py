@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from .adapted import adapt
 from ..core.drafts import Draft, Drafts
+from ..core.layouts import OURS, Layout
 from ..core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, finder, kind_of
 from ..core.session import OnConflict, SessionInfo
-from ..core.subjects import Id, Keys, Positional, SessionKey, matching
+from ..core.subjects import Id, SessionKey, matching
 from ..core.typed import TypedCodec
 from ..errors import ConfigurationError
 from .keylock import KeyLock
@@ -47,8 +48,9 @@ class Sessions(Generic[S]):
     *kind*; it is over when it was not used for *ttl*, or *max_age* after it began.
     """
 
-    _written: Keys = Positional()
-    _lifetimes = True
+    _layout: Layout = OURS
+    _lock_otherwise: Lock = "auto"
+    """What holds where the store has no leases; `"auto"` is nothing."""
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class Sessions(Generic[S]):
             typed = TypedCodec(layers.plain, kind)
         self._layers = layers.spoken(layers.plain)
         self._store = named._view(self._layers)
-        self._drafts = Drafts(self._layers, typed, lifetimes=self._lifetimes)
+        self._drafts = Drafts(self._layers, typed, self._layout)
         self._runtime = Runtime()
         self._loading = KeyLock(self._layers.label, patient=True)
         self._clocked = self._offered(Clocked)
@@ -197,13 +199,13 @@ class Sessions(Generic[S]):
             return await self._store.delete(text)
 
     async def _keys_of(self, asked: dict[str, str]) -> AsyncIterator[str]:
-        async for key in self._store.keys(self._written.prefix(asked), unique=True):
+        async for key in self._store.keys(self._layout.keys.prefix(asked), unique=True):
             if self._is_asked(key, asked):
                 yield key
 
     async def _items_of(self, asked: dict[str, str]) -> AsyncIterator[tuple[str, S]]:
         sight = await self._visits.look("")
-        async for key, record in self._store.items(self._written.prefix(asked), unique=True):
+        async for key, record in self._store.items(self._layout.keys.prefix(asked), unique=True):
             if self._is_asked(key, asked):
                 data = self._layers.encode(key, record)
                 draft = self._drafts.live(key, data, sight.now_ms)
@@ -213,7 +215,7 @@ class Sessions(Generic[S]):
     def _is_asked(self, key: str, asked: dict[str, str]) -> bool:
         if not asked:
             return True
-        parsed = self._written.parsed(key)
+        parsed = self._layout.keys.parsed(key)
         if parsed is None:
             return False
         parts = parsed._asdict()
@@ -229,7 +231,7 @@ class Sessions(Generic[S]):
 
     def _text(self, key: SessionKey | str) -> str:
         """*key* as it is written; refuses what is none."""
-        text = self._written.text(key) if isinstance(key, SessionKey) else key
+        text = self._layout.keys.text(key) if isinstance(key, SessionKey) else key
         check_key(text, self._layers.label)
         return text
 
@@ -252,6 +254,7 @@ class Sessions(Generic[S]):
             return Leases(other if namespace is None else other.namespace(namespace))
         if lock == "auto" and self._offered(LeaseStore) is not None:
             return Leases(self._store)
+        lock = self._lock_otherwise if lock == "auto" else lock
         if lock == "auto" and self._store.capabilities.atomic != "shared":
             message = (
                 "this store has no leases, so sessions can not be one at a time: "

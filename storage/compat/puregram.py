@@ -1,15 +1,17 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""puregram's `@puregram/storage` and its stores on Redis and SQLite: its names and defaults, and
-what it reads and writes there."""
+"""puregram's `@puregram/storage`, its stores on Redis and SQLite and its `@puregram/session`: their
+names and defaults, and what they read and write there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from .. import layered, protocols, stores
+from .. import layered, protocols, sessions, stores
 from ..codecs import JSON, Codec
 from ..core.envelope import Migrations, OnNewer
+from ..core.layouts import PUREGRAM
+from ..core.subjects import SessionKey, keyed_by
 from ..errors import StorageError
 from ..keys import Names
 from ..offers import Countable, Touchable, offered
@@ -24,10 +26,12 @@ from ..ttl import DEFAULT, Clock, DefaultTtl, LayerTtl, default_span
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
+    S = TypeVar("S", default=dict[str, Any])
     V = TypeVar("V", default=Any)
 else:
     from typing import TypeVar
 
+    S = TypeVar("S")
     V = TypeVar("V")
 
 __all__ = [
@@ -36,10 +40,12 @@ __all__ = [
     "LruMemoryStorage",
     "MemoryStorage",
     "RedisStorage",
+    "Sessions",
     "SqliteStorage",
     "TtlStorage",
     "enhance_storage",
     "is_ttl_storage",
+    "session",
 ]
 
 DEFAULT_PREFIX: Final = "puregram:"
@@ -164,6 +170,63 @@ def is_ttl_storage(thing: object) -> TypeGuard[TtlStorage[Any]]:
     if store is None:
         return protocols.is_ttl_storage(thing)
     return store.capabilities.atomic == "shared" or _touches(store)
+
+
+class Sessions(sessions.Sessions[S]):
+    """Sessions as puregram writes them; one without members is not kept."""
+
+    _layout = PUREGRAM
+    _lock_otherwise = "process"
+
+
+Descriptor = SessionKey | Mapping[str, int | str | None] | str | None
+"""A key of puregram's: as text, or by its parts `user`, `chat`, `thread` and `key`."""
+
+_user, _chat = keyed_by("user"), keyed_by("chat")
+
+
+def session(
+    *,
+    storage: Adaptable | None = None,
+    get_storage_key: Callable[[Any], Descriptor] | None = None,
+    initial: Callable[..., Any] = dict,
+    **options: Any,
+) -> Sessions[Any]:
+    """The sessions of puregram's plugin in *storage*, one in memory unless it is given.
+
+    Without *get_storage_key* an event has the key `user:1:chat:3`. What two updates change at the
+    same time is merged, and the later one stays of one member. The other *options* are those of
+    `storage.Sessions`.
+    """
+    describe = get_storage_key or _described
+
+    def key(update: Any) -> str | None:
+        found = describe(update)
+        return key_of(found) if isinstance(found, Mapping) else _text(found)
+
+    chosen = {"on_conflict": "ours", "namespace": None, **options}
+    store = MemoryStorage[Any]() if storage is None else storage
+    return Sessions(store, initial=initial, key=key, **chosen)
+
+
+def key_of(parts: Mapping[str, int | str | None]) -> str | None:
+    """The key with these *parts*, without those that are absent; `None` without any."""
+    unknown = set(parts) - {"user", "chat", "thread", "key"}
+    if unknown:
+        raise ValueError(f"a key has the parts user, chat, thread and key, not {min(unknown)!r}")
+    names = [name for name in ("user", "chat", "thread", "key") if parts.get(name) is not None]
+    return ":".join(f"{name}:{parts[name]}" for name in names) or None
+
+
+def _described(update: Any) -> Descriptor:
+    user, chat = _user(update), _chat(update)
+    where = None if chat is None else chat.chat
+    name = "key" if isinstance(where, str) else "chat"
+    return {"user": None if user is None else user.user, name: where}
+
+
+def _text(key: SessionKey | str | None) -> str | None:
+    return PUREGRAM.keys.text(key) if isinstance(key, SessionKey) else key
 
 
 def _touches(store: Storage[Any]) -> bool:

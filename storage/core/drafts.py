@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ConflictError, MismatchError, UnstorableError, WrongTypeError, shown
 from ..shapes import UnfitError
 from .layers import Layers
+from .layouts import Layout
 from .session import (
     RESERVED,
     Contents,
@@ -20,6 +21,8 @@ from .session import (
     without_the_old,
 )
 from .typed import TypedCodec
+
+_FALSY = (b"null", b"0", b'""', b"false")
 
 
 class Draft:
@@ -36,14 +39,14 @@ class Draft:
 class Drafts:
     """The drafts of a store's *layers*: dicts, or what a *typed* codec makes of them.
 
-    Without *lifetimes* a record has none of our members: it is the value, and nothing besides.
+    In a *layout* without lifetimes a record is the value, and nothing besides.
     """
 
-    def __init__(self, layers: Layers, typed: TypedCodec | None, *, lifetimes: bool) -> None:
+    def __init__(self, layers: Layers, typed: TypedCodec | None, layout: Layout) -> None:
         self._layers = layers
         self._plain = layers.codec
         self._typed = typed
-        self.lifetimes: bool = lifetimes
+        self.layout: Layout = layout
 
     def fresh(self, key: str, value: Any) -> Draft:
         """A draft that begins as a copy of *value*."""
@@ -57,7 +60,7 @@ class Drafts:
     def read(self, key: str, data: bytes, now_ms: float) -> Draft:
         """The draft of a record."""
         record = self._record(key, data)
-        if not self.lifetimes or not any(name in record for name in RESERVED):
+        if not self.layout.lifetimes or not any(name in record for name in RESERVED):
             value = record if self._typed is None else self._decoded(key, data)
             return Draft(value, data, {}, None)
         contents = taken_apart(record, now_ms)
@@ -67,7 +70,9 @@ class Drafts:
         return Draft(self._decoded(key, bare), base, contents.marks, contents.ends)
 
     def live(self, key: str, data: bytes, now_ms: float) -> Draft | None:
-        """The draft of a record, unless that is over."""
+        """The draft of a record, unless that is over, or stands for none."""
+        if not self.layout.takes_falsy and data.strip() in _FALSY:
+            return None
         draft = self.read(key, data, now_ms)
         return None if draft.ends is not None and draft.ends <= now_ms else draft
 
@@ -88,9 +93,13 @@ class Drafts:
         contents = without_the_old(Contents(members, draft.marks, draft.ends), now_ms)
         return self._layers.encode(key, put_together(contents))
 
+    def is_nothing(self, data: bytes) -> bool:
+        """Whether *data* is a session that is not kept."""
+        return not self.layout.keeps_empty and data == b"{}"
+
     def is_same(self, draft: Draft, data: bytes) -> bool:
         """Whether *data* says what the *draft* began as."""
-        if draft.base == data or self._plain.same(draft.base, data):
+        if self._layers.kept(draft.base, data, self._layers.lifetimes.keeping):
             return True
         return self._typed is not None and self._plain.same(self._settled("", draft.base), data)
 
@@ -159,7 +168,9 @@ class Drafts:
 
     def _parts(self, key: str, data: bytes) -> Contents:
         record = self._record(key, data)
-        return taken_apart(record, -math.inf) if self.lifetimes else Contents(record, {}, None)
+        return (
+            taken_apart(record, -math.inf) if self.layout.lifetimes else Contents(record, {}, None)
+        )
 
     def _record(self, key: str, data: bytes) -> dict[str, Any]:
         try:
@@ -196,12 +207,14 @@ class Drafts:
         return data
 
     def _bare(self, key: str, data: bytes) -> bytes:
-        if not self.lifetimes or not any(b'"%b"' % name.encode() in data for name in RESERVED):
+        if not self.layout.lifetimes or not any(
+            b'"%b"' % name.encode() in data for name in RESERVED
+        ):
             return data
         return self._plain.encode(self._parts(key, data).members)
 
     def _check(self, key: str, members: dict[str, Any]) -> None:
-        if self.lifetimes:
+        if self.layout.lifetimes:
             for name in RESERVED:
                 if name in members:
                     reason = "this name is for the lifetimes of a session"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 Id = int | str
 """What a platform calls a chat, a user, a thread, a connection or a bot."""
@@ -46,42 +46,6 @@ class SessionKey(_Parts):
 
     def __str__(self) -> str:
         return ":".join("" if part is None else escaped(part) for part in self).rstrip(":")
-
-
-class Keys(Protocol):
-    """How the keys of sessions are written."""
-
-    def text(self, key: SessionKey) -> str:
-        """*key* as it is written."""
-        ...
-
-    def parsed(self, text: str) -> SessionKey | None:
-        """The key that is written as *text*, with strings for its parts; `None` for another."""
-        ...
-
-    def prefix(self, parts: dict[str, str]) -> str:
-        """What all keys with these *parts* begin with."""
-        ...
-
-
-class Positional:
-    """Keys of our own; see `SessionKey`."""
-
-    def text(self, key: SessionKey) -> str:
-        return str(key)
-
-    def parsed(self, text: str) -> SessionKey | None:
-        parts = text.split(":")
-        if len(parts) > len(PARTS):
-            return None
-        try:
-            key = SessionKey(*(unescaped(part) or None for part in parts))
-        except ValueError:
-            return None
-        return key if str(key) == text else None
-
-    def prefix(self, parts: dict[str, str]) -> str:
-        return escaped(parts["chat"]) if "chat" in parts else ""
 
 
 def matching(parts: dict[str, Id | None]) -> dict[str, str]:

@@ -9,13 +9,14 @@ from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
 from ..offers import Clocked, Countable
-from ..protocols import LeaseStore
-from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
+from ..protocols import LeaseStore, VisitStore
+from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import after_fork, mutex
 from ..ttl import At, Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
 from .entry import Entry
 from .leases import Board, MemoryLeases
+from .visits import MemoryVisits
 
 _PURGED_PER_WRITE = 8
 
@@ -60,6 +61,16 @@ class MemoryBackend:
         with self._lock:
             entry = self._live(name, self._now())
         return MISSING if entry is None else entry[1]
+
+    def sight(self, name: str) -> Sight:
+        """The entry and what it has left, at one moment."""
+        with self._lock:
+            now = self.now_ms()
+            entry = self._use(name)
+        if entry is None or _over(entry, now):
+            return Sight(None, None, now)
+        raw, ends = entry
+        return Sight(raw, None if ends is None else ends - now, now)
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         now = int(self._clock() * 1000)
@@ -182,11 +193,15 @@ class MemoryBackend:
         """Which moment it is for the entries."""
         return int(self._now())
 
-    def room(self, kind: object, names: Names) -> MemoryLeases | MemoryBackend | None:
-        """The leases and claims of this backend, where these are asked for, or itself where it is
-        to be counted or tells the time."""
+    def room(
+        self, kind: object, names: Names
+    ) -> MemoryLeases | MemoryVisits | MemoryBackend | None:
+        """The leases and claims of this backend or the visits to its entries, where these are
+        asked for, or itself where it is to be counted or tells the time."""
         if kind is Countable or kind is Clocked:
             return self
+        if kind is VisitStore:
+            return MemoryVisits(self, self._board, names)
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 
     def close(self) -> None:

@@ -117,9 +117,34 @@ class Line:
             return Place(token, one.until)
         return None
 
+    def ask(self, token: str, now: int, ttl_ms: int, patience_ms: int) -> Turn:
+        """Give *token* the lease, or else a place in the queue."""
+        told = turn(token, self.holder, self.first(), now)
+        if told.granted:
+            self.hold(token, now + ttl_ms)
+            self.waiting.pop(token, None)
+        elif patience_ms:
+            self.stand(token, now + patience_ms)
+        return told
+
     def stand(self, token: str, until: int) -> None:
         """Keep a place in the queue: the one that *token* has, or the last."""
         self.waiting.setdefault(token, Waiting(until)).until = until
+
+    def hold(self, token: str, until: int) -> None:
+        """Give *token* the lease *until* then."""
+        self.holder = Place(token, until)
+
+    def is_held_by(self, token: str) -> bool:
+        """Whether *token* has the lease."""
+        return self.holder is not None and self.holder.token == token
+
+    def give_up(self, token: str) -> None:
+        """Take back the lease or the place of *token*, and let the next one know."""
+        if self.is_held_by(token):
+            self.holder = None
+        self.waiting.pop(token, None)
+        self.call_next()
 
     def call_next(self) -> None:
         """Let the first one know that the lease is free."""
@@ -141,12 +166,7 @@ class MemoryLeases:
         with board.lock:
             now = board.now()
             line = board.line(name, now)
-            told = turn(token, line.holder, line.first(), now)
-            if told.granted:
-                line.holder = Place(token, now + ttl_ms)
-                line.waiting.pop(token, None)
-            elif patience_ms:
-                line.stand(token, now + patience_ms)
+            told = line.ask(token, now, ttl_ms, patience_ms)
             board.leave(name, line)
         return told
 
@@ -181,9 +201,9 @@ class MemoryLeases:
         with board.lock:
             now = board.now()
             line = board.line(name, now)
-            ours = line.holder is not None and line.holder.token == token
+            ours = line.is_held_by(token)
             if ours:
-                line.holder = Place(token, now + ttl_ms)
+                line.hold(token, now + ttl_ms)
             board.leave(name, line)
         return ours
 
@@ -191,11 +211,8 @@ class MemoryLeases:
         board, name = self._board, self._names.reserved("lease", key)
         with board.lock:
             line = board.line(name, board.now())
-            ours = line.holder is not None and line.holder.token == token
-            if ours:
-                line.holder = None
-            line.waiting.pop(token, None)
-            line.call_next()
+            ours = line.is_held_by(token)
+            line.give_up(token)
             board.leave(name, line)
         return ours
 

@@ -28,10 +28,15 @@ READ, AGAIN, ONCE = Effect.READ, Effect.AGAIN, Effect.ONCE
 
 
 class Script:
-    """One atomic step in Lua; the head of its file says what it takes and returns."""
+    """One atomic step in Lua; the head of its file says what it takes and returns.
 
-    def __init__(self, name: str) -> None:
-        self.source: bytes = (Path(__file__).parent / "lua" / f"{name}.lua").read_bytes()
+    Before it stand the files that it *shares* with others, which do nothing by themselves.
+    """
+
+    def __init__(self, name: str, *shares: str) -> None:
+        folder = Path(__file__).parent / "lua"
+        files = [folder / f"{one}.lua" for one in (*shares, name)]
+        self.source: bytes = b"".join(file.read_bytes() for file in files)
         self.sha: bytes = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
 
@@ -70,6 +75,16 @@ def lasting(expiry: Expiry) -> tuple[bytes, ...]:
     if isinstance(expiry, At):
         return (b"PXAT", b"%d" % max(expiry.ms, 1))
     return (b"PX", b"%d" % expiry)
+
+
+def lasting_on(expiry: Expiry) -> tuple[bytes, ...]:
+    """The options of `SET` for *expiry*, for an entry that is there for certain."""
+    return (b"KEEPTTL",) if isinstance(expiry, Keeping) else lasting(expiry)
+
+
+def lasting_anew(expiry: Expiry) -> tuple[bytes, ...]:
+    """The options of `SET` for *expiry*, for an entry that is not there."""
+    return lasting(expiry.otherwise if isinstance(expiry, Keeping) else expiry)
 
 
 def starting_with(prefix: str) -> bytes:

@@ -11,14 +11,15 @@ from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import Names, after
 from ..offers import Clocked, Resumable
-from ..protocols import LeaseStore, Sweeper
-from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
+from ..protocols import LeaseStore, Sweeper, VisitStore
+from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import Periodic
 from ..ttl import At, Expiry, Keeping, deadline
 from .connection import Connection, alone
 from .leases import SqliteLeases, Tables
 from .options import Options
 from .statements import Statements
+from .visits import SqliteVisits
 
 _log = logging.getLogger("storage")
 
@@ -91,15 +92,13 @@ class SqliteBackend:
     def touch(self, name: str, expiry: Expiry) -> bool:
         if isinstance(expiry, Keeping):
             return self.exists(name)
-        now_ms = self.now_ms()
-        values = (self._expires(expiry, now_ms), name, now_ms // self._unit_ms)
-        return self._connection.change(self._sql.touch, values, name) == 1
+        return self._connection.change(*self._touching(name, expiry, self.now_ms()), name) == 1
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         def count(cursor: sqlite3.Cursor) -> int:
             now_ms = self.now_ms()
-            total = counted(self._live(cursor, name, now_ms), by, initial)
-            self._put(cursor, name, b"%d" % total, expiry, now_ms)
+            total = counted(self.live(cursor, name, now_ms), by, initial)
+            self.put(cursor, name, b"%d" % total, expiry, now_ms)
             return total
 
         return self._connection.transact(count, name)
@@ -179,16 +178,53 @@ class SqliteBackend:
         """Which moment it is for the entries."""
         return int(self._clock() * 1000)
 
-    def room(self, kind: object, names: Names) -> SqliteLeases | SqliteBackend | None:
-        """The leases and claims of this backend, where these are asked for, or itself for what it
-        does besides."""
+    def room(
+        self, kind: object, names: Names
+    ) -> SqliteLeases | SqliteVisits | SqliteBackend | None:
+        """The leases and claims of this backend or the visits to its entries, where these are
+        asked for, or itself for what it does besides."""
         if kind in (Sweeper, Clocked, Resumable):
             return self
-        if kind is not LeaseStore:
+        if kind not in (LeaseStore, VisitStore):
             return None
         if self._tables is None:
             self._tables = Tables(self._connection, self._table, self._clock)
-        return SqliteLeases(self._tables, names)
+        leases = SqliteLeases(self._tables, names)
+        return leases if kind is LeaseStore else SqliteVisits(self, self._tables, leases, names)
+
+    def sight(self, name: str, cursor: sqlite3.Cursor | None = None) -> Sight:
+        """The entry and what it has left, at one moment, in the transaction of *cursor* if any."""
+        now_ms, values = self.now_ms(), (name,)
+        if cursor is None:
+            row = self._connection.row(self._sql.read, values, name)
+        else:
+            row = cursor.execute(self._sql.read, values).fetchone()
+        raw = None if row is None else self._alive(name, now_ms, *row)
+        if row is None or raw is None:
+            return Sight(None, None, now_ms)
+        ends = self._ends_ms(name, row[1])
+        return Sight(raw, None if ends is None else ends - now_ms, now_ms)
+
+    def live(self, cursor: sqlite3.Cursor, name: str, now_ms: int) -> bytes | None:
+        """The bytes of the entry, if there is one, in the transaction of *cursor*."""
+        row = cursor.execute(self._sql.read, (name,)).fetchone()
+        return None if row is None else self._alive(name, now_ms, *row)
+
+    def put(
+        self,
+        cursor: sqlite3.Cursor,
+        name: str,
+        raw: bytes | Deletion | None,
+        expiry: Expiry,
+        now_ms: int,
+    ) -> None:
+        """Write or remove the entry in the transaction of *cursor*; `None` is the bytes it has."""
+        if raw is DELETE:
+            cursor.execute(self._sql.remove, (name, now_ms // self._unit_ms))
+        elif raw is not None:
+            cursor.execute(*self._writing(name, raw, expiry, now_ms))
+        elif not isinstance(expiry, Keeping):
+            cursor.execute(*self._touching(name, expiry, now_ms))
 
     def close(self) -> None:
         if self._sweeper is not None:
@@ -243,22 +279,10 @@ class SqliteBackend:
     ) -> bool:
         """A column of numeric affinity keeps numbers, which SQL writes unlike JSON."""
         now_ms = self.now_ms()
-        if self._live(cursor, name, now_ms) != old:
+        if self.live(cursor, name, now_ms) != old:
             return False
-        if new is DELETE:
-            cursor.execute(self._sql.remove, (name, now_ms // self._unit_ms))
-        else:
-            self._put(cursor, name, new, expiry, now_ms)
+        self.put(cursor, name, new, expiry, now_ms)
         return True
-
-    def _live(self, cursor: sqlite3.Cursor, name: str, now_ms: int) -> bytes | None:
-        row = cursor.execute(self._sql.read, (name,)).fetchone()
-        return None if row is None else self._alive(name, now_ms, *row)
-
-    def _put(
-        self, cursor: sqlite3.Cursor, name: str, raw: bytes, expiry: Expiry, now_ms: int
-    ) -> None:
-        cursor.execute(*self._writing(name, raw, expiry, now_ms))
 
     def _writing(
         self, name: str, raw: bytes, expiry: Expiry, now_ms: int
@@ -267,6 +291,10 @@ class SqliteBackend:
         if isinstance(expiry, Keeping):
             return self._sql.write_keeping, (*values, now_ms // self._unit_ms)
         return self._sql.write, values
+
+    def _touching(self, name: str, expiry: Expiry, now_ms: int) -> tuple[str, tuple[object, ...]]:
+        values = (self._expires(expiry, now_ms), name, now_ms // self._unit_ms)
+        return self._sql.touch, values
 
     def _sweep_quietly(self) -> None:
         try:

@@ -63,14 +63,7 @@ class SqliteLeases:
         name = self._names.reserved("lease", key)
 
         def acquire(cursor: sqlite3.Cursor, now: int) -> Turn:
-            told = self._turn(cursor, name, token, now)
-            if told.granted:
-                cursor.execute(self._sql.hold, (name, token, now + ttl_ms))
-                cursor.execute(self._sql.leave, (name, token, now))
-                cursor.execute(self._sql.free_leases, (now, _FREED_AT_ONCE))
-            elif patience_ms:
-                self._stand(cursor, (name, token), now, now + patience_ms)
-            return told
+            return self.ask(cursor, name, token, now, ttl_ms, patience_ms)
 
         return self._tables.transact(acquire, key)
 
@@ -90,7 +83,7 @@ class SqliteLeases:
         name = self._names.reserved("lease", key)
 
         def renew(cursor: sqlite3.Cursor, now: int) -> bool:
-            return cursor.execute(self._sql.renew, (now + ttl_ms, name, token, now)).rowcount == 1
+            return self.hold(cursor, name, token, now, ttl_ms)
 
         return self._tables.transact(renew, key)
 
@@ -98,8 +91,7 @@ class SqliteLeases:
         name = self._names.reserved("lease", key)
 
         def release(cursor: sqlite3.Cursor, now: int) -> bool:
-            cursor.execute(self._sql.leave, (name, token, now))
-            return cursor.execute(self._sql.release, (name, token, now)).rowcount == 1
+            return self.give_up(cursor, name, token, now)
 
         return self._tables.transact(release, key)
 
@@ -125,6 +117,38 @@ class SqliteLeases:
             return ours
 
         return self._tables.transact(done, key)
+
+    def ask(
+        self,
+        cursor: sqlite3.Cursor,
+        name: str,
+        token: str,
+        now: int,
+        ttl_ms: int,
+        patience_ms: int,
+    ) -> Turn:
+        """Give *token* the lease called *name*, or else a place in its queue."""
+        told = self._turn(cursor, name, token, now)
+        if told.granted:
+            cursor.execute(self._sql.hold, (name, token, now + ttl_ms))
+            cursor.execute(self._sql.leave, (name, token, now))
+            cursor.execute(self._sql.free_leases, (now, _FREED_AT_ONCE))
+        elif patience_ms:
+            self._stand(cursor, (name, token), now, now + patience_ms)
+        return told
+
+    def is_held(self, cursor: sqlite3.Cursor, name: str, token: str, now: int) -> bool:
+        """Whether *token* has the lease called *name*."""
+        return cursor.execute(self._sql.is_held, (name, token, now)).fetchone() is not None
+
+    def hold(self, cursor: sqlite3.Cursor, name: str, token: str, now: int, ttl_ms: int) -> bool:
+        """Have the lease end *ttl_ms* from now; says whether *token* has it."""
+        return cursor.execute(self._sql.renew, (now + ttl_ms, name, token, now)).rowcount == 1
+
+    def give_up(self, cursor: sqlite3.Cursor, name: str, token: str, now: int) -> bool:
+        """Take back the lease or the place of *token*; says whether it had the lease."""
+        cursor.execute(self._sql.leave, (name, token, now))
+        return cursor.execute(self._sql.release, (name, token, now)).rowcount == 1
 
     def _turn(self, cursor: sqlite3.Cursor, name: str, token: str, now: int) -> Turn:
         row = cursor.execute(self._sql.who, (name, now, name, now)).fetchone()

@@ -111,6 +111,7 @@ class LeaseStatements:
         )
         self.stand: str = f"INSERT INTO {queue} (name, token, expires_at) VALUES (?, ?, ?)"
         self.stay: str = f"UPDATE {queue} SET expires_at = ? {_OURS}"
+        self.is_held: str = f"SELECT 1 FROM {leases} {_OURS}"
         self.renew: str = f"UPDATE {leases} SET expires_at = ? {_OURS}"
 
     def _leaving(self, leases: str, queue: str) -> None:

@@ -20,12 +20,14 @@ from .laws.expired import Expired  # noqa: E402
 from .laws.holding import Arguments, Claims, Holding, Renewing  # noqa: E402
 from .laws.keys import Keys, Namespaces  # noqa: E402
 from .laws.leasing import Claiming, Leasing  # noqa: E402
+from .laws.leaving import Changing, Leaving  # noqa: E402
 from .laws.lifetimes import Defaults, Lifetimes  # noqa: E402
 from .laws.privacy import Privacy  # noqa: E402
 from .laws.queueing import Queueing, Waiting  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
+from .laws.visiting import Entering, Looking, VisitingCrowds, VisitLogs  # noqa: E402
 from .laws.walks import Batches, Walks  # noqa: E402
 
 
@@ -71,4 +73,19 @@ class LeaseContract(
     """The laws of a store that has leases and claims; subclass it and override `make`."""
 
 
-__all__ = ["LeaseContract", "StorageContract"]
+class VisitContract(
+    Looking,
+    Entering,
+    Leaving,
+    Changing,
+    VisitingCrowds,
+):
+    """The laws of visits to the entries of a store that has leases; subclass it and override
+    `make`, and `visits_of` where it is not the store that offers them."""
+
+
+class VisitRoomContract(VisitContract, VisitLogs):
+    """The same for a store that offers them."""
+
+
+__all__ = ["LeaseContract", "StorageContract", "VisitContract", "VisitRoomContract"]

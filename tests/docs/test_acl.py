@@ -14,7 +14,10 @@ import storage
 import storage.aio
 import storage.compat.puregram
 from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
+from storage.protocols import VisitStore
+from storage.records import Change
 from storage.testing import Bridge
+from storage.ttl import At, Keeping
 from tests.house.tree import ROOT
 from tests.servers import Server
 
@@ -74,6 +77,19 @@ def use_leases(store: Store) -> None:
     room.release("k", "b")
     room.claim("id", "a", 1000)
     room.done("id", "a", 1000)
+    use_visits(room, store.room(VisitStore))
+
+
+def use_visits(room: Any, visits: Any) -> None:
+    for release in (True, False):
+        for token in "ab":
+            visits.enter("v", token, 1000, 1000)
+        for expiry in (None, 60_000, At(4_102_444_800_000), Keeping(None)):
+            raw = visits.look("v").raw
+            for change in (Change(raw, b"1", expiry), Change(None, None, expiry)):
+                visits.leave("v", "", 0, change, True)
+        visits.leave("v", "a", 1000, Change(b"1", DELETE, None), release)
+        room.release("v", "b")
 
 
 @pytest.fixture

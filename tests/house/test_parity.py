@@ -10,7 +10,9 @@ import pytest
 
 import storage
 import storage.aio
+import storage.aio.compat.gramio
 import storage.aio.compat.puregram
+import storage.compat.gramio
 import storage.compat.puregram
 
 ONLY_IN_ASYNCIO = {"lift"}
@@ -33,6 +35,7 @@ PLAIN_IN_BOTH = {
 
 HALVES = {
     "storage": (storage, storage.aio),
+    "gramio": (storage.compat.gramio, storage.aio.compat.gramio),
     "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
@@ -93,7 +96,10 @@ def test_every_listed_name_is_there(module: str) -> None:
 def test_the_comparison_sees_both_halves() -> None:
     """Without this, an empty table would prove everything."""
     stores = {"MemoryStorage", "LruMemoryStorage", "RedisStorage", "SqliteStorage"}
-    assert {f"{module}.{name}" for module in HALVES for name in stores} <= set(CLASSES)
+    assert {f"{module}.{name}" for module in ("storage", "puregram") for name in stores} <= set(
+        CLASSES
+    )
+    assert {"gramio.Sessions", "gramio.SceneSessions"} <= set(CLASSES)
     assert {"storage.adapt", "storage.open", "puregram.is_ttl_storage"} <= set(FUNCTIONS)
 
 

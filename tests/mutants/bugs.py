@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import layers, leases, moving, puregram, redis, stores, typed
+from . import layers, leases, moving, puregram, redis, stores, typed, visits
 from .bug import Bug
 
 BUGS: list[Bug] = [
     *stores.BUGS,
     *leases.BUGS,
+    *visits.BUGS,
     *redis.BUGS,
     *layers.BUGS,
     *typed.BUGS,

@@ -72,8 +72,8 @@ BUGS = [
         "lease-released-in-silence",
         "who waits for a lease is woken by its release",
         "storage/memory/leases.py",
-        "            line.waiting.pop(token, None)\n            line.call_next()",
-        "            line.waiting.pop(token, None)",
+        "        self.waiting.pop(token, None)\n        self.call_next()",
+        "        self.waiting.pop(token, None)",
         _leases("memory and wakes_the_first"),
     ),
     Bug(

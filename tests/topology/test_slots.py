@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storage import DELETE
+from storage.records import Change
 from tests.servers import Cluster, Server, SlotMove, slot_of
 from tests.topology.conftest import Open
 from tests.topology.ground import (
@@ -26,6 +27,7 @@ SLOT = slot_of("{a}")
 HERE = [f"{{a}}here{number}" for number in range(12)]
 GONE = [f"{{a}}gone{number}" for number in range(12)]
 BOTH = [*HERE[:2], *GONE[:2]]
+LONG = 60_000
 
 
 @pytest.fixture
@@ -149,6 +151,32 @@ def test_leases_and_claims_stay_whose_they_are_while_their_slot_is_moved(
 
     assert (waited, ended) == ([True], [None])
     assert caplog.messages == []
+
+
+def test_a_visit_ends_as_a_whole_or_not_at_all_while_its_slot_is_moved(
+    cluster: Cluster, opened: Open, target: Server, half: Any
+) -> None:
+    store = opened(cluster_url(cluster))
+    visits = store.room(half.protocols.VisitStore)
+    leases = store.room(half.LeaseStore)
+    store.set("{a}", 1)
+    assert visits.enter("{a}", "ann", LONG, LONG)[1].raw == b"1"
+    assert leases.acquire("{a}", "bob", LONG, LONG).granted is False
+    source = cluster.master_of(SLOT)
+    with ExitStack() as stack, cluster.moving(SLOT, target):
+        before = refused(source)
+        change = Change(b"1", b"2", None)
+        left = stack.enter_context(
+            in_thread(lambda: visits.leave("{a}", "ann", LONG, change, True))
+        )
+        until(lambda: refused(source) > before + 1, "a visit whose end is put off")
+        assert visits.look("{a}").raw == b"1"
+        assert leases.renew("{a}", "ann", LONG) is True
+
+    assert left == [(True, True, None)]
+    assert leases.acquire("{a}", "cid", LONG, 0).granted is False
+    turn, sight = visits.enter("{a}", "bob", LONG, LONG)
+    assert (turn.granted, sight.raw) == (True, b"2")
 
 
 def test_a_slot_is_moved_while_it_is_used(cluster: Cluster, opened: Open) -> None:

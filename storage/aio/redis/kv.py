@@ -8,19 +8,32 @@ from collections.abc import Sequence
 from ...core.counting import SAFE
 from ...errors import UnstorableError, WrongTypeError
 from ...keys import Names
-from ..protocols import LeaseStore
+from ..protocols import LeaseStore, VisitStore
 from ...records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ...ttl import At, Expiry, Keeping
-from ...redis.commands import AGAIN, ONCE, READ, Command, Script, Word, lasting, run, starting_with
+from ...redis.commands import (
+    AGAIN,
+    ONCE,
+    READ,
+    Command,
+    Script,
+    Word,
+    lasting,
+    lasting_anew,
+    lasting_on,
+    run,
+    starting_with,
+)
 from .door import Door
 from .leases import RedisLeases
 from ...redis.options import Options
 from ...redis.replies import flag
 from ...redis.settings import Address
+from .visits import RedisVisits
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
 _WRITE, _WRITE_MANY = Script("write"), Script("write_many")
-_PERSIST, _ENDS, _RESTORE = Script("persist"), Script("ends"), Script("restore")
+_PERSIST, _ENDS, _RESTORE = Script("persist"), Script("ends", "now"), Script("restore")
 
 _SCANNED_AT_ONCE = b"500"
 
@@ -63,8 +76,7 @@ class RedisBackend:
 
     async def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
         key = name.encode()
-        told = expiry.otherwise if isinstance(expiry, Keeping) else expiry
-        command = Command(ONCE, key, (b"SET", key, raw, b"NX", *lasting(told)))
+        command = Command(ONCE, key, (b"SET", key, raw, b"NX", *lasting_anew(expiry)))
         reply = await self._door.call(command, name)
         return reply is not None
 
@@ -73,7 +85,7 @@ class RedisBackend:
         if new is DELETE:
             command = run(_DISCARD, ONCE, (key,), old)
         else:
-            command = run(_SWAP, ONCE, (key,), old, new, *_of_what_is_there(expiry))
+            command = run(_SWAP, ONCE, (key,), old, new, *lasting_on(expiry))
         reply = await self._door.call(command, name)
         return flag(reply)
 
@@ -169,8 +181,11 @@ class RedisBackend:
             if cursor is None:
                 return removed
 
-    def room(self, kind: object, names: Names) -> RedisLeases | None:
-        """The leases and claims of this deployment, where these are asked for."""
+    def room(self, kind: object, names: Names) -> RedisLeases | RedisVisits | None:
+        """The leases and claims of this deployment, or the visits to its entries, where these are
+        asked for."""
+        if kind is VisitStore:
+            return RedisVisits(self._door, names)
         return RedisLeases(self._door, names) if kind is LeaseStore else None
 
     async def aclose(self) -> None:
@@ -290,8 +305,3 @@ def _touching(key: bytes, expiry: Expiry) -> Command:
     if isinstance(expiry, At):
         return Command(ONCE, key, (b"PEXPIREAT", key, b"%d" % max(expiry.ms, 1)))
     return Command(AGAIN, key, (b"PEXPIRE", key, b"%d" % expiry))
-
-
-def _of_what_is_there(expiry: Expiry) -> tuple[bytes, ...]:
-    """The options of `SET` for an entry that is there for certain."""
-    return (b"KEEPTTL",) if isinstance(expiry, Keeping) else lasting(expiry)

@@ -12,10 +12,10 @@ from .door import Door
 from ...redis.places import beside
 from ...redis.replies import flag
 
-_ACQUIRE, _RENEW, _RELEASE = Script("acquire"), Script("renew"), Script("release")
-_CLAIM, _DONE = Script("claim"), Script("done")
+_ACQUIRE, _RELEASE = Script("acquire", "now", "line"), Script("release", "now", "line")
+_RENEW, _CLAIM, _DONE = Script("renew"), Script("claim"), Script("done")
 
-_CALLED_MS: Final = 60_000
+CALLED_MS: Final = 60_000
 """How long a call to wake up waits for who is not asleep yet."""
 
 _CLAIMED: Final[dict[int, Claimed]] = {1: "taken", 2: "busy", 3: "done"}
@@ -33,23 +33,23 @@ class RedisLeases:
 
     async def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
         words = (token.encode(), ttl_ms, patience_ms)
-        reply = await self._door.call(run(_ACQUIRE, AGAIN, self._line(key), *words), key)
+        reply = await self._door.call(run(_ACQUIRE, AGAIN, line(self._names, key), *words), key)
         return turn_of(reply)
 
     async def wait(self, key: str, token: str, wait_ms: int) -> None:
-        lease = self._line(key)[0]
+        lease = line(self._names, key)[0]
         seconds = wait_ms / 1000
         words = (b"BLPOP", b"%b:wake:%b" % (lease, token.encode()), b"%.3f" % seconds)
         await self._door.wait(Command(READ, lease, words), seconds, key)
 
     async def renew(self, key: str, token: str, ttl_ms: int) -> bool:
-        lease = self._line(key)[0]
+        lease = line(self._names, key)[0]
         reply = await self._door.call(run(_RENEW, AGAIN, (lease,), token.encode(), ttl_ms), key)
         return flag(reply)
 
     async def release(self, key: str, token: str) -> bool:
-        words = (token.encode(), _CALLED_MS)
-        reply = await self._door.call(run(_RELEASE, ONCE, self._line(key), *words), key)
+        words = (token.encode(), CALLED_MS)
+        reply = await self._door.call(run(_RELEASE, ONCE, line(self._names, key), *words), key)
         return flag(reply)
 
     async def claim(self, key: str, token: str, ttl_ms: int) -> Claimed:
@@ -62,12 +62,12 @@ class RedisLeases:
         reply = await self._door.call(run(_DONE, AGAIN, (mark,), token.encode(), ttl_ms), key)
         return flag(reply)
 
-    def _line(self, key: str) -> tuple[bytes, bytes, bytes]:
-        """The lease and its queue."""
-        start = self._names.segment("lease").encode()
-        line = beside(start, self._names.name(key).encode())
-        # Each kind has an end of its own, whatever a key ends with.
-        return line + b":held", line + b":queue", line + b":kept"
+
+def line(names: Names, key: str) -> tuple[bytes, bytes, bytes]:
+    """The lease and its queue, in the slot of the value under *key*."""
+    start = beside(names.segment("lease").encode(), names.name(key).encode())
+    # Each kind has an end of its own, whatever a key ends with.
+    return start + b":held", start + b":queue", start + b":kept"
 
 
 def turn_of(reply: list[int]) -> Turn:

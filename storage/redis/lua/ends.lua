@@ -13,8 +13,7 @@ for index, key in ipairs(KEYS) do
     local at = redis.pcall('PEXPIRETIME', key)
     if type(at) ~= 'number' then
       -- Before Redis 7 there is no such command, and a script sees one time from its first line on.
-      local time = redis.call('TIME')
-      now = time[1] * 1000 + math.floor(time[2] / 1000)
+      now = now_ms()
       at = now + left
     end
     ends[index] = at

@@ -11,7 +11,8 @@ from typing import Any
 
 import storage
 from storage import StorageError
-from tests.house.tree import ROOT
+from storage.redis import kv
+from storage.redis.commands import Script
 from tests.servers import Server
 from tests.servers.process import HOST
 
@@ -116,7 +117,8 @@ def edited(store: Any, key: str = "d") -> None:
         draft["n"] += 1
 
 
-SCRIPTS = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
+SCRIPTS = [one for one in vars(kv).values() if isinstance(one, Script)]
+"""What a store runs, apart from leases."""
 
 BEFORE = {"n": 1, "d": {"n": 1}}
 """What is stored before an operation of the tables below."""
@@ -162,9 +164,9 @@ WRITES = tuple(name for name in AGAIN if name not in READS)
 
 
 def prepared(store: Any, server: Server) -> Any:
-    """*store* with the entries of the tables, on a *server* that knows all scripts."""
+    """*store* with the entries of the tables, on a *server* that knows its scripts."""
     with server.connect() as wire:
-        for path in SCRIPTS:
-            wire.call("SCRIPT", "LOAD", path.read_bytes())
+        for script in SCRIPTS:
+            wire.call("SCRIPT", "LOAD", script.source)
     store.set_many(BEFORE)
     return store

@@ -13,6 +13,7 @@ import redis.asyncio
 
 import storage
 from storage import OutcomeUnknownError
+from storage.records import Change
 from tests.fault import faults
 from tests.fault.conftest import Open
 from tests.fault.faults import End, Fault
@@ -23,6 +24,7 @@ from tests.servers import Server
 
 SHORT = 0.1
 LONG = 20
+MINUTE = 60_000
 
 LOST: dict[str, Fault] = {
     "a reset": faults.Unanswered(End.RST),
@@ -138,6 +140,26 @@ def test_a_touch_until_a_moment_is_not_done_twice(
     call = partial(store.touch, "n", ttl=now + timedelta(hours=1))
     assert type(failure(call)) is OutcomeUnknownError
     assert proxy.commands.count("PEXPIREAT") == 1
+
+
+def test_a_visit_is_begun_again_and_ended_once(
+    half: Any, store: Any, proxy: Proxy, valkey: Server
+) -> None:
+    visits = store.room(half.protocols.VisitStore)
+    change = Change(b"1", b"2", None)
+    visits.enter("n", "ann", MINUTE, 0)
+    visits.leave("n", "ann", MINUTE, None, True)
+
+    proxy.next(faults.Unanswered(), "EVALSHA")
+    turn, sight = visits.enter("n", "ann", MINUTE, 0)
+    assert (turn.granted, sight.raw) == (True, b"1")
+    proxy.next(faults.Unanswered(), "EVALSHA")
+    before = proxy.commands.count("EVALSHA")
+    error = failure(lambda: visits.leave("n", "ann", MINUTE, change, True))
+    assert type(error) is OutcomeUnknownError
+    assert proxy.commands.count("EVALSHA") == before + 1
+    assert raw(valkey, "n") == b"2"
+    assert visits.leave("n", "ann", MINUTE, change, True).held is False
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

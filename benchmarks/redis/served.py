@@ -1,0 +1,46 @@
+"""Runs laws against a server of their own, with nothing in it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from redis.utils import HIREDIS_AVAILABLE
+
+from storage import ConfigurationError
+from tests import servers
+
+from ..family import Family, packages
+from .settings import Settings
+
+
+def run(family: Family[Settings], arguments: Sequence[str]) -> int:
+    """Run the laws that the command line names, all of them if it names none."""
+    options = family.parser.parse_args(arguments)
+    try:
+        binary = servers.find_valkey()
+    except servers.ServerMissingError as error:
+        family.parser.error(str(error))
+    versions = packages("redis", "hiredis", "aiogram", "pyTelegramBotAPI")
+    with _server(binary) as server:
+        try:
+            chosen = Settings(options, server.url)
+        except ConfigurationError as error:
+            family.parser.error(str(error))
+        return family.run(options, chosen, _where(chosen), versions)
+
+
+@contextmanager
+def _server(binary: Path) -> Iterator[servers.Server]:
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmarks-") as folder,
+        servers.running(binary, Path(folder)) as server,
+    ):
+        yield server
+
+
+def _where(chosen: Settings) -> str:
+    parser = "hiredis" if HIREDIS_AVAILABLE else "Python (hiredis is not installed)"
+    return f"{chosen.server_version()} on loopback, answers read by {parser}"
