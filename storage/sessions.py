@@ -52,6 +52,46 @@ class Sessions(Generic[S]):
     _lock_otherwise: Lock = "auto"
     """What holds where the store has no leases; `"auto"` is nothing."""
 
+    @overload
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: type[S],
+        kind: type[S] | None = ...,
+        ttl: LayerTtl = ...,
+        max_age: DefaultTtl = ...,
+        key: Callable[[Any], SessionKey | str | None] | None = ...,
+        on_error: OnError = ...,
+        on_corrupt: OnCorruptSession = ...,
+        on_conflict: OnConflict = ...,
+        lock: Lock = ...,
+        locks: Adaptable | None = ...,
+        lease: float | timedelta = ...,
+        wait: float | timedelta | None = ...,
+        namespace: str | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: Callable[..., Any] = ...,
+        kind: type[S] | None = ...,
+        ttl: LayerTtl = ...,
+        max_age: DefaultTtl = ...,
+        key: Callable[[Any], SessionKey | str | None] | None = ...,
+        on_error: OnError = ...,
+        on_corrupt: OnCorruptSession = ...,
+        on_conflict: OnConflict = ...,
+        lock: Lock = ...,
+        locks: Adaptable | None = ...,
+        lease: float | timedelta = ...,
+        wait: float | timedelta | None = ...,
+        namespace: str | None = ...,
+    ) -> None: ...
+
     def __init__(
         self,
         store: Adaptable,

@@ -107,9 +107,7 @@ class Drafts:
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
     ) -> bytes:
         """The changes that lead from the record that *draft* was to *ours*, on top of *theirs*."""
-        base, other = (
-            self._parts(key, self._settled(key, data)) for data in (draft.base, theirs)
-        )
+        base, other = (self._parts(key, self._settled(key, data)) for data in (draft.base, theirs))
         mine = self._parts(key, ours)
         result, clashes = brought_together(base, mine, other, on_conflict)
         if clashes:

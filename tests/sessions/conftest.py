@@ -23,6 +23,13 @@ def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         yield ground
 
 
+@pytest.fixture(params=params("memory", "sqlite"))
+def clocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """A ground that goes by our clock also while a session is open."""
+    with standing(request, tmp_path) as ground:
+        yield ground
+
+
 @pytest.fixture(params=params("memory"))
 def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """A ground for what is decided above all backends."""

@@ -72,7 +72,6 @@ class Ground:
         self.clock.tick(seconds + self.place.late_ms / 1000)
 
 
-
 @contextmanager
 def standing(request: pytest.FixtureRequest, folder: Path, **options: Any) -> Iterator[Ground]:
     """The ground that is the parameter of a fixture."""

@@ -13,6 +13,7 @@ from storage import (
     UnsupportedError,
     WrongTypeError,
 )
+from storage.core.layouts import GRAMIO
 from tests.sessions.ground import Ground
 from tests.sessions.kinds import KINDS, OBJECTS, DataVisit, DictVisit, made, options, part, put
 
@@ -55,9 +56,7 @@ def test_an_untouched_session_of_a_type_is_not_stored(memory: Ground, sessions: 
     assert memory.text() == spaced
 
 
-def test_to_clear_and_do_nothing_more_takes_the_session_away(
-    memory: Ground, sessions: Any
-) -> None:
+def test_to_clear_and_do_nothing_more_takes_the_session_away(memory: Ground, sessions: Any) -> None:
     memory.plant({"step": 5})
     with sessions.open("k") as session:
         assert part(session, "step") == 5
@@ -71,9 +70,7 @@ def test_to_clear_and_do_nothing_more_takes_the_session_away(
         assert part(session, "step") == 0
 
 
-def test_a_session_that_is_cleared_and_changed_is_begun_anew(
-    memory: Ground, sessions: Any
-) -> None:
+def test_a_session_that_is_cleared_and_changed_is_begun_anew(memory: Ground, sessions: Any) -> None:
     memory.plant({"step": 5, "code": "x"})
     opened = sessions.open("k")
     with opened:
@@ -344,12 +341,11 @@ def test_members_that_a_type_does_not_know_stay(memory: Ground, kind: Any) -> No
 
 def test_what_others_made_of_it_has_to_go_with_the_type(memory: Ground) -> None:
     memory.plant({"step": 1})
-    with (
-        pytest.raises(ConflictError, match="does not go with our changes"),
-        memory.sessions(initial=DataVisit).open("k") as session,
-    ):
-        session.code = "x"
-        memory.plant({"step": "one"})
+    opened = memory.sessions(initial=DataVisit).open("k")
+    opened.begin().code = "x"
+    memory.plant({"step": "one"})
+    with pytest.raises(ConflictError, match="does not go with our changes"):
+        opened.end()
     assert memory.kept() == {"step": "one"}
 
 
@@ -385,7 +381,7 @@ def test_a_store_of_another_layout_has_no_place_for_lifetimes(memory: Ground) ->
     """Its records are the value and nothing besides."""
 
     class Bare(memory.half.Sessions):  # type: ignore[name-defined, misc]
-        _lifetimes = False
+        _layout = GRAMIO
 
     opened = memory.bridge.driven(Bare(memory.place.base)).open("k")
     with opened as session:

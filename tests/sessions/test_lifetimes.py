@@ -12,6 +12,14 @@ from tests.sessions.ground import Ground
 
 HOUR = 3600.0
 
+SLACK_MS = 500
+"""What may pass between two looks at a server, whose moments are reckoned from the first."""
+
+
+def about(number: float) -> Any:
+    """*number* as the clock of a server tells it: seconds, or milliseconds since 1970."""
+    return pytest.approx(number, rel=0, abs=SLACK_MS if number > 10_000_000 else SLACK_MS / 1000)
+
 
 def worked_on(sessions: Any, key: str = "k") -> dict[str, Any]:
     """The session as a handler finds it that counts."""
@@ -69,7 +77,8 @@ def test_a_touch_writes_nothing(lasting: Ground) -> None:
     assert lasting.left() == HOUR
 
 
-def test_a_long_handler_that_only_reads_lets_the_session_live_on(lasting: Ground) -> None:
+def test_a_long_handler_that_only_reads_lets_the_session_live_on(clocked: Ground) -> None:
+    lasting = clocked
     sessions = lasting.sessions(ttl=HOUR, lease=2 * HOUR)
     worked_on(sessions)
     with sessions.open("k"):
@@ -87,7 +96,6 @@ def test_every_write_gives_the_whole_time(lasting: Ground) -> None:
 
     opened = sessions.open("k")
     with opened as session:
-        lasting.clock.tick(1)
         session["n"] = 0
         opened.save()
         assert lasting.left() == 1000
@@ -163,19 +171,20 @@ def test_a_session_that_lasted_for_ever_gets_a_lifetime_when_it_is_used(lasting:
 def test_a_session_is_over_at_its_age_however_much_it_is_used(lasting: Ground) -> None:
     sessions = lasting.sessions(max_age=100)
     worked_on(sessions)
-    end = lasting.clock.ms + 100_000
+    end = lasting.kept()["__ends"]
     assert lasting.kept() == {"n": 1, "__ends": end}
+    assert end == about(lasting.clock.ms + 100_000)
     for _ in range(9):
         lasting.clock.tick(10)
         worked_on(sessions)
         looked_at(sessions)
         assert lasting.kept()["__ends"] == end
-        assert lasting.left() == (end - lasting.clock.ms) / 1000
-    lasting.pass_by(10)
+        assert lasting.left() == about((end - lasting.clock.ms) / 1000)
+    lasting.pass_by(10 + SLACK_MS / 1000)
 
     assert sessions.get("k") is None
     assert worked_on(sessions) == {}
-    assert lasting.kept()["__ends"] == lasting.clock.ms + 100_000
+    assert lasting.kept()["__ends"] == about(lasting.clock.ms + 100_000)
 
 
 def test_a_session_that_may_be_idle_for_long_is_no_older_than_it_may_be(lasting: Ground) -> None:
@@ -184,8 +193,8 @@ def test_a_session_that_may_be_idle_for_long_is_no_older_than_it_may_be(lasting:
     for passed, left in ((30, 60), (20, 50), (49, 1)):
         lasting.clock.tick(passed)
         looked_at(sessions)
-        assert lasting.left() == left
-    lasting.pass_by(1)
+        assert lasting.left() == about(left)
+    lasting.pass_by(1 + SLACK_MS / 1000)
     assert sessions.get("k") is None
 
     worked_on(sessions)
@@ -205,15 +214,15 @@ def test_an_older_session_gets_an_end_when_it_is_opened(lasting: Ground) -> None
     lasting.plant({"n": 1})
     looked_at(lasting.sessions(max_age=100))
 
-    assert lasting.kept() == {"n": 1, "__ends": lasting.clock.ms + 100_000}
-    assert lasting.left() == 100
+    assert lasting.kept() == {"n": 1, "__ends": about(lasting.clock.ms + 100_000)}
+    assert lasting.left() == about(100)
 
 
 def test_a_session_keeps_its_end_where_none_is_asked_for_any_more(lasting: Ground) -> None:
     lasting.plant({"n": 1, "__ends": lasting.clock.ms + 5000})
     sessions = lasting.sessions(ttl=HOUR)
     worked_on(sessions)
-    assert lasting.left() == 5
+    assert lasting.left() == about(5)
 
     lasting.plant({"n": 1, "__ends": lasting.clock.ms})
     assert sessions.get("k") is None
@@ -231,10 +240,11 @@ def test_a_session_that_is_cleared_begins_to_age_anew(lasting: Ground) -> None:
         opened.clear()
         session["a"] = 1
 
-    assert lasting.left() == 100
+    assert lasting.left() == about(100)
 
 
-def test_a_session_that_is_over_while_it_is_open_is_not_stored(lasting: Ground) -> None:
+def test_a_session_that_is_over_while_it_is_open_is_not_stored(clocked: Ground) -> None:
+    lasting = clocked
     sessions = lasting.sessions(max_age=100, lease=HOUR)
     worked_on(sessions)
     with sessions.open("k") as session:
@@ -266,17 +276,16 @@ def test_a_member_that_is_over_is_not_there(ground: Ground) -> None:
 
 def test_other_members_keep_their_time_when_one_is_over(lasting: Ground) -> None:
     opened = lasting.sessions().open("k")
-    at = lasting.clock.ms
     with opened as session:
         session.update(a=1, b=2, c=3)
         opened.expire("a", 1)
         opened.expire("b", timedelta(seconds=5))
+    at = lasting.kept()["__ttl"]["b"]["at"]
+    assert at == about(lasting.clock.ms)
     lasting.clock.tick(2)
     worked_on(lasting.sessions())
 
-    assert lasting.text() == (
-        f'{{"b":2,"c":3,"n":1,"__ttl":{{"b":{{"t":5000,"at":{at}}}}}}}'
-    )
+    assert lasting.text() == f'{{"b":2,"c":3,"n":1,"__ttl":{{"b":{{"t":5000,"at":{at}}}}}}}'
 
 
 def test_a_member_that_is_changed_keeps_its_time(lasting: Ground) -> None:
@@ -284,7 +293,7 @@ def test_a_member_that_is_changed_keeps_its_time(lasting: Ground) -> None:
     with opened as session:
         session["code"] = "x"
         opened.expire("code", 5)
-    at = lasting.clock.ms
+    at = lasting.kept()["__ttl"]["code"]["at"]
     lasting.clock.tick(2)
     with opened as session:
         session["code"] = "y"
@@ -292,7 +301,7 @@ def test_a_member_that_is_changed_keeps_its_time(lasting: Ground) -> None:
 
     with opened:
         opened.expire("code", 5)
-    assert lasting.kept()["__ttl"] == {"code": {"t": 5000, "at": at + 2000}}
+    assert lasting.kept()["__ttl"] == {"code": {"t": 5000, "at": about(at + 2000)}}
 
 
 def test_the_time_of_a_member_goes_with_it(lasting: Ground) -> None:
@@ -310,7 +319,8 @@ def test_the_time_of_a_member_goes_with_it(lasting: Ground) -> None:
     assert lasting.sessions().get("k") == {"code": "y"}
 
 
-def test_a_member_that_is_over_while_the_session_is_open_is_not_stored(lasting: Ground) -> None:
+def test_a_member_that_is_over_while_the_session_is_open_is_not_stored(clocked: Ground) -> None:
+    lasting = clocked
     opened = lasting.sessions(lease=HOUR).open("k")
     with opened as session:
         session.update(code="x", n=1)
@@ -402,3 +412,17 @@ def test_an_enhanced_store_lets_sessions_end_where_nothing_else_does(memory: Gro
     worked_on(sessions)
     memory.clock.tick(HOUR)
     assert looked_at(sessions) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"lock": False}], ids=["turns", "no turns"])
+def test_a_session_that_somebody_works_on_is_in_use(clocked: Ground, options: Any) -> None:
+    """Where it runs out in the middle of that, nobody else has removed it."""
+    sessions = clocked.sessions(ttl=60, lease=HOUR, **options)
+    worked_on(sessions)
+    clocked.clock.tick(59)
+    with sessions.open("k") as session:
+        session["n"] = 5
+        clocked.clock.tick(2)
+
+    assert sessions.get("k") == {"n": 5}
+    assert clocked.left() == 60

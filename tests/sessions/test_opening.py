@@ -365,7 +365,7 @@ def test_a_session_ends_once_and_is_open_once_at_a_time(memory: Ground) -> None:
         opened.end()
     with opened as session:
         session["a"] = 1
-        for again in (opened.begin, lambda: opened.__enter__()):
+        for again in (opened.begin, opened.__enter__):
             with pytest.raises(ReentryError, match="open already"):
                 again()
     for late in (opened.end, opened.save, opened.clear, opened.discard):
