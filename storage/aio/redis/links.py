@@ -33,6 +33,10 @@ FAILURES = (
 
 _SHORTEST = 0.001
 
+_FITS = 32 * 1024
+"""So many bytes go into the buffer of a connection that has sent all before: nothing waits there,
+so no timer is needed, which would cost a task."""
+
 
 class Link:
     """One connection."""
@@ -70,6 +74,8 @@ class Links:
         is_clean = False
         connection = link.connection
         connection.socket_timeout = self._limit_of(until, wait)
+        if sum(map(len, command.words)) < _FITS:
+            connection.socket_timeout = None
         try:
             try:
                 await connection.send_command(*command.words, check_health=False)
@@ -96,6 +102,8 @@ class Links:
         try:
             try:
                 packed = connection.pack_commands([command.words for command in commands])
+                if sum(map(len, packed)) < _FITS:
+                    connection.socket_timeout = None
                 await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(commands)
