@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from contextvars import Context
 from typing import Any, TypeAlias, TypeVar
 
 from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wall_clock
