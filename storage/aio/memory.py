@@ -11,7 +11,7 @@ from ..memory.leases import MemoryLeases
 from ..offers import NEVER_WAIT
 from ..protocols import LeaseStore as BlockingLeaseStore
 from ..ttl import Expiry
-from .protocols import LeaseStore
+from .protocols import LeaseStore, Sweeper
 from .runtime import Bell
 
 
@@ -73,11 +73,17 @@ class MemoryFace:
         return self._inner.clear(prefix)
 
     def room(self, kind: object, names: Names) -> object | None:
-        """The leases and claims of the backend, where these are asked for, or what never waits."""
+        """The leases and claims of the backend, where these are asked for, or what never waits
+        or is swept."""
         if kind in NEVER_WAIT:
             return self._inner.room(kind, names)
+        if kind is Sweeper:
+            return self
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
         return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
+
+    async def sweep(self) -> int:
+        return self._inner.sweep()
 
     async def aclose(self) -> None:
         if not self._borrowed:

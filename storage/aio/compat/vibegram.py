@@ -1,0 +1,111 @@
+# Written by tools/mirror.py from storage/compat/vibegram.py: change that file and run the tool.
+"""VibeGram's stores of sessions, in memory and on Redis: their names and defaults, and what they
+read and write there."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import stores
+from ..clients import ClientBackend
+from ...codecs import JSON, Codec
+from ...core.clients import RedisClientLike, commands
+from ...errors import ConfigurationError
+from ...keys import Names
+from ...offers import Countable, offered
+from ..protocols import Backend, Sweeper
+from ...redis.options import Options, RedisPlace, Target
+from ..rooms import redis
+from ..runtime import wall_clock
+from ..store import Storage
+from ...ttl import Clock, DefaultTtl, default_span
+from ...compat.errors import RedisStoreParseError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    V = TypeVar("V", default=Any)
+else:
+    from typing import TypeVar
+
+    V = TypeVar("V")
+
+__all__ = ["MemorySessionStore", "RedisClientLike", "RedisSessionStore", "RedisStoreParseError"]
+
+DEFAULT_PREFIX: Final = "vibegram:session:"
+DEFAULT_TTL: Final = 86_400
+DEFAULT_MAX: Final = 10_000
+
+
+class MemorySessionStore(stores.LruMemoryStorage[V]):
+    """Sessions in this process, *max_entries* of them at the most; the least recently used makes
+    room. Each `set` gives a session *ttl* to live."""
+
+    def __init__(
+        self,
+        max_entries: int = DEFAULT_MAX,
+        ttl: DefaultTtl = DEFAULT_TTL,
+        *,
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        super().__init__(_checked(max_entries), ttl=ttl, codec=codec, clock=clock)
+        self._sweeper = self.room(Sweeper)
+
+    async def cleanup_expired(self) -> int:
+        """Free all sessions that are over, and say how many."""
+        return await self._sweeper.sweep()
+
+    @property
+    def size(self) -> int:
+        """How many sessions there are, without those that are over."""
+        return offered(self._backend, Countable, self._layers.names).count()
+
+
+class RedisSessionStore(Storage[V]):
+    """The sessions that VibeGram keeps on Redis: keys as they are, under *prefix*, and JSON.
+
+    *client* is a URL or a client of redis-py, and then the store has what a
+    `storage.RedisStorage` has and takes its options; or any other object with the commands of a
+    `RedisClientLike`. Each `set` and `touch` gives a session *ttl* to live, for ever with `None`.
+    """
+
+    def __init__(
+        self,
+        client: RedisPlace | RedisClientLike,
+        prefix: str = DEFAULT_PREFIX,
+        ttl: DefaultTtl = DEFAULT_TTL,
+        *,
+        timeout: float | None = None,
+        accept_retries: bool = False,
+        codec: Codec = JSON,
+    ) -> None:
+        names = Names(prefix, verbatim=True, beside=True)
+        expires = default_span(ttl) is not None
+        if _is_of_redis_py(client):
+            backend = redis(Options(client, prefix, timeout, accept_retries))
+        else:
+            backend = _strange(client, expires, timeout, accept_retries)
+        super().__init__(backend, ttl=ttl, codec=codec, names=names)
+        self._layers.corrupts = partial(RedisStoreParseError, "session")
+
+
+def _checked(max_entries: int) -> int:
+    if type(max_entries) is not int or max_entries < 1:
+        raise ValueError(f"max_entries must be a positive integer, not {max_entries!r}")
+    return max_entries
+
+
+def _is_of_redis_py(client: object) -> bool:
+    """Whether *client* says where the server is, or runs any command there is."""
+    return isinstance(client, (str, Target)) or hasattr(client, "execute_command")
+
+
+def _strange(thing: object, expires: bool, timeout: float | None, accept_retries: bool) -> Backend:
+    """The server behind a client of another make, which keeps its own settings."""
+    found = commands(thing, expires=expires)
+    if timeout is not None or accept_retries:
+        message = "timeout and accept_retries want a URL or a client of redis-py"
+        raise ConfigurationError(message)
+    return ClientBackend(found)
