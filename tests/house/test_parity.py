@@ -11,7 +11,9 @@ import pytest
 import storage
 import storage.aio
 import storage.aio.compat.puregram
+import storage.aio.compat.vibegram
 import storage.compat.puregram
+import storage.compat.vibegram
 
 ONLY_IN_ASYNCIO = {"lift"}
 """What only asyncio needs."""
@@ -34,6 +36,7 @@ PLAIN_IN_BOTH = {
 HALVES = {
     "storage": (storage, storage.aio),
     "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
+    "vibegram": (storage.compat.vibegram, storage.aio.compat.vibegram),
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     f"{module}.{name}": (getattr(blocking, name), getattr(asyncio, name, None))
@@ -93,7 +96,9 @@ def test_every_listed_name_is_there(module: str) -> None:
 def test_the_comparison_sees_both_halves() -> None:
     """Without this, an empty table would prove everything."""
     stores = {"MemoryStorage", "LruMemoryStorage", "RedisStorage", "SqliteStorage"}
-    assert {f"{module}.{name}" for module in HALVES for name in stores} <= set(CLASSES)
+    homes = ("storage", "puregram")
+    assert {f"{module}.{name}" for module in homes for name in stores} <= set(CLASSES)
+    assert {"vibegram.MemorySessionStore", "vibegram.RedisSessionStore"} <= set(CLASSES)
     assert {"storage.adapt", "storage.open", "puregram.is_ttl_storage"} <= set(FUNCTIONS)
 
 
