@@ -46,8 +46,7 @@ class Leases:
         self._base = adapt(store)
         self._base.room(LeaseStore)
         self._runtime = Runtime()
-        self._held: dict[str, weakref.ref[Lease]] = {}
-        self._inside: dict[Where, weakref.ref[Lease]] = {}
+        self._held: dict[Where, weakref.ref[Lease]] = {}
         self._chores = Chores(self)
         after_fork(self, Leases._leave_behind)
 
@@ -84,9 +83,7 @@ class Leases:
     def _entering(self, lease: Lease) -> None:
         """Refuse who would wait for itself."""
         place = (runner(), lease.key)
-        known = self._inside.get(place)
-        other = None if known is None else known()
-        if other is not None or lease._place is not None:
+        if self._at(place) is not None or lease._place is not None:
             message = "this lease is held right here"
             raise ReentryError(message, store=lease._label, key=lease.key)
         lease._place = place
@@ -94,25 +91,26 @@ class Leases:
 
     def _holding(self, lease: Lease) -> None:
         """Renew *lease* from now on, for as long as somebody knows it."""
-        place, token = lease._place, lease.token
+        place, held = lease._place, self._held
         assert place is not None
-        held, inside, chores = self._held, self._inside, self._chores
 
-        def forget(_: object) -> None:
-            held.pop(token, None)
-            inside.pop(place, None)
-            chores.end()
+        def forget(known: weakref.ref[Lease]) -> None:
+            if held.get(place) is known:
+                held.pop(place, None)
 
-        held[token] = inside[place] = weakref.ref(lease, forget)
-        chores.begin()
+        held[place] = weakref.ref(lease, forget)
+        self._chores.begin(lease._due)
 
     def _leaving(self, lease: Lease) -> None:
         """Let *lease* be: it is about to be given back, or was never held."""
         place, lease._place = lease._place, None
-        if place is not None and self._held.pop(lease.token, None) is not None:
-            self._inside.pop(place, None)
-            if not self._held:
-                self._chores.end()
+        if place is not None and self._at(place) is lease:
+            self._held.pop(place, None)
+
+    def _at(self, place: Where) -> Lease | None:
+        """The lease that is held there."""
+        known = self._held.get(place)
+        return None if known is None else known()
 
     def _alive(self) -> list[Lease]:
         """The leases that are held."""
@@ -141,7 +139,7 @@ class Leases:
         """In a forked child: what is held is the parent's."""
         for lease in self._alive():
             lease._lost = lease._of_parent = True
-        self._held, self._inside = {}, {}
+        self._held = {}
 
 
 class Lease:

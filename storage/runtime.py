@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -191,62 +192,85 @@ class Periodic:
             self._thread.join()
 
 
+LOOK_SECONDS = 1.0
+"""How long a thread sleeps at the most before it looks whether there is still something to do."""
+
+
 class Chores:
-    """Calls *owner*`._tend()` from a daemon thread, which is there while there is something to do.
+    """Calls *owner*`._tend()` from a daemon thread, whenever something is due.
 
     `_tend` answers in how many seconds it is to be called again, or `None` where nothing is left
-    to do. The thread does not keep *owner* alive, and ends with it.
+    to do: then the thread ends. Nobody wakes it to say that something is over: it looks, once a
+    second at the least. It does not keep *owner* alive, and ends with it.
     """
 
+    _thread: threading.Thread | None
+    _due: float
+
     def __init__(self, owner: Any) -> None:
-        self._lock = threading.Lock()
-        # The garbage collector may call in the middle of a call: this queue stands that.
-        self._calls: SimpleQueue[None] = SimpleQueue()
-        calls = self._calls
-        self._owner = weakref.ref(owner, lambda _: calls.put(None))
-        self._running = False
+        self._stay_with(owner)
         after_fork(self, Chores._forget)
 
-    def begin(self) -> None:
-        """There is something more to do."""
+    def begin(self, due: float) -> None:
+        """There is something more to do, which is due then by `monotonic`."""
         with self._lock:
-            self._calls.put(None)
-            if not self._running:
-                threading.Thread(target=self._run, name="storage", daemon=True).start()
-                self._running = True
+            if due < self._due:
+                self._call()
+                self._due = min(due, monotonic() + LOOK_SECONDS)
 
-    def end(self, _: object = None) -> None:
-        """There is less to do, and maybe nothing."""
-        if self._running:
+    def _call(self) -> None:
+        """Have the thread look at what is due, after an interrupt maybe for nothing."""
+        if self._thread is not None and self._thread.is_alive():
             self._calls.put(None)
+        else:
+            thread = threading.Thread(target=self._run, name="storage", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
-        while True:
-            seconds = self._tended()
+        while self._waits():
             with self._lock:
-                if seconds is None and self._calls.empty():
-                    self._running = False
-                    return
-            self._wait(seconds)
+                self._due = math.inf  # what is begun from here on may be overlooked
+            seconds = self._tended()
+            if seconds is not None:
+                with self._lock:
+                    self._due = min(self._due, monotonic() + min(seconds, LOOK_SECONDS))
 
-    def _wait(self, seconds: float | None) -> None:
-        """Wait for a call, *seconds* at the most; many calls are one."""
-        try:
-            self._calls.get(timeout=seconds and min(seconds, threading.TIMEOUT_MAX))
-            while True:
-                self._calls.get_nowait()
-        except Empty:
-            pass
+    def _waits(self) -> bool:
+        """Wait until something is due, and say whether anything is."""
+        while self._owner() is not None:
+            with self._lock:
+                seconds = self._due - monotonic()
+                if seconds == math.inf:
+                    self._thread = None
+                    break
+            if seconds <= 0:
+                return True
+            try:
+                self._calls.get(timeout=seconds)
+            except Empty:
+                pass
+        return False
 
     def _tended(self) -> float | None:
         owner = self._owner()
         return None if owner is None else owner._tend()
 
+    def _stay_with(self, owner: Any) -> None:
+        """Begin without a thread, for as long as *owner* is there."""
+        self._lock = threading.Lock()
+        # The garbage collector may call in the middle of a call: this queue stands that.
+        calls: SimpleQueue[None] = SimpleQueue()
+        self._calls = calls
+        self._owner = weakref.ref(owner, lambda _: calls.put(None))
+        self._thread = None
+        self._due = math.inf
+
     def _forget(self) -> None:
         """The thread does not come along into a forked process."""
-        self._lock = threading.Lock()
-        self._calls = SimpleQueue()
-        self._running = False
+        owner = self._owner()
+        if owner is not None:
+            self._stay_with(owner)
 
 
 def _repeat(

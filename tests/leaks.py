@@ -27,6 +27,8 @@ class Held:
 
     def left(self) -> list[str]:
         """What is held now and was not then; a thread that is about to end gets time for it."""
+        if set(threading.enumerate()) - self.threads:
+            gc.collect()  # a thread may end with what only a cycle keeps
         end = time.monotonic() + GRACE_SECONDS
         for thread in set(threading.enumerate()) - self.threads:
             thread.join(max(0, end - time.monotonic()))

@@ -23,7 +23,7 @@ from ..records import (
     Turn,
 )
 from ..ttl import Expiry
-from .protocols import LeaseStore, VisitStore
+from .protocols import LeaseStore, Sweeper, VisitStore
 from .runtime import Bell
 
 
@@ -86,14 +86,19 @@ class MemoryFace:
 
     def room(self, kind: object, names: Names) -> object | None:
         """The leases and claims of the backend or the visits to its entries, where these are asked
-        for, or what never waits."""
+        for, or what never waits or is swept."""
         if kind in NEVER_WAIT:
             return self._inner.room(kind, names)
+        if kind is Sweeper:
+            return self
         if kind is VisitStore:
             visits = self._inner.room(BlockingVisitStore, names)
             return MemoryVisitsFace(visits) if isinstance(visits, MemoryVisits) else None
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
         return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
+
+    async def sweep(self) -> int:
+        return self._inner.sweep()
 
     async def aclose(self) -> None:
         if not self._borrowed:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from contextvars import Context
 from typing import Any, TypeAlias, TypeVar
 
 from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wall_clock
@@ -46,23 +48,19 @@ class Runtime:
         await asyncio.sleep(seconds)
 
     async def finish(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
-        """Call *function*, which may run twice, to its end, however often the task is cancelled."""
+        """Await *function*, which may run twice, to its end, however often one is cancelled."""
         try:
             return await function(*args)
         except asyncio.CancelledError:
-            await _ended(asyncio.ensure_future(function(*args)))
+            again = asyncio.ensure_future(function(*args))
+            while not again.done():
+                try:
+                    await asyncio.wait([again])
+                except asyncio.CancelledError:
+                    pass
+            if not again.cancelled():
+                again.exception()
             raise
-
-
-async def _ended(task: asyncio.Future[Any]) -> None:
-    """Wait for the end of *task*, whatever comes of it."""
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            pass
-    if not task.cancelled():
-        task.exception()
 
 
 def runner() -> object:
@@ -99,76 +97,84 @@ def _open(gate: asyncio.Future[None]) -> None:
 
 
 class Chores:
-    """Calls *owner*`._tend()` from a task, which is there while there is something to do.
+    """Calls *owner*`._tend()` from a task, whenever something is due.
 
     `_tend` answers in how many seconds it is to be called again, or `None` where nothing is left
-    to do. The task does not keep *owner* alive. Each event loop has a task of its own: a loop
-    that ends takes nothing from the others.
+    to do. Between two calls there is a timer and no task; nobody stops it to say that something
+    is over. It does not keep *owner* alive. Each event loop has a timer of its own: a loop that
+    ends takes nothing from the others.
     """
 
     def __init__(self, owner: Any) -> None:
-        self._tasks: dict[asyncio.AbstractEventLoop, _Chore] = {}
-        tasks = self._tasks
-        self._owner = weakref.ref(owner, lambda _: _wake(tasks))
+        self._plans: dict[asyncio.AbstractEventLoop, _Plan] = {}
+        plans = self._plans
+        self._owner = weakref.ref(owner, lambda _: _call_off(plans))
         after_fork(self, Chores._forget)
 
-    def begin(self) -> None:
-        """There is something more to do."""
+    def begin(self, due: float) -> None:
+        """There is something more to do, which is due then by `monotonic`."""
         loop = asyncio.get_running_loop()
-        chore = self._tasks.get(loop)
-        if chore is None or chore.task.done():
-            chore = self._tasks[loop] = _Chore(self, loop)
-        chore.bell.set()
+        plan = self._plans.get(loop)
+        if plan is not None and plan.due <= due:
+            return
+        self._plan(loop, due)
+        if plan is None:
+            self._drop_closed()
+        else:
+            plan.alarm.cancel()
 
-    def end(self, _: object = None) -> None:
-        """There is less to do, and maybe nothing."""
-        _wake(self._tasks)
+    def _plan(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        """Have a look then; nothing of who asks for it, such as context variables, is kept."""
+        plan = _Plan(due)
+        seconds = max(0.0, due - monotonic())
+        plan.alarm = loop.call_later(seconds, self._go, loop, plan, context=Context())
+        self._plans[loop] = plan
 
-    async def _run(self, loop: asyncio.AbstractEventLoop, bell: asyncio.Event) -> None:
+    def _go(self, loop: asyncio.AbstractEventLoop, plan: _Plan) -> None:
+        if self._plans.get(loop) is plan:
+            plan.due = -math.inf  # what is begun from here on is seen at the end of the task
+            plan.task = loop.create_task(self._run(loop), name="storage")
+
+    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        seconds = None
         try:
-            while True:
-                bell.clear()
-                seconds = await self._tended()
-                if seconds is None and not bell.is_set():
-                    return
-                await _rung(bell, seconds)
+            seconds = await self._tended()
         finally:
-            self._tasks.pop(loop, None)
+            if seconds is None:
+                self._plans.pop(loop, None)
+            else:
+                self._plan(loop, monotonic() + seconds)
 
     async def _tended(self) -> float | None:
         owner = self._owner()
         return None if owner is None else await owner._tend()
 
+    def _drop_closed(self) -> None:
+        for loop in list(self._plans):
+            if loop.is_closed():
+                self._plans.pop(loop, None)
+
     def _forget(self) -> None:
-        """The tasks do not come along into a forked process."""
-        self._tasks.clear()
+        """Timers and tasks do not come along into a forked process."""
+        self._plans.clear()
 
 
-class _Chore:
-    """The task of one event loop, and what wakes it."""
+class _Plan:
+    """When an event loop has a look at what is due: a timer, and after it a task."""
 
-    def __init__(self, chores: Chores, loop: asyncio.AbstractEventLoop) -> None:
-        self.bell = asyncio.Event()
-        self.task = loop.create_task(chores._run(loop, self.bell), name="storage")
+    alarm: asyncio.TimerHandle
+    task: asyncio.Task[None]
+
+    def __init__(self, due: float) -> None:
+        self.due = due
 
 
-def _wake(tasks: dict[asyncio.AbstractEventLoop, _Chore]) -> None:
-    for loop, chore in list(tasks.items()):
+def _call_off(plans: dict[asyncio.AbstractEventLoop, _Plan]) -> None:
+    for loop, plan in list(plans.items()):
         try:
-            loop.call_soon_threadsafe(chore.bell.set)
-        except RuntimeError:  # the loop is closed, and its task is no more
-            tasks.pop(loop, None)
-
-
-async def _rung(bell: asyncio.Event, seconds: float | None) -> None:
-    """Wait for the bell, *seconds* at the most."""
-    loop = asyncio.get_running_loop()
-    alarm = None if seconds is None else loop.call_later(seconds, bell.set)
-    try:
-        await bell.wait()
-    finally:
-        if alarm is not None:
-            alarm.cancel()
+            loop.call_soon_threadsafe(plan.alarm.cancel)
+        except RuntimeError:  # the loop is closed, and its timers are no more
+            pass
 
 
 def callback(function: T) -> T:

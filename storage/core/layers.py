@@ -75,6 +75,7 @@ class Layers:
         self.stages: tuple[Stage, ...] = ()
         self._clock: Clock | None = None
         self._shows: Callable[[str], object] | None = None
+        self.corrupts: Callable[..., CorruptValueError] = CorruptValueError
         self._stand_on(codec)
 
     def namespace(self, name: str) -> Layers:
@@ -351,7 +352,7 @@ class Layers:
         """The error for bytes that can not be read."""
         if isinstance(error, UnfitError):
             return MismatchError(error.path, error.reason, store=self.label, key=key)
-        return CorruptValueError(str(error), store=self.label, key=key)
+        return self.corrupts(str(error), store=self.label, key=key)
 
     def busy(self, key: str) -> ConflictError:
         """The error for a key that others change without end."""

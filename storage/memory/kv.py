@@ -9,7 +9,7 @@ from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
 from ..offers import Clocked, Countable
-from ..protocols import LeaseStore, VisitStore
+from ..protocols import LeaseStore, Sweeper, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import after_fork, mutex
 from ..ttl import At, Clock, Expiry, Keeping, deadline
@@ -183,11 +183,19 @@ class MemoryBackend:
 
     def count(self) -> int:
         """How many entries there are; those that are over are freed."""
+        self.sweep()
+        return len(self._entries)
+
+    def sweep(self) -> int:
+        """Free all that is over, and say how many entries that were."""
         now = self._now()
+        swept = 0
         with self._lock:
+            self._peek("")  # which refuses where this is closed
             for name in self._due.over(now):
                 del self._entries[name]
-            return len(self._entries)
+                swept += 1
+        return swept
 
     def now_ms(self) -> int:
         """Which moment it is for the entries."""
@@ -197,8 +205,8 @@ class MemoryBackend:
         self, kind: object, names: Names
     ) -> MemoryLeases | MemoryVisits | MemoryBackend | None:
         """The leases and claims of this backend or the visits to its entries, where these are
-        asked for, or itself where it is to be counted or tells the time."""
-        if kind is Countable or kind is Clocked:
+        asked for, or itself where it is to be counted or swept, or tells the time."""
+        if kind in (Countable, Clocked, Sweeper):
             return self
         if kind is VisitStore:
             return MemoryVisits(self, self._board, names)

@@ -16,10 +16,15 @@ import redis.asyncio
 
 import storage
 import storage.aio
+import storage.aio.clients
 import storage.aio.compat.puregram
+import storage.clients
 import storage.compat.puregram
 from storage import Capabilities
+from storage.core.clients import commands
+from storage.keys import Names
 from storage.testing import Clock
+from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
 from tests.servers import Server
 
 Half = Any
@@ -186,12 +191,26 @@ def _adapted(thing: Callable[[], Any]) -> Make:
     return lambda half, ground: half.adapt(thing())
 
 
+def _by(kind: Callable[[Any], Any], *, on_server: bool = False) -> Make:
+    """A store by the few commands of a client that somebody has written."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        thing = kind(ground.server if on_server else ground.clock)
+        backend = half.clients.ClientBackend(commands(thing, expires=True), ground.clock)
+        names = Names(next(_prefixes), verbatim=True, beside=True)
+        return half.Storage(backend, ttl=ground.ttl, names=names)
+
+    return make
+
+
 IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
 IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
 ON_A_SERVER = IN_A_FILE
 IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durable=True)
 A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
 AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
+
+A_CLIENT = Capabilities(atomic="process", expiry_ms=1, iteration=False, durable=True)
 
 
 def _rows(half: Half) -> list[Row]:
@@ -206,6 +225,8 @@ def _rows(half: Half) -> list[Row]:
         Row("shelf", _adapted(lambda: shelve.Shelf({})), A_MAPPING, half),
         Row("four-methods", _adapted(FourMethods), AN_OBJECT, half),
         Row("three-methods", _adapted(ThreeMethods), AN_OBJECT, half, knows_none=False),
+        Row("one-step-client", _by(OneStep), A_CLIENT, half, verbatim=True),
+        Row("two-step-client", _by(TwoSteps), A_CLIENT, half, verbatim=True),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
         Row(
             "valkey-puregram",
@@ -218,6 +239,14 @@ def _rows(half: Half) -> list[Row]:
         ),
         Row("redis8", _client(protocol=3), ON_A_SERVER, half, leases=True, server="redis8"),
         Row("redis6", _client(protocol=2), ON_A_SERVER, half, leases=True, server="redis6"),
+        Row(
+            "redis6-client",
+            _by(OnServer, on_server=True),
+            A_CLIENT,
+            half,
+            verbatim=True,
+            server="redis6",
+        ),
     ]
 
 
@@ -225,6 +254,7 @@ BACKENDS = [
     *_rows(storage),
     *_rows(storage.aio),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
+    Row("mixed-client", _by(Mixed), A_CLIENT, storage.aio, verbatim=True),
 ]
 
 

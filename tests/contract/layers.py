@@ -55,7 +55,7 @@ LAYERS: dict[str, Wrap] = {
 OVER = {
     "enhanced": {"memory", "four-methods"},
     "compressed": {"memory"},
-    "encrypted": {"memory"},
+    "encrypted": {"memory", "one-step-client"},
     "typed": {"memory"},
     "folded": {"memory", "sqlite", "sqlite-gramio", "dict", "valkey"},
 }

@@ -13,6 +13,7 @@ import redis
 import storage
 import storage.aio
 import storage.compat.puregram
+import storage.compat.vibegram
 from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
 from storage.protocols import VisitStore
 from storage.records import Change
@@ -189,19 +190,19 @@ def test_none_of_the_rights_for_leases_is_too_much(
         use_leases(store)
 
 
-def test_the_patterns_of_puregram_are_enough(
-    opened: Callable[..., Store], admin: redis.Redis, valkey: Server
+@pytest.mark.parametrize("name", ["puregram.RedisStorage", "vibegram.RedisSessionStore"])
+def test_the_patterns_of_a_verbatim_layout_are_enough(
+    opened: Callable[..., Store], admin: redis.Redis, valkey: Server, name: str
 ) -> None:
-    (row,) = re.findall(
-        r"^\| the store is `compat.puregram.RedisStorage` \| (.*) \|$", PAGE, re.MULTILINE
-    )
+    module, kind = name.split(".")
+    (row,) = re.findall(rf"^\| the store is `compat.{name}` \| (.*) \|$", PAGE, re.MULTILINE)
     values, lease, claim = re.findall(r"`(~[^`]*)`", row)
     rules = [values if rule.startswith("~") else rule for rule in RULES]
     admin.script_flush()
     opened(rules)
     url = f"redis://bot:secret@{valkey.host}:{valkey.port}"
 
-    with storage.compat.puregram.RedisStorage(url) as store:
+    with getattr(getattr(storage.compat, module), kind)(url, ttl=None) as store:
         use_all(store)
         for patterns in ([], [lease], [claim]):
             admin.execute_command("ACL", "SETUSER", *rules, *FOR_LEASES, *patterns)

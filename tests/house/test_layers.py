@@ -21,7 +21,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
         *("entries", "visits"),
     ),
-    "stores": ("rooms", "adapted", "stores", "opening", "layered"),
+    "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered"),
     "faces": ("sessions", "opened", "seats", "leases", "moving", "upgrading", "dumps"),
     "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),

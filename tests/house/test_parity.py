@@ -12,8 +12,10 @@ import storage
 import storage.aio
 import storage.aio.compat.gramio
 import storage.aio.compat.puregram
+import storage.aio.compat.vibegram
 import storage.compat.gramio
 import storage.compat.puregram
+import storage.compat.vibegram
 
 ONLY_IN_ASYNCIO = {"lift"}
 """What only asyncio needs."""
@@ -37,6 +39,7 @@ HALVES = {
     "storage": (storage, storage.aio),
     "gramio": (storage.compat.gramio, storage.aio.compat.gramio),
     "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
+    "vibegram": (storage.compat.vibegram, storage.aio.compat.vibegram),
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     f"{module}.{name}": (getattr(blocking, name), getattr(asyncio, name, None))
@@ -96,9 +99,9 @@ def test_every_listed_name_is_there(module: str) -> None:
 def test_the_comparison_sees_both_halves() -> None:
     """Without this, an empty table would prove everything."""
     stores = {"MemoryStorage", "LruMemoryStorage", "RedisStorage", "SqliteStorage"}
-    assert {f"{module}.{name}" for module in ("storage", "puregram") for name in stores} <= set(
-        CLASSES
-    )
+    homes = ("storage", "puregram")
+    assert {f"{module}.{name}" for module in homes for name in stores} <= set(CLASSES)
+    assert {"vibegram.MemorySessionStore", "vibegram.RedisSessionStore"} <= set(CLASSES)
     assert {"gramio.Sessions", "gramio.SceneSessions"} <= set(CLASSES)
     assert {"storage.adapt", "storage.open", "puregram.is_ttl_storage"} <= set(FUNCTIONS)
 

@@ -6,7 +6,10 @@ import asyncio
 import gc
 import logging
 import threading
+import time
+import weakref
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,41 @@ from tests.fault.ground import Crew, in_child, rows, until
 from tests.leases.ground import run, until_in_loop
 
 HOUR = 3600
+
+BRIEF = 0.3
+"""A lease of so many seconds is renewed after a third of them."""
+
+
+class Work:
+    """What leases have the running loop do from now on, as timers and as tasks."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._loop: Any = asyncio.get_running_loop()
+        self._usual = self._loop.call_later
+        self._loop.call_later = self._call_later
+
+    def timers(self) -> int:
+        """How many wait for their time."""
+        return sum(not one.cancelled() for one in self._timers)
+
+    def is_over(self) -> bool:
+        tasks = [one for one in asyncio.all_tasks() if one.get_name() == "storage"]
+        return not tasks and self.timers() == 0
+
+    def _call_later(self, delay: float, callback: Any, *args: Any, **options: Any) -> Any:
+        if not callback.__module__.startswith("storage"):
+            return self._usual(delay, callback, *args, **options)
+
+        def run() -> None:
+            self._timers.discard(timer)
+            callback(*args)
+
+        timer = self._usual(delay, run, **options)
+        self._timers.add(timer)
+        self.begun += 1
+        return timer
 
 
 class Unwell:
@@ -73,6 +111,12 @@ def inner(half: Any, store: Any) -> Any:
 @pytest.fixture
 def leases(inner: Any, bridge: Bridge) -> Any:
     return bridge.driven(inner)
+
+
+@pytest.fixture
+def _asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread does not look by itself."""
+    monkeypatch.setattr(storage.runtime, "LOOK_SECONDS", HOUR)
 
 
 def tend(inner: Any, lease: Any, bridge: Bridge) -> Any:
@@ -154,7 +198,7 @@ def test_a_lease_that_can_not_be_given_back_is_no_error(
 def test_a_lease_that_nobody_knows_any_more_is_not_renewed() -> None:
     before = threading.active_count()
     with storage.MemoryStorage() as store:
-        leases = storage.Leases(store)
+        leases = storage.Leases(store, ttl=BRIEF)
         lease = leases.hold("k").__enter__()
         assert threading.active_count() == before + 1
         del lease
@@ -165,23 +209,24 @@ def test_a_lease_that_nobody_knows_any_more_is_not_renewed() -> None:
 
 def test_a_lease_that_no_task_knows_any_more_is_not_renewed() -> None:
     async def work() -> None:
-        before = len(asyncio.all_tasks())
         async with storage.aio.MemoryStorage() as store:
-            leases = storage.aio.Leases(store)
+            leases = storage.aio.Leases(store, ttl=BRIEF)
+            loop = Work()
             lease = await leases.hold("k").__aenter__()
-            assert len(asyncio.all_tasks()) == before + 1
+            assert loop.timers() == 1
             del lease
 
             await until_in_loop(lambda: leases._alive() == [])
-            await until_in_loop(lambda: len(asyncio.all_tasks()) == before)
+            await until_in_loop(loop.is_over)
 
     run(work())
 
 
+@pytest.mark.usefixtures("_asleep")
 def test_leases_that_are_forgotten_end_their_thread() -> None:
     before = threading.active_count()
     with storage.MemoryStorage() as store:
-        leases = storage.Leases(store)
+        leases = storage.Leases(store, ttl=HOUR)
         lease = leases.hold("k").__enter__()
         del lease, leases
         gc.collect()
@@ -189,30 +234,141 @@ def test_leases_that_are_forgotten_end_their_thread() -> None:
         until(lambda: threading.active_count() == before)
 
 
-def test_one_thread_renews_all_leases_and_ends_with_them() -> None:
+def test_leases_that_are_forgotten_end_their_timer() -> None:
+    async def work() -> None:
+        async with storage.aio.MemoryStorage() as store:
+            leases, loop = storage.aio.Leases(store, ttl=HOUR), Work()
+            async with leases.hold("k"):
+                assert loop.timers() == 1
+            del leases
+            gc.collect()
+
+            await until_in_loop(loop.is_over)
+
+    run(work())
+
+
+def test_one_thread_renews_all_leases_and_ends_after_them() -> None:
     before = threading.active_count()
     with storage.MemoryStorage() as store:
-        leases = storage.Leases(store)
-        with leases.hold("a"), leases.hold("b"), leases.hold("c"):
+        leases = storage.Leases(store, ttl=BRIEF)
+        for _ in range(2):
+            with leases.hold("a"), leases.hold("b"), leases.hold("c"):
+                assert threading.active_count() == before + 1
+            until(lambda: threading.active_count() == before)
+
+
+def test_a_thread_does_not_stay_for_as_long_as_a_lease_would_have_lasted() -> None:
+    before = threading.active_count()
+    with storage.MemoryStorage() as store:
+        leases = storage.Leases(store, ttl=HOUR)
+        with leases.hold("k"):
             assert threading.active_count() == before + 1
 
         until(lambda: threading.active_count() == before)
-        with leases.hold("a"):
-            assert threading.active_count() == before + 1
 
 
-def test_one_task_renews_all_leases_and_ends_with_them() -> None:
+@pytest.mark.usefixtures("_asleep")
+def test_many_short_holds_start_one_thread() -> None:
+    before, seen = set(threading.enumerate()), set[threading.Thread]()
+    with storage.MemoryStorage() as store:
+        leases = storage.Leases(store, ttl=HOUR)
+        for number in range(500):
+            with leases.hold(f"k{number % 3}"):
+                seen.update(threading.enumerate())
+
+        assert len(seen - before) == 1
+
+
+def test_one_timer_stands_for_all_leases_and_ends_after_them() -> None:
     async def work() -> None:
-        before = len(asyncio.all_tasks())
         async with storage.aio.MemoryStorage() as store:
-            leases = storage.aio.Leases(store)
-            async with leases.hold("a"), leases.hold("b"), leases.hold("c"):
-                assert len(asyncio.all_tasks()) == before + 1
-            await until_in_loop(lambda: len(asyncio.all_tasks()) == before)
-            async with leases.hold("a"):
-                assert len(asyncio.all_tasks()) == before + 1
+            leases, loop = storage.aio.Leases(store, ttl=BRIEF), Work()
+            for _ in range(2):
+                async with leases.hold("a"), leases.hold("b"), leases.hold("c"):
+                    assert loop.timers() == 1
+                await until_in_loop(loop.is_over)
 
     run(work())
+
+
+def test_many_short_holds_cost_a_loop_one_timer_and_no_task() -> None:
+    async def work() -> None:
+        async with storage.aio.MemoryStorage() as store:
+            leases, loop = storage.aio.Leases(store, ttl=HOUR), Work()
+            for number in range(500):
+                async with leases.hold(f"k{number % 3}"):
+                    assert asyncio.all_tasks() == {asyncio.current_task()}
+            assert loop.begun == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.usefixtures("_asleep")
+@pytest.mark.parametrize("over", [True, False], ids=["after", "beside"])
+def test_a_brief_lease_is_renewed_in_time_beside_a_long_one(
+    over: bool, half: Any, leases: Any, store: Any, clock: Clock, bridge: Bridge
+) -> None:
+    """Whoever renews them would sleep for much longer, also when the long one is over by then."""
+    room = bridge.driven(store.room(half.LeaseStore))
+
+    def hold() -> None:
+        with leases.hold("k", ttl=BRIEF):
+            clock.tick(BRIEF / 2)
+            until(lambda: room.acquire("k", "probe", 1000, 0).wait_ms > 600 * BRIEF)
+
+    with leases.hold("long"):
+        time.sleep(0.02)  # a thread has the time to fall asleep
+        if not over:
+            hold()
+    if over:
+        hold()
+
+
+def test_a_timer_keeps_nothing_of_the_task_that_held_a_lease() -> None:
+    class Update:
+        """What a bot may have in a context variable."""
+
+    current: ContextVar[Update] = ContextVar("current")
+
+    async def work() -> None:
+        async with storage.aio.MemoryStorage() as store:
+            leases = storage.aio.Leases(store, ttl=HOUR)
+
+            async def handle() -> weakref.ref[Update]:
+                current.set(Update())
+                async with leases.hold("k"):
+                    return weakref.ref(current.get())
+
+            seen = await asyncio.ensure_future(handle())
+            await until_in_loop(lambda: seen() is None)
+
+    run(work())
+
+
+def test_a_loop_that_is_closed_as_it_is_leaves_no_task_and_is_forgotten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = storage.aio.MemoryStorage()
+    leases = storage.aio.Leases(store)
+
+    async def hold() -> None:
+        async with leases.hold("k"):
+            pass
+
+    def in_a_loop() -> weakref.ref[Any]:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(hold())
+        loop.close()
+        return weakref.ref(loop)
+
+    first = in_a_loop()
+    in_a_loop()
+    gc.collect()
+
+    assert first() is None
+    assert not caplog.records
+    run(store.aclose())
 
 
 def test_a_loop_that_ends_takes_no_renewal_from_another(clock: Clock) -> None:
@@ -256,6 +412,40 @@ def test_a_child_does_not_hold_what_its_parent_holds(tmp_path: Path) -> None:
 
             assert rows(file, "SELECT token FROM storage_leases") == [(lease.token.encode(),)]
             lease.check()
+
+
+@pytest.mark.usefixtures("_asleep")
+def test_a_child_renews_what_it_holds_itself(tmp_path: Path) -> None:
+    """Its parent's thread did not come along, however soon that would have looked."""
+    file = tmp_path / "bot.db"
+
+    def child() -> None:
+        with leases.hold("of the child"):
+            first = ends()
+            until(lambda: ends() > first)
+
+    def ends() -> Any:
+        return rows(file, "SELECT expires_at FROM storage_leases WHERE name LIKE '%child'")
+
+    with storage.SqliteStorage(file) as store:
+        leases = storage.Leases(store, ttl=6 * BRIEF)
+        with leases.hold("k"):
+            in_child(child)
+
+
+@pytest.mark.usefixtures("_asleep")
+def test_leases_that_a_child_forgets_end_its_thread() -> None:
+    def child() -> None:
+        nonlocal leases
+        with leases.hold("k"):
+            assert threading.active_count() == 2
+        del leases
+        gc.collect()
+        until(lambda: threading.active_count() == 1)
+
+    with storage.MemoryStorage() as store:
+        leases = storage.Leases(store, ttl=HOUR)
+        in_child(child)
 
 
 def test_a_lease_that_another_thread_gives_back_is_free() -> None:

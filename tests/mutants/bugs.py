@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import layers, leases, moving, puregram, redis, stores, typed, visits
+from . import layers, leases, moving, puregram, redis, stores, typed, vibegram, visits
 from .bug import Bug
 
 BUGS: list[Bug] = [
@@ -14,4 +14,5 @@ BUGS: list[Bug] = [
     *typed.BUGS,
     *moving.BUGS,
     *puregram.BUGS,
+    *vibegram.BUGS,
 ]

@@ -23,7 +23,7 @@ from storage import (
     Storage,
     TtlStorage,
 )
-from storage.compat import puregram
+from storage.compat import puregram, vibegram
 
 
 class Cart(TypedDict):
@@ -176,6 +176,26 @@ def coming_from_puregram(path: str, client: redis.Redis, thing: object) -> None:
     assert_type(enhanced.entries(), Iterator[tuple[str, Any]])
     if puregram.is_ttl_storage(thing):
         assert_type(thing, TtlStorage[Any])
+
+
+class PlainClient:
+    def get(self, key: str) -> Any: ...
+
+    def set(self, key: str, value: str) -> None: ...
+
+    def delete(self, *keys: str) -> None: ...
+
+    def psetex(self, key: str, ms: int, value: str) -> None: ...
+
+
+def coming_from_vibegram(client: redis.Redis, plain: PlainClient) -> None:
+    sessions = vibegram.MemorySessionStore[Cart](max_entries=5000, ttl=timedelta(days=1))
+    assert_type(sessions.get("1:2"), Cart | None)
+    assert_type(sessions.cleanup_expired(), int)
+    assert_type(sessions.size, int)
+    for place in (client, plain, "redis://localhost"):
+        assert_type(vibegram.RedisSessionStore[Cart](place, ttl=None).get("1:2"), Cart | None)
+    assert_type(vibegram.RedisSessionStore(client), vibegram.RedisSessionStore[Any])
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing_extensions import assert_type
 import storage
 from storage import DELETE, MISSING, aio
 from storage.aio import Storage
-from storage.aio.compat import puregram
+from storage.aio.compat import puregram, vibegram
 
 
 class Cart(TypedDict):
@@ -104,6 +104,21 @@ async def whole(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None:
     assert_type(await aio.dump(store, "bot.jsonl", progress=print), aio.Report)
     assert_type(await aio.load(store, "bot.jsonl"), aio.Report)
     assert_type(await aio.migrate(store, dry_run=True), aio.Report)
+
+
+class AwaitedClient:
+    async def get(self, key: str) -> str | None: ...
+
+    def set(self, key: str, value: str) -> None: ...
+
+
+async def coming_from_vibegram(client: AwaitedClient) -> None:
+    async with vibegram.MemorySessionStore[Cart](5000) as sessions:
+        assert_type(await sessions.get("1:2"), Cart | None)
+        assert_type(await sessions.cleanup_expired(), int)
+        assert_type(sessions.size, int)
+    store = vibegram.RedisSessionStore[Cart](client, prefix="bot:", ttl=60)
+    assert_type(await store.get("1:2"), Cart | None)
 
 
 @dataclass

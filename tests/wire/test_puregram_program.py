@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,10 @@ import storage.compat.puregram
 from storage import CorruptValueError
 from storage.testing import driven
 from tests.servers import Server
+from tests.wire.program import Ask, Program
 
 PROGRAM = Path(__file__).with_name("puregram.mjs")
 HALVES = [storage.compat.puregram, storage.aio.compat.puregram]
-
-Ask = Callable[..., Any]
 
 VALUES: dict[str, tuple[str, Any]] = {
     "object": ("{counter: 1, name: 'é😀', list: [1, 2.5, null]}", None),
@@ -39,36 +36,9 @@ VALUES: dict[str, tuple[str, Any]] = {
 VALUES["object"] = (VALUES["object"][0], {"counter": 1, "name": "é😀", "list": [1, 2.5, None]})
 
 
-class Program:
-    """The program at work."""
-
-    def __init__(self, node: Path, port: int) -> None:
-        self._process = subprocess.Popen(
-            [str(node), str(PROGRAM), str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def ask(self, method: str, *args: str, **options: Any) -> Any:
-        """What its store answers to *method* of a key and of a value in JavaScript."""
-        told = dict(zip(("key", "js"), args), method=method, **options)
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        return answer.get("error", answer.get("answer"))
-
-    def end(self) -> None:
-        self._process.communicate(timeout=20)
-        assert self._process.returncode == 0
-
-
 @pytest.fixture
 def ask(node: Path, valkey: Server) -> Iterator[Ask]:
-    program = Program(node, valkey.port)
+    program = Program(PROGRAM, node, valkey.port)
     yield program.ask
     program.end()
     valkey.call("FLUSHALL")

@@ -33,6 +33,10 @@ FAILURES = (
 
 _SHORTEST = 0.001
 
+_FITS = 32 * 1024
+"""So many bytes go into the buffer of a connection that has sent all before: nothing waits there,
+so no timer is needed, which would cost a task."""
+
 
 class Link:
     """One connection."""
@@ -69,10 +73,11 @@ class Links:
             return link
         is_clean = False
         connection = link.connection
-        connection.socket_timeout = self._limit_of(until, wait)
+        packed = command.packed()
+        connection.socket_timeout = self._limit_of(until, wait) if len(packed) > _FITS else None
         try:
             try:
-                await connection.send_command(*command.words, check_health=False)
+                await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return Trouble(Phase.SENT, error)
             connection.socket_timeout = self._limit_of(until, wait)
@@ -91,11 +96,12 @@ class Links:
             return [link] * len(commands)
         is_clean = False
         connection = link.connection
-        connection.socket_timeout = self._limit_of(until, 0.0)
+        packed = [command.packed() for command in commands]
+        fits = sum(map(len, packed)) <= _FITS
+        connection.socket_timeout = None if fits else self._limit_of(until, 0.0)
         replies: list[Any] = []
         try:
             try:
-                packed = connection.pack_commands([command.words for command in commands])
                 await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(commands)

@@ -254,14 +254,13 @@ class Renewing(Held):
         with pytest.raises(LookupError, match="of the user"):
             work()
 
-    def test_nothing_runs_in_the_background_when_nothing_is_held(self, leases: Any) -> None:
+    def test_nothing_stays_in_the_background_when_nothing_is_held(self, leases: Any) -> None:
         def busy() -> list[threading.Thread]:
             return [one for one in threading.enumerate() if one not in before]
 
-        with leases.hold("k"):
-            pass
+        leases.claim("k", ttl=60)
         before = threading.enumerate()
-        with leases.hold("a"), leases.hold("b"):
+        with leases.hold("a", ttl=3 * BRIEF), leases.hold("b", ttl=3 * BRIEF):
             pass
 
         until(lambda: not busy())

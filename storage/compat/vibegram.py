@@ -1,0 +1,149 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""VibeGram's sessions and their stores, in memory and on Redis: their names and defaults, and what
+they read and write there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import sessions, stores
+from ..clients import ClientBackend
+from ..codecs import JSON, Codec
+from ..core.clients import RedisClientLike, commands
+from ..core.layouts import VIBEGRAM
+from ..core.subjects import SessionKey, keyed_by
+from ..errors import ConfigurationError
+from ..keys import Names
+from ..offers import Countable, offered
+from ..protocols import Backend, Sweeper
+from ..redis.options import Options, RedisPlace, Target
+from ..rooms import Adaptable, redis
+from ..runtime import wall_clock
+from ..store import Storage
+from ..ttl import Clock, DefaultTtl, default_span
+from .errors import RedisStoreParseError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    S = TypeVar("S", default=dict[str, Any])
+    V = TypeVar("V", default=Any)
+else:
+    from typing import TypeVar
+
+    S = TypeVar("S")
+    V = TypeVar("V")
+
+__all__ = [
+    "MemorySessionStore",
+    "RedisClientLike",
+    "RedisSessionStore",
+    "RedisStoreParseError",
+    "Sessions",
+    "session",
+]
+
+DEFAULT_PREFIX: Final = "vibegram:session:"
+DEFAULT_TTL: Final = 86_400
+DEFAULT_MAX: Final = 10_000
+
+
+class MemorySessionStore(stores.LruMemoryStorage[V]):
+    """Sessions in this process, *max_entries* of them at the most; the least recently used makes
+    room. Each `set` gives a session *ttl* to live."""
+
+    def __init__(
+        self,
+        max_entries: int = DEFAULT_MAX,
+        ttl: DefaultTtl = DEFAULT_TTL,
+        *,
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        super().__init__(_checked(max_entries), ttl=ttl, codec=codec, clock=clock)
+        self._sweeper = self.room(Sweeper)
+
+    def cleanup_expired(self) -> int:
+        """Free all sessions that are over, and say how many."""
+        return self._sweeper.sweep()
+
+    @property
+    def size(self) -> int:
+        """How many sessions there are, without those that are over."""
+        return offered(self._backend, Countable, self._layers.names).count()
+
+
+class RedisSessionStore(Storage[V]):
+    """The sessions that VibeGram keeps on Redis: keys as they are, under *prefix*, and JSON.
+
+    *client* is a URL or a client of redis-py, and then the store has what a
+    `storage.RedisStorage` has and takes its options; or any other object with the commands of a
+    `RedisClientLike`. Each `set` and `touch` gives a session *ttl* to live, for ever with `None`.
+    """
+
+    def __init__(
+        self,
+        client: RedisPlace | RedisClientLike,
+        prefix: str = DEFAULT_PREFIX,
+        ttl: DefaultTtl = DEFAULT_TTL,
+        *,
+        timeout: float | None = None,
+        accept_retries: bool = False,
+        codec: Codec = JSON,
+    ) -> None:
+        names = Names(prefix, verbatim=True, beside=True)
+        expires = default_span(ttl) is not None
+        if _is_of_redis_py(client):
+            backend = redis(Options(client, prefix, timeout, accept_retries))
+        else:
+            backend = _strange(client, expires, timeout, accept_retries)
+        super().__init__(backend, ttl=ttl, codec=codec, names=names)
+        self._layers.corrupts = partial(RedisStoreParseError, "session")
+
+
+class Sessions(sessions.Sessions[S]):
+    """Sessions as VibeGram writes them; what is stored as `null`, `0`, `""` or `false` is none."""
+
+    _layout = VIBEGRAM
+    _lock_otherwise = "process"
+
+
+def session(
+    *,
+    store: Adaptable | None = None,
+    get_session_key: Callable[[Any], SessionKey | str | None] | None = None,
+    initial: Callable[..., Any] = dict,
+    **options: Any,
+) -> Sessions[Any]:
+    """The sessions of VibeGram's middleware in *store*: a `MemorySessionStore` unless it is given,
+    or anything with `get`, `set` and `delete`.
+
+    Without *get_session_key* an event has the key `chat:user`. What two updates change at the
+    same time is merged, and the later one stays of one member. The other *options* are those of
+    `storage.Sessions`.
+    """
+    chosen = {"on_conflict": "ours", "namespace": None, **options}
+    place = MemorySessionStore[Any]() if store is None else store
+    return Sessions(place, initial=initial, key=get_session_key or keyed_by(), **chosen)
+
+
+def _checked(max_entries: int) -> int:
+    if type(max_entries) is not int or max_entries < 1:
+        raise ValueError(f"max_entries must be a positive integer, not {max_entries!r}")
+    return max_entries
+
+
+def _is_of_redis_py(client: object) -> bool:
+    """Whether *client* says where the server is, or runs any command there is."""
+    return isinstance(client, (str, Target)) or hasattr(client, "execute_command")
+
+
+def _strange(thing: object, expires: bool, timeout: float | None, accept_retries: bool) -> Backend:
+    """The server behind a client of another make, which keeps its own settings."""
+    found = commands(thing, expires=expires)
+    if timeout is not None or accept_retries:
+        message = "timeout and accept_retries want a URL or a client of redis-py"
+        raise ConfigurationError(message)
+    return ClientBackend(found)
