@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import layers, leases, moving, puregram, redis, stores, typed, vibegram, visits
+from . import layers, leases, moving, puregram, redis, sessions, stores, typed, vibegram, visits
 from .bug import Bug
 
 BUGS: list[Bug] = [
@@ -15,4 +15,5 @@ BUGS: list[Bug] = [
     *moving.BUGS,
     *puregram.BUGS,
     *vibegram.BUGS,
+    *sessions.BUGS,
 ]
