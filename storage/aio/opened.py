@@ -12,7 +12,6 @@ from ..core.drafts import Draft
 from ..core.layers import MOST_ATTEMPTS, Found
 from ..core.session import Mark
 from ..errors import (
-    ConflictError,
     CorruptValueError,
     ReentryError,
     UnsupportedError,
@@ -102,14 +101,14 @@ class Session(Generic[S]):
     def replace(self, value: S) -> None:
         """Put *value* in the place of the session; a dict is changed in place."""
         draft = self._changing()
-        self._put(draft, value)
+        self._drafts.put(draft, value)
         draft.marks = {}
 
     async def clear(self) -> None:
         """Begin anew: at the end the session goes away, unless it is changed after this."""
         draft = self._changing()
         first = await self._first()
-        self._put(draft, first.value)
+        self._drafts.put(draft, first.value)
         draft.marks, draft.ends = {}, None
         self._empty = first.base
         self._is_cleared = True
@@ -118,7 +117,7 @@ class Session(Generic[S]):
         """Go back to what is stored; changes after this count again."""
         draft = self._changing()
         before = self._drafts.again(self.key or "", draft)
-        self._put(draft, before.value)
+        self._drafts.put(draft, before.value)
         draft.marks, draft.ends = before.marks, before.ends
         self._empty = draft.base if self._found is None else None
         self._is_cleared = False
@@ -220,7 +219,9 @@ class Session(Generic[S]):
 
     async def _part(self, saves: bool, *, release: bool) -> None:
         """Make the change of the entry that there is to make, on top of what others made."""
-        ours = self._wish() if saves else None
+        ours = self._wish() if saves else self._nothing()
+        left_ms = self._left()
+        was_there = self._found is not None and (left_ms is None or left_ms > 0)
         wish = ours
         for attempt in range(MOST_ATTEMPTS):
             change = self._change(wish)
@@ -230,7 +231,7 @@ class Session(Generic[S]):
                     self._stored(ours, wish, change)
                 return
             await self._runtime.pause(attempt)
-            wish = self._once_more(ours, parting.raw)
+            wish = await self._once_more(ours, parting.raw, was_there)
         raise self._layers.busy(self.key or "")
 
     def _wish(self) -> Wish:
@@ -250,6 +251,12 @@ class Session(Generic[S]):
             data = self._drafts.data(key, draft, now_ms)
         return data
 
+    def _nothing(self) -> Wish:
+        """What shall be under the key where the changes are discarded: what is there."""
+        draft = self._loaded()
+        draft.ends = self._drafts.again(self.key or "", draft).ends
+        return None
+
     def _change(self, wish: Wish) -> Change | None:
         """What makes *wish* come true; a session that is only read lives on, now and then."""
         expiry = self._expiry()
@@ -260,20 +267,25 @@ class Session(Generic[S]):
         sealed = self._layers.replacing(self._name, self._found, wish, expiry)
         return Change(self._raw, sealed, expiry)
 
-    def _once_more(self, ours: Wish, raw: bytes | None) -> Wish:
+    async def _once_more(self, ours: Wish, raw: bytes | None, was_there: bool) -> Wish:
         """What shall be under the key, where something else is than was expected: *raw*."""
-        draft, key, was_there = self._loaded(), self.key or "", self._found is not None
-        self._raw = raw
-        self._found = None if raw is None else self._layers.find(key, self._name, raw)
-        policy = self._rules.on_conflict
-        if self._found is not None and isinstance(ours, bytes):
-            return self._drafts.together(key, draft, ours, self._found.data, policy)
-        if self._found is None and (ours is DELETE or not was_there):
-            return ours
-        if policy == "raise":
-            what = "removed" if self._found is None else "changed"
-            raise self._error(ConflictError, f"somebody else {what} it meanwhile")
-        return None if policy == "theirs" else ours
+        draft, key, policy = self._loaded(), self.key or "", self._rules.on_conflict
+        found = None if raw is None else self._layers.find(key, self._name, raw)
+        theirs = None if found is None else found.data
+        wish = self._drafts.agreed(key, draft, ours, theirs, was_there, policy)
+        self._raw, self._found = raw, found
+        if wish is None:
+            await self._give_way(raw)
+        return wish
+
+    async def _give_way(self, raw: bytes | None) -> None:
+        """Go on with what somebody else made of the whole; a dict is changed in place."""
+        before = self._loaded().value
+        self._empty, self._is_cleared = None, False
+        await self._read(Sight(raw, None, self._now_ms()))
+        draft = self._loaded()
+        theirs, draft.value = draft.value, before
+        self._drafts.put(draft, theirs)
 
     def _stored(self, ours: Wish, wish: Wish, change: Change | None) -> None:
         """Remember what is there now."""
@@ -284,6 +296,8 @@ class Session(Generic[S]):
         self._seen_ms, self._seen = self._now_ms(), monotonic()
         if change.new is DELETE:
             self._raw = self._found = None
+            if ours is DELETE and self._empty is not None:
+                draft.base = self._empty
         elif isinstance(ours, bytes) and isinstance(wish, bytes) and change.new is not None:
             self._raw, self._found = change.new, Found(change.new, wish, False)
             self._drafts.stored(self.key or "", draft, ours, wish)
@@ -303,17 +317,19 @@ class Session(Generic[S]):
         idle = self._layers.lifetimes.default
         if self._found is None or idle is None or not isinstance(expiry, int) or not expiry:
             return False
-        if self._left_ms is None:
-            return True
-        left_ms = self._left_ms - (monotonic() - self._seen) * 1000
-        return expiry - left_ms >= idle / _TENTHS
+        left_ms = self._left()
+        return left_ms is None or expiry - left_ms >= idle / _TENTHS
+
+    def _left(self) -> int | None:
+        """How many milliseconds the entry has left, as far as is known here; `None` for ever."""
+        return None if self._left_ms is None else self._left_ms - (self._now_ms() - self._seen_ms)
 
     def _now_ms(self) -> int:
         """Which moment it is for the store."""
         clocked: Clocked | None = self._sessions._clocked
         if clocked is not None:
             return clocked.now_ms()
-        return self._seen_ms + int((monotonic() - self._seen) * 1000)
+        return self._seen_ms + round((monotonic() - self._seen) * 1000)
 
     def _loaded(self) -> Draft:
         if self._draft is None:
@@ -324,22 +340,9 @@ class Session(Generic[S]):
         self._check_open()
         return self._loaded()
 
-    def _put(self, draft: Draft, value: Any) -> None:
-        """Let *value* be that of the *draft*; the object stays where that can be."""
-        if type(value) is dict and type(draft.value) is dict:
-            new = dict(value)
-            draft.value.clear()
-            draft.value.update(new)
-        else:
-            draft.value = value
-
     def _check_open(self) -> None:
         if not self._is_open:
             raise RuntimeError("the session is not open")
-
-    def _error(self, kind: Any, message: str) -> Exception:
-        error: Exception = kind(message, store=self._layers.label, key=self.key)
-        return error
 
 
 class Opened(Session[S]):

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ConflictError, MismatchError, UnstorableError, WrongTypeError, shown
+from ..records import DELETE, Deletion
 from ..shapes import UnfitError
 from .layers import Layers
 from .layouts import Layout
@@ -76,6 +77,15 @@ class Drafts:
         draft = self.read(key, data, now_ms)
         return None if draft.ends is not None and draft.ends <= now_ms else draft
 
+    def put(self, draft: Draft, value: Any) -> None:
+        """Let *value* be that of the *draft*; a dict is changed in place."""
+        if type(value) is dict and type(draft.value) is dict:
+            new = dict(value)
+            draft.value.clear()
+            draft.value.update(new)
+        else:
+            draft.value = value
+
     def again(self, key: str, draft: Draft) -> Draft:
         """The draft that *draft* was at first."""
         return self.read(key, draft.base, -math.inf)
@@ -103,6 +113,26 @@ class Drafts:
             return True
         return self._typed is not None and self._plain.same(self._settled("", draft.base), data)
 
+    def agreed(
+        self,
+        key: str,
+        draft: Draft,
+        ours: bytes | Deletion | None,
+        theirs: bytes | None,
+        was_there: bool,
+        on_conflict: OnConflict,
+    ) -> bytes | Deletion | None:
+        """What shall be under the key where *theirs* is there and not what was expected: a record,
+        nothing at all, or (`None`) what is there."""
+        if theirs is not None and isinstance(ours, bytes):
+            return self.together(key, draft, ours, theirs, on_conflict)
+        if theirs is None and (ours is DELETE or not was_there):
+            return ours
+        if on_conflict == "raise":
+            what = "removed" if theirs is None else "changed"
+            raise self._error(ConflictError, f"somebody else {what} it meanwhile", key)
+        return None if on_conflict == "theirs" else ours
+
     def together(
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
     ) -> bytes:
@@ -119,19 +149,19 @@ class Drafts:
             except UnfitError:
                 message = "what somebody else changed does not go with our changes"
                 raise self._error(ConflictError, message, key) from None
+        draft.ends = result.ends
         return self._layers.encode(key, put_together(result))
 
     def stored(self, key: str, draft: Draft, ours: bytes, data: bytes) -> None:
         """Go on with *draft* after it was stored as *data*, which is *ours* unless somebody else
         had a part in it: then a dict is changed in place, and anything else is another object."""
         contents = self._parts(key, data)
-        if data != ours:
-            value = self._decoded(key, self._plain.encode(contents.members))
-            if type(value) is dict and type(draft.value) is dict:
-                draft.value.clear()
-                draft.value.update(value)
-            else:
-                draft.value = value
+        gone = [name for name in draft.marks if name not in contents.members]
+        if data == ours and type(draft.value) is dict:
+            for name in gone:
+                draft.value.pop(name, None)
+        elif data != ours or gone:
+            self.put(draft, self._decoded(key, self._plain.encode(contents.members)))
         draft.base, draft.marks, draft.ends = data, contents.marks, contents.ends
 
     def mark(self, key: str, draft: Draft, member: str, mark: Mark | None) -> None:
