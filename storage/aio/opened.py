@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..core.drafts import Draft
 from ..core.layers import MOST_ATTEMPTS, Found
@@ -127,6 +127,14 @@ class Session(Generic[S]):
         span = default_span(ttl)
         mark = None if span is None else Mark(span, self._now_ms())
         self._drafts.mark(self.key or "", draft, member, mark)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.end(error)
 
     def _open(self) -> None:
         if self._is_open:
@@ -354,12 +362,18 @@ class Opened(Session[S]):
             raise
         return self.value
 
-    async def run(self, handler: Callable[[Any, S], Answer[R]]) -> R:
+    @overload
+    async def run(self, handler: Callable[[Any, S], Awaitable[R]]) -> R: ...
+
+    @overload
+    async def run(self, handler: Callable[[Any, S], R]) -> R: ...
+
+    async def run(self, handler: Callable[[Any, S], Answer[Any]]) -> Any:
         """What *handler* answers to the event and its session."""
         callback(handler)
         session = await self.begin()
         try:
-            answer: R = await self._runtime.call(handler, self._event, session)
+            answer = await self._runtime.call(handler, self._event, session)
         except BaseException as error:
             await self.end(error)
             raise
@@ -368,14 +382,6 @@ class Opened(Session[S]):
 
     async def __aenter__(self) -> S:
         return await self.begin()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.end(error)
 
 
 class LazySession(Session[S]):
@@ -388,11 +394,3 @@ class LazySession(Session[S]):
 
     async def __aenter__(self) -> Session[S]:
         return self.begin()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.end(error)

@@ -163,7 +163,12 @@ async def sessions_of_a_type(store: Storage[Any]) -> None:
 
 
 async def handling(sessions: aio.Sessions[Visit]) -> None:
+    async def awaited(event: Any, session: Visit) -> int:
+        return session.step
+
     def plain(event: Any, session: Visit) -> int:
         return session.step
 
     assert_type(await sessions.of("event").run(plain), int)
+    step: int = await sessions.of("event").run(awaited)
+    assert_type(step, int)
