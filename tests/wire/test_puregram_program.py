@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ import storage.compat.puregram
 from storage import CorruptValueError
 from storage.testing import driven
 from tests.servers import Server
+from tests.wire.program import Program
 
-PROGRAM = Path(__file__).with_name("puregram.mjs")
 HALVES = [storage.compat.puregram, storage.aio.compat.puregram]
 
 Ask = Callable[..., Any]
@@ -39,37 +37,16 @@ VALUES: dict[str, tuple[str, Any]] = {
 VALUES["object"] = (VALUES["object"][0], {"counter": 1, "name": "é😀", "list": [1, 2.5, None]})
 
 
-class Program:
-    """The program at work."""
-
-    def __init__(self, node: Path, port: int) -> None:
-        self._process = subprocess.Popen(
-            [str(node), str(PROGRAM), str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def ask(self, method: str, *args: str, **options: Any) -> Any:
-        """What its store answers to *method* of a key and of a value in JavaScript."""
-        told = dict(zip(("key", "js"), args), method=method, **options)
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        return answer.get("error", answer.get("answer"))
-
-    def end(self) -> None:
-        self._process.communicate(timeout=20)
-        assert self._process.returncode == 0
-
-
 @pytest.fixture
 def ask(node: Path, valkey: Server) -> Iterator[Ask]:
-    program = Program(node, valkey.port)
-    yield program.ask
+    program = Program(node, "puregram.mjs", valkey.port)
+
+    def asked(method: str, *args: str, **options: Any) -> Any:
+        """What its store answers to *method* of a key and of a value in JavaScript."""
+        answer = program.ask(**dict(zip(("key", "js"), args), method=method, **options))
+        return answer.get("error", answer.get("answer"))
+
+    yield asked
     program.end()
     valkey.call("FLUSHALL")
 
