@@ -46,6 +46,7 @@ __all__ = [
     "TtlStorage",
     "enhance_storage",
     "is_ttl_storage",
+    "key_of",
     "session",
 ]
 
