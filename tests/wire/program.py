@@ -1,32 +1,38 @@
-"""A program in JavaScript that answers, line by line."""
+"""A program in JavaScript that does what another library says it does, for a store of ours to talk
+to."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+Ask = Callable[..., Any]
+
 
 class Program:
-    """The program *name* of this folder at work, beside a server at *port*."""
+    """A program at work: *text* run by *node*, with a connection to the server on *port*."""
 
-    def __init__(self, node: Path, name: str, port: int) -> None:
+    def __init__(self, text: Path, node: Path, port: int) -> None:
         self._process = subprocess.Popen(
-            [str(node), str(Path(__file__).with_name(name)), str(port)],
+            [str(node), str(text), str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
 
-    def ask(self, **told: Any) -> Any:
-        """What it answers to what it is *told*."""
+    def ask(self, method: str, *args: str, **options: Any) -> Any:
+        """What its store answers to *method* of a key and of a value in JavaScript."""
+        told = dict(zip(("key", "js"), args), method=method, **options)
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(told) + "\n")
         self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        answer = json.loads(self._process.stdout.readline())
+        return answer.get("error", answer.get("answer"))
 
     def end(self) -> None:
         self._process.communicate(timeout=20)

@@ -6,8 +6,7 @@
 // A value comes as JavaScript, because JSON has no undefined and no dates.
 
 import { createInterface } from 'node:readline'
-
-import { Wire } from './redis.mjs'
+import { Wire } from './wire.mjs'
 
 class RedisStorage {
   constructor ({ client, prefix = 'puregram:', ttlMs }) {

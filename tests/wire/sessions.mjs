@@ -3,13 +3,13 @@
 //
 //   node sessions.mjs PORT
 //
-// Each line of the input is an update, a JSON object; each line of the output is the answer to it.
+// Each line of the input is an update to the plugin `method`, a JSON object; each line of the output
+// is the answer to it.
 // What the bot keeps is on the server, or, where the update brings the `record` of its key, in the
 // answer: then whoever asks keeps it. The handler is JavaScript.
 
 import { createInterface } from 'node:readline'
-
-import { Wire } from './redis.mjs'
+import { Wire } from './wire.mjs'
 
 const told = Symbol('a value with a lifetime')
 
@@ -156,11 +156,11 @@ const plugins = { puregram, gramio, scenes }
 const client = new Wire(Number(process.argv[2]))
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { plugin, update, initial, handler, record, place } = JSON.parse(line)
+  const { method, update, initial, handler, record, place } = JSON.parse(line)
   const done = []
   const storage = place === undefined ? inAnswer(record, done) : onServer(client, place)
   const first = (0, eval)(initial ?? '() => ({})')
-  const answer = await plugins[plugin](storage, update, first, (0, eval)(handler))
-  console.log(JSON.stringify({ answer, done }))
+  const said = await plugins[method](storage, update, first, (0, eval)(handler))
+  console.log(JSON.stringify({ answer: { said, done } }))
 }
 client.socket.end()

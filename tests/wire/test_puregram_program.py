@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,10 @@ import storage.compat.puregram
 from storage import CorruptValueError
 from storage.testing import driven
 from tests.servers import Server
-from tests.wire.program import Program
+from tests.wire.program import Ask, Program
 
+PROGRAM = Path(__file__).with_name("puregram.mjs")
 HALVES = [storage.compat.puregram, storage.aio.compat.puregram]
-
-Ask = Callable[..., Any]
 
 VALUES: dict[str, tuple[str, Any]] = {
     "object": ("{counter: 1, name: 'é😀', list: [1, 2.5, null]}", None),
@@ -39,14 +38,8 @@ VALUES["object"] = (VALUES["object"][0], {"counter": 1, "name": "é😀", "list"
 
 @pytest.fixture
 def ask(node: Path, valkey: Server) -> Iterator[Ask]:
-    program = Program(node, "puregram.mjs", valkey.port)
-
-    def asked(method: str, *args: str, **options: Any) -> Any:
-        """What its store answers to *method* of a key and of a value in JavaScript."""
-        answer = program.ask(**dict(zip(("key", "js"), args), method=method, **options))
-        return answer.get("error", answer.get("answer"))
-
-    yield asked
+    program = Program(PROGRAM, node, valkey.port)
+    yield program.ask
     program.end()
     valkey.call("FLUSHALL")
 

@@ -23,6 +23,7 @@ from tests.compat.ground import update
 from tests.servers import Server
 from tests.wire.program import Program
 
+PROGRAM = Path(__file__).with_name("sessions.mjs")
 HALVES = {
     "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
     "gramio": (storage.compat.gramio, storage.aio.compat.gramio),
@@ -108,12 +109,12 @@ class Ground:
     def theirs(self, key: str, handler: str, **told: Any) -> Any:
         """What the *handler* of the other bot answers; the session is under *key*."""
         plugin = "scenes" if key.startswith("@") else self._plugin
-        told = {"plugin": plugin, "update": {}, "handler": handler, **told}
-        answer = self._program.ask(**told, **self.place.told(key))
+        told = {"update": {}, "handler": handler, **told, **self.place.told(key)}
+        answer = self._program.ask(plugin, **told)
         for written, text in answer["done"]:
             assert written == key
             self.place.put(written, text)
-        return answer.get("answer")
+        return answer.get("said")
 
 
 def grounds(request: pytest.FixtureRequest, name: str) -> Iterator[Ground]:
@@ -121,7 +122,7 @@ def grounds(request: pytest.FixtureRequest, name: str) -> Iterator[Ground]:
     half = HALVES[name][colour]
     server: Server = request.getfixturevalue("valkey")
     file = request.getfixturevalue("tmp_path") / "bot.db"
-    program = Program(request.getfixturevalue("node"), "sessions.mjs", server.port)
+    program = Program(PROGRAM, request.getfixturevalue("node"), server.port)
     with Bridge() as bridge:
         if where == "server":
             prefix = "puregram:" if name == "puregram" else ""
@@ -279,11 +280,11 @@ def test_both_call_a_session_the_same(puregram: Ground, theirs: Any, event: Any,
 
 
 def test_both_push_the_end_of_a_session_forward(node: Path, valkey: Server) -> None:
-    program = Program(node, "sessions.mjs", valkey.port)
+    program = Program(PROGRAM, node, valkey.port)
 
     def theirs(handler: str) -> None:
         place = {"prefix": "puregram:", "px": 90_000}
-        program.ask(plugin="puregram", update=HERE, handler=handler, place=place)
+        program.ask("puregram", update=HERE, handler=handler, place=place)
 
     with storage.compat.puregram.RedisStorage(valkey.url, ttl=600) as store:
         sessions = storage.compat.puregram.session(storage=store)

@@ -1,4 +1,4 @@
-// A connection to a server, for programs in JavaScript that stand for other bots.
+// A connection to a server, for the programs in JavaScript that stand beside a store of ours.
 
 import { connect } from 'node:net'
 
