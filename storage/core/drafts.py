@@ -22,7 +22,7 @@ from .session import (
 )
 from .typed import TypedCodec
 
-_FALSY = (b"null", b"0", b'""', b"false")
+_FALSY = (b"null", b'""', b"false", b"0", b"-0", b"0.0", b"-0.0")
 
 
 class Draft:
@@ -71,7 +71,7 @@ class Drafts:
 
     def live(self, key: str, data: bytes, now_ms: float) -> Draft | None:
         """The draft of a record, unless that is over, or stands for none."""
-        if not self.layout.takes_falsy and data.strip() in _FALSY:
+        if self.is_none(data):
             return None
         draft = self.read(key, data, now_ms)
         return None if draft.ends is not None and draft.ends <= now_ms else draft
@@ -92,6 +92,10 @@ class Drafts:
             members = self._record(key, self._encoded(key, value, old))
         contents = without_the_old(Contents(members, draft.marks, draft.ends), now_ms)
         return self._layers.encode(key, put_together(contents))
+
+    def is_none(self, data: bytes) -> bool:
+        """Whether *data* stands for no session."""
+        return not self.layout.takes_falsy and data.strip() in _FALSY
 
     def is_nothing(self, data: bytes) -> bool:
         """Whether *data* is a session that is not kept."""

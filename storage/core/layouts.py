@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
+from ..errors import ConfigurationError
 from .subjects import PARTS, SessionKey, escaped, unescaped
 
 
@@ -67,6 +68,8 @@ class Colon:
 
     def text(self, key: SessionKey) -> str:
         _check_places(key, ("chat", "user"), all_of_them=True)
+        if ":" in f"{key.chat}{key.user}":
+            raise ValueError("a part of a key of this layout can not have a colon in it")
         return f"{key.chat}:{key.user}"
 
     def parsed(self, text: str) -> SessionKey | None:
@@ -108,6 +111,12 @@ class Layout(NamedTuple):
 
     takes_falsy: bool = True
     """Whether `null`, `0`, `""` and `false` are no sessions rather than none."""
+
+    def check(self, max_age: object) -> None:
+        """Refuse an end that there is no place for."""
+        if max_age is not None and not self.lifetimes:
+            message = "records of this layout have no place for max_age: say ttl= instead"
+            raise ConfigurationError(message)
 
 
 OURS: Final = Layout(Positional(), lifetimes=True)

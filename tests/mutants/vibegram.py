@@ -138,7 +138,8 @@ BUGS = [
         "client-counts-beside-others",
         "no count is lost between the users of one store",
         _CLIENTS,
-        "        with self._keys.hold(name):\n            found = self.read(name)\n            total",
+        "        with self._keys.hold(name):\n            found = self.read(name)\n"
+        "            total",
         "        if name:\n            found = self.read(name)\n            total",
         ("tests/contract/test_contract.py", "-k", "redis6-client and no_increment"),
     ),
