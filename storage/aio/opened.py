@@ -264,7 +264,8 @@ class Session(Generic[S]):
         """What shall be under the key, where something else is than was expected: *raw*."""
         draft, key, was_there = self._loaded(), self.key or "", self._found is not None
         self._raw = raw
-        self._found = None if raw is None else self._layers.find(key, self._name, raw)
+        found = None if raw is None else self._layers.find(key, self._name, raw)
+        self._found = None if found is None or self._drafts.is_none(found.data) else found
         policy = self._rules.on_conflict
         if self._found is not None and isinstance(ours, bytes):
             return self._drafts.together(key, draft, ours, self._found.data, policy)
@@ -301,6 +302,8 @@ class Session(Generic[S]):
     def _is_due(self, expiry: Expiry) -> bool:
         """Whether the entry is to live longer than it would."""
         idle = self._layers.lifetimes.default
+        if self._found is not None and self._sessions._touches:
+            return True
         if self._found is None or idle is None or not isinstance(expiry, int) or not expiry:
             return False
         if self._left_ms is None:

@@ -18,7 +18,7 @@ from ..errors import ConfigurationError
 from .keylock import KeyLock
 from ..keys import check_key
 from .leases import Leases
-from ..offers import Clocked, offered_or_none
+from ..offers import Clocked, Touchable, offered_or_none
 from .opened import LazySession, Opened
 from .protocols import LeaseStore, VisitStore
 from .rooms import Adaptable
@@ -73,6 +73,7 @@ class Sessions(Generic[S]):
         wait: float | timedelta | None = 30.0,
         namespace: str | None = "sessions",
     ) -> None:
+        self._layout.check(max_age)
         first = kind if initial is dict and kind is not None else initial
         self._rules = Rules(
             callback(first), max_age, on_error, on_corrupt, on_conflict, lease, wait
@@ -99,6 +100,7 @@ class Sessions(Generic[S]):
         self._runtime = Runtime()
         self._loading = KeyLock(self._layers.label, patient=True)
         self._clocked = self._offered(Clocked)
+        self._touches = self._offered(Touchable) is not None
 
     @overload
     def open(

@@ -75,7 +75,7 @@ class Drafts:
 
     def live(self, key: str, data: bytes, now_ms: float) -> Draft | None:
         """The draft of a record, unless that is over, or stands for none."""
-        if self.layout.nothing and data.strip() in self.layout.nothing:
+        if self.is_none(data):
             return None
         draft = self.read(key, data, now_ms)
         return None if draft.ends is not None and draft.ends <= now_ms else draft
@@ -96,6 +96,10 @@ class Drafts:
             members = self._record(key, self._encoded(key, value, old))
         contents = without_the_old(Contents(members, draft.marks, draft.ends), now_ms)
         return self._layers.encode(key, put_together(contents))
+
+    def is_none(self, data: bytes) -> bool:
+        """Whether *data* stands for no session."""
+        return bool(self.layout.nothing) and data.strip() in self.layout.nothing
 
     def is_nothing(self, key: str, data: bytes) -> bool:
         """Whether *data* is a session that is not kept: one without members."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple, Protocol
 
+from ..errors import ConfigurationError
 from .subjects import PARTS, SessionKey, escaped, unescaped
 
 _OWN_PART: Final = re.compile(r"(?:^|:)key:.+", re.DOTALL)
@@ -75,6 +76,8 @@ class Colon:
 
     def text(self, key: SessionKey) -> str:
         _check_places(key, ("chat", "user"), all_of_them=True)
+        if ":" in f"{key.chat}{key.user}":
+            raise ValueError("a part of a key of this layout can not have a colon in it")
         return f"{key.chat}:{key.user}"
 
     def parts(self, text: str) -> dict[str, str] | None:
@@ -121,11 +124,19 @@ class Layout(NamedTuple):
     nothing: tuple[bytes, ...] = ()
     """What stands for no session where there should be an object."""
 
+    def check(self, max_age: object) -> None:
+        """Refuse an end that there is no place for."""
+        if max_age is not None and not self.lifetimes:
+            message = "records of this layout have no place for max_age: say ttl= instead"
+            raise ConfigurationError(message)
+
 
 SCENES: Final = Bare("@gramio/scenes:")
 
 OURS: Final = Layout(Positional(), lifetimes=True)
-VIBEGRAM: Final = Layout(Colon(), lifetimes=False, nothing=(b"null", b"0", b'""', b"false"))
+FALSY: Final = (b"null", b'""', b"false", b"0", b"-0", b"0.0", b"-0.0")
+
+VIBEGRAM: Final = Layout(Colon(), lifetimes=False, nothing=FALSY)
 PUREGRAM: Final = Layout(Segmented(), lifetimes=True, keeps_empty=False)
 GRAMIO: Final = Layout(Bare(), lifetimes=False, nothing=(b"null", b""))
 GRAMIO_SCENES: Final = GRAMIO._replace(keys=SCENES)

@@ -135,6 +135,15 @@ BUGS = [
         ("tests/contract/test_contract.py", "-k", "one-step-client and swap"),
     ),
     Bug(
+        "client-counts-beside-others",
+        "no count is lost between the users of one store",
+        _CLIENTS,
+        "        with self._keys.hold(name):\n            found = self.read(name)\n"
+        "            total",
+        "        if name:\n            found = self.read(name)\n            total",
+        ("tests/contract/test_contract.py", "-k", "redis6-client and no_increment"),
+    ),
+    Bug(
         "client-keeps-a-coroutine",
         "an answer that nobody awaited is no answer",
         _CLIENTS,
