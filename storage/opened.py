@@ -112,7 +112,7 @@ class Session(Generic[S]):
         self._put(draft, first.value)
         draft.marks, draft.ends = {}, None
         self._empty = first.base
-        self._is_cleared = True
+        self._is_cleared = draft.is_anew = True
 
     def discard(self) -> None:
         """Go back to what is stored; changes after this count again."""
@@ -121,7 +121,7 @@ class Session(Generic[S]):
         self._put(draft, before.value)
         draft.marks, draft.ends = before.marks, before.ends
         self._empty = draft.base if self._found is None else None
-        self._is_cleared = False
+        self._is_cleared = draft.is_anew = False
 
     def expire(self, member: str, ttl: float | timedelta | None) -> None:
         """Let a *member* of the session go away after *ttl*, or never before the rest (`None`)."""
@@ -240,7 +240,7 @@ class Session(Generic[S]):
         data = self._drafts.data(key, draft, now_ms)
         if self._empty is not None and self._layers.same(self._empty, data):
             return DELETE if self._is_cleared and self._raw is not None else None
-        if self._drafts.is_nothing(data):
+        if self._drafts.is_nothing(key, data):
             return None if self._raw is None else DELETE
         is_ageless = self._rules.max_age_ms is not None and draft.ends is None
         if not self._is_cleared and not is_ageless and self._drafts.is_same(draft, data):

@@ -52,6 +52,9 @@ class Sessions(Generic[S]):
     _lock_otherwise: Lock = "auto"
     """What holds where the store has no leases; `"auto"` is nothing."""
 
+    _is_among_others: bool = False
+    """Whether what is under a key that the layout does not know is no session."""
+
     def __init__(
         self,
         store: Adaptable,
@@ -214,13 +217,11 @@ class Sessions(Generic[S]):
                     yield key, draft.value
 
     def _is_asked(self, key: str, asked: dict[str, str]) -> bool:
-        if not asked:
+        """Whether *key* is that of a session with the parts that are asked for, if any."""
+        if not asked and not self._is_among_others:
             return True
-        parsed = self._layout.keys.parsed(key)
-        if parsed is None:
-            return False
-        parts = parsed._asdict()
-        return all(parts[name] == part for name, part in asked.items())
+        parts = self._layout.keys.parts(key)
+        return parts is not None and all(parts.get(name) == part for name, part in asked.items())
 
     def _read(self, key: str, raw: bytes | None, now_ms: int) -> Draft | None:
         """The session in *raw*, unless there is none, or it is over."""

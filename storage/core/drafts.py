@@ -10,6 +10,7 @@ from ..shapes import UnfitError
 from .layers import Layers
 from .layouts import Layout
 from .session import (
+    END,
     RESERVED,
     Contents,
     Mark,
@@ -22,7 +23,7 @@ from .session import (
 )
 from .typed import TypedCodec
 
-_FALSY = (b"null", b'""', b"false", b"0", b"-0", b"0.0", b"-0.0")
+_END = END.encode()
 
 
 class Draft:
@@ -34,6 +35,9 @@ class Draft:
         self.base: bytes = base
         self.marks: Marks = marks
         self.ends: int | None = ends
+
+        self.is_anew: bool = False
+        """Whether nothing of the record goes on, not even what its type does not know."""
 
 
 class Drafts:
@@ -82,7 +86,7 @@ class Drafts:
 
     def data(self, key: str, draft: Draft, now_ms: float) -> bytes:
         """The record that *draft* has become."""
-        value, old = draft.value, draft.base
+        value, old = draft.value, None if draft.is_anew else draft.base
         if not draft.marks and draft.ends is None:
             return self._encoded(key, value, old)
         if self._typed is None and type(value) is dict:
@@ -95,11 +99,13 @@ class Drafts:
 
     def is_none(self, data: bytes) -> bool:
         """Whether *data* stands for no session."""
-        return not self.layout.takes_falsy and data.strip() in _FALSY
+        return bool(self.layout.nothing) and data.strip() in self.layout.nothing
 
-    def is_nothing(self, data: bytes) -> bool:
-        """Whether *data* is a session that is not kept."""
-        return not self.layout.keeps_empty and data == b"{}"
+    def is_nothing(self, key: str, data: bytes) -> bool:
+        """Whether *data* is a session that is not kept: one without members."""
+        if self.layout.keeps_empty:
+            return False
+        return data == b"{}" or (_END in data and not self._parts(key, data).members)
 
     def is_same(self, draft: Draft, data: bytes) -> bool:
         """Whether *data* says what the *draft* began as."""
@@ -134,6 +140,7 @@ class Drafts:
             else:
                 draft.value = value
         draft.base, draft.marks, draft.ends = data, contents.marks, contents.ends
+        draft.is_anew = False
 
     def mark(self, key: str, draft: Draft, member: str, mark: Mark | None) -> None:
         """Let *member* of the *draft* live as long as *mark* says, or as long as the rest."""

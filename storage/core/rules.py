@@ -62,7 +62,7 @@ def kind_of(kind: Any, initial: object) -> Any:
 
 def check_lock(lock: object, locks: object) -> None:
     """Refuse what is no way to have one at a time."""
-    if lock not in ("auto", "process", False) or lock is None or (lock == 0 and lock is not False):
+    if lock is not False and lock not in ("auto", "process"):
         raise ValueError(f'lock must be "auto", "process" or False, not {lock!r}')
     if locks is not None and lock != "auto":
         raise ConfigurationError("locks= says where the leases are: leave lock= as it is")

@@ -49,6 +49,11 @@ class Command(NamedTuple):
     script: Script | None = None
     at: tuple[str, int] | None = None
 
+    def packed(self) -> bytes:
+        """What is sent for it: its words, and how long each of them is."""
+        words = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in self.words])
+        return b"*%d\r\n%b" % (len(self.words), words)
+
     def spelled_out(self) -> Command:
         """The same with the whole script in it, for a server that does not know it yet."""
         assert self.script is not None

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import layers, leases, moving, puregram, redis, stores, typed, vibegram, visits
+from . import (
+    compat_sessions,
+    layers,
+    leases,
+    moving,
+    puregram,
+    redis,
+    stores,
+    typed,
+    vibegram,
+    visits,
+)
 from .bug import Bug
 
 BUGS: list[Bug] = [
@@ -15,4 +26,5 @@ BUGS: list[Bug] = [
     *moving.BUGS,
     *puregram.BUGS,
     *vibegram.BUGS,
+    *compat_sessions.BUGS,
 ]

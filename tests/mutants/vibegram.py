@@ -225,7 +225,7 @@ BUGS = [
         "vibegram-reads-nothing-as-a-session",
         "what is falsy is no session",
         "storage/core/drafts.py",
-        "return not self.layout.takes_falsy and data.strip() in _FALSY",
+        "return bool(self.layout.nothing) and data.strip() in self.layout.nothing",
         "return False",
         _sessions("falsy"),
     ),

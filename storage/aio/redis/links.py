@@ -73,12 +73,11 @@ class Links:
             return link
         is_clean = False
         connection = link.connection
-        connection.socket_timeout = self._limit_of(until, wait)
-        if sum(map(len, command.words)) < _FITS:
-            connection.socket_timeout = None
+        packed = command.packed()
+        connection.socket_timeout = self._limit_of(until, wait) if len(packed) > _FITS else None
         try:
             try:
-                await connection.send_command(*command.words, check_health=False)
+                await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return Trouble(Phase.SENT, error)
             connection.socket_timeout = self._limit_of(until, wait)
@@ -97,13 +96,12 @@ class Links:
             return [link] * len(commands)
         is_clean = False
         connection = link.connection
-        connection.socket_timeout = self._limit_of(until, 0.0)
+        packed = [command.packed() for command in commands]
+        fits = sum(map(len, packed)) <= _FITS
+        connection.socket_timeout = None if fits else self._limit_of(until, 0.0)
         replies: list[Any] = []
         try:
             try:
-                packed = connection.pack_commands([command.words for command in commands])
-                if sum(map(len, packed)) < _FITS:
-                    connection.socket_timeout = None
                 await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(commands)

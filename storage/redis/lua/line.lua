@@ -1,7 +1,12 @@
 -- For scripts about leases, after now.lua: who has one, and who is next.
 
--- Who is the first in the queue, once those are out of it whose places are over.
-local function first_in(queue, kept, now)
+-- Who is the first in the queue, once those are out of it whose places are over, and which moment
+-- it is. Mostly there is no queue.
+local function first_in(queue, kept)
+  if redis.call('EXISTS', queue) == 0 then
+    return nil
+  end
+  local now = now_ms()
   for _, over in ipairs(redis.call('ZRANGEBYSCORE', kept, '-inf', now)) do
     redis.call('ZREM', queue, over)
     redis.call('ZREM', kept, over)
@@ -11,7 +16,7 @@ local function first_in(queue, kept, now)
     redis.call('ZREM', queue, first)
     first = redis.call('ZRANGE', queue, 0, 0)[1]
   end
-  return first
+  return first, now
 end
 
 -- Keeps a place in the queue: the one that is there, or the last.
@@ -33,17 +38,18 @@ local function acquire(lease, queue, kept, token, ttl, patience)
     redis.call('PEXPIRE', lease, ttl)
     return 1, 0
   end
-  local now = now_ms()
-  local first = first_in(queue, kept, now)
+  local first, now = first_in(queue, kept)
   if not holder and (not first or first == token) then
     redis.call('SET', lease, token, 'PX', ttl)
-    redis.call('ZREM', queue, token)
-    redis.call('ZREM', kept, token)
-    redis.call('DEL', lease .. ':wake:' .. token)
+    if first then
+      redis.call('ZREM', queue, token)
+      redis.call('ZREM', kept, token)
+      redis.call('DEL', lease .. ':wake:' .. token)
+    end
     return 1, 0
   end
   if patience > 0 then
-    stand(queue, kept, token, patience, now)
+    stand(queue, kept, token, patience, now or now_ms())
   end
   if holder then
     return 0, redis.call('PTTL', lease)
@@ -53,7 +59,7 @@ end
 
 -- Wakes who is the first in the queue, whose call is kept for so long.
 local function wake_first(lease, queue, kept, called)
-  local first = first_in(queue, kept, now_ms())
+  local first = first_in(queue, kept)
   if first then
     local wake = lease .. ':wake:' .. first
     redis.call('DEL', wake)
