@@ -9,6 +9,7 @@ from ..errors import ConfigurationError
 from .subjects import PARTS, SessionKey, escaped, unescaped
 
 _OWN_PART: Final = re.compile(r"(?:^|:)key:.+", re.DOTALL)
+_FALSY: Final = (b"null", b'""', b"false", b"0", b"-0", b"0.0", b"-0.0")
 _NUMBER: Final = re.compile(r"-?[0-9]+")
 
 
@@ -134,9 +135,7 @@ class Layout(NamedTuple):
 SCENES: Final = Bare("@gramio/scenes:")
 
 OURS: Final = Layout(Positional(), lifetimes=True)
-FALSY: Final = (b"null", b'""', b"false", b"0", b"-0", b"0.0", b"-0.0")
-
-VIBEGRAM: Final = Layout(Colon(), lifetimes=False, nothing=FALSY)
+VIBEGRAM: Final = Layout(Colon(), lifetimes=False, nothing=_FALSY)
 PUREGRAM: Final = Layout(Segmented(), lifetimes=True, keeps_empty=False)
 GRAMIO: Final = Layout(Bare(), lifetimes=False, nothing=(b"null", b""))
 GRAMIO_SCENES: Final = GRAMIO._replace(keys=SCENES)
