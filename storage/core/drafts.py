@@ -39,6 +39,15 @@ class Draft:
         self.is_anew: bool = False
         """Whether nothing of the record goes on, not even what its type does not know."""
 
+    def put(self, value: Any) -> None:
+        """Let *value* be the session; a dict stays the object that it is."""
+        if type(value) is dict and type(self.value) is dict:
+            members = dict(value)
+            self.value.clear()
+            self.value.update(members)
+        else:
+            self.value = value
+
 
 class Drafts:
     """The drafts of a store's *layers*: dicts, or what a *typed* codec makes of them.
@@ -133,12 +142,7 @@ class Drafts:
         had a part in it: then a dict is changed in place, and anything else is another object."""
         contents = self._parts(key, data)
         if data != ours:
-            value = self._decoded(key, self._plain.encode(contents.members))
-            if type(value) is dict and type(draft.value) is dict:
-                draft.value.clear()
-                draft.value.update(value)
-            else:
-                draft.value = value
+            draft.put(self._decoded(key, self._plain.encode(contents.members)))
         draft.base, draft.marks, draft.ends = data, contents.marks, contents.ends
         draft.is_anew = False
 
