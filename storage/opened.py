@@ -184,7 +184,9 @@ class Session(Generic[S]):
     def _part(self, saves: bool, *, release: bool) -> None:
         """Make the change of the entry that there is to make, on top of what others made."""
         standing = self._standing
-        ours = standing.wish(self._now_ms()) if saves else None
+        now_ms = self._now_ms()
+        ours = standing.wish(now_ms) if saves else standing.give_up()
+        was_there = standing.is_there(now_ms)
         wish = ours
         for attempt in range(MOST_ATTEMPTS):
             change = standing.change(wish, self._now_ms())
@@ -195,15 +197,25 @@ class Session(Generic[S]):
                     self._seen = monotonic()
                 return
             self._runtime.pause(attempt)
-            wish = standing.once_more(ours, parting.raw)
+            wish = standing.once_more(ours, parting.raw, was_there=was_there)
+            if wish is None and not release:
+                self._give_way(parting.raw)
         raise self._layers.busy(self.key or "")
+
+    def _give_way(self, raw: bytes | None) -> None:
+        """Go on with what somebody else made of the whole; a dict is changed in place."""
+        before = self._standing.loaded.value
+        self._read(Sight(raw, None, self._now_ms()))
+        draft = self._standing.loaded
+        theirs, draft.value = draft.value, before
+        draft.put(theirs)
 
     def _now_ms(self) -> int:
         """Which moment it is for the store."""
         clocked: Clocked | None = self._sessions._clocked
         if clocked is not None:
             return clocked.now_ms()
-        return self._standing.seen_ms + int((monotonic() - self._seen) * 1000)
+        return self._standing.seen_ms + round((monotonic() - self._seen) * 1000)
 
     def _changing(self) -> Draft:
         self._check_open()

@@ -11,7 +11,7 @@ from .adapted import adapt
 from ..core.drafts import Draft, Drafts
 from ..core.layers import OnCorrupt, check_walk
 from ..core.layouts import OURS, Layout
-from ..core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, kind_of, plain
+from ..core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, finder, kind_of
 from ..core.session import OnConflict, SessionInfo
 from ..core.standing import Standing
 from ..core.subjects import Id, SessionKey, matching
@@ -57,6 +57,46 @@ class Sessions(Generic[S]):
     _is_among_others: bool = False
     """Whether what is under a key that the layout does not know is no session."""
 
+    @overload
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: type[S],
+        kind: type[S] | None = ...,
+        ttl: LayerTtl = ...,
+        max_age: DefaultTtl = ...,
+        key: Callable[[Any], SessionKey | str | None] | None = ...,
+        on_error: OnError = ...,
+        on_corrupt: OnCorruptSession = ...,
+        on_conflict: OnConflict = ...,
+        lock: Lock = ...,
+        locks: Adaptable | None = ...,
+        lease: float | timedelta = ...,
+        wait: float | timedelta | None = ...,
+        namespace: str | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: Callable[..., Any] = ...,
+        kind: type[S] | None = ...,
+        ttl: LayerTtl = ...,
+        max_age: DefaultTtl = ...,
+        key: Callable[[Any], SessionKey | str | None] | None = ...,
+        on_error: OnError = ...,
+        on_corrupt: OnCorruptSession = ...,
+        on_conflict: OnConflict = ...,
+        lock: Lock = ...,
+        locks: Adaptable | None = ...,
+        lease: float | timedelta = ...,
+        wait: float | timedelta | None = ...,
+        namespace: str | None = ...,
+    ) -> None: ...
+
     def __init__(
         self,
         store: Adaptable,
@@ -83,8 +123,9 @@ class Sessions(Generic[S]):
         if callable(on_corrupt):
             callback(on_corrupt)
         check_lock(lock, locks)
-        self._key = plain("key", key)
+        self._key = finder(key)
         self._stand_on(adapt(store), kind_of(kind, initial), ttl, namespace)
+        self._layers.lifetimes.expiry(max_age)
         self._leases: Leases | None = self._leases_for(lock, locks, namespace)
         self._visits: VisitStore = self._visits_for()
 

@@ -58,6 +58,7 @@ class Standing:
     def see(self, sight: Sight) -> Draft | None:
         """The draft of what was seen, unless it is nothing, or over."""
         self._raw, self._left_ms, self.seen_ms = sight
+        self.found = None
         if sight.raw is None:
             return None
         found = self._layers.find(self._key, self._name, sight.raw, changing=True)
@@ -71,6 +72,7 @@ class Standing:
         """Go on with *draft*; one that *is_first* is not stored unless it is changed."""
         self.draft = draft
         self._empty = draft.base if is_first else None
+        self._is_cleared = False
 
     def clear(self, first: Draft) -> None:
         """Begin anew, as *first*: what stays like that is not stored any more."""
@@ -88,6 +90,17 @@ class Standing:
         draft.marks, draft.ends = before.marks, before.ends
         self._empty = draft.base if self.found is None else None
         self._is_cleared = draft.is_anew = False
+
+    def is_there(self, now_ms: int) -> bool:
+        """Whether there is an entry still, as far as is known here."""
+        left_ms = self._left(now_ms)
+        return self.found is not None and (left_ms is None or left_ms > 0)
+
+    def give_up(self) -> Wish:
+        """What shall be under the key where the changes are discarded: what is there."""
+        draft = self.loaded
+        draft.ends = self._drafts.again(self._key, draft).ends
+        return None
 
     def wish(self, now_ms: int) -> Wish:
         """What the draft wants to be under the key."""
@@ -115,19 +128,23 @@ class Standing:
         sealed = self._layers.replacing(self._name, self.found, wish, expiry)
         return Change(self._raw, sealed, expiry)
 
-    def once_more(self, ours: Wish, raw: bytes | None) -> Wish:
+    def once_more(self, ours: Wish, raw: bytes | None, *, was_there: bool) -> Wish:
         """What shall be under the key, where something else is than was expected: *raw*."""
-        was_there = self.found is not None
-        self._raw = raw
         found = None if raw is None else self._layers.find(self._key, self._name, raw)
-        self.found = None if found is None or self._drafts.is_none(found.data) else found
+        if found is not None and self._drafts.is_none(found.data):
+            found = None
+        wish = self._agreed(ours, found, was_there)
+        self._raw, self.found = raw, found
+        return wish
+
+    def _agreed(self, ours: Wish, found: Found | None, was_there: bool) -> Wish:
         policy = self._rules.on_conflict
-        if self.found is not None and isinstance(ours, bytes):
-            return self._drafts.together(self._key, self.loaded, ours, self.found.data, policy)
-        if self.found is None and (ours is DELETE or not was_there):
+        if found is not None and isinstance(ours, bytes):
+            return self._drafts.together(self._key, self.loaded, ours, found.data, policy)
+        if found is None and (ours is DELETE or not was_there):
             return ours
         if policy == "raise":
-            what = "removed" if self.found is None else "changed"
+            what = "removed" if found is None else "changed"
             message = f"somebody else {what} it meanwhile"
             raise ConflictError(message, store=self._layers.label, key=self._key)
         return None if policy == "theirs" else ours
@@ -140,6 +157,8 @@ class Standing:
         self.seen_ms = now_ms
         if change.new is DELETE:
             self._raw = self.found = None
+            if ours is DELETE and self._empty is not None:
+                self.loaded.base = self._empty
         elif isinstance(ours, bytes) and isinstance(wish, bytes) and change.new is not None:
             self._raw, self.found = change.new, Found(change.new, wish, False)
             self._drafts.stored(self._key, self.loaded, ours, wish)
@@ -161,7 +180,9 @@ class Standing:
             return True
         if self.found is None or idle is None or not isinstance(expiry, int) or not expiry:
             return False
-        if self._left_ms is None:
-            return True
-        left_ms = self._left_ms - (now_ms - self.seen_ms)
-        return expiry - left_ms >= idle / _TENTHS
+        left_ms = self._left(now_ms)
+        return left_ms is None or expiry - left_ms >= idle / _TENTHS
+
+    def _left(self, now_ms: int) -> int | None:
+        """How many milliseconds the entry has left, as far as is known here; `None` for ever."""
+        return None if self._left_ms is None else self._left_ms - (now_ms - self.seen_ms)

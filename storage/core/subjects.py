@@ -60,9 +60,10 @@ class SessionKey(_Parts):
 
 def matching(parts: dict[str, Id | None]) -> dict[str, str]:
     """The *parts* that are asked for, as they are in a key that was read."""
-    asked = {name: part for name, part in parts.items() if part is not None}
-    for name, part in asked.items():
+    for name, part in parts.items():
+        _check_name(name)
         _check(name, part)
+    asked = {name: part for name, part in parts.items() if part is not None}
     return {name: str(part) for name, part in asked.items()}
 
 
@@ -84,9 +85,8 @@ def keyed_by(*parts: str) -> Callable[[Any], SessionKey | None]:
     that it does not tell is left out.
     """
     chosen = parts or ("chat", "user")
-    unknown = [part for part in chosen if part not in PARTS]
-    if unknown:
-        raise ValueError(f"a part of a key is one of {', '.join(PARTS)}, not {unknown[0]!r}")
+    for name in chosen:
+        _check_name(name)
 
     def key(event: Any) -> SessionKey | None:
         found = {part: _FINDERS[part](event) for part in chosen}
@@ -149,6 +149,11 @@ def _id(text: str) -> Id | None:
     except ValueError:
         return text or None
     return number if str(number) == text else text
+
+
+def _check_name(name: str) -> None:
+    if name not in PARTS:
+        raise ValueError(f"a part of a key is one of {', '.join(PARTS)}, not {name!r}")
 
 
 def _check(name: str, part: object) -> None:

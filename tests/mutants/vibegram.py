@@ -233,8 +233,8 @@ BUGS = [
         "session-clashes-with-nothing",
         "what became nothing meanwhile was taken away",
         _STANDING,
-        "self.found = None if found is None or self._drafts.is_none(found.data) else found",
-        "self.found = found",
+        "if found is not None and self._drafts.is_none(found.data):",
+        "if False:",
         _sessions("emptied_meanwhile"),
     ),
     Bug(
