@@ -56,6 +56,7 @@ class Seat:
         self._ttl_ms = ttl_ms
         self._entrance: Entrance | None = None
         self._hold: Lease | None = None
+        self._missed = False
         if leases is not None:
             self._entrance = Entrance(visits, leases._base.room(LeaseStore))
             self._hold = Lease(leases, self._entrance, label, key, ttl_ms, wait)
@@ -64,12 +65,13 @@ class Seat:
     @property
     def lost(self) -> bool:
         """Whether the lease is lost, as far as is known here."""
-        return self._hold is not None and self._hold.lost
+        return self._missed or (self._hold is not None and self._hold.lost)
 
     def come(self) -> Sight:
         """Wait for the turn, where there are turns, and look at the entry."""
         if self._lease is None or self._entrance is None:
             return self._visits.look(self._key)
+        self._missed = False
         self._lease.take()
         return self._entrance.sight
 
@@ -87,6 +89,7 @@ class Seat:
             self._hold.leave()
         parting = self._leave(self._hold.token, change, release)
         if not parting.held:
+            self._missed = True
             message = "the lease was lost before the end, so nothing is stored"
             raise LeaseLostError(message, store=self._label, key=self._key)
         return parting

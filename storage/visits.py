@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .errors import UnsupportedError
 from .keys import Names
 from .offers import Clocked, offered_or_none
-from .records import DELETE, MISSING, Change, Parting, Sight, Turn
+from .records import DELETE, MISSING, Change, Missing, Parting, Sight, Turn
 from .runtime import wall_clock
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class StepByStep:
         raw = self._backend.read(name)
         if raw is None:
             return Sight(None, None, self._now_ms())
-        ends = self._backend.ends(name)
+        ends = self._ends(name)
         now = self._now_ms()
         if ends is MISSING:
             return Sight(None, None, now)
@@ -65,6 +66,15 @@ class StepByStep:
             released = self._leases.release(key, token)
             return Parting(released or change is not None, True, None)
         return Parting(True, True, None)
+
+    def _ends(self, name: str) -> int | Missing | None:
+        """When the entry ends; for ever where nobody knows, so that its lifetime begins anew
+        after each visit."""
+        try:
+            ends: int | Missing | None = self._backend.ends(name)
+        except UnsupportedError:
+            return None
+        return ends
 
     def _made(self, name: str, change: Change) -> bool:
         """Make the *change*, if what it expects is there; says whether it was."""

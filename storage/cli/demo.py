@@ -7,8 +7,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import OutcomeUnknownError, UnavailableError
+from ..core.subjects import SessionKey
+from ..errors import (
+    LeaseLostError,
+    LeaseTimeoutError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
 from ..opening import open as open_store
+from ..sessions import Sessions
 from ..store import Storage
 
 DEFAULT_STORE = "sqlite:///storage-demo.db"
@@ -33,12 +40,16 @@ _SCRIPT = (
 )
 
 
+_PASSING = (UnavailableError, OutcomeUnknownError, LeaseTimeoutError, LeaseLostError)
+"""What may be otherwise with the next message."""
+
+
 class Bot:
-    """Counts what is said, per chat and per user."""
+    """Counts what is said: per chat by a counter, per chat and user in sessions."""
 
     def __init__(self, store: Storage[Any]) -> None:
         self._chats = store.namespace("chats")
-        self._users = store.namespace("users")
+        self._sessions = Sessions(store, initial=_unknown)
         self.chat: str = "home"
         self.user: str = "ann"
 
@@ -50,7 +61,7 @@ class Bot:
         if command == "stats":
             return self._stats()
         if command == "forget":
-            known = self._users.delete(self._speaker())
+            known = self._sessions.delete(self._speaker())
             return f"{self.user} is forgotten." if known else f"{self.user} was not known."
         if command in ("user", "chat") and argument:
             setattr(self, command, argument)
@@ -58,25 +69,27 @@ class Bot:
         return _HELP
 
     def _count(self, text: str) -> str:
-        def one_more(record: dict[str, int]) -> dict[str, int]:
-            letters = record["letters"] + len(text)
-            return {"messages": record["messages"] + 1, "letters": letters}
-
-        nobody = {"messages": 0, "letters": 0}
-        mine = self._users.update(self._speaker(), one_more, default=nobody)
+        with self._sessions.open(self._speaker(), self.user) as session:
+            session["messages"] += 1
+            session["letters"] += len(text)
         total = self._chats.incr(self.chat)
-        return f"{self.user}: message {mine['messages']} of yours, {total} in {self.chat}."
+        return f"{self.user}: message {session['messages']} of yours, {total} in {self.chat}."
 
     def _stats(self) -> str:
         total = self._chats.get(self.chat, 0)
         lines = [f"{self.chat}: {total} messages"]
-        for key, record in sorted(self._users.items(f"{self.chat}:")):
-            user = key.partition(":")[2]
-            lines.append(f"  {user}: {record['messages']} messages, {record['letters']} letters")
+        for _, session in sorted(self._sessions.items(chat=self.chat)):
+            name, messages, letters = session["user"], session["messages"], session["letters"]
+            lines.append(f"  {name}: {messages} messages, {letters} letters")
         return "\n".join(lines)
 
-    def _speaker(self) -> str:
-        return f"{self.chat}:{self.user}"
+    def _speaker(self) -> SessionKey:
+        return SessionKey(chat=self.chat, user=self.user)
+
+
+def _unknown(user: str) -> dict[str, Any]:
+    """What a session begins as."""
+    return {"user": user, "messages": 0, "letters": 0}
 
 
 def add_command(commands: Any) -> None:
@@ -114,7 +127,7 @@ def _answer(bot: Bot, text: str) -> str:
     """What the bot says; a server that is away for a while does not end the conversation."""
     try:
         return bot.answer(text)
-    except (UnavailableError, OutcomeUnknownError) as error:
+    except _PASSING as error:
         return f"I can not tell: {error}"
 
 

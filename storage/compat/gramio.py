@@ -1,5 +1,6 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""GramIO's `@gramio/session` and what `@gramio/scenes` keeps, as they read and write it."""
+"""GramIO's `@gramio/storage` with its stores on Redis and SQLite, `@gramio/session`, and what
+`@gramio/scenes` keeps, as they read and write it."""
 
 from __future__ import annotations
 
@@ -7,9 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import sessions, stores
-from ..core.layouts import GRAMIO, GRAMIO_SCENES
+from ..core.layouts import GRAMIO, GRAMIO_SCENES, SCENES
+from ..core.rules import plain
 from ..core.subjects import SessionKey, keyed_by
-from ..rooms import Adaptable
+from ..keys import Names
+from ..redis.options import Options, RedisPlace
+from ..rooms import Adaptable, redis
+from ..sqlite.options import Place
+from ..store import Storage
+from ..ttl import DefaultTtl, default_span
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -20,20 +27,61 @@ else:
 
     S = TypeVar("S")
 
-__all__ = ["SceneSessions", "Sessions", "scenes", "session"]
+__all__ = [
+    "SceneSessions",
+    "Sessions",
+    "in_memory_storage",
+    "redis_storage",
+    "scenes",
+    "session",
+    "sqlite_storage",
+]
+
+
+def in_memory_storage() -> stores.MemoryStorage[Any]:
+    """Values in this process, without a bound."""
+    return stores.MemoryStorage()
+
+
+def redis_storage(
+    client: RedisPlace, *, ttl: DefaultTtl = None, key_prefix: str = ""
+) -> Storage[Any]:
+    """The values that GramIO keeps on Redis: keys as they are, without a prefix unless one is said.
+
+    *client* is a client of redis-py or a URL, and *ttl* the lifetime that each `set` gives.
+    """
+    options = Options(client, key_prefix, None, False)
+    default_span(ttl)
+    names = Names(key_prefix, verbatim=True, beside=True)
+    return Storage(redis(options), ttl=ttl, names=names)
+
+
+def sqlite_storage(
+    db: Place, *, ttl: DefaultTtl = None, table_name: str = "gramio_storage"
+) -> stores.SqliteStorage[Any]:
+    """The values that GramIO keeps in a table of SQLite; *db* is a path or a connection."""
+    return stores.SqliteStorage(db, table=table_name, layout="gramio", ttl=ttl)
 
 
 class Sessions(sessions.Sessions[S]):
-    """Sessions as GramIO writes them: under the user, or what a key function says."""
+    """Sessions as GramIO writes them, made by `session`."""
 
     _layout = GRAMIO
     _lock_otherwise = "process"
 
 
 class SceneSessions(Sessions[S]):
-    """The records of GramIO's scenes: who is in which scene, in which step, and its state."""
+    """The records of GramIO's scenes, made by `scenes`: who is in which scene, in which step, and
+    its state. A key as text is the user's, with what GramIO writes before it or without."""
 
     _layout = GRAMIO_SCENES
+    _is_among_others = True
+
+    def _text(self, key: SessionKey | str) -> str:
+        return super()._text(SCENES.started(key) if isinstance(key, str) else key)
+
+
+_user = keyed_by("user")
 
 
 def session(
@@ -45,20 +93,25 @@ def session(
 ) -> Sessions[Any]:
     """The sessions of GramIO's plugin in *storage*, one in memory unless it is given.
 
-    An event without a sender has a session of its own, which nobody else sees. What two updates
-    change at the same time is merged, and the later one stays of one member. The other *options*
-    are those of `storage.Sessions`.
+    The key is the user, and an event without one has a session of its own, which nobody else sees.
+    What two updates change at the same time is merged, and the later one stays of one member. The
+    other *options* are those of `storage.Sessions`.
     """
     chosen = {"on_conflict": "ours", "namespace": None, **options}
-    key = get_session_key or keyed_by("user")
-    return Sessions(_storage(storage), initial=initial, key=key, **chosen)
+    store = in_memory_storage() if storage is None else storage
+    key = plain("get_session_key", get_session_key) or _sender
+    made: Sessions[Any] = Sessions(store, initial=initial, key=key, **chosen)
+    made._is_among_others = key is _sender and chosen["namespace"] is None
+    return made
 
 
 def scenes(*, storage: Adaptable, **options: Any) -> SceneSessions[Any]:
     """What GramIO's scenes keep in *storage*, by the user whose it is; see `session`."""
-    chosen = {"on_conflict": "ours", "namespace": None, "key": keyed_by("user"), **options}
+    chosen = {"on_conflict": "ours", "namespace": None, "key": _user, **options}
     return SceneSessions(storage, **chosen)
 
 
-def _storage(storage: Adaptable | None) -> Adaptable:
-    return stores.MemoryStorage[Any]() if storage is None else storage
+def _sender(event: Any) -> SessionKey | None:
+    """The user, or the chat in whose name a poll was answered."""
+    voter = getattr(event, "voter_chat", None)
+    return _user(event) or (None if voter is None else SessionKey(user=voter.id))

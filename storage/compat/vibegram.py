@@ -49,6 +49,8 @@ DEFAULT_PREFIX: Final = "vibegram:session:"
 DEFAULT_TTL: Final = 86_400
 DEFAULT_MAX: Final = 10_000
 
+_FIND: Final = keyed_by()
+
 
 class MemorySessionStore(stores.LruMemoryStorage[V]):
     """Sessions in this process, *max_entries* of them at the most; the least recently used makes
@@ -109,6 +111,10 @@ class Sessions(sessions.Sessions[S]):
     _layout = VIBEGRAM
     _lock_otherwise = "process"
 
+    def _named(self, key: SessionKey | str | None) -> str | None:
+        """The key of an event as it is written; an empty one is none."""
+        return super()._named(key or None)
+
 
 def session(
     *,
@@ -120,13 +126,19 @@ def session(
     """The sessions of VibeGram's middleware in *store*: a `MemorySessionStore` unless it is given,
     or anything with `get`, `set` and `delete`.
 
-    Without *get_session_key* an event has the key `chat:user`. What two updates change at the
-    same time is merged, and the later one stays of one member. The other *options* are those of
-    `storage.Sessions`.
+    Without *get_session_key* an event that has both has the key `chat:user`. What others change
+    meanwhile is merged, and of one member the later change stays. The other *options* are those
+    of `storage.Sessions`.
     """
     chosen = {"on_conflict": "ours", "namespace": None, **options}
     place = MemorySessionStore[Any]() if store is None else store
-    return Sessions(place, initial=initial, key=get_session_key or keyed_by(), **chosen)
+    return Sessions(place, initial=initial, key=get_session_key or _key_of, **chosen)
+
+
+def _key_of(event: Any) -> SessionKey | None:
+    """The key of an *event* that has a chat and a user; an id of 0 is none."""
+    key = _FIND(event)
+    return key if key is not None and key.chat and key.user else None
 
 
 def _checked(max_entries: int) -> int:

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ..errors import ConflictError, MismatchError, UnstorableError, WrongTypeError, shown
-from ..records import DELETE, Deletion
 from ..shapes import UnfitError
 from .layers import Layers
 from .layouts import Layout
 from .session import (
+    END,
     RESERVED,
     Contents,
     Mark,
@@ -23,7 +23,7 @@ from .session import (
 )
 from .typed import TypedCodec
 
-_FALSY = (b"null", b"0", b'""', b"false")
+_END = END.encode()
 
 
 class Draft:
@@ -35,6 +35,18 @@ class Draft:
         self.base: bytes = base
         self.marks: Marks = marks
         self.ends: int | None = ends
+
+        self.is_anew: bool = False
+        """Whether nothing of the record goes on, not even what its type does not know."""
+
+    def put(self, value: Any) -> None:
+        """Let *value* be the session; a dict stays the object that it is."""
+        if type(value) is dict and type(self.value) is dict:
+            members = dict(value)
+            self.value.clear()
+            self.value.update(members)
+        else:
+            self.value = value
 
 
 class Drafts:
@@ -72,19 +84,10 @@ class Drafts:
 
     def live(self, key: str, data: bytes, now_ms: float) -> Draft | None:
         """The draft of a record, unless that is over, or stands for none."""
-        if not self.layout.takes_falsy and data.strip() in _FALSY:
+        if self.is_none(data):
             return None
         draft = self.read(key, data, now_ms)
         return None if draft.ends is not None and draft.ends <= now_ms else draft
-
-    def put(self, draft: Draft, value: Any) -> None:
-        """Let *value* be that of the *draft*; a dict is changed in place."""
-        if type(value) is dict and type(draft.value) is dict:
-            new = dict(value)
-            draft.value.clear()
-            draft.value.update(new)
-        else:
-            draft.value = value
 
     def again(self, key: str, draft: Draft) -> Draft:
         """The draft that *draft* was at first."""
@@ -92,7 +95,7 @@ class Drafts:
 
     def data(self, key: str, draft: Draft, now_ms: float) -> bytes:
         """The record that *draft* has become."""
-        value, old = draft.value, draft.base
+        value, old = draft.value, None if draft.is_anew else draft.base
         if not draft.marks and draft.ends is None:
             return self._encoded(key, value, old)
         if self._typed is None and type(value) is dict:
@@ -103,35 +106,21 @@ class Drafts:
         contents = without_the_old(Contents(members, draft.marks, draft.ends), now_ms)
         return self._layers.encode(key, put_together(contents))
 
-    def is_nothing(self, data: bytes) -> bool:
-        """Whether *data* is a session that is not kept."""
-        return not self.layout.keeps_empty and data == b"{}"
+    def is_none(self, data: bytes) -> bool:
+        """Whether *data* stands for no session."""
+        return bool(self.layout.nothing) and data.strip() in self.layout.nothing
+
+    def is_nothing(self, key: str, data: bytes) -> bool:
+        """Whether *data* is a session that is not kept: one without members."""
+        if self.layout.keeps_empty:
+            return False
+        return data == b"{}" or (_END in data and not self._parts(key, data).members)
 
     def is_same(self, draft: Draft, data: bytes) -> bool:
         """Whether *data* says what the *draft* began as."""
         if self._layers.kept(draft.base, data, self._layers.lifetimes.keeping):
             return True
         return self._typed is not None and self._plain.same(self._settled("", draft.base), data)
-
-    def agreed(
-        self,
-        key: str,
-        draft: Draft,
-        ours: bytes | Deletion | None,
-        theirs: bytes | None,
-        was_there: bool,
-        on_conflict: OnConflict,
-    ) -> bytes | Deletion | None:
-        """What shall be under the key where *theirs* is there and not what was expected: a record,
-        nothing at all, or (`None`) what is there."""
-        if theirs is not None and isinstance(ours, bytes):
-            return self.together(key, draft, ours, theirs, on_conflict)
-        if theirs is None and (ours is DELETE or not was_there):
-            return ours
-        if on_conflict == "raise":
-            what = "removed" if theirs is None else "changed"
-            raise self._error(ConflictError, f"somebody else {what} it meanwhile", key)
-        return None if on_conflict == "theirs" else ours
 
     def together(
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
@@ -161,8 +150,9 @@ class Drafts:
             for name in gone:
                 draft.value.pop(name, None)
         elif data != ours or gone:
-            self.put(draft, self._decoded(key, self._plain.encode(contents.members)))
+            draft.put(self._decoded(key, self._plain.encode(contents.members)))
         draft.base, draft.marks, draft.ends = data, contents.marks, contents.ends
+        draft.is_anew = False
 
     def mark(self, key: str, draft: Draft, member: str, mark: Mark | None) -> None:
         """Let *member* of the *draft* live as long as *mark* says, or as long as the rest."""

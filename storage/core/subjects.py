@@ -44,6 +44,16 @@ class SessionKey(_Parts):
             raise ValueError("a session key needs a part, such as chat or user")
         return super().__new__(cls, *parts)
 
+    @classmethod
+    def parse(cls, text: str) -> SessionKey:
+        """The key that is written as *text*; `ValueError` for what no key is written as."""
+        parts = text.split(":")
+        if len(parts) <= len(PARTS) and any(parts):
+            key = cls(*(_id(unescaped(part)) for part in parts))
+            if str(key) == text:
+                return key
+        raise ValueError("a key of sessions is written as chat:user:thread:business:bot")
+
     def __str__(self) -> str:
         return ":".join("" if part is None else escaped(part) for part in self).rstrip(":")
 
@@ -130,6 +140,15 @@ _FINDERS: Final[dict[str, Callable[[Any], Any]]] = {
     "business": _business,
     "bot": _bot,
 }
+
+
+def _id(text: str) -> Id | None:
+    """The part that is written as *text*: a number where it is that of one."""
+    try:
+        number = int(text)
+    except ValueError:
+        return text or None
+    return number if str(number) == text else text
 
 
 def _check_name(name: str) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -134,6 +135,30 @@ def test_the_bot_at_the_terminal_remembers_until_it_is_told_to_forget(tmp_path: 
     assert COUNTS.findall(shown) == [("ann", "3", "3", "home"), ("ann", "1", "4", "home")]
     assert "ann is forgotten." in shown
     assert "ann was not known." in shown
+
+
+def test_what_the_bot_knows_of_somebody_is_a_session(tmp_path: Path) -> None:
+    """Names are shown as they were typed, whatever they are written as in a key."""
+    told = at_terminal(tmp_path, "hello", "/chat a:b", "/user c:d", "hi", "/stats", "/quit")
+
+    assert "a:b: 1 messages\n  c:d: 1 messages, 2 letters" in told
+    with storage.open(f"sqlite:///{tmp_path}/storage-demo.db") as store:
+        sessions: storage.Sessions[Any] = storage.Sessions(store)
+        assert dict(sessions.items()) == {
+            "home:ann": {"user": "ann", "messages": 1, "letters": 5},
+            "a%3Ab:c%3Ad": {"user": "c:d", "messages": 1, "letters": 2},
+        }
+
+
+def test_who_is_forgotten_is_forgotten_in_one_chat(tmp_path: Path) -> None:
+    typed = ("hello", "/chat work", "hello", "/forget", "/stats", "/chat home", "/stats", "/quit")
+
+    told = at_terminal(tmp_path, *typed)
+
+    assert "work: 1 messages\n" in told
+    assert "home: 1 messages\n  ann: 1 messages, 5 letters" in told
+    with storage.open(f"sqlite:///{tmp_path}/storage-demo.db") as store:
+        assert list(storage.Sessions(store).keys()) == ["home:ann"]
 
 
 def test_the_end_of_the_input_is_a_farewell(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import storage.aio
 import storage.aio.compat.puregram
 import storage.compat.puregram
 from storage import ClosedError, ConfigurationError, CorruptValueError, MigrationError
-from storage.testing import Bridge, Clock
+from storage.testing import Clock
 from tests.servers import Server
 
 BLOCKING = storage.compat.puregram
@@ -26,31 +26,6 @@ AIO = storage.aio.compat.puregram
 @pytest.fixture(params=[BLOCKING, AIO], ids=["blocking", "aio"])
 def half(request: pytest.FixtureRequest) -> Any:
     return request.param
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "bot.db"
-
-
-@pytest.fixture
-def drive() -> Iterator[Callable[[Any], Any]]:
-    """Stores of both colours by plain calls, closed at the end."""
-    with Bridge() as bridge:
-        stores = []
-
-        def driven(store: Any) -> Any:
-            stores.append(bridge.driven(store))
-            return stores[-1]
-
-        yield driven
-        for store in stores:
-            store.close()
 
 
 def rows(file: Path, sql: str, *values: object) -> list[Any]:

@@ -18,6 +18,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 import storage
 import storage.aio
+import storage.compat.gramio
 import storage.compat.puregram
 from tests.house.tree import ROOT
 from tests.servers import Server
@@ -113,10 +114,16 @@ def test_a_public_name_is_on_the_reference_page(name: str) -> None:
     assert f":: storage.{name}\n" in page
 
 
-@pytest.mark.parametrize("name", storage.compat.puregram.__all__)
-def test_a_name_of_puregram_is_on_the_reference_page(name: str) -> None:
+@pytest.mark.parametrize(
+    ("half", "name"),
+    [
+        (half, name)
+        for half in (storage.compat.puregram, storage.compat.gramio)
+        for name in half.__all__
+    ],
+)
+def test_a_name_of_another_library_is_on_the_reference_page(half: Any, name: str) -> None:
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    theirs = getattr(storage.compat.puregram, name)
-    ours = getattr(storage, name, None) is theirs
+    ours = getattr(storage, name, None) is getattr(half, name)
 
-    assert f":: storage.{name if ours else f'compat.puregram.{name}'}\n" in page
+    assert f":: {storage.__name__ if ours else half.__name__}.{name}\n" in page

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from . import layers, leases, moving, puregram, redis, sessions, stores, typed, vibegram, visits
+from . import (
+    compat_sessions,
+    layers,
+    leases,
+    moving,
+    puregram,
+    redis,
+    sessions,
+    stores,
+    typed,
+    vibegram,
+    visits,
+)
 from .bug import Bug
 
 BUGS: list[Bug] = [
@@ -15,5 +27,6 @@ BUGS: list[Bug] = [
     *moving.BUGS,
     *puregram.BUGS,
     *vibegram.BUGS,
+    *compat_sessions.BUGS,
     *sessions.BUGS,
 ]

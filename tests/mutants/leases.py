@@ -69,6 +69,14 @@ BUGS = [
         _leases("sqlite and (late or only_the_holder)"),
     ),
     Bug(
+        "session-that-does-not-know-its-loss",
+        "a session that was not stored, because its lease was lost, says so",
+        "storage/seats.py",
+        "            self._missed = True\n",
+        "",
+        ("tests/sessions/test_lost.py", "-k", "blocking"),
+    ),
+    Bug(
         "lease-released-in-silence",
         "who waits for a lease is woken by its release",
         "storage/memory/leases.py",

@@ -21,9 +21,9 @@ BUGS = [
     Bug(
         "session-written-unchanged",
         "what is not changed is not written",
-        "storage/opened.py",
-        "if not self._is_cleared and not is_ageless and self._drafts.is_same(draft, data):",
-        "if self._is_cleared and not is_ageless and self._drafts.is_same(draft, data):",
+        "storage/core/standing.py",
+        "if not self._is_cleared and max_age_ms is None and self._drafts.is_same(draft, data):",
+        "if self._is_cleared and max_age_ms is None and self._drafts.is_same(draft, data):",
         _laws("opening", "not_changed_is_not_written and memory"),
     ),
     Bug(
@@ -73,7 +73,7 @@ BUGS = [
         "all who load at the same time get the same object",
         "storage/opened.py",
         """            with self._keys.hold(str(id(self))):
-                if self._draft is None:
+                if self._standing.draft is None:
                     self._enter()
 """,
         """            with self._keys.hold(str(id(self))):
@@ -92,7 +92,7 @@ BUGS = [
     Bug(
         "session-cleared-and-kept",
         "to clear and do nothing more takes the session away",
-        "storage/opened.py",
+        "storage/core/standing.py",
         "return DELETE if self._is_cleared and self._raw is not None else None",
         "return None",
         _laws("controls", "takes_the_session_away"),
@@ -108,7 +108,7 @@ BUGS = [
     Bug(
         "session-discarded-without-its-lifetimes",
         "to discard goes back to what is stored, lifetimes too",
-        "storage/opened.py",
+        "storage/core/standing.py",
         "draft.marks, draft.ends = before.marks, before.ends",
         "draft.marks, draft.ends = {}, before.ends",
         _laws("controls", "go_with_what_is_replaced"),
@@ -116,7 +116,7 @@ BUGS = [
     Bug(
         "session-touched-all-the-time",
         "who only reads touches once in a tenth of the time",
-        "storage/opened.py",
+        "storage/core/standing.py",
         ">= idle / _TENTHS",
         ">= 0",
         _laws("lifetimes", "tenth_of_the_time and memory"),
@@ -124,7 +124,7 @@ BUGS = [
     Bug(
         "session-touched-too-late",
         "a session that is used lives on",
-        "storage/opened.py",
+        "storage/core/standing.py",
         "_TENTHS = 10\n",
         "_TENTHS = 1\n",
         _laws("lifetimes", "lives_on and memory"),
@@ -132,7 +132,7 @@ BUGS = [
     Bug(
         "session-older-than-it-may-be",
         "a session is over at its age however much it is used",
-        "storage/opened.py",
+        "storage/core/standing.py",
         "return left if idle is None else min(idle, left)",
         "return left if idle is None else max(idle, left)",
         _laws("lifetimes", "older_than_it_may and memory"),
@@ -140,9 +140,9 @@ BUGS = [
     Bug(
         "session-younger-with-each-use",
         "a session ages from its beginning on",
-        "storage/opened.py",
-        "is_ageless = self._rules.max_age_ms is not None and draft.ends is None",
-        "is_ageless = self._rules.max_age_ms is not None",
+        "storage/core/standing.py",
+        "max_age_ms = self._rules.max_age_ms if draft.ends is None else None",
+        "max_age_ms = self._rules.max_age_ms",
         _laws("lifetimes", "over_at_its_age and memory"),
     ),
     Bug(
@@ -157,8 +157,8 @@ BUGS = [
         "session-listed-after-its-end",
         "a session that says it is over is not listed",
         "storage/sessions.py",
-        "self._drafts.live(key, data, sight.now_ms)",
-        "self._drafts.read(key, data, sight.now_ms)",
+        "self._drafts.live(key, self._layers.encode(key, record), sight.now_ms)",
+        "self._drafts.read(key, self._layers.encode(key, record), sight.now_ms)",
         _laws("lifetimes", "keeps_its_end and memory"),
     ),
     Bug(
@@ -329,8 +329,8 @@ BUGS = [
         "session-of-any-part",
         "the sessions of some are those and no others",
         "storage/sessions.py",
-        "return all(parts[name] == part",
-        "return any(parts[name] == part",
+        "parts is not None and all(",
+        "parts is not None and any(",
         _laws("listing", "those_and_no_others"),
     ),
     Bug(

@@ -7,10 +7,16 @@ from .bug import Bug
 _COMPAT = "storage/compat/vibegram.py"
 _CLIENTS = "storage/clients.py"
 _COMMANDS = "storage/core/clients.py"
+_STANDING = "storage/core/standing.py"
+_LAYOUTS = "storage/core/layouts.py"
 
 
 def _vibegram(words: str, file: str = "compat/test_vibegram") -> tuple[str, ...]:
     return (f"tests/{file}.py", "-k", words)
+
+
+def _sessions(words: str, file: str = "compat/test_vibegram_sessions") -> tuple[str, ...]:
+    return _vibegram(words, file)
 
 
 BUGS = [
@@ -135,6 +141,15 @@ BUGS = [
         ("tests/contract/test_contract.py", "-k", "one-step-client and swap"),
     ),
     Bug(
+        "client-counts-beside-others",
+        "no count is lost between the users of one store",
+        _CLIENTS,
+        "        with self._keys.hold(name):\n            found = self.read(name)\n"
+        "            total",
+        "        if name:\n            found = self.read(name)\n            total",
+        ("tests/contract/test_contract.py", "-k", "redis6-client and no_increment"),
+    ),
+    Bug(
         "client-keeps-a-coroutine",
         "an answer that nobody awaited is no answer",
         _CLIENTS,
@@ -149,5 +164,93 @@ BUGS = [
         "    if reply is None:\n        return None\n    if isinstance(reply, str):\n",
         "    if not reply:\n        return None\n    if isinstance(reply, str):\n",
         _vibegram("can_not_be_read"),
+    ),
+    Bug(
+        "vibegram-takes-zero-for-a-user",
+        "an update has a session where it has both a chat and a user",
+        _COMPAT,
+        "    return key if key is not None and key.chat and key.user else None\n",
+        "    return key\n",
+        _sessions("where_both_are_there"),
+    ),
+    Bug(
+        "vibegram-shares-the-empty-key",
+        "an update without a key has a session of its own",
+        _COMPAT,
+        "super()._named(key or None)",
+        "super()._named(key)",
+        _sessions("without_a_key"),
+    ),
+    Bug(
+        "vibegram-sessions-elsewhere",
+        "a session stands under its key, and nothing before it",
+        _COMPAT,
+        '"on_conflict": "ours", "namespace": None, **options',
+        '"on_conflict": "ours", **options',
+        _sessions("both_go_on", "wire/test_vibegram_sessions"),
+    ),
+    Bug(
+        "vibegram-drops-who-made-room",
+        "what a handler changed is stored, whoever made room meanwhile",
+        _COMPAT,
+        '"on_conflict": "ours", "namespace": None, **options',
+        '"namespace": None, **options',
+        _sessions("made_room"),
+    ),
+    Bug(
+        "vibegram-wants-leases",
+        "three methods are enough for a store",
+        _COMPAT,
+        '    _lock_otherwise = "process"\n',
+        "",
+        _sessions("three_methods"),
+    ),
+    Bug(
+        "vibegram-joins-two-keys",
+        "two keys are never one",
+        _LAYOUTS,
+        """        if ":" in f"{key.chat}{key.user}":\n""",
+        "        if False:\n",
+        _sessions("key_has_a_place"),
+    ),
+    Bug(
+        "vibegram-writes-an-end",
+        "an end that the records have no place for is refused",
+        _LAYOUTS,
+        "if max_age is not None and not self.lifetimes:",
+        "if False:",
+        _sessions("records_have_no_place"),
+    ),
+    Bug(
+        "vibegram-reads-nothing-as-a-session",
+        "what is falsy is no session",
+        "storage/core/drafts.py",
+        "return bool(self.layout.nothing) and data.strip() in self.layout.nothing",
+        "return False",
+        _sessions("falsy"),
+    ),
+    Bug(
+        "session-clashes-with-nothing",
+        "what became nothing meanwhile was taken away",
+        _STANDING,
+        "if found is not None and self._drafts.is_none(found.data):",
+        "if False:",
+        _sessions("emptied_meanwhile"),
+    ),
+    Bug(
+        "session-forgets-a-touch",
+        "a session that is only read lasts by the touch of its store",
+        _STANDING,
+        "if self.found is not None and self._renews:",
+        "if False:",
+        _sessions("touch_of_its_own"),
+    ),
+    Bug(
+        "session-ends-where-nobody-knows",
+        "where nobody knows what is left of a lifetime, it begins anew",
+        "storage/visits.py",
+        "        except UnsupportedError:\n            return None\n",
+        "        except UnsupportedError:\n            return MISSING\n",
+        _sessions("any_client"),
     ),
 ]

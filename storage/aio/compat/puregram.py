@@ -11,6 +11,7 @@ from .. import layered, protocols, sessions, stores
 from ...codecs import JSON, Codec
 from ...core.envelope import Migrations, OnNewer
 from ...core.layouts import PUREGRAM
+from ...core.rules import plain
 from ...core.subjects import SessionKey, keyed_by
 from ...errors import StorageError
 from ...keys import Names
@@ -45,6 +46,7 @@ __all__ = [
     "TtlStorage",
     "enhance_storage",
     "is_ttl_storage",
+    "key_of",
     "session",
 ]
 
@@ -173,7 +175,7 @@ def is_ttl_storage(thing: object) -> TypeGuard[TtlStorage[Any]]:
 
 
 class Sessions(sessions.Sessions[S]):
-    """Sessions as puregram writes them; one without members is not kept."""
+    """Sessions as puregram writes them, made by `session`; one without members is not kept."""
 
     _layout = PUREGRAM
     _lock_otherwise = "process"
@@ -194,11 +196,12 @@ def session(
 ) -> Sessions[Any]:
     """The sessions of puregram's plugin in *storage*, one in memory unless it is given.
 
-    Without *get_storage_key* an event has the key `user:1:chat:3`. What two updates change at the
-    same time is merged, and the later one stays of one member. The other *options* are those of
+    Without *get_storage_key* an event has the key `user:1:chat:3`, and one without a user and a
+    chat has a session of its own, which nobody else sees. What two updates change at the same time
+    is merged, and the later one stays of one member. The other *options* are those of
     `storage.Sessions`.
     """
-    describe = get_storage_key or _described
+    describe = plain("get_storage_key", get_storage_key) or _described
 
     def key(update: Any) -> str | None:
         found = describe(update)
@@ -206,7 +209,9 @@ def session(
 
     chosen = {"on_conflict": "ours", "namespace": None, **options}
     store = MemoryStorage[Any]() if storage is None else storage
-    return Sessions(store, initial=initial, key=key, **chosen)
+    made: Sessions[Any] = Sessions(store, initial=initial, key=key, **chosen)
+    made._is_among_others = get_storage_key is None and chosen["namespace"] is None
+    return made
 
 
 def key_of(parts: Mapping[str, int | str | None]) -> str | None:
