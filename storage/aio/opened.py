@@ -220,7 +220,7 @@ class Session(Generic[S]):
     async def _part(self, saves: bool, *, release: bool) -> None:
         """Make the change of the entry that there is to make, on top of what others made."""
         ours = self._wish() if saves else self._nothing()
-        left_ms = self._left()
+        left_ms = self._left()  # an entry that ended by itself was taken away by nobody
         was_there = self._found is not None and (left_ms is None or left_ms > 0)
         wish = ours
         for attempt in range(MOST_ATTEMPTS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import layers, leases, moving, puregram, redis, stores, typed
+from . import layers, leases, moving, puregram, redis, session_faults, stores, typed
 from .bug import Bug
 
 BUGS: list[Bug] = [
@@ -13,4 +13,5 @@ BUGS: list[Bug] = [
     *typed.BUGS,
     *moving.BUGS,
     *puregram.BUGS,
+    *session_faults.BUGS,
 ]
