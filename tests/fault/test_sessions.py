@@ -128,6 +128,38 @@ def test_the_error_of_a_late_handler_goes_before_the_lost_lease(
     assert "hunter2" not in caplog.text
 
 
+def test_a_handler_that_failed_moves_none_of_the_ends_of_a_session(
+    half: Any, both: Any, clock: Clock
+) -> None:
+    """It counts as a use all the same."""
+    sessions = of(half, both, ttl=100, max_age=120, lease=1000)
+    with sessions.open(KEY) as session:
+        session["n"] = 1
+    clock.tick(50)
+    failed = sessions.open(KEY)
+    failed.begin()
+    failed.clear()
+    failed.end(ValueError("the handler's own"))
+
+    info = sessions.inspect(KEY)
+    assert info.value == {"n": 1}
+    assert (info.ends_at - clock.now).total_seconds() == pytest.approx(70, abs=0.001)
+    assert info.expires_at == info.ends_at
+
+
+def test_a_session_that_can_not_begin_is_in_nobodys_way(half: Any, both: Any) -> None:
+    def fail() -> Any:
+        raise ValueError("no such thing")
+
+    with pytest.raises(ValueError, match="no such"), of(half, both, initial=fail).open(KEY):
+        pytest.fail("there is no session")
+    both.namespace("sessions").set(KEY, "not a session")
+    with pytest.raises(storage.CorruptValueError), of(half, both).open(KEY):
+        pytest.fail("there is no session")
+    with of(half, both, wait=0, on_corrupt="reset").open(KEY) as session:
+        assert session == {}
+
+
 # Who is cancelled.
 
 

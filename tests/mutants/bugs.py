@@ -9,6 +9,7 @@ from . import (
     moving,
     puregram,
     redis,
+    session_faults,
     sessions,
     stores,
     typed,
@@ -29,4 +30,5 @@ BUGS: list[Bug] = [
     *vibegram.BUGS,
     *compat_sessions.BUGS,
     *sessions.BUGS,
+    *session_faults.BUGS,
 ]

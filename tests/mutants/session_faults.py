@@ -1,0 +1,160 @@
+"""Bugs in sessions on bad days, and in what many of them do to each other."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+MACHINE = ("tests/model/test_session_machine.py", "-k", "memory and not aio")
+
+
+def _faults(words: str) -> tuple[str, ...]:
+    return ("tests/fault/test_sessions.py", "-k", words)
+
+
+def _crowds(words: str) -> tuple[str, ...]:
+    return ("tests/sessions/test_crowds.py", "-k", f"({words}) and not valkey and not processes")
+
+
+BUGS = [
+    Bug(
+        "session-clash-forgotten",
+        "after a clash in the middle the end does not write over what others changed",
+        "storage/opened.py",
+        "        theirs = None if found is None else found.data\n        wish =",
+        "        theirs = None if found is None else found.data\n"
+        "        self._raw, self._found = raw, found\n"
+        "        wish =",
+        MACHINE,
+    ),
+    Bug(
+        "session-member-that-comes-back",
+        "a member that was over when the session was saved is not stored at the end",
+        "storage/core/drafts.py",
+        "                draft.value.pop(name, None)",
+        "                pass",
+        MACHINE,
+    ),
+    Bug(
+        "session-own-end-is-a-clash",
+        "a session that ends by itself while a handler has it is stored",
+        "storage/opened.py",
+        "self._found is not None and (left_ms is None or left_ms > 0)",
+        "self._found is not None and (left_ms is None or left_ms > -1e9)",
+        MACHINE,
+    ),
+    Bug(
+        "session-that-does-not-give-way",
+        "what others made of the whole is not written over at the end, where it goes before",
+        "storage/opened.py",
+        "        if wish is None:\n            self._give_way(raw)",
+        '        if wish is None and raw == b"":\n            self._give_way(raw)',
+        MACHINE,
+    ),
+    Bug(
+        "session-cleared-comes-back",
+        "what was cleared and saved is not there after discard",
+        "storage/opened.py",
+        "                draft.base = self._empty",
+        "                pass",
+        MACHINE,
+    ),
+    Bug(
+        "session-outlives-its-end-by-a-merge",
+        "a session that was merged does not outlive the end that others gave it",
+        "storage/core/drafts.py",
+        "        draft.ends = result.ends\n",
+        "",
+        MACHINE,
+    ),
+    Bug(
+        "session-discarded-in-part",
+        "what a failed handler did to a session moves none of its ends",
+        "storage/opened.py",
+        '        draft.ends = self._drafts.again(self.key or "", draft).ends',
+        "        draft.ends = draft.ends",
+        _faults("moves_none"),
+    ),
+    Bug(
+        "session-touched-too-seldom",
+        "a session that is only read lives on when a tenth of its idle time is gone",
+        "storage/opened.py",
+        "left_ms is None or expiry - left_ms >= idle / _TENTHS",
+        "left_ms is None or expiry - left_ms > idle / _TENTHS",
+        MACHINE,
+    ),
+    Bug(
+        "session-lost-in-silence",
+        "who outlived the lease is told so",
+        "storage/seats.py",
+        "        if not parting.held:",
+        "        if parting.held is None:",
+        _faults("outlives or late"),
+    ),
+    Bug(
+        "session-hides-an-error",
+        "the error of a handler goes before a lost lease",
+        "storage/opened.py",
+        "            if error is None:\n                raise\n            log",
+        "            if error is None or failure:\n                raise\n            log",
+        _faults("goes_before"),
+    ),
+    Bug(
+        "session-saved-by-the-cancelled",
+        "a cancellation discards the changes, whatever is done about errors",
+        "storage/core/rules.py",
+        'self.on_error == "save" and isinstance(error, Exception)',
+        'self.on_error == "save" and isinstance(error, BaseException)',
+        _faults("cancelled_in_the_handler or struck_in"),
+    ),
+    Bug(
+        "session-kept-by-the-cancelled",
+        "the next one comes in at once after a task that was cancelled",
+        "storage/opened.py",
+        "            self._settle(self._rules.saves(error))",
+        "            if error is None or isinstance(error, Exception):\n"
+        "                self._settle(self._rules.saves(error))",
+        _faults("cancelled_in_the_handler or struck_in"),
+    ),
+    Bug(
+        "session-stored-by-halves",
+        "a task that is cancelled while it stores stores all and frees the session",
+        "storage/seats.py",
+        "self._runtime.finish(\n            self._visits.leave, self._key,",
+        "self._visits.leave(\n            self._key,",
+        _faults("cancelled_while_it_stores"),
+    ),
+    Bug(
+        "session-kept-by-who-can-not-begin",
+        "a session that can not begin is in nobody's way",
+        "storage/opened.py",
+        "        except BaseException:\n            self._seat.give_back()\n            raise\n\n"
+        "    def _read",
+        "        except GeneratorExit:\n            self._seat.give_back()\n            raise\n\n"
+        "    def _read",
+        _faults("can_not_begin"),
+    ),
+    Bug(
+        "session-stored-by-a-child",
+        "a child that is forked in a handler stores nothing",
+        "storage/seats.py",
+        "        self._hold.check()\n",
+        "",
+        _faults("forked"),
+    ),
+    Bug(
+        "session-written-over",
+        "many who change one session at once lose nothing of each other",
+        "storage/core/drafts.py",
+        "            return self.together(key, draft, ours, theirs, on_conflict)",
+        "            return ours",
+        _crowds("threads and merging"),
+    ),
+    Bug(
+        "session-without-turns",
+        "who works on a session waits for its turn",
+        "storage/sessions.py",
+        "        leases = None if key is None else self._leases\n",
+        "        leases = None\n",
+        _crowds("turns or order"),
+    ),
+]
