@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from .core.drafts import Draft
 from .core.layers import MOST_ATTEMPTS, Found
 from .core.session import Mark
-from .errors import (
-    ConflictError,
-    CorruptValueError,
-    ReentryError,
-    UnsupportedError,
-)
+from .errors import ConflictError, CorruptValueError, ReentryError, UnsupportedError
 from .offers import Clocked
 from .records import DELETE, Change, Deletion, Sight
 from .runtime import Answer, callback, monotonic
