@@ -9,26 +9,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .core.drafts import Draft
-from .core.layers import MOST_ATTEMPTS, Found
+from .core.layers import MOST_ATTEMPTS
 from .core.session import Mark
-from .errors import ConflictError, CorruptValueError, ReentryError, UnsupportedError
+from .core.standing import Standing
+from .errors import (
+    CorruptValueError,
+    ReentryError,
+    UnsupportedError,
+)
 from .offers import Clocked
-from .records import DELETE, Change, Deletion, Sight
+from .records import Sight
 from .runtime import Answer, callback, monotonic
 from .tracing import log
-from .ttl import Expiry, default_span
+from .ttl import default_span
 
 if TYPE_CHECKING:
     from .sessions import Sessions
 
 S = TypeVar("S")
 R = TypeVar("R")
-
-Wish = bytes | Deletion | None
-"""What shall be under a key: a record, nothing at all, or what is there."""
-
-_TENTHS = 10
-"""A session that is only read is touched when a tenth of its idle time is gone."""
 
 
 class Session(Generic[S]):
@@ -47,32 +46,20 @@ class Session(Generic[S]):
         self._runtime = sessions._runtime
         self._keys = sessions._loading
         self._seat = sessions._seat_of(key)
-        self._name = "" if key is None else sessions._layers.names.name(key)
-
+        self._standing: Standing = sessions._standing(key)
         self._is_open = False
-        self._start()
-
-    def _start(self) -> None:
-        self._draft: Draft | None = None
-        self._found: Found | None = None
-        self._raw: bytes | None = None
-        self._left_ms: int | None = None
-        self._seen_ms = 0
         self._seen = 0.0
-        self._empty: bytes | None = None
-        self._is_cleared = False
 
     @property
     def value(self) -> S:
         """The session as it is now."""
-        value: S = self._loaded().value
+        value: S = self._standing.loaded.value
         return value
 
     @property
     def is_new(self) -> bool:
         """Whether nothing was stored under the key, or only what is over."""
-        self._loaded()
-        return self._found is None
+        return self._standing.is_new
 
     @property
     def lost(self) -> bool:
@@ -81,10 +68,10 @@ class Session(Generic[S]):
 
     def load(self) -> S:
         """The session, read when it is asked for first; whoever asks gets the same one."""
-        if self._draft is None:
+        if self._standing.draft is None:
             self._check_open()
             with self._keys.hold(str(id(self))):
-                if self._draft is None:
+                if self._standing.draft is None:
                     self._enter()
         return self.value
 
@@ -97,26 +84,19 @@ class Session(Generic[S]):
     def replace(self, value: S) -> None:
         """Put *value* in the place of the session; a dict is changed in place."""
         draft = self._changing()
-        self._put(draft, value)
+        draft.put(value)
         draft.marks = {}
 
     def clear(self) -> None:
         """Begin anew: at the end the session goes away, unless it is changed after this."""
-        draft = self._changing()
+        self._changing()
         first = self._first()
-        self._put(draft, first.value)
-        draft.marks, draft.ends = {}, None
-        self._empty = first.base
-        self._is_cleared = draft.is_anew = True
+        self._standing.clear(first)
 
     def discard(self) -> None:
         """Go back to what is stored; changes after this count again."""
-        draft = self._changing()
-        before = self._drafts.again(self.key or "", draft)
-        self._put(draft, before.value)
-        draft.marks, draft.ends = before.marks, before.ends
-        self._empty = draft.base if self._found is None else None
-        self._is_cleared = draft.is_anew = False
+        self._changing()
+        self._standing.discard()
 
     def expire(self, member: str, ttl: float | timedelta | None) -> None:
         """Let a *member* of the session go away after *ttl*, or never before the rest (`None`)."""
@@ -132,7 +112,8 @@ class Session(Generic[S]):
         if self._is_open:
             message = "this session is open already: open another one"
             raise ReentryError(message, store=self._layers.label, key=self.key)
-        self._start()
+        if self._standing.draft is not None:
+            self._standing = self._sessions._standing(self.key)
         self._is_open = True
 
     def end(self, error: BaseException | None = None) -> None:
@@ -143,7 +124,7 @@ class Session(Generic[S]):
         """
         self._check_open()
         self._is_open = False
-        if self._draft is None or self.key is None:
+        if self._standing.draft is None or self.key is None:
             return
         try:
             self._settle(self._rules.saves(error))
@@ -155,7 +136,8 @@ class Session(Generic[S]):
     def _enter(self) -> None:
         """Take the lease and read the entry."""
         if self.key is None:
-            self._draft = self._first()
+            first = self._first()
+            self._standing.begin(first, is_first=True)
             return
         sight = self._seat.come()
         try:
@@ -165,32 +147,18 @@ class Session(Generic[S]):
             raise
 
     def _read(self, sight: Sight) -> None:
-        assert self.key is not None
-        self._raw, self._left_ms, self._seen_ms = sight
         self._seen = monotonic()
         draft: Draft | None = None
         try:
-            draft = self._opened(self.key, sight)
+            draft = self._standing.see(sight)
         except CorruptValueError as error:
             if self._rules.on_corrupt == "raise":
                 raise
             draft = self._instead(error)
+        is_first = draft is None
         if draft is None:
-            self._found = None
             draft = self._first()
-            self._empty = draft.base
-        self._draft = draft
-
-    def _opened(self, key: str, sight: Sight) -> Draft | None:
-        """What was seen, unless it is nothing, or over."""
-        if sight.raw is None:
-            return None
-        found = self._layers.find(key, self._name, sight.raw, changing=True)
-        if found is None:
-            return None
-        draft = self._drafts.live(key, found.data, sight.now_ms)
-        self._found = found if draft is not None else None
-        return draft
+        self._standing.begin(draft, is_first=is_first)
 
     def _instead(self, error: CorruptValueError) -> Draft | None:
         """What takes the place of an entry that can not be read."""
@@ -215,121 +183,43 @@ class Session(Generic[S]):
 
     def _part(self, saves: bool, *, release: bool) -> None:
         """Make the change of the entry that there is to make, on top of what others made."""
-        ours = self._wish() if saves else None
+        standing = self._standing
+        now_ms = self._now_ms()
+        ours = standing.wish(now_ms) if saves else standing.give_up()
+        was_there = standing.is_there(now_ms)
         wish = ours
         for attempt in range(MOST_ATTEMPTS):
-            change = self._change(wish)
+            change = standing.change(wish, self._now_ms())
             parting = self._seat.part(change, release)
             if parting.done:
                 if not release:
-                    self._stored(ours, wish, change)
+                    standing.store(ours, wish, change, self._now_ms())
+                    self._seen = monotonic()
                 return
             self._runtime.pause(attempt)
-            wish = self._once_more(ours, parting.raw)
+            wish = standing.once_more(ours, parting.raw, was_there=was_there)
+            if wish is None and not release:
+                self._give_way(parting.raw)
         raise self._layers.busy(self.key or "")
 
-    def _wish(self) -> Wish:
-        """What shall be under the key: a record, nothing at all, or (`None`) what is there."""
-        draft, key = self._loaded(), self.key or ""
-        now_ms = self._now_ms()
-        data = self._drafts.data(key, draft, now_ms)
-        if self._empty is not None and self._layers.same(self._empty, data):
-            return DELETE if self._is_cleared and self._raw is not None else None
-        if self._drafts.is_nothing(key, data):
-            return None if self._raw is None else DELETE
-        is_ageless = self._rules.max_age_ms is not None and draft.ends is None
-        if not self._is_cleared and not is_ageless and self._drafts.is_same(draft, data):
-            return None
-        if is_ageless and self._rules.max_age_ms is not None:
-            draft.ends = now_ms + self._rules.max_age_ms
-            data = self._drafts.data(key, draft, now_ms)
-        return data
-
-    def _change(self, wish: Wish) -> Change | None:
-        """What makes *wish* come true; a session that is only read lives on, now and then."""
-        expiry = self._expiry()
-        if wish is None:
-            return Change(None, None, expiry) if self._is_due(expiry) else None
-        if wish is DELETE or expiry == 0:
-            return Change(self._raw, DELETE, None)
-        sealed = self._layers.replacing(self._name, self._found, wish, expiry)
-        return Change(self._raw, sealed, expiry)
-
-    def _once_more(self, ours: Wish, raw: bytes | None) -> Wish:
-        """What shall be under the key, where something else is than was expected: *raw*."""
-        draft, key, was_there = self._loaded(), self.key or "", self._found is not None
-        self._raw = raw
-        found = None if raw is None else self._layers.find(key, self._name, raw)
-        self._found = None if found is None or self._drafts.is_none(found.data) else found
-        policy = self._rules.on_conflict
-        if self._found is not None and isinstance(ours, bytes):
-            return self._drafts.together(key, draft, ours, self._found.data, policy)
-        if self._found is None and (ours is DELETE or not was_there):
-            return ours
-        if policy == "raise":
-            what = "removed" if self._found is None else "changed"
-            raise self._error(ConflictError, f"somebody else {what} it meanwhile")
-        return None if policy == "theirs" else ours
-
-    def _stored(self, ours: Wish, wish: Wish, change: Change | None) -> None:
-        """Remember what is there now."""
-        if change is None:
-            return
-        draft = self._loaded()
-        self._left_ms = change.expiry if isinstance(change.expiry, int) else None
-        self._seen_ms, self._seen = self._now_ms(), monotonic()
-        if change.new is DELETE:
-            self._raw = self._found = None
-        elif isinstance(ours, bytes) and isinstance(wish, bytes) and change.new is not None:
-            self._raw, self._found = change.new, Found(change.new, wish, False)
-            self._drafts.stored(self.key or "", draft, ours, wish)
-            self._empty = None
-            self._is_cleared = False
-
-    def _expiry(self) -> Expiry:
-        """How long the entry lives from now on: the idle time, but no longer than the session."""
-        idle, ends = self._layers.lifetimes.default, self._loaded().ends
-        if ends is None:
-            return self._layers.lifetimes.keeping if idle is None else idle
-        left = max(0, ends - self._now_ms())
-        return left if idle is None else min(idle, left)
-
-    def _is_due(self, expiry: Expiry) -> bool:
-        """Whether the entry is to live longer than it would."""
-        idle = self._layers.lifetimes.default
-        if self._found is not None and self._sessions._touches:
-            return True
-        if self._found is None or idle is None or not isinstance(expiry, int) or not expiry:
-            return False
-        if self._left_ms is None:
-            return True
-        left_ms = self._left_ms - (monotonic() - self._seen) * 1000
-        return expiry - left_ms >= idle / _TENTHS
+    def _give_way(self, raw: bytes | None) -> None:
+        """Go on with what somebody else made of the whole; a dict is changed in place."""
+        before = self._standing.loaded.value
+        self._read(Sight(raw, None, self._now_ms()))
+        draft = self._standing.loaded
+        theirs, draft.value = draft.value, before
+        draft.put(theirs)
 
     def _now_ms(self) -> int:
         """Which moment it is for the store."""
         clocked: Clocked | None = self._sessions._clocked
         if clocked is not None:
             return clocked.now_ms()
-        return self._seen_ms + int((monotonic() - self._seen) * 1000)
-
-    def _loaded(self) -> Draft:
-        if self._draft is None:
-            raise RuntimeError("the session is not loaded")
-        return self._draft
+        return self._standing.seen_ms + round((monotonic() - self._seen) * 1000)
 
     def _changing(self) -> Draft:
         self._check_open()
-        return self._loaded()
-
-    def _put(self, draft: Draft, value: Any) -> None:
-        """Let *value* be that of the *draft*; the object stays where that can be."""
-        if type(value) is dict and type(draft.value) is dict:
-            new = dict(value)
-            draft.value.clear()
-            draft.value.update(new)
-        else:
-            draft.value = value
+        return self._standing.loaded
 
     def _check_open(self) -> None:
         if not self._is_open:

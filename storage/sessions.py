@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from .adapted import adapt
 from .core.drafts import Draft, Drafts
+from .core.layers import OnCorrupt, check_walk
 from .core.layouts import OURS, Layout
-from .core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, kind_of, plain
+from .core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, finder, kind_of
 from .core.session import OnConflict, SessionInfo
+from .core.standing import Standing
 from .core.subjects import Id, SessionKey, matching
 from .core.typed import TypedCodec
-from .errors import ConfigurationError
+from .errors import ConfigurationError, CorruptValueError
 from .keylock import KeyLock
 from .keys import check_key
 from .leases import Leases
@@ -55,6 +57,46 @@ class Sessions(Generic[S]):
     _is_among_others: bool = False
     """Whether what is under a key that the layout does not know is no session."""
 
+    @overload
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: type[S],
+        kind: type[S] | None = ...,
+        ttl: LayerTtl = ...,
+        max_age: DefaultTtl = ...,
+        key: Callable[[Any], SessionKey | str | None] | None = ...,
+        on_error: OnError = ...,
+        on_corrupt: OnCorruptSession = ...,
+        on_conflict: OnConflict = ...,
+        lock: Lock = ...,
+        locks: Adaptable | None = ...,
+        lease: float | timedelta = ...,
+        wait: float | timedelta | None = ...,
+        namespace: str | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        initial: Callable[..., Any] = ...,
+        kind: type[S] | None = ...,
+        ttl: LayerTtl = ...,
+        max_age: DefaultTtl = ...,
+        key: Callable[[Any], SessionKey | str | None] | None = ...,
+        on_error: OnError = ...,
+        on_corrupt: OnCorruptSession = ...,
+        on_conflict: OnConflict = ...,
+        lock: Lock = ...,
+        locks: Adaptable | None = ...,
+        lease: float | timedelta = ...,
+        wait: float | timedelta | None = ...,
+        namespace: str | None = ...,
+    ) -> None: ...
+
     def __init__(
         self,
         store: Adaptable,
@@ -81,8 +123,9 @@ class Sessions(Generic[S]):
         if callable(on_corrupt):
             callback(on_corrupt)
         check_lock(lock, locks)
-        self._key = plain("key", key)
+        self._key = finder(key)
         self._stand_on(adapt(store), kind_of(kind, initial), ttl, namespace)
+        self._layers.lifetimes.expiry(max_age)
         self._leases: Leases | None = self._leases_for(lock, locks, namespace)
         self._visits: VisitStore = self._visits_for()
 
@@ -100,7 +143,7 @@ class Sessions(Generic[S]):
         self._runtime = Runtime()
         self._loading = KeyLock(self._layers.label, patient=True)
         self._clocked = self._offered(Clocked)
-        self._touches = self._offered(Touchable) is not None
+        self._renews = self._offered(Touchable) is not None
 
     @overload
     def open(
@@ -183,9 +226,13 @@ class Sessions(Generic[S]):
         """The keys of the sessions, all or those of a `chat`, a `user` and so on."""
         return self._keys_of(matching(parts))
 
-    def items(self, **parts: Id | None) -> Iterator[tuple[str, S]]:
-        """Keys and sessions, of all or of a `chat`, a `user` and so on."""
-        return self._items_of(matching(parts))
+    def items(
+        self, *, on_corrupt: OnCorrupt = "raise", **parts: Id | None
+    ) -> Iterator[tuple[str, S]]:
+        """Keys and sessions, of all or of a `chat`, a `user` and so on; `"skip"` leaves out the
+        unreadable."""
+        check_walk(True, on_corrupt)
+        return self._items_of(matching(parts), on_corrupt)
 
     def count(self, **parts: Id | None) -> int:
         """How many sessions there are, in all or of a `chat`, a `user` and so on."""
@@ -207,14 +254,22 @@ class Sessions(Generic[S]):
             if self._is_asked(key, asked):
                 yield key
 
-    def _items_of(self, asked: dict[str, str]) -> Iterator[tuple[str, S]]:
+    def _items_of(self, asked: dict[str, str], on_corrupt: OnCorrupt) -> Iterator[tuple[str, S]]:
         sight = self._visits.look("")
-        for key, record in self._store.items(self._layout.keys.prefix(asked), unique=True):
-            if self._is_asked(key, asked):
-                data = self._layers.encode(key, record)
-                draft = self._drafts.live(key, data, sight.now_ms)
-                if draft is not None:
-                    yield key, draft.value
+        prefix = self._layout.keys.prefix(asked)
+        for key, record in self._store.items(prefix, unique=True, on_corrupt=on_corrupt):
+            if not self._is_asked(key, asked):
+                continue
+            draft: Draft | None = None
+            try:
+                draft = self._drafts.live(key, self._layers.encode(key, record), sight.now_ms)
+            except CorruptValueError as error:
+                if on_corrupt == "raise":
+                    raise
+                if on_corrupt != "skip":
+                    self._runtime.call(on_corrupt, error)
+            if draft is not None:
+                yield key, draft.value
 
     def _is_asked(self, key: str, asked: dict[str, str]) -> bool:
         """Whether *key* is that of a session with the parts that are asked for, if any."""
@@ -241,6 +296,12 @@ class Sessions(Generic[S]):
         leases = None if key is None else self._leases
         label, rules = self._layers.label, self._rules
         return Seat(self._visits, leases, label, key or "", rules.lease_ms, rules.wait)
+
+    def _standing(self, key: str | None) -> Standing:
+        name = "" if key is None else self._layers.names.name(key)
+        return Standing(
+            self._layers, self._drafts, self._rules, key or "", name, renews=self._renews
+        )
 
     def _offered(self, kind: Any) -> Any:
         return offered_or_none(self._store._backend, kind, self._layers.names)

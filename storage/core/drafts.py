@@ -39,6 +39,15 @@ class Draft:
         self.is_anew: bool = False
         """Whether nothing of the record goes on, not even what its type does not know."""
 
+    def put(self, value: Any) -> None:
+        """Let *value* be the session; a dict stays the object that it is."""
+        if type(value) is dict and type(self.value) is dict:
+            members = dict(value)
+            self.value.clear()
+            self.value.update(members)
+        else:
+            self.value = value
+
 
 class Drafts:
     """The drafts of a store's *layers*: dicts, or what a *typed* codec makes of them.
@@ -109,14 +118,17 @@ class Drafts:
 
     def is_same(self, draft: Draft, data: bytes) -> bool:
         """Whether *data* says what the *draft* began as."""
-        return self._layers.kept(draft.base, data, self._layers.lifetimes.keeping)
+        if self._layers.kept(draft.base, data, self._layers.lifetimes.keeping):
+            return True
+        return self._typed is not None and self._plain.same(self._settled("", draft.base), data)
 
     def together(
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
     ) -> bytes:
         """The changes that lead from the record that *draft* was to *ours*, on top of *theirs*."""
-        base, mine = self._parts(key, draft.base), self._parts(key, ours)
-        result, clashes = brought_together(base, mine, self._parts(key, theirs), on_conflict)
+        base, other = (self._parts(key, self._settled(key, data)) for data in (draft.base, theirs))
+        mine = self._parts(key, ours)
+        result, clashes = brought_together(base, mine, other, on_conflict)
         if clashes:
             members = ", ".join(map(shown, clashes))
             raise self._error(ConflictError, f"somebody else changed {members} too", key)
@@ -126,19 +138,19 @@ class Drafts:
             except UnfitError:
                 message = "what somebody else changed does not go with our changes"
                 raise self._error(ConflictError, message, key) from None
+        draft.ends = result.ends
         return self._layers.encode(key, put_together(result))
 
     def stored(self, key: str, draft: Draft, ours: bytes, data: bytes) -> None:
         """Go on with *draft* after it was stored as *data*, which is *ours* unless somebody else
         had a part in it: then a dict is changed in place, and anything else is another object."""
         contents = self._parts(key, data)
-        if data != ours:
-            value = self._decoded(key, self._plain.encode(contents.members))
-            if type(value) is dict and type(draft.value) is dict:
-                draft.value.clear()
-                draft.value.update(value)
-            else:
-                draft.value = value
+        gone = [name for name in draft.marks if name not in contents.members]
+        if data == ours and type(draft.value) is dict:
+            for name in gone:
+                draft.value.pop(name, None)
+        elif data != ours or gone:
+            draft.put(self._decoded(key, self._plain.encode(contents.members)))
         draft.base, draft.marks, draft.ends = data, contents.marks, contents.ends
         draft.is_anew = False
 
@@ -158,6 +170,19 @@ class Drafts:
                 message = f"{shown(member)} has no default, so it can not end before the rest"
                 raise ValueError(message) from None
         draft.marks[member] = mark
+
+    def _settled(self, key: str, data: bytes) -> bytes:
+        """A record with what its type adds to it: members that have a default."""
+        if self._typed is None:
+            return data
+        contents = self._parts(key, data)
+        bare = self._plain.encode(contents.members)
+        try:
+            value = self._typed.decode(bare)
+        except UnfitError:
+            return data
+        members = self._record(key, self._encoded(key, value, bare))
+        return self._plain.encode(put_together(contents._replace(members=members)))
 
     def _parts(self, key: str, data: bytes) -> Contents:
         record = self._record(key, data)

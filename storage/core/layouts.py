@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple, Protocol
 
 from ..errors import ConfigurationError
-from .subjects import PARTS, SessionKey, escaped, unescaped
+from .subjects import SessionKey, escaped
 
 _OWN_PART: Final = re.compile(r"(?:^|:)key:.+", re.DOTALL)
 _FALSY: Final = (b"null", b'""', b"false", b"0", b"-0", b"0.0", b"-0.0")
@@ -36,11 +36,11 @@ class Positional:
         return str(key)
 
     def parts(self, text: str) -> dict[str, str] | None:
-        parts = text.split(":")
-        if len(parts) > len(PARTS) or not any(parts):
+        try:
+            key = SessionKey.parse(text)
+        except ValueError:
             return None
-        found = {name: unescaped(part) for name, part in zip(PARTS, parts) if part}
-        return found if str(SessionKey(**found)) == text else None
+        return {name: str(part) for name, part in key._asdict().items() if part is not None}
 
     def prefix(self, parts: dict[str, str]) -> str:
         return escaped(parts["chat"]) if "chat" in parts else ""

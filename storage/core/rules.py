@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from ..errors import ConfigurationError, CorruptValueError
-from ..runtime import is_async, wants_argument
+from ..runtime import check_callable, is_async, wants_argument
 from ..ttl import DefaultTtl, default_span
 from .session import OnConflict
 from .turns import lease_ms, patience
@@ -66,6 +66,13 @@ def check_lock(lock: object, locks: object) -> None:
         raise ValueError(f'lock must be "auto", "process" or False, not {lock!r}')
     if locks is not None and lock != "auto":
         raise ConfigurationError("locks= says where the leases are: leave lock= as it is")
+
+
+def finder(key: Any) -> Any:
+    """What finds the key of an event, if there is such a thing."""
+    if key is not None:
+        check_callable(key)
+    return plain("key", key)
 
 
 def plain(name: str, function: Any) -> Any:

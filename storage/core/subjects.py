@@ -44,15 +44,26 @@ class SessionKey(_Parts):
             raise ValueError("a session key needs a part, such as chat or user")
         return super().__new__(cls, *parts)
 
+    @classmethod
+    def parse(cls, text: str) -> SessionKey:
+        """The key that is written as *text*; `ValueError` for what no key is written as."""
+        parts = text.split(":")
+        if len(parts) <= len(PARTS) and any(parts):
+            key = cls(*(_id(unescaped(part)) for part in parts))
+            if str(key) == text:
+                return key
+        raise ValueError("a key of sessions is written as chat:user:thread:business:bot")
+
     def __str__(self) -> str:
         return ":".join("" if part is None else escaped(part) for part in self).rstrip(":")
 
 
 def matching(parts: dict[str, Id | None]) -> dict[str, str]:
     """The *parts* that are asked for, as they are in a key that was read."""
-    asked = {name: part for name, part in parts.items() if part is not None}
-    for name, part in asked.items():
+    for name, part in parts.items():
+        _check_name(name)
         _check(name, part)
+    asked = {name: part for name, part in parts.items() if part is not None}
     return {name: str(part) for name, part in asked.items()}
 
 
@@ -74,9 +85,8 @@ def keyed_by(*parts: str) -> Callable[[Any], SessionKey | None]:
     that it does not tell is left out.
     """
     chosen = parts or ("chat", "user")
-    unknown = [part for part in chosen if part not in PARTS]
-    if unknown:
-        raise ValueError(f"a part of a key is one of {', '.join(PARTS)}, not {unknown[0]!r}")
+    for name in chosen:
+        _check_name(name)
 
     def key(event: Any) -> SessionKey | None:
         found = {part: _FINDERS[part](event) for part in chosen}
@@ -130,6 +140,20 @@ _FINDERS: Final[dict[str, Callable[[Any], Any]]] = {
     "business": _business,
     "bot": _bot,
 }
+
+
+def _id(text: str) -> Id | None:
+    """The part that is written as *text*: a number where it is that of one."""
+    try:
+        number = int(text)
+    except ValueError:
+        return text or None
+    return number if str(number) == text else text
+
+
+def _check_name(name: str) -> None:
+    if name not in PARTS:
+        raise ValueError(f"a part of a key is one of {', '.join(PARTS)}, not {name!r}")
 
 
 def _check(name: str, part: object) -> None:

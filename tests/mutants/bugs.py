@@ -9,6 +9,7 @@ from . import (
     moving,
     puregram,
     redis,
+    sessions,
     stores,
     typed,
     vibegram,
@@ -27,4 +28,5 @@ BUGS: list[Bug] = [
     *puregram.BUGS,
     *vibegram.BUGS,
     *compat_sessions.BUGS,
+    *sessions.BUGS,
 ]

@@ -114,7 +114,7 @@ BUGS = [
     Bug(
         "discard-forgets-strangers",
         "who goes back keeps what the type does not know",
-        "storage/opened.py",
+        "storage/core/standing.py",
         "self._is_cleared = draft.is_anew = False",
         "self._is_cleared = False",
         _puregram("goes_back"),
@@ -123,7 +123,7 @@ BUGS = [
         "lazy-loads-twice",
         "who asks for one lazy session gets the same",
         "storage/opened.py",
-        "                if self._draft is None:\n                    self._enter()",
+        "                if self._standing.draft is None:\n                    self._enter()",
         "                self._enter()",
         _gramio("at_once_get_the_same"),
     ),

@@ -7,7 +7,7 @@ from .bug import Bug
 _COMPAT = "storage/compat/vibegram.py"
 _CLIENTS = "storage/clients.py"
 _COMMANDS = "storage/core/clients.py"
-_OPENED = "storage/opened.py"
+_STANDING = "storage/core/standing.py"
 _LAYOUTS = "storage/core/layouts.py"
 
 
@@ -232,16 +232,16 @@ BUGS = [
     Bug(
         "session-clashes-with-nothing",
         "what became nothing meanwhile was taken away",
-        _OPENED,
-        "self._found = None if found is None or self._drafts.is_none(found.data) else found",
-        "self._found = found",
+        _STANDING,
+        "if found is not None and self._drafts.is_none(found.data):",
+        "if False:",
         _sessions("emptied_meanwhile"),
     ),
     Bug(
         "session-forgets-a-touch",
         "a session that is only read lasts by the touch of its store",
-        _OPENED,
-        "if self._found is not None and self._sessions._touches:",
+        _STANDING,
+        "if self.found is not None and self._renews:",
         "if False:",
         _sessions("touch_of_its_own"),
     ),

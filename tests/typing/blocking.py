@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO, TypedDict
 
@@ -195,3 +196,58 @@ def coming_from_vibegram(client: redis.Redis, plain: PlainClient) -> None:
     for place in (client, plain, "redis://localhost"):
         assert_type(vibegram.RedisSessionStore[Cart](place, ttl=None).get("1:2"), Cart | None)
     assert_type(vibegram.RedisSessionStore(client), vibegram.RedisSessionStore[Any])
+
+
+@dataclass
+class Visit:
+    step: int = 0
+
+
+def sessions_of_dicts(store: Storage[Any], key: storage.SessionKey) -> None:
+    sessions = storage.Sessions(store)
+    with sessions.open("a") as session:
+        assert_type(session, dict[str, Any])
+    with sessions.open(key, "event", lazy=True) as lazy:
+        assert_type(lazy, storage.Session[dict[str, Any]])
+        assert_type(lazy.load(), dict[str, Any])
+    assert_type(sessions.get("a"), dict[str, Any] | None)
+    assert_type(sessions.inspect(key), storage.SessionInfo | None)
+    assert_type(sessions.delete(key), bool)
+    assert_type(sessions.delete_all(chat=1, user="7"), int)
+    assert_type(sessions.keys(bot=1), Iterator[str])
+    assert_type(sessions.items(chat=None), Iterator[tuple[str, dict[str, Any]]])
+    assert_type(sessions.count(), int)
+
+
+def sessions_of_a_type(store: Storage[Any]) -> None:
+    """However the type is said."""
+    typed = storage.Sessions(store, kind=Visit)
+    carts = storage.Sessions(store, kind=Cart, initial=lambda: {"items": []})
+    begun = storage.Sessions(store, initial=Visit)
+    declared: storage.Sessions[Visit] = storage.Sessions(store, initial=lambda event: Visit(1))
+    for sessions in (typed, begun, declared):
+        opened = sessions.open("a")
+        with opened as session:
+            assert_type(session, Visit)
+        assert_type(opened.value, Visit)
+        assert_type(opened.is_new, bool)
+        assert_type(opened.lost, bool)
+        opened.replace(Visit(5))
+        assert_type(sessions.get("a", None), Visit | None)
+    with carts.of("event") as cart:
+        assert_type(cart, Cart)
+
+
+def handling(sessions: storage.Sessions[Visit]) -> None:
+    def handler(event: Any, session: Visit) -> int:
+        return session.step
+
+    assert_type(sessions.of("event").run(handler), int)
+    assert_type(sessions.of("event").begin(), Visit)
+
+
+def ways_of_sessions(store: Storage[Any], locks: Storage[Any]) -> None:
+    storage.Sessions(store, ttl=timedelta(days=7), max_age=3600, lease=60, wait=None)
+    storage.Sessions(store, ttl=None, on_error="save", on_corrupt="reset", lock=False)
+    storage.Sessions(store, on_conflict=lambda member, ours, theirs: ours, locks=locks)
+    storage.Sessions({}, key=storage.keyed_by("chat", "thread"), lock="process", namespace=None)

@@ -123,3 +123,31 @@ async def entries_with_await(store: aio.Storage) -> None:
     await store[UserKey(42)].set({"name": "Ann"})  # type: ignore[typeddict-item]
     for _ in store[UserKey].items():  # type: ignore[attr-defined]
         pass
+
+
+def sessions(store: Storage) -> None:
+    sessions = storage.Sessions(store, kind=User)
+    with sessions.open("a") as session:
+        session["nick"]  # type: ignore[typeddict-item]
+    sessions.open(7)  # type: ignore[call-overload]
+    sessions.open("a", lazy=1)  # type: ignore[call-overload]
+    sessions.open("a").replace({"name": "Ann"})  # type: ignore[typeddict-item]
+    sessions.open("a").run(lambda event: event)  # type: ignore[arg-type, misc]
+    sessions.delete_all(chat=1.5)  # type: ignore[arg-type]
+    sessions.keys("chat")  # type: ignore[call-arg]
+    (sessions.get("a"))["name"]  # type: ignore[index]
+    storage.SessionKey(1.5)  # type: ignore[arg-type]
+    storage.Sessions(store, lock=True)  # type: ignore[call-overload]
+    storage.Sessions(store, on_error="raise")  # type: ignore[call-overload]
+    storage.Sessions(store, ttl="60")  # type: ignore[call-overload]
+    storage.Sessions(store, key=7)  # type: ignore[call-overload]
+
+
+async def sessions_with_await(sessions: aio.Sessions[User]) -> None:
+    with sessions.open("a"):  # type: ignore[attr-defined]
+        pass
+    sessions.delete("a")  # type: ignore[unused-coroutine]
+    opened = sessions.open("a")
+    opened.save()  # type: ignore[unused-coroutine]
+    for _ in sessions.keys():  # type: ignore[attr-defined]
+        pass

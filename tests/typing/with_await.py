@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from typing_extensions import assert_type
@@ -118,3 +119,51 @@ async def coming_from_vibegram(client: AwaitedClient) -> None:
         assert_type(sessions.size, int)
     store = vibegram.RedisSessionStore[Cart](client, prefix="bot:", ttl=60)
     assert_type(await store.get("1:2"), Cart | None)
+
+
+@dataclass
+class Visit:
+    step: int = 0
+
+
+async def sessions_of_dicts(store: Storage[Any], key: storage.SessionKey) -> None:
+    sessions = aio.Sessions(store)
+    async with sessions.open("a") as session:
+        assert_type(session, dict[str, Any])
+    async with sessions.open(key, "event", lazy=True) as lazy:
+        assert_type(lazy, aio.Session[dict[str, Any]])
+        assert_type(await lazy.load(), dict[str, Any])
+    assert_type(await sessions.get("a"), dict[str, Any] | None)
+    assert_type(await sessions.inspect(key), storage.SessionInfo | None)
+    assert_type(await sessions.delete(key), bool)
+    assert_type(await sessions.delete_all(chat=1), int)
+    assert_type(sessions.keys(bot=1), AsyncIterator[str])
+    assert_type(sessions.items(), AsyncIterator[tuple[str, dict[str, Any]]])
+    assert_type(await sessions.count(), int)
+
+
+async def sessions_of_a_type(store: Storage[Any]) -> None:
+    """However the type is said."""
+
+    async def initial(event: Any) -> Visit:
+        return Visit(1)
+
+    typed = aio.Sessions(store, kind=Visit)
+    begun = aio.Sessions(store, initial=Visit)
+    declared: aio.Sessions[Visit] = aio.Sessions(store, initial=initial)
+    for sessions in (typed, begun, declared):
+        opened = sessions.open("a")
+        async with opened as session:
+            assert_type(session, Visit)
+            await opened.save()
+            await opened.clear()
+            opened.discard()
+            opened.expire("step", 5)
+        assert_type(await sessions.get("a", 5), Visit | int)
+
+
+async def handling(sessions: aio.Sessions[Visit]) -> None:
+    def plain(event: Any, session: Visit) -> int:
+        return session.step
+
+    assert_type(await sessions.of("event").run(plain), int)
