@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,14 +18,17 @@ import storage.compat.vibegram
 from storage import (
     ConfigurationError,
     CorruptValueError,
+    LeaseTimeoutError,
     MismatchError,
     SessionKey,
+    UnstorableError,
     UnsupportedError,
     WrongTypeError,
 )
 from storage.compat.vibegram import RedisStoreParseError
 from storage.testing import Bridge, Clock
-from storage.testing.threads import crowd
+from storage.testing.threads import crowd, elsewhere
+from tests.compat import ground
 from tests.contract.clients import InSeconds, Kept, OneStep, TwoSteps
 from tests.servers import Server
 
@@ -37,26 +41,12 @@ KEY = "100:7"
 
 def update(chat: Any = 100, user: Any = 7) -> Any:
     """An update from *user* in *chat*, either of which may not be there."""
-    return SimpleNamespace(
-        chat=None if chat is None else SimpleNamespace(id=chat),
-        from_user=None if user is None else SimpleNamespace(id=user),
-    )
+    return ground.update(user, chat)
 
 
 @pytest.fixture(params=[BLOCKING, AIO], ids=["blocking", "aio"])
 def half(request: pytest.FixtureRequest) -> Any:
     return request.param
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture
@@ -283,6 +273,44 @@ def test_handlers_of_one_key_run_in_the_order_of_asking() -> None:
         assert await sessions.get(KEY) == {"seen": [0, 1, 2, 3, 4]}
 
     asyncio.run(run())
+
+
+def test_an_update_that_waits_in_vain_gives_up(session: Callable[..., Any]) -> None:
+    """A handler that waits for the next update of its session waits for ever with VibeGram."""
+    sessions = session(wait=0)
+    with sessions.of(update()) as found:
+        found["asked"] = True
+        with pytest.raises(LeaseTimeoutError):
+            elsewhere(counted, sessions)
+        assert elsewhere(counted, sessions, update(100, 8)) == 1
+
+    assert sessions.get(KEY) == {"asked": True}
+
+
+def test_what_is_changed_after_the_end_is_lost(session: Callable[..., Any]) -> None:
+    sessions = session()
+    opened = sessions.of(update())
+    with opened as found:
+        found["step"] = 1
+    found["step"] = 2
+    with pytest.raises(RuntimeError, match="not open"):
+        opened.save()
+
+    assert sessions.get(KEY) == {"step": 1}
+
+
+def test_what_can_not_be_json_is_refused_before_anything_is_stored(
+    session: Callable[..., Any],
+) -> None:
+    """There it becomes something else, or is left out."""
+    sessions = session()
+    assert counted(sessions) == 1
+    for odd in (datetime.now(timezone.utc), {1}, object()):
+        opened = sessions.of(update())
+        with pytest.raises(UnstorableError, match="odd"), opened:
+            opened.replace({"counter": 5, "odd": odd})
+
+    assert sessions.get(KEY) == {"counter": 1}
 
 
 # Stores of a bot's own.
