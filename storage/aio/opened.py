@@ -200,7 +200,7 @@ class Session(Generic[S]):
             change = standing.change(wish, self._now_ms())
             parting = await self._seat.part(change, release)
             if parting.done:
-                if not release:
+                if change is not None and not release:
                     standing.store(ours, wish, change, self._now_ms())
                     self._seen = monotonic()
                 return

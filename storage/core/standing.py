@@ -149,10 +149,8 @@ class Standing:
             raise ConflictError(message, store=self._layers.label, key=self._key)
         return None if policy == "theirs" else ours
 
-    def store(self, ours: Wish, wish: Wish, change: Change | None, now_ms: int) -> None:
+    def store(self, ours: Wish, wish: Wish, change: Change, now_ms: int) -> None:
         """Go on after a *change* that made *wish* come true, which *ours* had a part in."""
-        if change is None:
-            return
         self._left_ms = change.expiry if isinstance(change.expiry, int) else None
         self.seen_ms = now_ms
         if change.new is DELETE:
