@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from .errors import LeaseLostError
 from .leases import Lease, Leases
-from .protocols import LeaseStore
 from .records import Change, Parting, Sight, Turn
 from .runtime import Runtime
 
 if TYPE_CHECKING:
     from .protocols import LeaseQueue, VisitStore
+
+_RUNTIME = Runtime()
 
 
 class Entrance:
@@ -38,27 +39,28 @@ class Entrance:
 
 
 class Seat:
-    """The entry of *key*, and the lease on it where there are *leases*."""
+    """The entry of *key*, and the lease on it where there are *leases*, which a *room* keeps."""
 
     def __init__(
         self,
         visits: VisitStore,
         leases: Leases | None,
+        room: LeaseQueue | None,
         label: str,
         key: str,
         ttl_ms: int,
         wait: float | None,
     ) -> None:
         self._visits = visits
-        self._runtime = Runtime()
+        self._runtime = _RUNTIME
         self._label = label
         self._key = key
         self._ttl_ms = ttl_ms
         self._entrance: Entrance | None = None
         self._hold: Lease | None = None
         self._missed = False
-        if leases is not None:
-            self._entrance = Entrance(visits, leases._base.room(LeaseStore))
+        if leases is not None and room is not None:
+            self._entrance = Entrance(visits, room)
             self._hold = Lease(leases, self._entrance, label, key, ttl_ms, wait)
         self._lease = self._hold
 

@@ -127,6 +127,9 @@ class Sessions(Generic[S]):
         self._stand_on(adapt(store), kind_of(kind, initial), ttl, namespace)
         self._layers.lifetimes.expiry(max_age)
         self._leases: Leases | None = self._leases_for(lock, locks, namespace)
+        self._turns: LeaseStore | None = None
+        if self._leases is not None:
+            self._turns = self._leases._base.room(LeaseStore)
         self._visits: VisitStore = self._visits_for()
 
     def _stand_on(
@@ -295,7 +298,7 @@ class Sessions(Generic[S]):
     def _seat_of(self, key: str | None) -> Seat:
         leases = None if key is None else self._leases
         label, rules = self._layers.label, self._rules
-        return Seat(self._visits, leases, label, key or "", rules.lease_ms, rules.wait)
+        return Seat(self._visits, leases, self._turns, label, key or "", rules.lease_ms, rules.wait)
 
     def _standing(self, key: str | None) -> Standing:
         name = "" if key is None else self._layers.names.name(key)
@@ -335,5 +338,4 @@ class Sessions(Generic[S]):
         if native is not None:
             visits: VisitStore = native
             return visits
-        room = None if leases is None else leases._base.room(LeaseStore)
-        return StepByStep(backend, names, room)
+        return StepByStep(backend, names, self._turns)

@@ -36,7 +36,7 @@ def run(family: Family[Settings], arguments: Sequence[str]) -> int:
 def _server(binary: Path) -> Iterator[servers.Server]:
     with (
         tempfile.TemporaryDirectory(prefix="benchmarks-") as folder,
-        servers.running(binary, Path(folder)) as server,
+        servers.running(binary, Path(folder), clock=False) as server,
     ):
         yield server
 

@@ -14,10 +14,13 @@ Step = Callable[[str, int], Awaitable[None]]
 OURS = "async with sessions.open(key) as session: session['n'] = n"
 OURS_READ = "async with sessions.open(key) as session: session['n']"
 THEIRS = (
-    "async with isolation.lock(key): data = await storage.get_data(key); data['n'] = n; "
-    "await storage.set_data(key, data)"
+    "async with isolation.lock(key): await storage.get_state(key); "
+    "data = await storage.get_data(key); data['n'] = n; await storage.set_data(key, data)"
 )
-THEIRS_READ = "async with isolation.lock(key): (await storage.get_data(key))['n']"
+THEIRS_READ = (
+    "async with isolation.lock(key): await storage.get_state(key); await storage.get_data(key)"
+)
+STATELESS = "the same without get_state, which its dispatcher does in every update"
 
 
 class Aiogram:
@@ -36,20 +39,22 @@ class Aiogram:
     async def change(self, user: str, number: int) -> None:
         key = self._named(user)
         async with self._isolation.lock(key):
-            data = await self._storage.get_data(key)
-            data["n"] = number
-            await self._storage.set_data(key, data)
+            await self._storage.get_state(key)
+            await self._written(key, number)
+
+    async def stateless(self, user: str, number: int) -> None:
+        key = self._named(user)
+        async with self._isolation.lock(key):
+            await self._written(key, number)
+
+    async def alone(self, user: str, number: int) -> None:
+        await self._written(self._named(user), number)
 
     async def read(self, user: str, number: int) -> None:
         key = self._named(user)
         async with self._isolation.lock(key):
+            await self._storage.get_state(key)
             (await self._storage.get_data(key)).get("n")
-
-    async def without_a_lock(self, user: str, number: int) -> None:
-        key = self._named(user)
-        data = await self._storage.get_data(key)
-        data["n"] = number
-        await self._storage.set_data(key, data)
 
     async def put(self, user: str, record: dict[str, Any]) -> None:
         await self._storage.set_data(self._named(user), record)
@@ -66,6 +71,11 @@ class Aiogram:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    async def _written(self, key: Any, number: int) -> None:
+        data = await self._storage.get_data(key)
+        data["n"] = number
+        await self._storage.set_data(key, data)
 
     def _named(self, user: str) -> Any:
         key = self._keys.get(user)

@@ -10,7 +10,7 @@ from ..harness import Variant
 from ..load import Load, named
 from ..redis.settings import Settings
 from ..report import Case, Report, Target
-from .sides import OURS, OURS_READ, THEIRS, THEIRS_READ, Aiogram, Ours
+from .sides import OURS, OURS_READ, STATELESS, THEIRS, THEIRS_READ, Aiogram, Ours
 
 ENTRIES, OPERATIONS = 1_000, 400
 
@@ -36,7 +36,8 @@ class Sides:
 
     def __init__(self, chosen: Settings, crowd: Tasks) -> None:
         self._theirs, self._again = Aiogram(chosen), Aiogram(chosen)
-        self._leased, self._merged = Ours(chosen), Ours(chosen, lock=False)
+        self._leased = Ours(chosen)
+        self._merged = Ours(chosen, lock=False, on_conflict="ours")
         self._numbers = count()
         for side in (self._theirs, self._leased):
             items = [(named(place), chosen.sizes[0].record(place)) for place in range(ENTRIES)]
@@ -52,7 +53,8 @@ class Sides:
                 ("merged", f"{OURS} (lock=False)", self._merged.change),
                 ("theirs", THEIRS, self._theirs.change),
                 ("again", THEIRS, self._again.change),
-                ("bare", "the same without isolation", self._theirs.without_a_lock),
+                ("stateless", STATELESS, self._theirs.stateless),
+                ("alone", "the same without isolation and without get_state", self._theirs.alone),
             )
         }
         reads = {
@@ -66,9 +68,19 @@ class Sides:
         theirs, again = changes["theirs"], changes["again"]
         about = f"aiogram, {crowd.name}"
         return [
-            Case(f"update with the lease, {about}", changes["leased"], theirs, _TARGET, again),
             Case(
-                f"update merged, {about}", changes["merged"], theirs, None, None, [changes["bare"]]
+                f"update with the lease, {about}",
+                changes["leased"],
+                theirs,
+                _TARGET,
+                again,
+                [changes["stateless"]],
+            ),
+            Case(
+                f"update merged, {about}",
+                changes["merged"],
+                theirs,
+                beside=[changes["stateless"], changes["alone"]],
             ),
             Case(f"read-only update with the lease, {about}", reads["leased"], reads["theirs"]),
             Case(f"read-only update merged, {about}", reads["merged"], reads["theirs"]),

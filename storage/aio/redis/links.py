@@ -12,6 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import redis.asyncio
@@ -41,12 +42,63 @@ so no timer is needed, which would cost a task."""
 class Link:
     """One connection."""
 
-    __slots__ = ("__weakref__", "connection", "is_new", "place")
+    __slots__ = ("__weakref__", "_is_cut", "_look", "_news", "_reader", "_transport", "connection",
+                 "is_new", "place")  # fmt: skip
 
     def __init__(self, place: Address, connection: Any) -> None:
         self.place: Address = place
         self.connection: Any = connection
         self.is_new: bool = True
+        self._is_cut = False
+
+    def connected(self) -> None:
+        """It is: remember what is beneath it, which the client library does not show."""
+        connection, self.is_new = self.connection, False
+        writer, self._reader = (getattr(connection, name, None) for name in ("_writer", "_reader"))
+        self._transport: Any = getattr(writer, "transport", None)
+        self._news: Callable[[], object] = _nothing
+        socket = None if writer is None else writer.get_extra_info("socket")
+        if socket is not None:
+            self._news = _news_from(socket.fileno())
+        self._look: Any = getattr(connection, "can_read", None) or connection.can_read_destructive
+
+    async def is_quiet(self) -> bool:
+        """Whether it is open, and holds no answer that nobody asked for."""
+        try:
+            if not self.connection.is_connected or self._has_news():
+                return False
+            return not await self._look()
+        except FAILURES:
+            return False
+
+    async def reply(self, seconds: float) -> Any:
+        """What the server replies in so many *seconds*, or else the connection is cut.
+
+        That takes half of what the timeout of the client library costs.
+        """
+        if self._transport is None:
+            self.connection.socket_timeout = seconds
+            return await _reply(self.connection)
+        self.connection.socket_timeout = None
+        timer = asyncio.get_running_loop().call_later(seconds, self._cut)
+        try:
+            reply = await _reply(self.connection)
+        finally:
+            timer.cancel()
+        if self._is_cut:
+            return Trouble(Phase.SENT, TimeoutError("Timeout reading from socket"))
+        return reply
+
+    def _has_news(self) -> bool:
+        """Whether something came that the client library did not look at yet, be it the end."""
+        if self._transport is None:
+            return False
+        closing: bool = self._transport.is_closing()
+        return closing or bool(getattr(self._reader, "_buffer", None)) or bool(self._news())
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        self._transport.abort()
 
 
 class Links:
@@ -68,7 +120,8 @@ class Links:
 
         A command that *wait*s there gets so many seconds more.
         """
-        link = await self._taken(place, until)
+        pool = self._pool()
+        link = await self._taken(pool, place, until)
         if type(link) is Trouble:
             return link
         is_clean = False
@@ -80,18 +133,18 @@ class Links:
                 await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return Trouble(Phase.SENT, error)
-            connection.socket_timeout = self._limit_of(until, wait)
-            reply = await _reply(connection)
+            reply = await link.reply(self._limit_of(until, wait))
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
         finally:
-            await self._back(link, is_clean)
+            await self._back(pool, link, is_clean)
 
     async def ask_all(
         self, place: Address, commands: Sequence[Command], until: float
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
-        link = await self._taken(place, until)
+        pool = self._pool()
+        link = await self._taken(pool, place, until)
         if type(link) is Trouble:
             return [link] * len(commands)
         is_clean = False
@@ -114,7 +167,7 @@ class Links:
             is_clean = True
             return replies
         finally:
-            await self._back(link, is_clean)
+            await self._back(pool, link, is_clean)
 
     async def forget(self, place: Address) -> None:
         """Give up the idle connections to *place*: they are as old as one that failed."""
@@ -159,9 +212,8 @@ class Links:
         """How long it may take to send, or the answer to come."""
         return max(_SHORTEST, min(self._seconds, until - monotonic()) + wait)
 
-    async def _taken(self, place: Address, until: float) -> Any:
+    async def _taken(self, pool: _Pool, place: Address, until: float) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
-        pool = self._pool()
         try:
             while True:
                 link = pool.idle_at(place) or await self._another(pool, place, until)
@@ -208,17 +260,16 @@ class Links:
         except BaseException:
             await self._dropped(pool, link)
             raise
-        link.is_new = False
+        link.connected()
 
     async def _is_quiet(self, pool: _Pool, link: Link) -> bool:
         try:
-            return await _is_quiet(link)
+            return await link.is_quiet()
         except BaseException:
             await self._dropped(pool, link)
             raise
 
-    async def _back(self, link: Link, is_clean: bool) -> None:
-        pool = self._pool()
+    async def _back(self, pool: _Pool, link: Link, is_clean: bool) -> None:
         if not is_clean or self._is_closed:
             await self._dropped(pool, link)
         elif not pool.handed_over(link):
@@ -318,18 +369,6 @@ async def _reply(connection: Any) -> Any:
         return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
 
 
-async def _is_quiet(link: Link) -> bool:
-    """Whether the connection is open, and holds no answer that nobody asked for."""
-    connection = link.connection
-    try:
-        if not connection.is_connected or _has_news(connection):
-            return False
-        look = getattr(connection, "can_read", None) or connection.can_read_destructive
-        return not await look()
-    except FAILURES:
-        return False
-
-
 def _let_go(connection: Any) -> None:
     """Close a connection in a forked process, behind the back of its loop."""
     writer = getattr(connection, "_writer", None)
@@ -341,24 +380,17 @@ def _let_go(connection: Any) -> None:
     os.close(nothing)
 
 
-def _has_news(connection: Any) -> bool:
-    """Whether something came that the client library did not look at yet, be it the end."""
-    reader, writer = getattr(connection, "_reader", None), getattr(connection, "_writer", None)
-    if writer is None:
-        return False
-    if writer.is_closing() or getattr(reader, "_buffer", None):
-        return True
-    socket = writer.get_extra_info("socket")
-    return socket is not None and _is_readable(socket.fileno())
-
-
-def _is_readable(number: int) -> bool:
-    """Whether there is something to read from the socket of this *number*."""
+def _news_from(number: int) -> Callable[[], object]:
+    """What tells whether there is something to read from the socket of this *number*."""
     if not hasattr(select, "poll"):
-        return bool(select.select([number], [], [], 0)[0])
+        return lambda: select.select([number], [], [], 0)[0]
     poll = select.poll()
     poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))
+    return partial(poll.poll, 0)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _phase_of(error: BaseException) -> Phase:
