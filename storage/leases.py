@@ -41,6 +41,9 @@ class Leases:
     a lease on a key and the value under it know nothing of each other.
     """
 
+    _held_here = "this lease is held right here"
+    _held_elsewhere = "somebody else holds the lease"
+
     def __init__(self, store: Adaptable, *, ttl: float | timedelta = 30.0) -> None:
         self._ttl_ms = lease_ms(ttl)
         self._base = adapt(store)
@@ -84,8 +87,7 @@ class Leases:
         """Refuse who would wait for itself."""
         place = (runner(), lease.key)
         if self._at(place) is not None or lease._place is not None:
-            message = "this lease is held right here"
-            raise ReentryError(message, store=lease._label, key=lease.key)
+            raise ReentryError(self._held_here, store=lease._label, key=lease.key)
         lease._place = place
         lease.token = new_token()
 
@@ -198,7 +200,7 @@ class Lease:
             raise
         if not taken:
             self._owner._leaving(self)
-            raise self._error(LeaseTimeoutError, "somebody else holds the lease")
+            raise self._error(LeaseTimeoutError, self._owner._held_elsewhere)
 
     def __exit__(
         self,

@@ -12,11 +12,7 @@ from .core.drafts import Draft
 from .core.layers import MOST_ATTEMPTS
 from .core.session import Mark
 from .core.standing import Standing
-from .errors import (
-    CorruptValueError,
-    ReentryError,
-    UnsupportedError,
-)
+from .errors import CorruptValueError, ReentryError, StorageError, UnsupportedError, shown
 from .offers import Clocked
 from .records import Sight
 from .runtime import Answer, callback, monotonic
@@ -104,7 +100,7 @@ class Session(Generic[S]):
         if not self._drafts.layout.lifetimes:
             message = "records of this layout have no place for the lifetime of a member"
             raise UnsupportedError(message, store=self._layers.label, key=self.key)
-        span = default_span(ttl)
+        span = default_span(ttl, "ttl")
         mark = None if span is None else Mark(span, self._now_ms())
         self._drafts.mark(self.key or "", draft, member, mark)
 
@@ -139,7 +135,10 @@ class Session(Generic[S]):
         except Exception as failure:
             if error is None:
                 raise
-            log.warning("after a handler that failed: %s", failure)
+            told: object = failure
+            if not isinstance(failure, StorageError):  # its text may show anything
+                told = f"{self._layers.label}: key {shown(self.key)}: {type(failure).__name__}"
+            log.warning("after a handler that failed: %s", told)
 
     def _enter(self) -> None:
         """Take the lease and read the entry."""
@@ -232,10 +231,6 @@ class Session(Generic[S]):
     def _check_open(self) -> None:
         if not self._is_open:
             raise RuntimeError("the session is not open")
-
-    def _error(self, kind: Any, message: str) -> Exception:
-        error: Exception = kind(message, store=self._layers.label, key=self.key)
-        return error
 
 
 class Opened(Session[S]):

@@ -3,17 +3,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from .errors import LeaseLostError
 from .leases import Lease, Leases
 from .records import Change, Parting, Sight, Turn
 from .runtime import Runtime
+from .stores import MemoryStorage
 
 if TYPE_CHECKING:
-    from .protocols import LeaseQueue, VisitStore
+    from .protocols import Backend, LeaseQueue, VisitStore
+    from .store import Storage
 
 _RUNTIME = Runtime()
+
+_SHARED: WeakKeyDictionary[Backend, WeakValueDictionary[str, Turns]] = WeakKeyDictionary()
+
+
+class Turns(Leases):
+    """The leases of sessions: all sessions of one store have the same ones."""
+
+    _held_here = "this session is open here already: go on with that one"
+    _held_elsewhere = "the session is open somewhere else, and was not free in time"
+
+
+def turns_of(store: Storage[Any], *, in_process: bool) -> Turns:
+    """The leases that *store* keeps for the sessions in it, or that are kept *in_process* beside
+    it."""
+    known = _SHARED.setdefault(store._backend, WeakValueDictionary())
+    name = f"{in_process} {store._layers.names.prefix}"
+    turns = known.get(name)
+    if turns is None:
+        turns = known[name] = Turns(MemoryStorage[Any]() if in_process else store)
+    return turns
 
 
 class Entrance:

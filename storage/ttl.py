@@ -62,8 +62,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MS: Final = timedelta(milliseconds=1)
 
 
-def span(ttl: float | timedelta | datetime | None) -> Span:
-    """What a backend is told about *ttl*; a `ValueError` for what can not be a lifetime."""
+def span(ttl: float | timedelta | datetime | None, name: str = "ttl") -> Span:
+    """What a backend is told about *ttl*, which errors call by its *name*; a `ValueError` for what
+    can not be a lifetime."""
     if ttl is None:
         return None
     if type(ttl) is int and 0 < ttl < _LONGEST_MS // 1000:  # what is mostly said
@@ -71,19 +72,22 @@ def span(ttl: float | timedelta | datetime | None) -> Span:
     if isinstance(ttl, datetime):
         return At(_moment_ms(ttl))
     if isinstance(ttl, timedelta):
-        return _positive(ttl / _MS, ttl)
+        return _positive(ttl / _MS, ttl, name)
     if isinstance(ttl, bool):
-        raise ValueError(f"ttl must be a number of seconds, not {ttl!r}")
+        raise ValueError(f"{name} must be a number of seconds, not {ttl!r}")
     if isinstance(ttl, (int, float)):
-        return _positive(ttl * 1000, ttl)
+        return _positive(ttl * 1000, ttl, name)
     raise TypeError(f"ttl must be seconds, a timedelta, a datetime, None or KEEP, not {_kind(ttl)}")
 
 
-def default_span(ttl: LayerTtl) -> int | None:
-    """The default of a whole store: it can not be a moment, and there is nothing to keep."""
+def default_span(ttl: LayerTtl, name: str = "the ttl of a store") -> int | None:
+    """The default of a whole store, or something else that has a *name*: it can not be a moment,
+    and there is nothing to keep."""
     if isinstance(ttl, (datetime, Lifetime)):
-        raise ValueError(f"the ttl of a store must be seconds, a timedelta or None, not {ttl!r}")
-    told = span(ttl)
+        raise ValueError(f"{name} must be seconds, a timedelta or None, not {ttl!r}")
+    if ttl is not None and not isinstance(ttl, (int, float, timedelta)):
+        raise TypeError(f"{name} must be seconds, a timedelta or None, not {_kind(ttl)}")
+    told = span(ttl, name)
     assert not isinstance(told, At)
     return told
 
@@ -104,9 +108,9 @@ def moment(ms: int) -> datetime:
     return _EPOCH + min(ms, _LAST_MS) * _MS
 
 
-def _positive(ms: float, ttl: object) -> int:
+def _positive(ms: float, ttl: object, name: str) -> int:
     if not 0 < ms < math.inf:
-        raise ValueError(f"ttl must be positive and finite, not {ttl!r}")
+        raise ValueError(f"{name} must be positive and finite, not {ttl!r}")
     return min(max(1, round(ms)), _LONGEST_MS)
 
 

@@ -32,7 +32,7 @@ from ..family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Lease, Leases
 from .moving import copy, dump, load
-from .opened import Session
+from .opened import LazySession, Opened, Session
 from .opening import open
 from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
@@ -66,6 +66,7 @@ __all__ = [
     "JsonCodec",
     "KVStorage",
     "Key",
+    "LazySession",
     "Lease",
     "LeaseLostError",
     "LeaseStore",
@@ -75,6 +76,7 @@ __all__ = [
     "MemoryStorage",
     "MigrationError",
     "MismatchError",
+    "Opened",
     "OutcomeUnknownError",
     "ReadOnlyError",
     "RedisStorage",

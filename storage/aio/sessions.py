@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, AsyncIterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, overload
 
 from .adapted import adapt
 from ..core.drafts import Draft, Drafts
@@ -14,9 +14,9 @@ from ..core.layouts import OURS, Layout
 from ..core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, finder, kind_of
 from ..core.session import OnConflict, SessionInfo
 from ..core.standing import Standing
-from ..core.subjects import Id, SessionKey, matching
+from ..core.subjects import KeyParts, SessionKey, matching
 from ..core.typed import TypedCodec
-from ..errors import ConfigurationError, CorruptValueError
+from ..errors import ConfigurationError, CorruptValueError, InvalidKeyError
 from .keylock import KeyLock
 from ..keys import check_key
 from .leases import Leases
@@ -24,15 +24,14 @@ from ..offers import Clocked, Touchable, offered_or_none
 from .opened import LazySession, Opened
 from .protocols import LeaseStore, VisitStore
 from .rooms import Adaptable
-from .runtime import Runtime, callback
-from .seats import Seat
+from .runtime import Answer, Runtime, callback
+from .seats import Seat, turns_of
 from .store import Storage
-from .stores import MemoryStorage
 from ..ttl import DEFAULT, DefaultTtl, LayerTtl, moment
 from .visits import StepByStep
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", default=dict[str, Any])
     D = TypeVar("D")
@@ -41,6 +40,27 @@ else:
 
     S = TypeVar("S")
     D = TypeVar("D")
+
+
+class CommonOptions(TypedDict, total=False):
+    """What may be said of all sessions besides how they begin; see `Sessions`."""
+
+    ttl: LayerTtl
+    max_age: DefaultTtl
+    on_error: OnError
+    on_corrupt: OnCorruptSession
+    on_conflict: OnConflict
+    lock: Lock
+    locks: Adaptable | None
+    lease: float | timedelta
+    wait: float | timedelta | None
+    namespace: str | None
+
+
+class SessionOptions(CommonOptions, total=False):
+    """And of ours."""
+
+    key: Callable[[Any], SessionKey | str | None] | None
 
 
 class Sessions(Generic[S]):
@@ -63,18 +83,8 @@ class Sessions(Generic[S]):
         store: Adaptable,
         *,
         initial: type[S],
-        kind: type[S] | None = ...,
-        ttl: LayerTtl = ...,
-        max_age: DefaultTtl = ...,
-        key: Callable[[Any], SessionKey | str | None] | None = ...,
-        on_error: OnError = ...,
-        on_corrupt: OnCorruptSession = ...,
-        on_conflict: OnConflict = ...,
-        lock: Lock = ...,
-        locks: Adaptable | None = ...,
-        lease: float | timedelta = ...,
-        wait: float | timedelta | None = ...,
-        namespace: str | None = ...,
+        kind: type[S] = ...,
+        **options: Unpack[SessionOptions],
     ) -> None: ...
 
     @overload
@@ -82,19 +92,18 @@ class Sessions(Generic[S]):
         self,
         store: Adaptable,
         *,
-        initial: Callable[..., Any] = ...,
-        kind: type[S] | None = ...,
-        ttl: LayerTtl = ...,
-        max_age: DefaultTtl = ...,
-        key: Callable[[Any], SessionKey | str | None] | None = ...,
-        on_error: OnError = ...,
-        on_corrupt: OnCorruptSession = ...,
-        on_conflict: OnConflict = ...,
-        lock: Lock = ...,
-        locks: Adaptable | None = ...,
-        lease: float | timedelta = ...,
-        wait: float | timedelta | None = ...,
-        namespace: str | None = ...,
+        kind: type[S],
+        initial: Callable[..., Answer[S]] = ...,
+        **options: Unpack[SessionOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Sessions[dict[str, Any]],
+        store: Adaptable,
+        *,
+        initial: Callable[..., Answer[dict[str, Any]]] = ...,
+        **options: Unpack[SessionOptions],
     ) -> None: ...
 
     def __init__(
@@ -158,6 +167,11 @@ class Sessions(Generic[S]):
         self, key: SessionKey | str | None, event: object = None, *, lazy: Literal[True]
     ) -> LazySession[S]: ...
 
+    @overload
+    def open(
+        self, key: SessionKey | str | None, event: object = None, *, lazy: bool
+    ) -> Opened[S] | LazySession[S]: ...
+
     def open(
         self, key: SessionKey | str | None, event: object = None, *, lazy: bool = False
     ) -> Opened[S] | LazySession[S]:
@@ -175,6 +189,9 @@ class Sessions(Generic[S]):
 
     @overload
     def of(self, event: object, *, lazy: Literal[True]) -> LazySession[S]: ...
+
+    @overload
+    def of(self, event: object, *, lazy: bool) -> Opened[S] | LazySession[S]: ...
 
     def of(self, event: object, *, lazy: bool = False) -> Opened[S] | LazySession[S]:
         """The same of the key that the sessions' `key` finds in *event*, for what stands between
@@ -214,7 +231,7 @@ class Sessions(Generic[S]):
         """Take the session away, after whoever works on it, and say whether there was one."""
         return await self._delete(self._text(key))
 
-    async def delete_all(self, **parts: Id | None) -> int:
+    async def delete_all(self, **parts: Unpack[KeyParts]) -> int:
         """Take away the sessions of a chat, a user and so on, and say how many there were."""
         asked = matching(parts)
         if not asked:
@@ -225,19 +242,19 @@ class Sessions(Generic[S]):
             removed += found
         return removed
 
-    def keys(self, **parts: Id | None) -> AsyncIterator[str]:
+    def keys(self, **parts: Unpack[KeyParts]) -> AsyncIterator[str]:
         """The keys of the sessions, all or those of a `chat`, a `user` and so on."""
         return self._keys_of(matching(parts))
 
     def items(
-        self, *, on_corrupt: OnCorrupt = "raise", **parts: Id | None
+        self, *, on_corrupt: OnCorrupt = "raise", **parts: Unpack[KeyParts]
     ) -> AsyncIterator[tuple[str, S]]:
         """Keys and sessions, of all or of a `chat`, a `user` and so on; `"skip"` leaves out the
         unreadable."""
         check_walk(True, on_corrupt)
         return self._items_of(matching(parts), on_corrupt)
 
-    async def count(self, **parts: Id | None) -> int:
+    async def count(self, **parts: Unpack[KeyParts]) -> int:
         """How many sessions there are, in all or of a `chat`, a `user` and so on."""
         asked = matching(parts)
         number = 0
@@ -287,12 +304,21 @@ class Sessions(Generic[S]):
         return None if found is None else self._drafts.live(key, found.data, now_ms)
 
     def _named(self, key: SessionKey | str | None) -> str | None:
-        return None if key is None else self._text(key)
+        """What a function found: an empty text is no key."""
+        return None if key is None or key == "" else self._text(key)
 
     def _text(self, key: SessionKey | str) -> str:
         """*key* as it is written; refuses what is none."""
         text = self._layout.keys.text(key) if isinstance(key, SessionKey) else key
-        check_key(text, self._layers.label)
+        label = self._layers.label
+        if not isinstance(text, str):
+            told = f"not {type(text).__name__}: say SessionKey(user=...), for instance"
+            raise InvalidKeyError(
+                f"the key of a session is a SessionKey or a str, {told}", store=label
+            )
+        check_key(text, label)
+        if not text:
+            raise InvalidKeyError("the key of a session can not be empty", store=label, key=text)
         return text
 
     def _seat_of(self, key: str | None) -> Seat:
@@ -317,9 +343,10 @@ class Sessions(Generic[S]):
             return None
         if locks is not None:
             other = adapt(locks)
-            return Leases(other if namespace is None else other.namespace(namespace))
+            named = other if namespace is None else other.namespace(namespace)
+            return turns_of(named, in_process=False)
         if lock == "auto" and self._offered(LeaseStore) is not None:
-            return Leases(self._store)
+            return turns_of(self._store, in_process=False)
         lock = self._lock_otherwise if lock == "auto" else lock
         if lock == "auto" and self._store.capabilities.atomic != "shared":
             message = (
@@ -328,13 +355,19 @@ class Sessions(Generic[S]):
                 "process, or lock=False to merge what they change at the same time"
             )
             raise ConfigurationError(message, store=self._layers.label)
-        return Leases(MemoryStorage())
+        return turns_of(self._store, in_process=True)
+
+    def _are_here(self, leases: Leases | None) -> bool:
+        """Whether *leases*, if there are any, are kept beside the sessions."""
+        if leases is None:
+            return True
+        base, prefix = leases._base, self._layers.names.prefix
+        return base._backend is self._store._backend and base._layers.names.prefix == prefix
 
     def _visits_for(self) -> VisitStore:
         """How entries are read and written, together with their leases where that can be."""
         backend, names, leases = self._store._backend, self._layers.names, self._leases
-        own = leases is None or leases._base is self._store
-        native = self._offered(VisitStore) if own else None
+        native = self._offered(VisitStore) if self._are_here(leases) else None
         if native is not None:
             visits: VisitStore = native
             return visits

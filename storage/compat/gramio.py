@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import sessions, stores
+from .. import stores
 from ..core.layouts import GRAMIO, GRAMIO_SCENES, SCENES
 from ..core.rules import plain
 from ..core.subjects import SessionKey, keyed_by
@@ -17,9 +17,10 @@ from ..rooms import Adaptable, redis
 from ..sqlite.options import Place
 from ..store import Storage
 from ..ttl import DefaultTtl, default_span
+from .originals import OriginalOptions, OriginalSessions
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", default=dict[str, Any])
 else:
@@ -63,11 +64,10 @@ def sqlite_storage(
     return stores.SqliteStorage(db, table=table_name, layout="gramio", ttl=ttl)
 
 
-class Sessions(sessions.Sessions[S]):
+class Sessions(OriginalSessions[S]):
     """Sessions as GramIO writes them, made by `session`."""
 
     _layout = GRAMIO
-    _lock_otherwise = "process"
 
 
 class SceneSessions(Sessions[S]):
@@ -75,7 +75,6 @@ class SceneSessions(Sessions[S]):
     its state. A key as text is the user's, with what GramIO writes before it or without."""
 
     _layout = GRAMIO_SCENES
-    _is_among_others = True
 
     def _text(self, key: SessionKey | str) -> str:
         return super()._text(SCENES.started(key) if isinstance(key, str) else key)
@@ -89,7 +88,7 @@ def session(
     storage: Adaptable | None = None,
     get_session_key: Callable[[Any], SessionKey | str | None] | None = None,
     initial: Callable[..., Any] = dict,
-    **options: Any,
+    **options: Unpack[OriginalOptions],
 ) -> Sessions[Any]:
     """The sessions of GramIO's plugin in *storage*, one in memory unless it is given.
 
@@ -97,18 +96,14 @@ def session(
     What two updates change at the same time is merged, and the later one stays of one member. The
     other *options* are those of `storage.Sessions`.
     """
-    chosen = {"on_conflict": "ours", "namespace": None, **options}
+    key = plain("get_session_key", get_session_key)
     store = in_memory_storage() if storage is None else storage
-    key = plain("get_session_key", get_session_key) or _sender
-    made: Sessions[Any] = Sessions(store, initial=initial, key=key, **chosen)
-    made._is_among_others = key is _sender and chosen["namespace"] is None
-    return made
+    return Sessions(store, _sender, key=key, initial=initial, **options)
 
 
-def scenes(*, storage: Adaptable, **options: Any) -> SceneSessions[Any]:
+def scenes(*, storage: Adaptable, **options: Unpack[OriginalOptions]) -> SceneSessions[Any]:
     """What GramIO's scenes keep in *storage*, by the user whose it is; see `session`."""
-    chosen = {"on_conflict": "ours", "namespace": None, "key": _user, **options}
-    return SceneSessions(storage, **chosen)
+    return SceneSessions(storage, _user, **options)
 
 
 def _sender(event: Any) -> SessionKey | None:

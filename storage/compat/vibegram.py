@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import sessions, stores
+from .. import stores
 from ..clients import ClientBackend
 from ..codecs import JSON, Codec
 from ..core.clients import RedisClientLike, commands
@@ -24,9 +24,10 @@ from ..runtime import wall_clock
 from ..store import Storage
 from ..ttl import Clock, DefaultTtl, default_span
 from .errors import RedisStoreParseError
+from .originals import OriginalOptions, OriginalSessions
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", default=dict[str, Any])
     V = TypeVar("V", default=Any)
@@ -105,15 +106,10 @@ class RedisSessionStore(Storage[V]):
         self._layers.corrupts = partial(RedisStoreParseError, "session")
 
 
-class Sessions(sessions.Sessions[S]):
+class Sessions(OriginalSessions[S]):
     """Sessions as VibeGram writes them; what is stored as `null`, `0`, `""` or `false` is none."""
 
     _layout = VIBEGRAM
-    _lock_otherwise = "process"
-
-    def _named(self, key: SessionKey | str | None) -> str | None:
-        """The key of an event as it is written; an empty one is none."""
-        return super()._named(key or None)
 
 
 def session(
@@ -121,7 +117,7 @@ def session(
     store: Adaptable | None = None,
     get_session_key: Callable[[Any], SessionKey | str | None] | None = None,
     initial: Callable[..., Any] = dict,
-    **options: Any,
+    **options: Unpack[OriginalOptions],
 ) -> Sessions[Any]:
     """The sessions of VibeGram's middleware in *store*: a `MemorySessionStore` unless it is given,
     or anything with `get`, `set` and `delete`.
@@ -130,9 +126,8 @@ def session(
     meanwhile is merged, and of one member the later change stays. The other *options* are those
     of `storage.Sessions`.
     """
-    chosen = {"on_conflict": "ours", "namespace": None, **options}
     place = MemorySessionStore[Any]() if store is None else store
-    return Sessions(place, initial=initial, key=get_session_key or _key_of, **chosen)
+    return Sessions(place, _key_of, key=get_session_key, initial=initial, **options)
 
 
 def _key_of(event: Any) -> SessionKey | None:

@@ -211,7 +211,9 @@ class Drafts:
         """The members of *value*, with those of a record that its type does not know."""
         if self._typed is None:
             if type(value) is not dict:
-                raise self._error(WrongTypeError, f"a session is a dict, not {_kind(value)}", key)
+                name = _kind(value)
+                message = f"a session is a dict, not {name}, unless kind={name} is said"
+                raise self._error(WrongTypeError, message, key)
             self._check(key, value)
             return self._layers.encode(key, value)
         try:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from ..errors import ConfigurationError, CorruptValueError
-from ..runtime import check_callable, is_async, wants_argument
+from ..runtime import is_async, wants_argument
 from ..ttl import DefaultTtl, default_span
 from .session import OnConflict
 from .turns import lease_ms, patience
@@ -17,6 +17,8 @@ OnError = Literal["discard", "save"]
 OnCorruptSession = Literal["raise", "reset"] | Callable[[CorruptValueError], Any]
 
 Lock = Literal["auto", "process", False]
+
+_WITHOUT_MEMBERS = (list, tuple, set, frozenset, str, bytes, int, float, bool, type(None))
 
 
 class Rules:
@@ -32,9 +34,9 @@ class Rules:
         lease: float | timedelta,
         wait: float | timedelta | None,
     ) -> None:
-        self.initial: Callable[..., Any] = initial
+        self.initial: Callable[..., Any] = called("initial", initial)
         self.looks_at_the_event: bool = wants_argument(initial)
-        self.max_age_ms: int | None = default_span(max_age)
+        self.max_age_ms: int | None = default_span(max_age, "max_age")
         self.on_error: OnError = _one_of("on_error", on_error, ("discard", "save"))
         self.on_corrupt: OnCorruptSession = _one_of(
             "on_corrupt", on_corrupt, ("raise", "reset"), calls=True
@@ -45,7 +47,7 @@ class Rules:
             ("raise", "ours", "theirs"),
             calls=True,
         )
-        self.lease_ms: int = lease_ms(lease)
+        self.lease_ms: int = lease_ms(lease, "lease")
         self.wait: float | None = patience(wait)
 
     def saves(self, error: BaseException | None) -> bool:
@@ -57,6 +59,9 @@ def kind_of(kind: Any, initial: object) -> Any:
     """The type of the sessions: what is said, or the class that makes the first one."""
     if kind is None and isinstance(initial, type):
         kind = initial
+    if isinstance(kind, str) or kind in _WITHOUT_MEMBERS:
+        told = kind.__name__ if isinstance(kind, type) else repr(kind)
+        raise TypeError(f"a session has members: kind must be a class that has some, not {told}")
     return None if kind is dict else kind
 
 
@@ -70,9 +75,14 @@ def check_lock(lock: object, locks: object) -> None:
 
 def finder(key: Any) -> Any:
     """What finds the key of an event, if there is such a thing."""
-    if key is not None:
-        check_callable(key)
-    return plain("key", key)
+    return None if key is None else plain("key", called("key", key))
+
+
+def called(name: str, function: Any) -> Any:
+    """*function*, which these sessions call."""
+    if not callable(function):
+        raise TypeError(f"{name} must be a function, not {type(function).__name__}")
+    return function
 
 
 def plain(name: str, function: Any) -> Any:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 Id = int | str
 """What a platform calls a chat, a user, a thread, a connection or a bot."""
 
 PARTS: Final = ("chat", "user", "thread", "business", "bot")
 """The parts of a key in the order in which they are written."""
+
+
+class KeyParts(TypedDict, total=False):
+    """The parts of keys that are asked for."""
+
+    chat: Id | None
+    user: Id | None
+    thread: Id | None
+    business: Id | None
+    bot: Id | None
 
 
 class _Parts(NamedTuple):
@@ -47,6 +57,8 @@ class SessionKey(_Parts):
     @classmethod
     def parse(cls, text: str) -> SessionKey:
         """The key that is written as *text*; `ValueError` for what no key is written as."""
+        if not isinstance(text, str):
+            raise TypeError(f"a key is written as a str, not {type(text).__name__}")
         parts = text.split(":")
         if len(parts) <= len(PARTS) and any(parts):
             key = cls(*(_id(unescaped(part)) for part in parts))
@@ -58,13 +70,12 @@ class SessionKey(_Parts):
         return ":".join("" if part is None else escaped(part) for part in self).rstrip(":")
 
 
-def matching(parts: dict[str, Id | None]) -> dict[str, str]:
+def matching(parts: KeyParts) -> dict[str, str]:
     """The *parts* that are asked for, as they are in a key that was read."""
     for name, part in parts.items():
         _check_name(name)
         _check(name, part)
-    asked = {name: part for name, part in parts.items() if part is not None}
-    return {name: str(part) for name, part in asked.items()}
+    return {name: str(part) for name, part in parts.items() if part is not None}
 
 
 def escaped(part: Id) -> str:
@@ -77,24 +88,42 @@ def unescaped(text: str) -> str:
     return text.replace("%3A", ":").replace("%25", "%")
 
 
-def keyed_by(*parts: str) -> Callable[[Any], SessionKey | None]:
+def keyed_by(*parts: str, bot: Id | None = None) -> Callable[[Any], SessionKey | None]:
     """What finds the key of an event by these *parts*, `chat` and `user` unless told otherwise.
 
     It looks where pyTelegramBotAPI, aiogram and python-telegram-bot keep them. An event without
-    the chat or the user that is asked for has no key; a thread, a business connection or a bot
-    that it does not tell is left out.
+    the chat or the user that is asked for has no key; a thread or a business connection that it
+    does not tell is left out. Where events do not tell their bot, *bot* says which one it is.
     """
     chosen = parts or ("chat", "user")
     for name in chosen:
         _check_name(name)
+    _check("bot", bot)
 
     def key(event: Any) -> SessionKey | None:
+        event = _inner(event)
         found = {part: _FINDERS[part](event) for part in chosen}
         if any(found[part] is None for part in chosen if part in ("chat", "user")):
             return None
-        return SessionKey(**found) if any(one is not None for one in found.values()) else None
+        if all(one is None for one in found.values()):
+            return None
+        if bot is not None:
+            found["bot"] = bot
+        if "bot" in found and found["bot"] is None:
+            raise ValueError("this event does not tell its bot: say keyed_by(..., bot=its_id)")
+        return SessionKey(**found)
 
     return key
+
+
+def _inner(event: Any) -> Any:
+    """What an update is about, where *event* is an update of aiogram."""
+    if not hasattr(event, "update_id"):
+        return event
+    try:
+        return getattr(event, "event", event)
+    except LookupError:  # of a kind that aiogram does not know
+        return event
 
 
 def _chat(event: Any) -> Any:
@@ -130,7 +159,13 @@ def _business(event: Any) -> Any:
 
 
 def _bot(event: Any) -> Any:
-    return getattr(getattr(event, "bot", None), "id", None)
+    bot = getattr(event, "bot", None)
+    if bot is None and callable(getattr(event, "get_bot", None)):
+        try:
+            bot = event.get_bot()
+        except RuntimeError:  # there is none yet
+            return None
+    return getattr(bot, "id", None)
 
 
 _FINDERS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -151,7 +186,9 @@ def _id(text: str) -> Id | None:
     return number if str(number) == text else text
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a part of a key is a str, not {type(name).__name__}: say keyed_by()")
     if name not in PARTS:
         raise ValueError(f"a part of a key is one of {', '.join(PARTS)}, not {name!r}")
 

@@ -57,11 +57,11 @@ def may_finish(mark: Mark | None, token: str) -> bool:
     return mark is None or mark.token == token
 
 
-def lease_ms(ttl: float | timedelta) -> int:
-    """The milliseconds of *ttl*, which ends some day."""
-    span = default_span(ttl)
+def lease_ms(ttl: float | timedelta, name: str = "ttl") -> int:
+    """The milliseconds of *ttl*, which ends some day, and which errors call by its *name*."""
+    span = default_span(ttl, name)
     if span is None:
-        raise ValueError("a lease must end by itself: ttl must be seconds or a timedelta")
+        raise ValueError(f"a lease must end by itself: {name} must be seconds or a timedelta")
     return span
 
 

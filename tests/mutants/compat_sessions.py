@@ -7,6 +7,7 @@ from .bug import Bug
 LAYOUTS = "storage/core/layouts.py"
 DRAFTS = "storage/core/drafts.py"
 PUREGRAM = "storage/compat/puregram.py"
+ORIGINALS = "storage/compat/originals.py"
 GRAMIO = "storage/compat/gramio.py"
 
 
@@ -74,25 +75,25 @@ BUGS = [
     Bug(
         "puregram-takes-all-for-sessions",
         "what other plugins keep is no session",
-        PUREGRAM,
-        "made._is_among_others = get_storage_key is None and",
-        "made._is_among_others = False and",
+        ORIGINALS,
+        "self._is_among_others = key is None and",
+        "self._is_among_others = False and",
         _puregram("other_plugins"),
     ),
     Bug(
         "puregram-hides-keys-of-the-bot",
         "all are sessions where the bot says the keys",
-        PUREGRAM,
-        "made._is_among_others = get_storage_key is None and",
-        "made._is_among_others =",
+        ORIGINALS,
+        "self._is_among_others = key is None and",
+        "self._is_among_others =",
         _puregram("says_the_keys"),
     ),
     Bug(
         "puregram-awaits-no-key",
         "a coroutine function that finds keys is refused when it is handed over",
         PUREGRAM,
-        'plain("get_storage_key", get_storage_key) or',
-        "get_storage_key or",
+        'plain("get_storage_key", get_storage_key)',
+        "get_storage_key",
         _puregram("coroutine"),
     ),
     Bug(
@@ -146,9 +147,9 @@ BUGS = [
     Bug(
         "gramio-lists-scenes",
         "what stands beside sessions is none",
-        GRAMIO,
-        "made._is_among_others = key is _sender and",
-        "made._is_among_others = False and",
+        ORIGINALS,
+        "self._is_among_others = key is None and",
+        "self._is_among_others = False and",
         _gramio("beside_sessions"),
     ),
     Bug(
@@ -171,8 +172,8 @@ BUGS = [
         "gramio-awaits-no-key",
         "a coroutine function that finds keys is refused when it is handed over",
         GRAMIO,
-        'plain("get_session_key", get_session_key) or',
-        "get_session_key or",
+        'plain("get_session_key", get_session_key)',
+        "get_session_key",
         _gramio("coroutine"),
     ),
     Bug(
@@ -186,7 +187,7 @@ BUGS = [
     Bug(
         "gramio-forgets-turns",
         "two updates at once lose nothing in a storage without leases",
-        GRAMIO,
+        ORIGINALS,
         '_lock_otherwise = "process"',
         '_lock_otherwise = "auto"',
         _gramio("of_the_bots_own"),

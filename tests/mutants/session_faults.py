@@ -93,8 +93,8 @@ BUGS = [
         "session-hides-an-error",
         "the error of a handler goes before a lost lease",
         "storage/opened.py",
-        "            if error is None:\n                raise\n            log",
-        "            if error is None or failure:\n                raise\n            log",
+        "            if error is None:\n                raise\n            told:",
+        "            if error is None or failure:\n                raise\n            told:",
         _faults("goes_before"),
     ),
     Bug(

@@ -176,15 +176,15 @@ BUGS = [
     Bug(
         "vibegram-shares-the-empty-key",
         "an update without a key has a session of its own",
-        _COMPAT,
-        "super()._named(key or None)",
-        "super()._named(key)",
+        "storage/sessions.py",
+        'key is None or key == ""',
+        "key is None",
         _sessions("without_a_key"),
     ),
     Bug(
         "vibegram-sessions-elsewhere",
         "a session stands under its key, and nothing before it",
-        _COMPAT,
+        "storage/compat/originals.py",
         '"on_conflict": "ours", "namespace": None, **options',
         '"on_conflict": "ours", **options',
         _sessions("both_go_on", "wire/test_vibegram_sessions"),
@@ -192,7 +192,7 @@ BUGS = [
     Bug(
         "vibegram-drops-who-made-room",
         "what a handler changed is stored, whoever made room meanwhile",
-        _COMPAT,
+        "storage/compat/originals.py",
         '"on_conflict": "ours", "namespace": None, **options',
         '"namespace": None, **options',
         _sessions("made_room"),
@@ -200,7 +200,7 @@ BUGS = [
     Bug(
         "vibegram-wants-leases",
         "three methods are enough for a store",
-        _COMPAT,
+        "storage/compat/originals.py",
         '    _lock_otherwise = "process"\n',
         "",
         _sessions("three_methods"),

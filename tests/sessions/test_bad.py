@@ -191,6 +191,23 @@ def test_a_failing_handler_is_heard_rather_than_what_it_left(
         assert session == {}
 
 
+def test_what_a_function_of_the_bots_raises_is_not_quoted(
+    memory: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    def decide(member: str, ours: Any, theirs: Any) -> Any:
+        raise LookupError(theirs)
+
+    sessions = memory.sessions(on_error="save", lock=False, on_conflict=decide)
+    with pytest.raises(ZeroDivisionError), sessions.open("k") as session:  # noqa: PT012
+        with sessions.open("k") as other:
+            other["a"] = SECRET
+        session["a"] = 1
+        raise ZeroDivisionError
+
+    assert "key 'k': LookupError" in caplog.text
+    assert SECRET not in caplog.text
+
+
 @pytest.mark.parametrize("name", ["__ttl", "__ends"])
 def test_the_names_for_lifetimes_are_taken(ground: Ground, name: str) -> None:
     sessions = ground.sessions(wait=0)

@@ -14,6 +14,7 @@ from storage import (
     WrongTypeError,
 )
 from storage.core.layouts import GRAMIO
+from storage.testing.threads import crowd
 from tests.sessions.ground import Ground
 from tests.sessions.kinds import KINDS, OBJECTS, DataVisit, DictVisit, made, options, part, put
 
@@ -298,8 +299,13 @@ def test_saving_gives_nobody_else_a_turn(memory: Ground) -> None:
         session["a"] = 1
         opened.save()
         assert not opened.lost
-        with pytest.raises(memory.half.LeaseTimeoutError), memory.sessions(wait=0).open("k"):
-            pytest.fail("it is open")
+
+        def come() -> None:
+            with memory.sessions(wait=0).open("k"):
+                pytest.fail("it is open")
+
+        with pytest.raises(memory.half.LeaseTimeoutError):
+            crowd([come])
 
 
 def test_what_can_not_be_stored_is_refused_when_it_is_saved(memory: Ground, sessions: Any) -> None:

@@ -142,7 +142,7 @@ def test_an_event_that_is_of_nobody_has_no_key() -> None:
         (SimpleNamespace(from_user=user, chat=None), ("chat", "user"), None),
         (
             SimpleNamespace(from_user=user),
-            ("user", "thread", "business", "bot"),
+            ("user", "thread", "business"),
             SessionKey(user=7),
         ),
         (SimpleNamespace(chat=chat, message_thread_id=5), ("chat", "thread"), SessionKey(-100)),
@@ -152,7 +152,33 @@ def test_an_event_that_is_of_nobody_has_no_key() -> None:
         assert keyed_by(*parts)(event) == key
 
 
-ALL = keyed_by("chat", "user", "thread", "business", "bot")
+ALL = keyed_by("chat", "user", "thread", "business")
+
+
+def test_an_event_that_does_not_tell_its_bot_is_not_taken_for_one_of_every_bot() -> None:
+    event = SimpleNamespace(chat=SimpleNamespace(id=-100), from_user=SimpleNamespace(id=7))
+    with pytest.raises(ValueError, match="say keyed_by"):
+        keyed_by("chat", "user", "bot")(event)
+
+    assert keyed_by("chat", "user", bot=42)(event) == SessionKey(-100, 7, bot=42)
+    assert keyed_by(bot=42)(event) == SessionKey(-100, 7, bot=42)
+    assert keyed_by("user", bot=42)(SimpleNamespace()) is None
+    with pytest.raises(TypeError, match="bot must be an int or a str"):
+        keyed_by(bot=1.5)  # type: ignore[arg-type]
+
+
+def test_a_bot_is_asked_for_where_the_event_only_gets_it() -> None:
+    event = SimpleNamespace(from_user=SimpleNamespace(id=7), get_bot=lambda: SimpleNamespace(id=9))
+
+    assert keyed_by("user", "bot")(event) == SessionKey(user=7, bot=9)
+
+
+def test_keyed_by_itself_is_no_finder_of_keys() -> None:
+    """Its parentheses were forgotten, and no event is shown."""
+    with pytest.raises(TypeError, match=r"say keyed_by\(\)") as caught:
+        keyed_by(SimpleNamespace(text="secret"))  # type: ignore[arg-type]
+
+    assert "secret" not in str(caught.value)
 
 
 def test_the_events_of_aiogram_have_keys() -> None:

@@ -17,6 +17,7 @@ from storage import (
     ConfigurationError,
     LeaseLostError,
     LeaseTimeoutError,
+    ReentryError,
     UnsupportedError,
 )
 from storage.memory.kv import MemoryBackend
@@ -326,25 +327,46 @@ class WithoutLeases:
         return getattr(self._inner, name)
 
 
+def test_all_sessions_of_a_store_take_turns_and_know_who_is_inside(ground: Ground) -> None:
+    """However many were made, a handler that would wait for itself is told so."""
+    sessions, again = ground.sessions(wait=0), ground.sessions(wait=0)
+    with sessions.open("k"):
+        with pytest.raises(ReentryError, match="open here already"), again.open("k"):
+            pytest.fail("it is open")
+        with pytest.raises(LeaseTimeoutError, match="open somewhere else"):
+            crowd([lambda: lengthened(again, 1)])
+
+    lengthened(again, 2)
+    assert sessions.get("k") == {"order": [2]}
+
+
 @pytest.mark.parametrize("half", HALVES, ids=["storage", "aio"])
 def test_a_shared_backend_without_leases_has_turns_in_the_process(half: Any) -> None:
     """And what other processes change is merged."""
     plain: Any = WithoutLeases()
-    if half is storage:
-        store = storage.Storage(plain)
-    else:
-        store = storage.aio.Storage(storage.aio.lift(plain))
+
+    def made() -> Any:
+        """A store as another process would make it, of the same data."""
+        if half is storage:
+            return storage.Storage(plain)
+        return storage.aio.Storage(storage.aio.lift(plain))
+
     with Bridge() as bridge:
+        store, elsewhere = made(), made()
         sessions = bridge.driven(half.Sessions(store, wait=0))
-        others = bridge.driven(half.Sessions(store, wait=0))
+        again = bridge.driven(half.Sessions(store, wait=0))
+        others = bridge.driven(half.Sessions(elsewhere, wait=0))
         with sessions.open("k") as session:
             with pytest.raises(LeaseTimeoutError):
                 crowd([lambda: lengthened(sessions, 1)])
+            with pytest.raises(LeaseTimeoutError):
+                crowd([lambda: lengthened(again, 1)])
             crowd([lambda: lengthened(others, 2)])
             session["a"] = 1
 
         assert sessions.get("k") == {"order": [2], "a": 1}
-        bridge.driven(store).close()
+        for one in (store, elsewhere):
+            bridge.driven(one).close()
 
 
 def test_without_a_lock_nobody_waits(ground: Ground) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import storage
 import storage.aio
-from storage import ReentryError, SessionKey, UnstorableError, WrongTypeError
+from storage import InvalidKeyError, ReentryError, SessionKey, UnstorableError, WrongTypeError
 from storage.testing.threads import crowd
 from tests.leases.ground import run
 from tests.sessions.ground import Ground
@@ -111,7 +111,7 @@ def test_an_empty_session_is_a_session(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["__proto__", "constructor", "", "a.b", "\x00", "~ns~", "%3A", "é\u2028", "😀"]
+    "name", ["__proto__", "constructor", "a.b", "\x00", "~ns~", "%3A", "é\u2028", "😀"]
 )
 def test_any_text_is_a_key_and_a_member(memory: Ground, name: str) -> None:
     sessions = memory.sessions()
@@ -121,6 +121,24 @@ def test_any_text_is_a_key_and_a_member(memory: Ground, name: str) -> None:
     assert sessions.get(name) == {name: {name: name}}
     assert list(sessions.keys()) == [name]
     assert memory.kept(name) == {name: {name: name}}
+
+
+def test_an_empty_text_is_the_key_of_nobody(memory: Ground) -> None:
+    sessions = memory.sessions(key=lambda event: event)
+    with sessions.of("") as session:
+        session["mine"] = True
+    with sessions.of("") as session:
+        assert session == {}
+
+    assert list(sessions.keys()) == []
+    for ask in (sessions.open, sessions.get, sessions.inspect, sessions.delete):
+        with pytest.raises(InvalidKeyError, match="can not be empty"):
+            ask("")
+
+
+def test_a_number_is_no_key_and_the_error_says_what_is(memory: Ground) -> None:
+    with pytest.raises(InvalidKeyError, match=r"SessionKey\(user="):
+        memory.sessions().open(7)
 
 
 def test_initial_is_asked_whenever_a_session_begins_and_only_then(memory: Ground) -> None:

@@ -224,7 +224,7 @@ def sessions_of_a_type(store: Storage[Any]) -> None:
     typed = storage.Sessions(store, kind=Visit)
     carts = storage.Sessions(store, kind=Cart, initial=lambda: {"items": []})
     begun = storage.Sessions(store, initial=Visit)
-    declared: storage.Sessions[Visit] = storage.Sessions(store, initial=lambda event: Visit(1))
+    declared = storage.Sessions(store, kind=Visit, initial=lambda event: Visit(1))
     for sessions in (typed, begun, declared):
         opened = sessions.open("a")
         with opened as session:

@@ -150,7 +150,7 @@ async def sessions_of_a_type(store: Storage[Any]) -> None:
 
     typed = aio.Sessions(store, kind=Visit)
     begun = aio.Sessions(store, initial=Visit)
-    declared: aio.Sessions[Visit] = aio.Sessions(store, initial=initial)
+    declared = aio.Sessions(store, kind=Visit, initial=initial)
     for sessions in (typed, begun, declared):
         opened = sessions.open("a")
         async with opened as session:

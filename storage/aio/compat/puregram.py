@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from .. import layered, protocols, sessions, stores
+from .. import layered, protocols, stores
 from ...codecs import JSON, Codec
 from ...core.envelope import Migrations, OnNewer
 from ...core.layouts import PUREGRAM
@@ -23,9 +23,10 @@ from ..runtime import wall_clock
 from ...sqlite.options import Durability, Place
 from ..store import Storage
 from ...ttl import DEFAULT, Clock, DefaultTtl, LayerTtl, default_span
+from .originals import OriginalOptions, OriginalSessions
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing_extensions import TypeVar, Unpack
 
     S = TypeVar("S", default=dict[str, Any])
     V = TypeVar("V", default=Any)
@@ -174,11 +175,10 @@ def is_ttl_storage(thing: object) -> TypeGuard[TtlStorage[Any]]:
     return store.capabilities.atomic == "shared" or _touches(store)
 
 
-class Sessions(sessions.Sessions[S]):
+class Sessions(OriginalSessions[S]):
     """Sessions as puregram writes them, made by `session`; one without members is not kept."""
 
     _layout = PUREGRAM
-    _lock_otherwise = "process"
 
 
 Descriptor = SessionKey | Mapping[str, int | str | None] | str | None
@@ -192,7 +192,7 @@ def session(
     storage: Adaptable | None = None,
     get_storage_key: Callable[[Any], Descriptor] | None = None,
     initial: Callable[..., Any] = dict,
-    **options: Any,
+    **options: Unpack[OriginalOptions],
 ) -> Sessions[Any]:
     """The sessions of puregram's plugin in *storage*, one in memory unless it is given.
 
@@ -201,17 +201,10 @@ def session(
     is merged, and the later one stays of one member. The other *options* are those of
     `storage.Sessions`.
     """
-    describe = plain("get_storage_key", get_storage_key) or _described
-
-    def key(update: Any) -> str | None:
-        found = describe(update)
-        return key_of(found) if isinstance(found, Mapping) else _text(found)
-
-    chosen = {"on_conflict": "ours", "namespace": None, **options}
+    describe = plain("get_storage_key", get_storage_key)
+    key = None if describe is None else _key_by(describe)
     store = MemoryStorage[Any]() if storage is None else storage
-    made: Sessions[Any] = Sessions(store, initial=initial, key=key, **chosen)
-    made._is_among_others = get_storage_key is None and chosen["namespace"] is None
-    return made
+    return Sessions(store, _key_by(_described), key=key, initial=initial, **options)
 
 
 def key_of(parts: Mapping[str, int | str | None]) -> str | None:
@@ -223,15 +216,21 @@ def key_of(parts: Mapping[str, int | str | None]) -> str | None:
     return ":".join(f"{name}:{parts[name]}" for name in names) or None
 
 
+def _key_by(describe: Callable[[Any], Descriptor]) -> Callable[[Any], str | None]:
+    def key(update: Any) -> str | None:
+        found = describe(update)
+        if isinstance(found, SessionKey):
+            return PUREGRAM.keys.text(found)
+        return key_of(found) if isinstance(found, Mapping) else found
+
+    return key
+
+
 def _described(update: Any) -> Descriptor:
     user, chat = _user(update), _chat(update)
     where = None if chat is None else chat.chat
     name = "key" if isinstance(where, str) else "chat"
     return {"user": None if user is None else user.user, name: where}
-
-
-def _text(key: SessionKey | str | None) -> str | None:
-    return PUREGRAM.keys.text(key) if isinstance(key, SessionKey) else key
 
 
 def _touches(store: Storage[Any]) -> bool:
