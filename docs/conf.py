@@ -48,7 +48,10 @@ autodoc_type_aliases = {name: name for name in aliases}
 # In a signature stand words that have no page: aliases, type variables, the standard library, and
 # what lives in modules that nobody imports by name. A test sees to it that public names have one.
 nitpick_ignore_regex = [
-    ("py:class", "|".join((*aliases, "TypeAliasForwardRef", "datetime"))),
+    (
+        "py:class",
+        "|".join((*aliases, "TypeAliasForwardRef", "datetime", "KeyParts", r"\w+Options")),
+    ),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),
     ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),
     ("py:class", r"(collections|contextlib|datetime|enum|os|sqlite3|types|typing)\..*"),

@@ -105,9 +105,10 @@ class Leases:
 
     def _leaving(self, lease: Lease) -> None:
         """Let *lease* be: it is about to be given back, or was never held."""
-        place, lease._place = lease._place, None
+        place = lease._place
         if place is not None and self._at(place) is lease:
             self._held.pop(place, None)
+        lease._place = None
 
     def _at(self, place: Where) -> Lease | None:
         """The lease that is held there."""
@@ -120,7 +121,7 @@ class Leases:
         return [lease for lease in known if lease is not None]
 
     def _renewable(self) -> list[Lease]:
-        return [lease for lease in self._alive() if not lease._lost]
+        return [lease for lease in self._alive() if lease._place is not None and not lease._lost]
 
     def _tend(self) -> float | None:
         """Renew what is due, and say in how many seconds there is more to do."""
@@ -128,12 +129,13 @@ class Leases:
             asked = monotonic()
             if lease._due > asked:
                 continue
+            token = lease.token
             try:
-                ours = lease._room.renew(lease.key, lease.token, lease._ttl_ms)
+                ours = lease._room.renew(lease.key, token, lease._ttl_ms)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others are renewed
-                lease._not_renewed(asked, error)
+                lease._not_renewed(asked, token, error)
             else:
-                lease._renewed(asked, ours)
+                lease._renewed(asked, token, ours)
         soonest = min((lease._due for lease in self._renewable()), default=None)
         return None if soonest is None else max(0.0, soonest - monotonic())
 
@@ -235,8 +237,8 @@ class Lease:
             asked = monotonic()
             turn = self._room.acquire(self.key, self.token, self._ttl_ms, patience_ms)
             if turn.granted:
-                self._lost = False
-                self._renewed(asked, True)
+                self._lost = self._of_parent = False
+                self._renewed(asked, self.token, True)
                 return True
             left_ms = (end - monotonic()) * 1000
             if left_ms <= 0:
@@ -265,10 +267,10 @@ class Lease:
             return not self.lost
         return ours
 
-    def _renewed(self, asked: float, ours: bool) -> None:
-        """Note what came of taking or renewing it, which was *asked* for then."""
+    def _renewed(self, asked: float, token: str, ours: bool) -> None:
+        """Note what came of taking or renewing it, which was *asked* for then with *token*."""
         seconds = self._ttl_ms / 1000
-        if self._place is None:  # it was given back meanwhile
+        if self._place is None or token != self.token:  # it was given back meanwhile
             return
         if ours:
             self._until = asked + seconds
@@ -276,8 +278,10 @@ class Lease:
         else:
             self._lose()
 
-    def _not_renewed(self, asked: float, error: Exception) -> None:
+    def _not_renewed(self, asked: float, token: str, error: Exception) -> None:
         """Try again soon, for as long as it makes sense."""
+        if token != self.token:
+            return
         self._due = asked + self._ttl_ms / 10_000
         told = error if isinstance(error, StorageError) else type(error).__name__
         _log.warning("%s: a lease could not be renewed: %s", self._label, told)

@@ -81,8 +81,8 @@ class Sight(NamedTuple):
 class Change(NamedTuple):
     """What shall become of an entry: *new* in the place of *old*, where `None` is no entry.
 
-    Where *new* is `None` the bytes are nobody's concern, and the entry gets the *expiry*, if there
-    is one.
+    Where *new* is `None` the bytes stay, and the entry gets the *expiry*: the one that has the
+    bytes *old*, or any that is there where *old* is `None` too.
     """
 
     old: bytes | None

@@ -23,7 +23,7 @@ from .leases import Leases
 from .offers import Clocked, Touchable, offered_or_none
 from .opened import LazySession, Opened
 from .protocols import LeaseStore, VisitStore
-from .rooms import Adaptable
+from .rooms import Adaptable, own_store
 from .runtime import Answer, Runtime, callback
 from .seats import Seat, turns_of
 from .store import Storage
@@ -133,7 +133,10 @@ class Sessions(Generic[S]):
             callback(on_corrupt)
         check_lock(lock, locks)
         self._key = finder(key)
-        self._stand_on(adapt(store), kind_of(kind, initial), ttl, namespace)
+        base = adapt(store)
+        # Of what is adapted each time anew, the object is what all have in common.
+        self._place: object = base._backend if own_store(store) is not None else store
+        self._stand_on(base, kind_of(kind, initial), ttl, namespace)
         self._layers.lifetimes.expiry(max_age)
         self._leases: Leases | None = self._leases_for(lock, locks, namespace)
         self._turns: LeaseStore | None = None
@@ -344,9 +347,9 @@ class Sessions(Generic[S]):
         if locks is not None:
             other = adapt(locks)
             named = other if namespace is None else other.namespace(namespace)
-            return turns_of(named, in_process=False)
+            return turns_of(named, named._backend, in_process=False)
         if lock == "auto" and self._offered(LeaseStore) is not None:
-            return turns_of(self._store, in_process=False)
+            return turns_of(self._store, self._place, in_process=False)
         lock = self._lock_otherwise if lock == "auto" else lock
         if lock == "auto" and self._store.capabilities.atomic != "shared":
             message = (
@@ -355,7 +358,7 @@ class Sessions(Generic[S]):
                 "process, or lock=False to merge what they change at the same time"
             )
             raise ConfigurationError(message, store=self._layers.label)
-        return turns_of(self._store, in_process=True)
+        return turns_of(self._store, self._place, in_process=True)
 
     def _are_here(self, leases: Leases | None) -> bool:
         """Whether *leases*, if there are any, are kept beside the sessions."""

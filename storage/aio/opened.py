@@ -69,6 +69,9 @@ class Session(Generic[S]):
             async with self._keys.hold(str(id(self))):
                 if self._standing.draft is None:
                     await self._enter()
+                if not self._is_open:  # it was ended meanwhile
+                    await self._seat.give_back()
+                    self._check_open()
         return self.value
 
     async def save(self) -> None:
@@ -127,13 +130,13 @@ class Session(Generic[S]):
         cancellation always does.
         """
         self._check_open()
-        self._is_open = False
-        if self._standing.draft is None or self.key is None:
-            return
         try:
-            await self._settle(self._rules.saves(error))
-        except Exception as failure:
-            if error is None:
+            self._is_open = False
+            if self._standing.draft is not None and self.key is not None:
+                await self._part(self._rules.saves(error), release=True)
+        except BaseException as failure:
+            await self._seat.give_back()
+            if error is None or not isinstance(failure, Exception):
                 raise
             told: object = failure
             if not isinstance(failure, StorageError):  # its text may show anything
@@ -146,8 +149,8 @@ class Session(Generic[S]):
             first = await self._first()
             self._standing.begin(first, is_first=True)
             return
-        sight = await self._seat.come()
         try:
+            sight = await self._seat.come()
             await self._read(sight)
         except BaseException:
             await self._seat.give_back()
@@ -180,14 +183,6 @@ class Session(Generic[S]):
         value = await self._runtime.call(self._rules.initial, *arguments)
         return self._drafts.fresh(self.key or "", value)
 
-    async def _settle(self, saves: bool) -> None:
-        """Store what shall be, and give back the lease whatever comes of it."""
-        try:
-            await self._part(saves, release=True)
-        except BaseException:
-            await self._seat.give_back()
-            raise
-
     async def _part(self, saves: bool, *, release: bool) -> None:
         """Make the change of the entry that there is to make, on top of what others made."""
         standing = self._standing
@@ -197,13 +192,24 @@ class Session(Generic[S]):
         wish = ours
         for attempt in range(MOST_ATTEMPTS):
             change = standing.change(wish, self._now_ms())
-            parting = await self._seat.part(change, release)
+            try:
+                parting = await self._seat.part(change, release)
+            except BaseException:
+                standing.may_have_stored(wish, change)
+                raise
             if parting.done:
                 if change is not None and not release:
                     standing.store(ours, wish, change, self._now_ms())
                     self._seen = monotonic()
                 return
+            if wish is None:
+                standing.let_be()
+                continue
             await self._runtime.pause(attempt)
+            if standing.is_ours(parting.raw):
+                ours = wish = standing.wish(self._now_ms())
+                continue
+            was_there = was_there and standing.is_there(self._now_ms())
             wish = standing.once_more(ours, parting.raw, was_there=was_there)
             if wish is None and not release:
                 await self._give_way(parting.raw)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from ..errors import LeaseLostError
 from .leases import Lease, Leases
@@ -13,12 +13,12 @@ from .runtime import Runtime
 from .stores import MemoryStorage
 
 if TYPE_CHECKING:
-    from .protocols import Backend, LeaseQueue, VisitStore
+    from .protocols import LeaseQueue, VisitStore
     from .store import Storage
 
 _RUNTIME = Runtime()
 
-_SHARED: WeakKeyDictionary[Backend, WeakValueDictionary[str, Turns]] = WeakKeyDictionary()
+_SHARED: WeakValueDictionary[tuple[object, ...], Turns] = WeakValueDictionary()
 
 
 class Turns(Leases):
@@ -27,15 +27,19 @@ class Turns(Leases):
     _held_here = "this session is open here already: go on with that one"
     _held_elsewhere = "the session is open somewhere else, and was not free in time"
 
+    def __init__(self, store: Storage[Any], place: object) -> None:
+        super().__init__(store)
+        self._place = place
 
-def turns_of(store: Storage[Any], *, in_process: bool) -> Turns:
-    """The leases that *store* keeps for the sessions in it, or that are kept *in_process* beside
-    it."""
-    known = _SHARED.setdefault(store._backend, WeakValueDictionary())
-    name = f"{in_process} {store._layers.names.prefix}"
-    turns = known.get(name)
+
+def turns_of(store: Storage[Any], place: object, *, in_process: bool) -> Turns:
+    """The leases that *store* keeps for the sessions in it, or that are kept *in_process* for what
+    is stored at *place*."""
+    # Nothing else is called by this number while the turns know the place.
+    called = id(place), in_process, store._layers.names.prefix
+    turns = _SHARED.get(called)
     if turns is None:
-        turns = known[name] = Turns(MemoryStorage[Any]() if in_process else store)
+        turns = _SHARED[called] = Turns(MemoryStorage[Any]() if in_process else store, place)
     return turns
 
 
@@ -81,7 +85,7 @@ class Seat:
         self._ttl_ms = ttl_ms
         self._entrance: Entrance | None = None
         self._hold: Lease | None = None
-        self._missed = False
+        self._missed = self._is_in = False
         if leases is not None and room is not None:
             self._entrance = Entrance(visits, room)
             self._hold = Lease(leases, self._entrance, label, key, ttl_ms, wait)
@@ -96,8 +100,12 @@ class Seat:
         """Wait for the turn, where there are turns, and look at the entry."""
         if self._lease is None or self._entrance is None:
             return await self._visits.look(self._key)
-        self._missed = False
-        await self._lease.take()
+        self._missed, self._is_in = False, True
+        try:
+            await self._lease.take()
+        except Exception:
+            self._is_in = False
+            raise
         return self._entrance.sight
 
     async def part(self, change: Change | None, release: bool) -> Parting:
@@ -117,12 +125,15 @@ class Seat:
             self._missed = True
             message = "the lease was lost before the end, so nothing is stored"
             raise LeaseLostError(message, store=self._label, key=self._key)
+        self._is_in = not (release and parting.done)
         return parting
 
     async def give_back(self) -> None:
-        """Let the next one come, without a change; what does not arrive runs out by itself."""
-        if self._lease is not None:
+        """Let the next one come, without a change; what does not arrive runs out by itself. Twice
+        is fine."""
+        if self._lease is not None and self._is_in:
             await self._lease.drop()
+            self._is_in = False
 
     async def _leave(self, token: str, change: Change | None, release: bool) -> Parting:
         parting: Parting = await self._runtime.finish(

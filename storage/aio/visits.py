@@ -79,6 +79,10 @@ class StepByStep:
     async def _made(self, name: str, change: Change) -> bool:
         """Make the *change*, if what it expects is there; says whether it was."""
         if change.new is None:
+            if change.old is not None:
+                raw = await self._backend.read(name)
+                if raw != change.old:
+                    return False
             await self._backend.touch(name, change.expiry)
             return True
         if change.old is not None:

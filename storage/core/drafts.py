@@ -126,18 +126,17 @@ class Drafts:
         self, key: str, draft: Draft, ours: bytes, theirs: bytes, on_conflict: OnConflict
     ) -> bytes:
         """The changes that lead from the record that *draft* was to *ours*, on top of *theirs*."""
-        base, other = (self._parts(key, self._settled(key, data)) for data in (draft.base, theirs))
-        mine = self._parts(key, ours)
-        result, clashes = brought_together(base, mine, other, on_conflict)
+        try:
+            base, other = (self._parts(key, self._settled(key, it)) for it in (draft.base, theirs))
+            result, clashes = brought_together(base, self._parts(key, ours), other, on_conflict)
+            if self._typed is not None and not clashes:
+                self._typed.decode(self._plain.encode(result.members))
+        except UnfitError:
+            message = "what somebody else changed does not go with our changes"
+            raise self._error(ConflictError, message, key) from None
         if clashes:
             members = ", ".join(map(shown, clashes))
             raise self._error(ConflictError, f"somebody else changed {members} too", key)
-        if self._typed is not None:
-            try:
-                self._typed.decode(self._plain.encode(result.members))
-            except UnfitError:
-                message = "what somebody else changed does not go with our changes"
-                raise self._error(ConflictError, message, key) from None
         draft.ends = result.ends
         return self._layers.encode(key, put_together(result))
 
@@ -177,10 +176,7 @@ class Drafts:
             return data
         contents = self._parts(key, data)
         bare = self._plain.encode(contents.members)
-        try:
-            value = self._typed.decode(bare)
-        except UnfitError:
-            return data
+        value = _filled(self._typed.decode(bare))
         members = self._record(key, self._encoded(key, value, bare))
         return self._plain.encode(put_together(contents._replace(members=members)))
 
@@ -201,9 +197,12 @@ class Drafts:
         return record
 
     def _decoded(self, key: str, data: bytes) -> Any:
-        codec = self._plain if self._typed is None else self._typed
         try:
-            return codec.decode(data)
+            return (
+                self._plain.decode(data)
+                if self._typed is None
+                else _filled(self._typed.decode(data))
+            )
         except ValueError as error:
             raise self._layers.corrupt(key, error) from error
 
@@ -243,6 +242,16 @@ class Drafts:
     def _error(self, kind: Any, message: str, key: str) -> Exception:
         error: Exception = kind(message, store=self._layers.label, key=key)
         return error
+
+
+def _filled(value: Any) -> Any:
+    """An object that was read, with the members whose defaults only its class has."""
+    members = getattr(value, "__dict__", None)
+    if members is not None:
+        for name in getattr(value, "__dataclass_fields__", ()):
+            if name not in members and hasattr(value, name):
+                members[name] = getattr(value, name)
+    return value
 
 
 def _kind(thing: object) -> str:

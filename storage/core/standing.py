@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..errors import ConflictError
 from ..records import DELETE, Change, Deletion, Sight
 from ..ttl import Expiry
@@ -12,7 +14,12 @@ from .rules import Rules
 Wish = bytes | Deletion | None
 """What shall be under a key: a record, nothing at all, or what is there."""
 
+_FOR_LONG: Final = 2**62
+
 _NOT_LOADED = "the session is not loaded"
+
+_ABOUT: Final = 100
+"""So many milliseconds before its end an entry may be over: answers take their time."""
 
 _TENTHS = 10
 """A session that is only read is touched when a tenth of its idle time is gone."""
@@ -37,6 +44,8 @@ class Standing:
         self._left_ms: int | None = None
         self._empty: bytes | None = None
         self._is_cleared = False
+        self._sent: bytes | Deletion | None = None
+        self._asked: bytes | None = None
         self.seen_ms: int = 0
         self.found: Found | None = None
         self.draft: Draft | None = None
@@ -94,7 +103,17 @@ class Standing:
     def is_there(self, now_ms: int) -> bool:
         """Whether there is an entry still, as far as is known here."""
         left_ms = self._left(now_ms)
-        return self.found is not None and (left_ms is None or left_ms > 0)
+        return self.found is not None and (left_ms is None or left_ms > _ABOUT)
+
+    def _ran_out(self, now_ms: int) -> bool:
+        """Whether the entry ended by itself while it was used, before it could be touched."""
+        left_ms = self._left(now_ms)
+        return self.found is not None and left_ms is not None and left_ms <= 0
+
+    def let_be(self) -> None:
+        """Do not touch what somebody else has given a lifetime meanwhile."""
+        self._renews = False
+        self._left_ms = _FOR_LONG
 
     def give_up(self) -> Wish:
         """What shall be under the key where the changes are discarded: what is there."""
@@ -112,7 +131,7 @@ class Standing:
             return None if self._raw is None else DELETE
         max_age_ms = self._rules.max_age_ms if draft.ends is None else None
         if not self._is_cleared and max_age_ms is None and self._drafts.is_same(draft, data):
-            return None
+            return data if self._ran_out(now_ms) else None
         if max_age_ms is not None:
             draft.ends = now_ms + max_age_ms
             data = self._drafts.data(self._key, draft, now_ms)
@@ -122,15 +141,32 @@ class Standing:
         """What makes *wish* come true; a session that is only read lives on, now and then."""
         expiry = self._expiry(now_ms)
         if wish is None:
-            return Change(None, None, expiry) if self._is_due(expiry, now_ms) else None
+            return Change(self._raw, None, expiry) if self._is_due(expiry, now_ms) else None
         if wish is DELETE or expiry == 0:
             return Change(self._raw, DELETE, None)
         sealed = self._layers.replacing(self._name, self.found, wish, expiry)
         return Change(self._raw, sealed, expiry)
 
+    def may_have_stored(self, wish: Wish, change: Change | None) -> None:
+        """Remember what was to be stored, and is there or not: its answer is lost."""
+        if change is not None and isinstance(change.new, bytes) and isinstance(wish, bytes):
+            self._sent, self._asked = change.new, wish
+
+    def is_ours(self, raw: bytes | None) -> bool:
+        """Whether what is there is that: then it goes on from there."""
+        if raw is None or raw != self._sent or self._asked is None:
+            return False
+        self._raw, self.found = raw, Found(raw, self._asked, False)
+        self.loaded.base = self._asked
+        self._empty, self._is_cleared = None, False
+        self._sent = self._asked = None
+        return True
+
     def once_more(self, ours: Wish, raw: bytes | None, *, was_there: bool) -> Wish:
         """What shall be under the key, where something else is than was expected: *raw*."""
-        found = None if raw is None else self._layers.find(self._key, self._name, raw)
+        found = None
+        if raw is not None:
+            found = self._layers.find(self._key, self._name, raw, changing=True)
         if found is not None and self._drafts.is_none(found.data):
             found = None
         wish = self._agreed(ours, found, was_there)

@@ -60,6 +60,8 @@ class MemoryVisits:
     def _made(self, name: str, change: Change) -> bool:
         old, new, expiry = change
         if new is None:
+            if old is not None and self._backend.read(name) != old:
+                return False
             self._backend.touch(name, expiry)
             return True
         if old is not None:

@@ -64,9 +64,11 @@ def _told(change: Change | None) -> tuple[bytes, ...]:
     if change is None:
         return (b"any", b"")
     old, new, expiry = change
-    if new is None:
+    if new is None and old is None:
         return (b"any", b"", *_touching(expiry))
     expected = (b"none", b"") if old is None else (b"these", old)
+    if new is None:
+        return (*expected, *_touching(expiry))
     if new is DELETE:
         return expected if old is None else (*expected, b"DEL")
     options = lasting_anew(expiry) if old is None else lasting_on(expiry)

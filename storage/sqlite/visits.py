@@ -63,8 +63,9 @@ class SqliteVisits:
         """Make the *change*, where what it expects is there."""
         if change is not None:
             old, new, expiry = change
-            raw = None if new is None else self._rows.live(cursor, name, now)
-            if new is not None and raw != old:
+            is_any = new is None and old is None
+            raw = None if is_any else self._rows.live(cursor, name, now)
+            if not is_any and raw != old:
                 return Parting(True, False, raw)
             self._rows.put(cursor, name, new, expiry, now)
         return Parting(True, True, None)

@@ -22,6 +22,7 @@ from storage.testing import Clock
 from tests.fault.conftest import Open
 from tests.fault.ground import Child, Crew, healthy, in_child, locked, rows
 from tests.leases.ground import run
+from tests.sessions.elsewhere import elsewhere
 
 KEY = "100:7"
 LEASE = 30.0
@@ -34,8 +35,8 @@ class Stop(BaseException):
 
 
 def of(half: Any, store: Any, **options: Any) -> Any:
-    """The sessions of a store that is driven."""
-    made = half.Sessions(getattr(store, "_thing", store), **options)
+    """The sessions of a store that is driven, as a process of their own has them."""
+    made = half.Sessions(elsewhere(half, getattr(store, "_thing", store)), **options)
     return made if half is storage else store._bridge.driven(made)
 
 
@@ -517,7 +518,7 @@ def test_who_is_struck_in_the_handler_or_while_it_waits_is_in_nobodys_way(
         assert struck(0.05, stay)
 
         def wait() -> None:
-            with storage.Sessions(store).open(KEY):
+            with storage.Sessions(elsewhere(storage, store)).open(KEY):
                 pytest.fail("it is somebody's")
 
         with storage.Sessions(store, wait=0).open(KEY) as session:

@@ -63,6 +63,22 @@ def typed(package: Any, store: Any) -> None:
         assert "pip install 'chatstorage[typed]'" in said
 
 
+def with_sessions(sessions: Any) -> None:
+    for _ in range(2):
+        with sessions.open("100:7") as session:
+            session["count"] = session.get("count", 0) + 1
+    assert sessions.get("100:7") == {"count": 2}
+
+
+async def with_sessions_of_tasks(sessions: Any) -> None:
+    async def count() -> None:
+        async with sessions.open("100:7") as session:
+            session["count"] = session.get("count", 0) + 1
+
+    await asyncio.gather(count(), count())
+    assert await sessions.get("100:7") == {"count": 2}
+
+
 def main(name: str, folder: str) -> None:
     sys.path.append(folder)  # where the package is, when it is not installed
     package = importlib.import_module(name)
@@ -70,6 +86,7 @@ def main(name: str, folder: str) -> None:
     puregram = importlib.import_module(f"{name}.compat.puregram")
     vibegram = importlib.import_module(f"{name}.compat.vibegram")
     aio_vibegram = importlib.import_module(f"{name}.aio.compat.vibegram")
+    gramio = importlib.import_module(f"{name}.compat.gramio")
     aio_puregram = importlib.import_module(f"{name}.aio.compat.puregram")
     blocking(package.MemoryStorage())
     blocking(package.LruMemoryStorage(10))
@@ -81,6 +98,13 @@ def main(name: str, folder: str) -> None:
     with_views_as_names(puregram.SqliteStorage(f"{folder}/puregram.db"))
     asyncio.run(with_await(aio_puregram.MemoryStorage()))
     typed(package, package.MemoryStorage())
+    with_sessions(package.Sessions(package.MemoryStorage()))
+    with package.SqliteStorage(f"{folder}/sessions.db") as store:
+        with_sessions(package.Sessions(store))
+    for original in (puregram, vibegram):
+        with_sessions(original.session())
+    with_sessions(gramio.session(get_session_key=str))
+    asyncio.run(with_sessions_of_tasks(aio.Sessions(aio.MemoryStorage())))
     asyncio.run(with_await(aio.MemoryStorage()))
     asyncio.run(with_await(aio.LruMemoryStorage(10)))
     asyncio.run(with_await(aio.SqliteStorage(f"{folder}/asyncio.db")))

@@ -27,6 +27,7 @@ from storage.records import MISSING
 from storage.testing import Clock, CountingMachine, run_machine, step
 from tests.layers.places import Place, opened, params, server_for
 from tests.model.visits import Entry, Habits, Members, Model, Outcome, Visit
+from tests.sessions.elsewhere import elsewhere
 
 IDLE, AGE, LEASE = 400_000, 550_000, 600_000
 FIRST = {"n": 0}
@@ -159,7 +160,11 @@ class SessionMachine(CountingMachine):
         if options.get("lock") is not False:
             seconds.update(lease=LEASE / 1000, wait=0)
         made = self.place.half.Sessions(
-            self.place.base, initial=lambda: FIRST, key=str, **seconds, **options
+            elsewhere(self.place.half, self.place.base),
+            initial=lambda: FIRST,
+            key=str,
+            **seconds,
+            **options,
         )
         return self.place.bridge.driven(made)
 

@@ -17,6 +17,11 @@ Outcome = Literal[
 GONE: Final = None
 NEVER: Final = float("-inf")
 
+ABOUT = 100
+"""So many milliseconds before its end, an entry that is gone is taken for one that ended."""
+
+FOR_LONG = 2**62
+
 
 class Habits(NamedTuple):
     """How some sessions are made."""
@@ -169,7 +174,7 @@ class Visit:
             return "nothing" if self.cleared and self.text is not None else GONE
         ageless = habits.age_ms is not None and self.ends is None
         if not self.cleared and not ageless and record == together(self.base):
-            return GONE
+            return record if not self.is_new and self.ran_out(0) else GONE
         if ageless:
             assert habits.age_ms is not None
             self.ends = now + habits.age_ms
@@ -182,14 +187,18 @@ class Visit:
         """Somebody else wrote or removed the record."""
         if there is not None and ours != "nothing":
             return self.merge(ours, apart(there.record, NEVER))
-        ran_out = self.left_ms is not None and self.model.now() - self.at >= self.left_ms
-        if there is None and (ours == "nothing" or self.is_new or ran_out):
+        if there is None and (ours == "nothing" or self.is_new or self.ran_out(ABOUT)):
             return self.make(ours, ours)
         if self.habits.on_conflict == "raise":
             return "clash"
         if self.habits.on_conflict == "theirs":
             return self.give_way(there)
         return self.make(ours, ours)
+
+    def ran_out(self, early_ms: int) -> bool:
+        """Whether the entry ended by itself, or so it seems *early_ms* before."""
+        left = self.left_ms
+        return left is not None and self.model.now() - self.at >= left - early_ms
 
     def give_way(self, there: Entry | None) -> Outcome:
         """What somebody else made of the whole is what counts."""
@@ -251,9 +260,10 @@ class Visit:
         left = None if self.left_ms is None else self.left_ms - (self.model.now() - self.at)
         if left is not None and expiry - left < idle / 10:
             return "nothing"
-        self.noted(expiry)
-        if there is None:
+        if there is None or there.text != self.text:
+            self.noted(FOR_LONG)
             return "nothing"
+        self.noted(expiry)
         there.ends = self.model.now() + expiry
         return "touched"
 

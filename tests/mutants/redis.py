@@ -259,8 +259,8 @@ BUGS = [
         "redis-connecting-has-no-deadline-in-asyncio",
         "the time to connect is a part of the call",
         "storage/aio/redis/links.py",
-        "await asyncio.wait_for(connection.connect(), seconds)",
-        "await connection.connect()",
+        "async with timeout(seconds):",
+        "async with timeout(None):",
         _faults("test_deadlines", "aio and time_to_connect"),
     ),
     Bug(

@@ -37,7 +37,7 @@ BUGS = [
         "session-own-end-is-a-clash",
         "a session that ends by itself while a handler has it is stored",
         "storage/core/standing.py",
-        "self.found is not None and (left_ms is None or left_ms > 0)",
+        "self.found is not None and (left_ms is None or left_ms > _ABOUT)",
         "self.found is not None and (left_ms is None or left_ms > -1e9)",
         MACHINE,
     ),
@@ -93,8 +93,8 @@ BUGS = [
         "session-hides-an-error",
         "the error of a handler goes before a lost lease",
         "storage/opened.py",
-        "            if error is None:\n                raise\n            told:",
-        "            if error is None or failure:\n                raise\n            told:",
+        "if error is None or not isinstance(failure, Exception):",
+        "if error is None or failure:",
         _faults("goes_before"),
     ),
     Bug(
@@ -109,9 +109,9 @@ BUGS = [
         "session-kept-by-the-cancelled",
         "the next one comes in at once after a task that was cancelled",
         "storage/opened.py",
-        "            self._settle(self._rules.saves(error))",
-        "            if error is None or isinstance(error, Exception):\n"
-        "                self._settle(self._rules.saves(error))",
+        "                self._part(self._rules.saves(error), release=True)",
+        "                if error is None or isinstance(error, Exception):\n"
+        "                    self._part(self._rules.saves(error), release=True)",
         _faults("cancelled_in_the_handler or struck_in"),
     ),
     Bug(

@@ -59,12 +59,10 @@ BUGS = [
         "session-unstored-keeps-its-turn",
         "a session that can not be stored lets the next one come",
         "storage/opened.py",
-        """            self._part(saves, release=True)
-        except BaseException:
+        """        except BaseException as failure:
             self._seat.give_back()
 """,
-        """            self._part(saves, release=True)
-        except BaseException:
+        """        except BaseException as failure:
 """,
         _laws("bad", "can_not_be_stored_says and memory"),
     ),
@@ -273,7 +271,7 @@ BUGS = [
         "session-process-without-turns",
         "sessions of a process take turns where they are asked to",
         "storage/sessions.py",
-        "        return turns_of(self._store, in_process=True)\n",
+        "        return turns_of(self._store, self._place, in_process=True)\n",
         "        return None\n",
         _laws("locks", "dict or in_the_process"),
     ),

@@ -113,8 +113,8 @@ BUGS = [
         "visit-over-what-is-there-in-sqlite",
         "where something else is there nothing is changed",
         "storage/sqlite/visits.py",
-        "if new is not None and raw != old:",
-        "if new is not None and raw is not None and old is None:",
+        "if not is_any and raw != old:",
+        "if not is_any and raw is not None and old is None:",
         _visits("sqlite and something_else and not StepByStep"),
     ),
     Bug(

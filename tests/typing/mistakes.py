@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import storage
 from storage import DELETE, KEEP, Key, Storage, aio
+from storage.compat import vibegram
 
 
 def blocking(store: Storage[int]) -> None:
@@ -125,6 +126,11 @@ async def entries_with_await(store: aio.Storage) -> None:
         pass
 
 
+def cart() -> tuple[str, int]:
+    """What is no session unless its type is said."""
+    return "tea", 2
+
+
 def sessions(store: Storage) -> None:
     sessions = storage.Sessions(store, kind=User)
     with sessions.open("a") as session:
@@ -138,6 +144,10 @@ def sessions(store: Storage) -> None:
     (sessions.get("a"))["name"]  # type: ignore[index]
     storage.SessionKey(1.5)  # type: ignore[arg-type]
     storage.Sessions(store, lock=True)  # type: ignore[call-overload]
+    storage.Sessions(store, lockk=False)  # type: ignore[call-overload]
+    storage.Sessions(store, initial=cart)  # type: ignore[arg-type]
+    sessions.keys(chatt=1)  # type: ignore[call-arg]
+    vibegram.session(waitt=1)  # type: ignore[call-arg]
     storage.Sessions(store, on_error="raise")  # type: ignore[call-overload]
     storage.Sessions(store, ttl="60")  # type: ignore[call-overload]
     storage.Sessions(store, key=7)  # type: ignore[call-overload]

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import redis.asyncio
+from redis.asyncio.connection import async_timeout as timeout  # type: ignore[attr-defined]
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ...redis.commands import Command
@@ -249,11 +250,12 @@ class Links:
         connection = link.connection
         own = connection.socket_connect_timeout
         seconds = self._limit_of(until, 0.0)
-        connection.socket_timeout = seconds
         connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
+        # One limit for all that is said: those of the client library can swallow a cancellation.
+        connection.socket_timeout = None
         try:
-            # It takes several answers to connect: each has a limit, and so has the whole.
-            await asyncio.wait_for(connection.connect(), seconds)
+            async with timeout(seconds):
+                await connection.connect()
         except asyncio.TimeoutError as error:
             await self._dropped(pool, link)
             raise TimeoutError("Timeout connecting to server") from error
