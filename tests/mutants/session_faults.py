@@ -15,6 +15,13 @@ def _crowds(words: str) -> tuple[str, ...]:
     return ("tests/sessions/test_crowds.py", "-k", f"({words}) and not valkey and not processes")
 
 
+STANDING = "storage/core/standing.py"
+
+
+def _unusual(words: str) -> tuple[str, ...]:
+    return ("tests/sessions/test_unusual.py", "-k", words)
+
+
 BUGS = [
     Bug(
         "session-clash-forgotten",
@@ -155,5 +162,61 @@ BUGS = [
         "        leases = None if key is None else self._leases\n",
         "        leases = None\n",
         _crowds("turns or order"),
+    ),
+    Bug(
+        "session-loaded-after-its-end",
+        "what is loaded after the end of a session holds nothing",
+        "storage/opened.py",
+        "                if not self._is_open:  # it was ended meanwhile",
+        "                if False:",
+        _unusual("ended_while"),
+    ),
+    Bug(
+        "session-run-out-in-use",
+        "a session that was in use when its time was over goes on",
+        STANDING,
+        "return data if self._ran_out(now_ms) else None",
+        "return None",
+        _unusual("under_who_reads"),
+    ),
+    Bug(
+        "session-shortened-by-a-reader",
+        "who only reads touches what was read, and nothing newer",
+        STANDING,
+        "Change(self._raw, None, expiry) if",
+        "Change(None, None, expiry) if",
+        _unusual("does_not_shorten"),
+    ),
+    Bug(
+        "session-older-over-newer",
+        "what newer code wrote meanwhile is not written back as older",
+        STANDING,
+        "self._name, raw, changing=True)",
+        "self._name, raw)",
+        _unusual("newer_code"),
+    ),
+    Bug(
+        "session-clashes-with-itself",
+        "what was stored without an answer is no change of somebody else",
+        "storage/opened.py",
+        "if standing.is_ours(parting.raw):",
+        "if False:",
+        ("tests/fault/redis/test_redis_sessions.py", "-k", "whose_answer_is_lost"),
+    ),
+    Bug(
+        "session-turns-of-its-own",
+        "all sessions over one object take turns",
+        "storage/seats.py",
+        "    turns = _SHARED.get(called)\n",
+        "    turns = None\n",
+        _unusual("over_one_object"),
+    ),
+    Bug(
+        "lease-lost-by-the-one-before",
+        "a late answer about another holding says nothing of this one",
+        "storage/leases.py",
+        "if self._place is None or token != self.token:",
+        "if self._place is None:",
+        _unusual("late_answer"),
     ),
 ]

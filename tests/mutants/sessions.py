@@ -239,8 +239,8 @@ BUGS = [
         "session-default-is-a-conflict",
         "a member with a default is not changed by who does not touch it",
         "storage/core/drafts.py",
-        "self._parts(key, self._settled(key, data)) for data in",
-        "self._parts(key, data) for data in",
+        "self._parts(key, self._settled(key, it)) for it in",
+        "self._parts(key, it) for it in",
         _laws("merging", "member_with_a_default"),
     ),
     Bug(

@@ -15,7 +15,7 @@ import pytest
 
 import storage
 import storage.aio
-from storage import LeaseLostError, LeaseTimeoutError, StorageError
+from storage import LeaseLostError, LeaseTimeoutError, OutcomeUnknownError, StorageError
 from tests.fault import faults
 from tests.fault.ground import Child, in_child
 from tests.fault.proxy import Proxy
@@ -205,6 +205,22 @@ def test_what_is_sent_again_after_a_lost_connection_is_stored_once(
         with near.open(KEY) as session:
             assert session in ({"n": 1}, {"n": 2})
     assert "stored" in outcomes
+
+
+def test_a_save_whose_answer_is_lost_is_no_change_of_somebody_else(
+    half: Any, at: At, proxy: Proxy, valkey: Server
+) -> None:
+    sessions = of(half, at(proxy, timeout=2))
+    opened = sessions.open(KEY)
+    with opened as session:
+        session["n"] = 1
+        proxy.next(faults.Unanswered())
+        with pytest.raises(OutcomeUnknownError):
+            opened.save()
+        assert record(valkey) == b'{"n":1}'
+        session["n"] = 2
+
+    assert record(valkey) == b'{"n":2}'
 
 
 def test_cancelling_tasks_at_random_loses_nothing_and_blocks_nobody(valkey: Server) -> None:
