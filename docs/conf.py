@@ -50,7 +50,9 @@ autodoc_type_aliases = {name: name for name in aliases}
 nitpick_ignore_regex = [
     (
         "py:class",
-        "|".join((*aliases, "TypeAliasForwardRef", "datetime", "KeyParts", "Descriptor", r"\w+Options")),
+        "|".join(
+            (*aliases, "TypeAliasForwardRef", "datetime", "KeyParts", "Descriptor", r"\w+Options")
+        ),
     ),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),
     ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),

@@ -192,7 +192,7 @@ class Periodic:
             self._thread.join()
 
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.1
 """How long a thread sleeps at the most before it looks whether there is still something to do."""
 
 

@@ -31,7 +31,7 @@ def crowd(report: Report, chosen: Settings) -> None:
                 _racer(side, words, record, tasks)
                 for side, words in ((ours, text), (theirs, "the same"), (again, "the same"))
             ]
-            race.run(report, racers[0], racers[1], racers[2], chosen.some(9))
+            race.run(report, racers[0], racers[1], racers[2], chosen.some(3))
             tasks.wait_for(ours.aclose())
         for side in (theirs, again):
             tasks.wait_for(side.aclose())

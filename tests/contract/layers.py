@@ -57,7 +57,7 @@ OVER = {
     "compressed": {"memory"},
     "encrypted": {"memory", "one-step-client"},
     "typed": {"memory"},
-    "folded": {"memory", "sqlite", "sqlite-gramio", "dict", "valkey"},
+    "folded": {"memory", "sqlite", "valkey"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
 

@@ -80,6 +80,8 @@ KNOWN = [
     [(act, name or "a") for act, _, name in (word.partition(":") for word in acts.split())]
     for acts in (
         "wait",
+        "wait wait",
+        "change save wait",
         "change is_edited save",
         "change is_edited:b",
         "change is_edited:b save",

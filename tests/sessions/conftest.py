@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.layers import IS_LONG
 from tests.sessions.ground import Ground, params, standing
 
+_EVERYWHERE = [
+    param
+    for param in params("memory", "sqlite", "dict", "valkey")
+    if IS_LONG or param.id not in ("sqlite aio", "dict storage")
+]
+"""By day, one colour is enough where only the pool of threads or the lock is another."""
 
-@pytest.fixture(params=params("memory", "sqlite", "dict", "valkey"))
+
+@pytest.fixture(params=_EVERYWHERE)
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     with standing(request, tmp_path) as ground:
         yield ground

@@ -239,8 +239,8 @@ class Changing(Visited):
         self, visits: Any, clock: Clock, change: Callable[..., Any]
     ) -> None:
         for expiry in (LASTING, At(clock.ms + LASTING), None, Keeping(LASTING)):
-            for old in (None, b"1"):
-                assert change(old, None, expiry) == (True, True, None)
+            assert change(None, None, expiry) == (True, True, None)
+            assert change(b"1", None, expiry) == (True, False, None)
 
         assert visits.look("k")[:2] == (None, None)
 
