@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import storage.aio
 from tests.contract.backends import BACKENDS, Ground, Half, Row
 
 Wrap = Callable[[Half, Any, Ground], Any]
@@ -82,6 +83,22 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
     # One is proved on every Python.
     is_layer = (name, row.name) != ("folded", "memory")
     return replace(layered, name=f"{name} {row.name}", is_layer=is_layer)
+
+
+IN_BOTH = ("memory", "lru", "sqlite", "sqlite-gramio", "valkey", "folded memory")
+"""What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
+
+
+def by_day(rows: list[Row]) -> list[Row]:
+    """Those of *rows* that are run by day, all of them with `STORAGE_TEST_LONG`."""
+    names = list(dict.fromkeys(row.name for row in rows))
+    halves = {name: {row.half for row in rows if row.name == name} for name in names}
+
+    def is_chosen(row: Row) -> bool:
+        is_second = names.index(row.name) % 2 == 1
+        return len(halves[row.name]) == 1 or (row.half is storage.aio) is is_second
+
+    return [row for row in rows if IS_LONG or row.name in IN_BOTH or is_chosen(row)]
 
 
 LAYERED = [

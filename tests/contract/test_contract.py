@@ -11,11 +11,11 @@ import pytest
 from storage.testing import Clock, StorageContract
 from tests.contract.backends import BACKENDS, Row, params
 from tests.contract.fallbacks import FALLBACKS
-from tests.contract.layers import LAYERED
+from tests.contract.layers import LAYERED, by_day
 
 
 class TestStorage(StorageContract):
-    @pytest.fixture(autouse=True, params=params([*BACKENDS, *LAYERED, *FALLBACKS]))
+    @pytest.fixture(autouse=True, params=params(by_day([*BACKENDS, *LAYERED, *FALLBACKS])))
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
         self.verbatim = self.made_from.verbatim

@@ -11,8 +11,9 @@ import pytest
 import storage
 from storage.testing import Clock, LeaseContract
 from tests.contract.backends import BACKENDS, Ground, Row, params
+from tests.contract.layers import by_day
 
-WITH_LEASES = [row for row in BACKENDS if row.leases]
+WITH_LEASES = by_day([row for row in BACKENDS if row.leases])
 
 
 class TestLeases(LeaseContract):
