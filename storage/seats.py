@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from .errors import LeaseLostError
 from .leases import Lease, Leases
 from .records import Change, Parting, Sight, Turn
-from .runtime import Runtime
+from .runtime import Lock, Runtime, after_fork, mutex
 from .stores import MemoryStorage
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from .store import Storage
 
 _RUNTIME = Runtime()
-
-_SHARED: WeakValueDictionary[tuple[object, ...], Turns] = WeakValueDictionary()
 
 
 class Turns(Leases):
@@ -37,10 +35,27 @@ def turns_of(store: Storage[Any], place: object, *, in_process: bool) -> Turns:
     is stored at *place*."""
     # Nothing else is called by this number while the turns know the place.
     called = id(place), in_process, store._layers.names.prefix
-    turns = _SHARED.get(called)
-    if turns is None:
-        turns = _SHARED[called] = Turns(MemoryStorage[Any]() if in_process else store, place)
+    with _SHARED.lock:
+        turns = _SHARED.turns.get(called)
+        if turns is None:
+            kept = MemoryStorage[Any]() if in_process else store
+            turns = _SHARED.turns[called] = Turns(kept, place)
     return turns
+
+
+class Shared:
+    """The turns that somebody has, by what they are for."""
+
+    def __init__(self) -> None:
+        self.lock: Lock = mutex()
+        self.turns: WeakValueDictionary[tuple[object, ...], Turns] = WeakValueDictionary()
+        after_fork(self, Shared._unlock)
+
+    def _unlock(self) -> None:
+        self.lock = mutex()
+
+
+_SHARED = Shared()
 
 
 class Entrance:
@@ -89,7 +104,7 @@ class Seat:
         if leases is not None and room is not None:
             self._entrance = Entrance(visits, room)
             self._hold = Lease(leases, self._entrance, label, key, ttl_ms, wait)
-        self._lease = self._hold
+        self._lease = self._hold  # the same, for what waits: a door
 
     @property
     def lost(self) -> bool:

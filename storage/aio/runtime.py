@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextvars import Context
 from typing import Any, TypeAlias, TypeVar
 
-from ..runtime import after_fork, backoff, check_callable, monotonic, timed, wall_clock
+from ..runtime import Lock, after_fork, backoff, check_callable, monotonic, mutex, timed, wall_clock
 
 T = TypeVar("T")
 
@@ -187,10 +187,12 @@ __all__ = [
     "Answer",
     "Bell",
     "Chores",
+    "Lock",
     "Runtime",
     "after_fork",
     "callback",
     "monotonic",
+    "mutex",
     "runner",
     "timed",
     "wall_clock",

@@ -207,8 +207,8 @@ BUGS = [
         "session-turns-of-its-own",
         "all sessions over one object take turns",
         "storage/seats.py",
-        "    turns = _SHARED.get(called)\n",
-        "    turns = None\n",
+        "turns = _SHARED.turns.get(called)",
+        "turns = None",
         _unusual("over_one_object"),
     ),
     Bug(
