@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from .errors import ConfigurationError, InvalidKeyError
 
 _MARK = "~"
-_SEGMENTS = ("~lease~", "~claim~")
+_SEGMENTS = ("~lease~", "~claim~", "~limit~")
 _SPACE = "~ns~"
-_RESERVED = f"can not begin with {' or '.join(_SEGMENTS)}: these are not entries"
+_RESERVED = f"can not begin with {', '.join(_SEGMENTS)}: these are not entries"
 _LAST = "\U0010ffff"
 
 

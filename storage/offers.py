@@ -46,7 +46,7 @@ _REMEDIES: Final = {
     "LeaseStore": "leases need memory, SQLite or Redis: make them of such a store",
 }
 
-_KEEP_NO_VALUES: Final = ("LeaseStore", "Sweeper", "Countable")
+_KEEP_NO_VALUES: Final = ("LeaseStore", "RateLimitStore", "Sweeper", "Countable")
 """Rooms whose entries are not values, so that no layer can be written around."""
 
 

@@ -4,7 +4,7 @@ there" and "remove it"."""
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from .ttl import Expiry
 
@@ -101,6 +101,61 @@ class Parting(NamedTuple):
 
     raw: bytes | None
     """What is there where something else was expected."""
+
+
+class Meter(NamedTuple):
+    """What is counted: by which rule (see `core.algorithms`), for which key."""
+
+    rule: Any
+    key: str
+
+
+class Ask(NamedTuple):
+    """What is asked of meters."""
+
+    cost: int = 1
+    """How many hits shall pass together."""
+
+    token: str = ""
+    """Who takes a slot, where one is taken: 32 hexadecimal digits."""
+
+    tell: bool = False
+    """Whether it is to be noted who was told that something does not pass."""
+
+    within: float | None = None
+    """In how many seconds an answer is worth something, once there is a connection."""
+
+
+class Reading(NamedTuple):
+    """How one meter stands. Times are microseconds from now."""
+
+    wait: int
+    """When what was asked about may pass; 0 is now."""
+
+    left: int
+    """How many hits may pass now, after the one that did."""
+
+    fresh: int
+    """When nothing counts any more that counts now."""
+
+
+class Decision(NamedTuple):
+    """What came of asking whether something may pass."""
+
+    passed: bool
+    """Whether it passes: now, or *at* a moment to which somebody waits."""
+
+    now: int
+    """Which time it is, in microseconds since 1970, by the clock of the meters."""
+
+    at: int
+    """When it passes; 0 where it does not."""
+
+    is_news: bool
+    """Whether nobody was told yet that it does not pass."""
+
+    readings: list[Reading]
+    """One for each meter, in their order."""
 
 
 Claimed = Literal["taken", "busy", "done"]

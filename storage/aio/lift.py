@@ -13,13 +13,17 @@ from ..keys import Names
 from ..offers import NEVER_WAIT
 from ..protocols import Backend as BlockingBackend
 from ..protocols import LeaseStore as BlockingLeaseStore
+from ..protocols import RateLimitStore as BlockingRateLimitStore
 from ..protocols import Sweeper as BlockingSweeper
 from ..protocols import VisitStore as BlockingVisitStore
 from ..records import (
+    Ask,
     Capabilities,
     Change,
     Claimed,
+    Decision,
     Deletion,
+    Meter,
     Missing,
     Page,
     Parting,
@@ -28,7 +32,7 @@ from ..records import (
 )
 from ..runtime import after_fork
 from ..ttl import Expiry
-from .protocols import LeaseStore, Sweeper, VisitStore
+from .protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
 
 T = TypeVar("T")
 
@@ -117,6 +121,9 @@ class Lifted:
         if kind is VisitStore:
             visits = offer(BlockingVisitStore, names)
             return None if visits is None else LiftedVisits(self, visits)
+        if kind is RateLimitStore:
+            limits = offer(BlockingRateLimitStore, names)
+            return None if limits is None else LiftedLimits(self, limits)
         leases = offer(BlockingLeaseStore, names) if kind is LeaseStore else None
         return LiftedLeases(self, leases) if hasattr(leases, "ready") else None
 
@@ -202,3 +209,38 @@ class LiftedVisits:
         self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
     ) -> Parting:
         return await self._run(self._inner.leave, key, token, ttl_ms, change, release)
+
+
+class LiftedLimits:
+    """Blocking rate *limits*, a hop each."""
+
+    def __init__(self, lifted: Lifted, limits: Any) -> None:
+        self._run = lifted._run
+        self._inner = limits
+
+    async def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        return await self._run(self._inner.hit, meters, ask)
+
+    async def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
+        return await self._run(self._inner.hit_many, groups, ask)
+
+    async def peek(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        return await self._run(self._inner.peek, meters, ask)
+
+    async def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
+        return await self._run(self._inner.reserve, meters, ask, patience)
+
+    async def refund(self, meters: Sequence[Meter], cost: int, when: int) -> None:
+        await self._run(self._inner.refund, meters, cost, when)
+
+    async def block(self, meters: Sequence[Meter], span: int) -> None:
+        await self._run(self._inner.block, meters, span)
+
+    async def reset(self, meters: Sequence[Meter]) -> None:
+        await self._run(self._inner.reset, meters)
+
+    async def renew(self, meters: Sequence[Meter], token: str) -> bool:
+        return await self._run(self._inner.renew, meters, token)
+
+    async def release(self, meters: Sequence[Meter], token: str) -> bool:
+        return await self._run(self._inner.release, meters, token)

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from ..keys import Names
 from ..memory.kv import MemoryBackend
 from ..memory.leases import MemoryLeases
+from ..memory.limits import MemoryLimits
 from ..memory.visits import MemoryVisits
 from ..offers import NEVER_WAIT
 from ..protocols import LeaseStore as BlockingLeaseStore
+from ..protocols import RateLimitStore as BlockingRateLimitStore
 from ..protocols import VisitStore as BlockingVisitStore
 from ..records import (
+    Ask,
     Capabilities,
     Change,
     Claimed,
+    Decision,
     Deletion,
+    Meter,
     Missing,
     Page,
     Parting,
@@ -23,7 +28,7 @@ from ..records import (
     Turn,
 )
 from ..ttl import Expiry
-from .protocols import LeaseStore, Sweeper, VisitStore
+from .protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
 from .runtime import Bell
 
 
@@ -85,8 +90,7 @@ class MemoryFace:
         return self._inner.clear(prefix)
 
     def room(self, kind: object, names: Names) -> object | None:
-        """The leases and claims of the backend or the visits to its entries, where these are asked
-        for, or what never waits or is swept."""
+        """The room of this *kind* that the backend has, behind `await` where it may wait."""
         if kind in NEVER_WAIT:
             return self._inner.room(kind, names)
         if kind is Sweeper:
@@ -94,6 +98,9 @@ class MemoryFace:
         if kind is VisitStore:
             visits = self._inner.room(BlockingVisitStore, names)
             return MemoryVisitsFace(visits) if isinstance(visits, MemoryVisits) else None
+        if kind is RateLimitStore:
+            limits = self._inner.room(BlockingRateLimitStore, names)
+            return MemoryLimitsFace(limits) if isinstance(limits, MemoryLimits) else None
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
         return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
 
@@ -153,3 +160,37 @@ class MemoryVisitsFace:
         self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
     ) -> Parting:
         return self._inner.leave(key, token, ttl_ms, change, release)
+
+
+class MemoryLimitsFace:
+    """Rate limits in memory behind `await`."""
+
+    def __init__(self, limits: MemoryLimits) -> None:
+        self._inner = limits
+
+    async def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        return self._inner.hit(meters, ask)
+
+    async def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
+        return self._inner.hit_many(groups, ask)
+
+    async def peek(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        return self._inner.peek(meters, ask)
+
+    async def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
+        return self._inner.reserve(meters, ask, patience)
+
+    async def refund(self, meters: Sequence[Meter], cost: int, when: int) -> None:
+        self._inner.refund(meters, cost, when)
+
+    async def block(self, meters: Sequence[Meter], span: int) -> None:
+        self._inner.block(meters, span)
+
+    async def reset(self, meters: Sequence[Meter]) -> None:
+        self._inner.reset(meters)
+
+    async def renew(self, meters: Sequence[Meter], token: str) -> bool:
+        return self._inner.renew(meters, token)
+
+    async def release(self, meters: Sequence[Meter], token: str) -> bool:
+        return self._inner.release(meters, token)

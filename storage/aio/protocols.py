@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 from ..records import (
+    Ask,
     Capabilities,
     Change,
     Claimed,
+    Decision,
     Deletion,
+    Meter,
     Missing,
     Page,
     Parting,
@@ -209,6 +212,53 @@ class VisitStore(Protocol):
         Where *token* does not hold the lease, or something else is there than the change expects,
         neither is done. An empty *token* is for who needs no lease.
         """
+        ...
+
+
+class RateLimitStore(Protocol):
+    """What passes is counted by meters, of which several are asked at once: something passes by
+    all of them or by none, in one step that is atomic by itself.
+
+    The time is that of the store, and for a meter it never goes back. What counts no more is
+    freed. Times and spans are microseconds.
+    """
+
+    async def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        """Let it pass now, if it may."""
+        ...
+
+    async def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
+        """The same for each of *groups* by itself, in their order."""
+        ...
+
+    async def peek(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        """What `hit` would say; where it may pass, how it stands before it does."""
+        ...
+
+    async def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
+        """Let it pass at the first moment at which it may, after all who wait already, unless that
+        is more than *patience* away. A moment that was given back goes to who asks next."""
+        ...
+
+    async def refund(self, meters: Sequence[Meter], cost: int, when: int) -> None:
+        """Give back what passed *when*, as far as it counts still, or the moment to which somebody
+        waited."""
+        ...
+
+    async def block(self, meters: Sequence[Meter], span: int) -> None:
+        """Let nothing pass by any of *meters* for *span*, or longer where that is so already."""
+        ...
+
+    async def reset(self, meters: Sequence[Meter]) -> None:
+        """Forget all that was counted and blocked."""
+        ...
+
+    async def renew(self, meters: Sequence[Meter], token: str) -> bool:
+        """Have the slots of *token* for as long again from now; says whether it had them all."""
+        ...
+
+    async def release(self, meters: Sequence[Meter], token: str) -> bool:
+        """Give back the slots of *token*; says whether it had them all."""
         ...
 
 

@@ -11,12 +11,15 @@ from typing import Any, TypeVar, cast
 from ..closed import closed
 from ..keys import Names
 from ..offers import offered
-from .protocols import Backend, LeaseStore, Sweeper, VisitStore
+from .protocols import Backend, LeaseStore, RateLimitStore, Sweeper, VisitStore
 from ..records import (
+    Ask,
     Capabilities,
     Change,
     Claimed,
+    Decision,
     Deletion,
+    Meter,
     Missing,
     Page,
     Parting,
@@ -122,6 +125,8 @@ class Traced:
             room = TracedLeases(room, self.label)
         elif kind is VisitStore:
             room = TracedVisits(room, self.label)
+        elif kind is RateLimitStore:
+            room = TracedLimits(room, self.label)
         elif kind is Sweeper:
             room = TracedSweeper(room, self.label)
         return cast("Room", room)
@@ -205,3 +210,54 @@ class TracedVisits:
             return await self._room.leave(key, token, ttl_ms, change, release)
         with timed(self._label, "leave", key):
             return await self._room.leave(key, token, ttl_ms, change, release)
+
+
+class TracedLimits:
+    """A *room* of rate limits, with a log line an operation while that is wanted."""
+
+    def __init__(self, room: RateLimitStore, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    async def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        if known(DEBUG) is False:
+            return await self._room.hit(meters, ask)
+        with timed(self._label, "hit", _keys(meters)):
+            return await self._room.hit(meters, ask)
+
+    async def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
+        with timed(self._label, "hit_many", f"{len(groups)} keys"):
+            return await self._room.hit_many(groups, ask)
+
+    async def peek(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        with timed(self._label, "peek", _keys(meters)):
+            return await self._room.peek(meters, ask)
+
+    async def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
+        with timed(self._label, "reserve", _keys(meters)):
+            return await self._room.reserve(meters, ask, patience)
+
+    async def refund(self, meters: Sequence[Meter], cost: int, when: int) -> None:
+        with timed(self._label, "refund", _keys(meters)):
+            await self._room.refund(meters, cost, when)
+
+    async def block(self, meters: Sequence[Meter], span: int) -> None:
+        with timed(self._label, "block", _keys(meters)):
+            await self._room.block(meters, span)
+
+    async def reset(self, meters: Sequence[Meter]) -> None:
+        with timed(self._label, "reset", _keys(meters)):
+            await self._room.reset(meters)
+
+    async def renew(self, meters: Sequence[Meter], token: str) -> bool:
+        with timed(self._label, "renew", _keys(meters)):
+            return await self._room.renew(meters, token)
+
+    async def release(self, meters: Sequence[Meter], token: str) -> bool:
+        with timed(self._label, "release", _keys(meters)):
+            return await self._room.release(meters, token)
+
+
+def _keys(meters: Sequence[Meter]) -> str:
+    """What meters are for."""
+    return ", ".join(dict.fromkeys(meter.key for meter in meters))

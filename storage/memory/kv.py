@@ -9,13 +9,14 @@ from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
 from ..offers import Clocked, Countable
-from ..protocols import LeaseStore, Sweeper, VisitStore
+from ..protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import after_fork, mutex
 from ..ttl import At, Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
 from .entry import Entry
 from .leases import Board, MemoryLeases
+from .limits import MemoryLimits, Meters
 from .visits import MemoryVisits
 
 _PURGED_PER_WRITE = 8
@@ -37,6 +38,7 @@ class MemoryBackend:
         self._clock = clock
         self._lock = mutex()
         self._board = Board(self.label, clock)
+        self._meters = Meters(self.label, clock)
         self._entries: MutableMapping[str, Entry]
         self._peek: Callable[[str], Entry | None]
         self._use: Callable[[str], Entry | None]
@@ -203,17 +205,20 @@ class MemoryBackend:
 
     def room(
         self, kind: object, names: Names
-    ) -> MemoryLeases | MemoryVisits | MemoryBackend | None:
-        """The leases and claims of this backend or the visits to its entries, where these are
-        asked for, or itself where it is to be counted or swept, or tells the time."""
+    ) -> MemoryLeases | MemoryLimits | MemoryVisits | MemoryBackend | None:
+        """The room of this *kind*, if there is one: the backend itself is what is counted or swept
+        and tells the time."""
         if kind in (Countable, Clocked, Sweeper):
             return self
         if kind is VisitStore:
             return MemoryVisits(self, self._board, names)
+        if kind is RateLimitStore:
+            return MemoryLimits(self._meters, names)
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 
     def close(self) -> None:
         self._board.close()
+        self._meters.close()
         self._peek = self._use = self._find = self._pairs = self._refuse
         with self._lock:
             self._entries = {}

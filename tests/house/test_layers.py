@@ -37,9 +37,20 @@ WAITING = (
 """Who may wait, lock and look at a clock."""
 
 PURE = {
-    *("__future__", "base64", "binascii", "bisect", "collections", "copy", "dataclasses"),
+    *("__future__", "array", "base64", "binascii", "bisect", "collections", "copy", "dataclasses"),
     *("datetime", "enum"),
-    *("fractions", "functools", "heapq", "itertools", "json", "math", "operator", "re", "string"),
+    *(
+        "fractions",
+        "functools",
+        "heapq",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "re",
+        "string",
+        "struct",
+    ),
     *("types", "typing", "typing_extensions", "unicodedata"),
 }
 """What `core` may import besides the ground floor: it does no I/O and has no clock."""
