@@ -69,7 +69,7 @@ class Denials:
         self._known = {}
 
 
-def denials(remember: float | timedelta) -> Denials | None:
+def remembering(remember: float | timedelta) -> Denials | None:
     """What remembers refusals for as long as a limiter is told to; `None` for not at all."""
     seconds = remember.total_seconds() if isinstance(remember, timedelta) else remember
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):

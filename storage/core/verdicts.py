@@ -9,7 +9,7 @@ from ..errors import StorageError
 from ..records import Decision, Reading
 from ..ttl import moment
 from .limits import Limit
-from .targets import Target
+from .targets import Target, Targets
 
 _US: Final = 1_000_000
 
@@ -21,27 +21,20 @@ class Verdict:
     time, or that has the least left.
     """
 
-    __slots__ = ("_decision", "_is_refunded", "_late", "_target", "allowed", "cost", "error")
+    __slots__ = ()
 
-    def __init__(
-        self,
-        allowed: bool,
-        target: Target,
-        cost: int,
-        decision: Decision | None,
-        error: StorageError | None = None,
-        late: int = 0,
-    ) -> None:
-        self.allowed: bool = allowed
-        """Whether it passes."""
-        self.cost: int = cost
-        """What was asked for."""
-        self.error: StorageError | None = error
-        """Why the store did not decide, where the limiter did so by itself."""
-        self._target = target
-        self._decision = decision
-        self._late = late
-        self._is_refunded = False
+    allowed: bool
+    """Whether it passes."""
+
+    cost: int
+    """What was asked for."""
+
+    error: StorageError | None
+    """Why the store did not decide, where the limiter did so by itself."""
+
+    _target: Target
+    _decision: Decision | None
+    _late: int
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -90,6 +83,9 @@ class Verdict:
             return f"<Verdict: allowed, {self.remaining} of {self.limit} left>"
         return f"<Verdict: refused by {self.limit}, try again in {self.retry_after:g} s>"
 
+    def _note_refund(self) -> None:
+        """Remember that it was given back."""
+
     def _reading(self) -> Reading:
         assert self._decision is not None
         return self._decision.readings[self._place()]
@@ -105,6 +101,74 @@ class Verdict:
         if self.allowed:
             return min(places, key=lambda place: (readings[place].left, -readings[place].fresh))
         return max(places, key=lambda place: readings[place].wait)
+
+
+class Told(Verdict):
+    """What a store said of *target*, and what it was asked so many microseconds ago."""
+
+    __slots__ = ("_decision", "_is_refunded", "_late", "_target", "allowed", "cost", "error")
+
+    def __init__(
+        self,
+        allowed: bool,
+        target: Target,
+        cost: int,
+        decision: Decision | None,
+        error: StorageError | None = None,
+        late: int = 0,
+    ) -> None:
+        self.allowed = allowed
+        self.cost = cost
+        self.error = error
+        self._target = target
+        self._decision = decision
+        self._late = late
+        self._is_refunded = False
+
+    def _note_refund(self) -> None:
+        self._is_refunded = True
+
+
+class Simple(Verdict):
+    """What is said where one hit passed by one limit: made in a hurry, and worked out if asked."""
+
+    __slots__ = ("_is_refunded", "_key", "_now", "_targets", "_x", "_y")
+
+    def __init__(self, targets: Targets, key: str, now: int, x: int, y: int) -> None:
+        self._targets = targets
+        self._key = key
+        self._now = now
+        self._x = x
+        self._y = y
+
+    def _note_refund(self) -> None:
+        self._is_refunded = True
+
+    @property
+    def allowed(self) -> bool:  # type: ignore[override]
+        return True
+
+    @property
+    def cost(self) -> int:  # type: ignore[override]
+        return 1
+
+    @property
+    def error(self) -> None:  # type: ignore[override]
+        return None
+
+    @property
+    def _target(self) -> Target:  # type: ignore[override]
+        return self._targets.of(self._key, {})
+
+    @property
+    def _decision(self) -> Decision:  # type: ignore[override]
+        rule, now, kept = self._targets.rules[0], self._now, (self._x, self._y, 0)
+        reading = Reading(0, rule.left(kept, None, now), rule.fresh_after(kept, now) - now)
+        return Decision(True, now, now, False, [reading])
+
+    @property
+    def _late(self) -> int:  # type: ignore[override]
+        return 0
 
 
 def explained(target: Target, decision: Decision) -> str:
@@ -136,8 +200,9 @@ class Passed(NamedTuple):
 
 def refundable(verdict: Verdict) -> Passed | None:
     """What a *verdict* can give back, which it does once."""
-    decision, is_first = verdict._decision, not verdict._is_refunded
+    decision = verdict._decision
+    is_first = not getattr(verdict, "_is_refunded", False)
     if not verdict.allowed or decision is None or verdict.error is not None or not is_first:
         return None
-    verdict._is_refunded = True
+    verdict._note_refund()
     return Passed(verdict._target, verdict.cost, decision.at)
