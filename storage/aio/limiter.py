@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 
 from .adapted import adapt
 from ..breakers import BREAKERS
-from ..core.denials import remembering
+from ..core.denials import Denials, note, remembering
 from ..core.limits import Limit, limits_of
 from ..core.targets import Subject, Target, Targets
 from ..core.turns import patience
-from ..core.verdicts import Simple, Told, Verdict, explained, refundable
+from ..core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
 from ..errors import ConfigurationError, StorageError
 from .guarding import Guarded, OnError, check_policy
 from .limited import Limits
@@ -25,7 +25,8 @@ from ..records import Ask, Decision
 from .rooms import Adaptable
 from .runtime import Answer, Runtime, monotonic
 from .slots import Slot, SlotRoom, Slots
-from .tracing import DEBUG, known
+from .tracing import DEBUG
+from .tracing import known as is_quiet
 from ..ttl import span
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,10 +77,11 @@ class RateLimiter:
         self._runtime = Runtime()
         self._slots = Slots()
         self._ask = Ask(1, "", tells_once, seconds)
-        self._denials = remembering(remember)
+        self._remember = remembering(remember)
+        self._known: Denials = {}
         names = self._base._layers.names
         in_memory = offered_or_none(self._base._backend, QuickMeters, names)
-        self._quick: Callable[[str], Any] | None = None
+        self._quick: Callable[[Any], Any] | None = None
         if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
             self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
         clocked = offered_or_none(self._base._backend, Clocked, names)
@@ -97,25 +99,25 @@ class RateLimiter:
 
         *values* fill in the keys of limits that have a template.
         """
-        quick = self._quick
-        if quick is not None and cost is _ONE and type(key) is str and known(DEBUG) is False:
-            simple: Verdict | None = quick(key)
-            if simple is not None:
-                return simple
-        who = _who(key, values)
-        denials, since, round_ = self._denials, 0.0, 0
-        if denials is not None:
-            since, round_ = self._clock(), denials.round
-            denial = denials.find(who, cost, since)
-            if denial is not None:
-                late = int((since - denial.since) * 1_000_000)
-                return Told(False, denial.target, cost, denial.decision, None, late)
+        known = self._known
+        who = (key, *sorted(values.items())) if values else key
+        try:
+            if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
+                simple: Verdict | None = self._quick(who)
+                if simple is not None:
+                    return simple
+            since = self._clock()
+            denial = known.get(who)
+            if denial is not None and denial.since <= since < denial.until and cost >= denial.cost:
+                return Denied(denial, cost, since)
+        except TypeError:  # what is no key is refused below, or what is no cost
+            pass
         self._targets.check_cost(cost)
         target = self._target(key, values)
         ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
         passed, decision, error = await self._guard.ask("hit", target, ask)
-        if denials is not None and not passed and decision is not None and error is None:
-            denials.note(who, cost, since, round_, target, decision)
+        if not passed and decision is not None and error is None and self._remember:
+            note(known, who, target, cost, decision, since, self._remember)
         return Told(passed, target, cost, decision, error)
 
     async def hit_many(self, whom: Iterable[Who], cost: int = 1) -> list[Verdict]:
@@ -287,10 +289,4 @@ class RateLimiter:
         return self._targets.of(key, values)
 
     def _forget(self) -> None:
-        if self._denials is not None:
-            self._denials.forget()
-
-
-def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
-    """Whom a refusal is for."""
-    return (key, *sorted(values.items())) if values else (type(key), key)
+        self._known = {}
