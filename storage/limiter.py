@@ -11,20 +11,22 @@ from typing import Any, Final, TypeVar
 
 from .adapted import adapt
 from .breakers import BREAKERS
-from .core.denials import denials
+from .core.denials import Denials, note, remembering
 from .core.limits import Limit, limits_of
 from .core.targets import Subject, Target, Targets
 from .core.turns import patience
-from .core.verdicts import Verdict, explained, refundable
+from .core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
 from .errors import ConfigurationError, StorageError
 from .guarding import Guarded, OnError, check_policy
 from .limited import Limits
-from .offers import Clocked, offered_or_none
+from .offers import Clocked, QuickMeters, offered_or_none
 from .protocols import RateLimitStore
 from .records import Ask, Decision
 from .rooms import Adaptable
 from .runtime import Answer, Runtime, monotonic
 from .slots import Slot, SlotRoom, Slots
+from .tracing import DEBUG
+from .tracing import known as is_quiet
 from .ttl import span
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +37,8 @@ BUDGET: Final = 0.05
 """How many seconds a check may take over a connection that is there."""
 
 _FOREVER: Final = 2**51
+
+_ONE: Final = 1
 
 Who = Subject | Mapping[str, Subject]
 """Whom limits are for, or what fills in the templates of their keys."""
@@ -73,8 +77,14 @@ class RateLimiter:
         self._runtime = Runtime()
         self._slots = Slots()
         self._ask = Ask(1, "", tells_once, seconds)
-        self._denials = denials(remember)
-        clocked = offered_or_none(self._base._backend, Clocked, self._base._layers.names)
+        self._remember = remembering(remember)
+        self._known: Denials = {}
+        names = self._base._layers.names
+        in_memory = offered_or_none(self._base._backend, QuickMeters, names)
+        self._quick: Callable[[Any], Any] | None = None
+        if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
+            self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
+        clocked = offered_or_none(self._base._backend, Clocked, names)
         self._clock: Callable[[], float] = monotonic
         if clocked is not None:
             self._clock = lambda: clocked.now_ms() / 1000
@@ -89,21 +99,28 @@ class RateLimiter:
 
         *values* fill in the keys of limits that have a template.
         """
+        known = self._known
+        who = (key, *sorted(values.items())) if values else key
+        try:
+            if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
+                simple: Verdict | None = self._quick(who)
+                if simple is not None:
+                    return simple
+            since = self._clock()
+            denial = known.get(who)
+            if denial is not None and denial.since <= since < denial.until and cost >= denial.cost:
+                if cost is not _ONE:
+                    self._targets.check_cost(cost)
+                return Denied(denial, cost, since)
+        except TypeError:  # what is no key is refused below, or what is no cost
+            pass
         self._targets.check_cost(cost)
-        who = _who(key, values)
-        known, since, round_ = self._denials, 0.0, 0
-        if known is not None:
-            since, round_ = self._clock(), known.round
-            denial = known.find(who, cost, since)
-            if denial is not None:
-                late = int((since - denial.since) * 1_000_000)
-                return Verdict(False, denial.target, cost, denial.decision, None, late)
         target = self._target(key, values)
         ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
         passed, decision, error = self._guard.ask("hit", target, ask)
-        if known is not None and not passed and decision is not None and error is None:
-            known.note(who, cost, since, round_, target, decision)
-        return Verdict(passed, target, cost, decision, error)
+        if not passed and decision is not None and error is None and self._remember:
+            note(known, who, target, cost, decision, since, self._remember)
+        return Told(passed, target, cost, decision, error)
 
     def hit_many(self, whom: Iterable[Who], cost: int = 1) -> list[Verdict]:
         """Let *cost* pass for each of *whom* by itself, in one trip, and say so in their order.
@@ -121,7 +138,7 @@ class RateLimiter:
             return []
         outcomes = self._guard.ask_many(targets, self._ask._replace(cost=cost))
         return [
-            Verdict(passed, target, cost, decision, error)
+            Told(passed, target, cost, decision, error)
             for target, (passed, decision, error) in zip(targets, outcomes)
         ]
 
@@ -130,7 +147,7 @@ class RateLimiter:
         self._targets.check_cost(cost)
         target = self._target(key, values, peeks=True)
         passed, decision, error = self._guard.ask("peek", target, self._ask._replace(cost=cost))
-        return Verdict(passed, target, cost, decision, error)
+        return Told(passed, target, cost, decision, error)
 
     def acquire(
         self,
@@ -154,7 +171,7 @@ class RateLimiter:
         passed, decision, error = self._guard.ask("reserve", target, ask, most)
         if passed and decision is not None:
             self._wait(target, cost, decision, is_local=error is not None)
-        return Verdict(passed, target, cost, decision, error)
+        return Told(passed, target, cost, decision, error)
 
     def refund(
         self, key: Subject | Verdict | None = None, cost: int = 1, **values: Subject
@@ -241,7 +258,7 @@ class RateLimiter:
         end = monotonic() + seconds
         while True:
             passed, decision, error = self._guard.ask("hit", target, ask)
-            verdict = Verdict(passed, target, ask.cost, decision, error)
+            verdict = Told(passed, target, ask.cost, decision, error)
             pause = verdict.retry_after
             if passed or decision is None or monotonic() + pause > end:
                 return verdict
@@ -275,10 +292,4 @@ class RateLimiter:
         return self._targets.of(key, values)
 
     def _forget(self) -> None:
-        if self._denials is not None:
-            self._denials.forget()
-
-
-def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
-    """Whom a refusal is for."""
-    return (key, *sorted(values.items())) if values else (type(key), key)
+        self._known = {}
