@@ -11,9 +11,11 @@ import pytest
 
 import storage
 from storage import Limit, RateLimiter
+from storage.core.meters import name_of, name_of_places
 from storage.keys import Names
 from storage.memory.kv import MemoryBackend
 from storage.protocols import RateLimitStore
+from storage.records import Meter
 from tests.docs.test_trips import Counted
 from tests.house.tree import ROOT
 
@@ -129,3 +131,19 @@ def test_who_waits_for_a_slot_asks_ever_less() -> None:
             pytest.fail("somebody else has it")
 
     assert 2 < ground.room.calls < 30
+
+
+def test_names_are_those_that_the_page_shows() -> None:
+    """What is kept is called as the table says, whatever else changes."""
+    page = (ROOT / "docs" / "guide" / "ratelimits.md").read_text(encoding="utf-8")
+    plain, space = Names(), Names().namespace("carts")
+    minute = Meter(Limit.parse("20/min").rule, "ann")
+    burst = Limit(5, per=10, algorithm="gcra", burst=3, name="photos")
+    names = [
+        name_of(plain, minute),
+        name_of(space, minute),
+        name_of(plain, Meter(burst.rule, "ann")),
+        name_of_places(plain, [minute]),
+    ]
+
+    assert [name for name in names if f" | `{name}` |\n" not in page] == []

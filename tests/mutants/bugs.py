@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     compat_sessions,
+    demo,
     layers,
     leases,
     moving,
@@ -31,4 +32,5 @@ BUGS: list[Bug] = [
     *compat_sessions.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
+    *demo.BUGS,
 ]
