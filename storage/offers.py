@@ -39,6 +39,12 @@ class Resumable(Protocol):
     page: Callable[..., Any]
 
 
+class Plain(Protocol):
+    """The entries beneath what writes an end into each of them: they are any bytes."""
+
+    read: Callable[..., Any]
+
+
 NEVER_WAIT: Final = (Clocked, Countable, Resumable, Touchable)
 """Rooms that are the same in both halves."""
 

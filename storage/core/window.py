@@ -8,7 +8,7 @@ passes later, having waited for its turn, the state is that of then, and nobody 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..records import Decision, Reading
 from .algorithms import Holder, Kept, Rule
@@ -47,17 +47,18 @@ class Look(NamedTuple):
     state: State
 
 
-NOTHING: Final = State(0, 0, 0, 0, (0, 0, 0), None)
-
-
 def nothing(rule: Rule) -> State:
     """What is kept of a meter that was never used."""
-    return NOTHING._replace(more=rule.empty())
+    return State(0, 0, 0, 0, (0, 0, 0), rule.empty())
 
 
 def latest(states: Sequence[State | None], clock: int) -> int:
     """Which time it is for meters when the *clock* says so: never one before what saw."""
-    return max([clock, *(state.seen for state in states if state is not None)])
+    now = clock
+    for state in states:
+        if state is not None and state.seen > now:
+            now = state.seen
+    return now
 
 
 def looks(rules: Sequence[Rule], states: Sequence[State | None], now: int, cost: int) -> list[Look]:
@@ -84,11 +85,11 @@ def hit(
 ) -> tuple[Decision, list[State] | None]:
     """Let *cost* pass now by all *rules*, or by none; `None` where nothing is to be stored."""
     now = latest(states, clock)
+    open_ones = _open(rules, states, now, cost)
+    if open_ones is not None:
+        return _passed(open_ones, now, cost, token)
     found = looks(rules, states, now, cost)
     refusing = [one for one in found if one.ready > now]
-    if not refusing:
-        after = [_spent(one, now, now, cost, token) for one in found]
-        return _decision(found, after, now, now), after
     decision = _decision(found, None, now, 0)
     if not tell or any(one.state.told > now for one in refusing):
         return decision, None
@@ -187,6 +188,37 @@ def ends(rule: Rule, state: State) -> int:
     at = max(state.seen, state.at)
     kept = rule.settled(state.kept, state.more, state.at, at)
     return max(rule.fresh(kept, state.more, at), state.barred, state.told, at)
+
+
+def _open(
+    rules: Sequence[Rule], states: Sequence[State | None], now: int, cost: int
+) -> list[tuple[Rule, State, Kept]] | None:
+    """The meters and what counts of them *now*, if *cost* may pass by all of them: what `looks`
+    finds out as well, in half the time."""
+    found = []
+    for rule, state in zip(rules, states):
+        if state is None:
+            state = nothing(rule)
+        if state.at > now or state.barred > now:
+            return None
+        kept = rule.settled(state.kept, state.more, state.at, now)
+        if rule.ready(kept, state.more, now, cost) > now:
+            return None
+        found.append((rule, state, kept))
+    return found
+
+
+def _passed(
+    found: Sequence[tuple[Rule, State, Kept]], now: int, cost: int, token: str
+) -> tuple[Decision, list[State]]:
+    """What is said and kept where *cost* passes *now* by all that was *found*."""
+    after, readings = [], []
+    for rule, state, kept in found:
+        kept, more = rule.spent(kept, state.more, now, cost, token)
+        after.append(State(now, now, state.barred, state.told, kept, more))
+        left, fresh = rule.left(kept, more, now), rule.fresh(kept, more, now)
+        readings.append(Reading(0, max(0, left), fresh - now))
+    return Decision(True, now, now, False, readings), after
 
 
 def _spent(one: Look, now: int, at: int, cost: int, token: str) -> State:

@@ -19,7 +19,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        *("entries", "visits"),
+        *("entries", "visits", "metering"),
     ),
     "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered"),
     "faces": (
