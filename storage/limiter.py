@@ -75,9 +75,7 @@ class RateLimiter:
         self._ask = Ask(1, "", tells_once, seconds)
         self._denials = denials(remember)
         clocked = offered_or_none(self._base._backend, Clocked, self._base._layers.names)
-        self._clock: Callable[[], float] = monotonic
-        if clocked is not None:
-            self._clock = lambda: clocked.now_ms() / 1000
+        self._now_ms: Callable[[], float] = _monotonic_ms if clocked is None else clocked.now_ms
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -92,10 +90,10 @@ class RateLimiter:
         who = _who(key, values)
         known, since, round_ = self._denials, 0.0, 0
         if known is not None:
-            since, round_ = self._clock(), known.round
+            since, round_ = self._now_ms(), known.round
             denial = known.find(who, cost, since)
-            if denial is not None:
-                late = int((since - denial.since) * 1_000_000)
+            if denial is not None and cost <= self._targets.most:
+                late = int((since - denial.since) * 1000)
                 return Verdict(False, denial.target, cost, denial.decision, None, late)
         self._targets.check_cost(cost)
         target = self._target(key, values)
@@ -228,6 +226,7 @@ class RateLimiter:
         calls *on_limit* with the verdict and the same arguments.
         """
         self._targets.check_cost(cost)
+        self._refuse_slots()
         return Limits(self, self._targets, self._label, key, cost, on_limit).decorate
 
     def explain(self, key: Subject | None = None, **values: Subject) -> str:
@@ -261,17 +260,21 @@ class RateLimiter:
     def _give_back(self, target: Target, cost: int, at: int) -> None:
         """Give back a moment; what does not arrive is not used by anybody."""
         try:
-            self._runtime.finish(self._room.refund, target.meters, cost, at)
+            self._runtime.finish_once(self._room.refund, target.meters, cost, at)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
 
     def _target(
         self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False
     ) -> Target:
-        if self._targets.has_slots and not peeks:
+        if not peeks:
+            self._refuse_slots()
+        return self._targets.of(key, values)
+
+    def _refuse_slots(self) -> None:
+        if self._targets.has_slots:
             message = "these limits have slots, which are held for a while: use slot()"
             raise ConfigurationError(message, store=self._label)
-        return self._targets.of(key, values)
 
     def _forget(self) -> None:
         if self._denials is not None:
@@ -280,4 +283,10 @@ class RateLimiter:
 
 def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
     """Whom a refusal is for."""
-    return (key, *sorted(values.items())) if values else (type(key), key)
+    if not values:
+        return type(key), key
+    return key, *[(name, type(value), value) for name, value in sorted(values.items())]
+
+
+def _monotonic_ms() -> float:
+    return monotonic() * 1000

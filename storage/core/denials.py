@@ -33,19 +33,23 @@ class Denial(NamedTuple):
 class Denials:
     """Refusals by whom they are for, each of which is remembered for *seconds* at the most.
 
-    Times are seconds of one clock, from before the question was asked.
+    Times are milliseconds of one clock, which may leave out what is less: what is refused here is
+    so at the store, and the other way round for a millisecond at the most.
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._longest = seconds * 1000
         self._known: dict[Who, Denial] = {}
         self.round: int = 0
         """Changes whenever all is forgotten: what was asked for before that is not remembered."""
 
     def find(self, who: Who, cost: int, now: float) -> Denial | None:
         """The refusal that holds *now*, if there is one."""
-        found = self._known.get(who)
-        if found is None or cost < found.cost:
+        try:
+            found = self._known.get(who)
+        except TypeError:  # it is nobody that a limit can be for
+            return None
+        if found is None or type(cost) is not int or cost < found.cost:
             return None
         if found.since <= now < found.until:
             return found
@@ -55,13 +59,15 @@ class Denials:
     def note(
         self, who: Who, cost: int, since: float, round_: int, target: Target, decision: Decision
     ) -> None:
-        """Remember a refusal."""
-        wait = max(reading.wait for reading in decision.readings) / 1_000_000
-        if round_ != self.round:
+        """Remember a refusal, which is no news then."""
+        known = self._known
+        if round_ != self.round:  # whatever is forgotten from here on is not in `known`
             return
-        if len(self._known) >= _MOST:
-            self._known = {}
-        self._known[who] = Denial(since, since + min(wait, self._seconds), cost, target, decision)
+        if len(known) >= _MOST:
+            known.clear()
+        wait = max(reading.wait for reading in decision.readings) // 1000
+        until = since + min(wait, self._longest)
+        known[who] = Denial(since, until, cost, target, decision._replace(is_news=False))
 
     def forget(self) -> None:
         """Something was given back: ask again."""

@@ -10,8 +10,15 @@ import pytest
 from tests.limits.ground import Ground, params, standing
 
 
-@pytest.fixture(params=params("memory"))
+@pytest.fixture(params=params("memory", "sqlite"))
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    with standing(request, tmp_path) as ground:
+        yield ground
+
+
+@pytest.fixture(params=params("sqlite"))
+def bytes_ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """A ground where what is counted is kept as bytes."""
     with standing(request, tmp_path) as ground:
         yield ground
 

@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.layers.places import HALVES, Place, params, placed
+from tests.fault.ground import rows
+from tests.layers.places import HALVES, InAFile, OnAServer, Place, params, placed
+from tests.servers import Server
 
 __all__ = ["HALVES", "Ground", "params", "standing"]
-
-SLACK = 0.0011
-"""By how many seconds a clock that counts whole milliseconds may be wrong."""
-
 
 class Ground:
     """Limiters of one colour over a place."""
@@ -27,7 +25,7 @@ class Ground:
         self.clock = place.clock
         self.bridge = place.bridge
         # Who is on a server remembers by the time of this process, which is not turned by hand.
-        self.usual = {"remember": 0} if hasattr(place, "server") else {}
+        self.usual = {"remember": 0} if isinstance(place, OnAServer) else {}
 
     def limiter(self, *limits: Any, store: Any = None, **options: Any) -> Any:
         """A limiter with *limits*, over *store* or the place itself."""
@@ -44,6 +42,29 @@ class Ground:
     def limited(self, function: Any, *args: Any, **named: Any) -> Any:
         """What a decorated *function* of this half answers."""
         return self.bridge.call(lambda: function(*args, **named))
+
+    def damage(self, raw: bytes) -> None:
+        """Write *raw* over all that is kept of limits, as somebody else does."""
+        if isinstance(self.place, InAFile):
+            rows(self.place.path, "UPDATE storage_limits SET state = ?", raw)
+        for name in self._names():
+            self._server().call("SET", name, raw)
+
+    def records(self) -> list[bytes]:
+        """The bytes that are kept of limits."""
+        if isinstance(self.place, InAFile):
+            return [raw for (raw,) in rows(self.place.path, "SELECT state FROM storage_limits")]
+        return [self._server().call("GET", name) for name in self._names()]
+
+    def _names(self) -> list[bytes]:
+        if isinstance(self.place, InAFile):
+            return []
+        names: list[bytes] = self._server().call("KEYS", "*~limit~*")
+        return names
+
+    def _server(self) -> Server:
+        assert isinstance(self.place, OnAServer)
+        return self.place.server
 
     def at(self, seconds: float) -> datetime:
         """The moment in so many *seconds*, by the clock of the place."""
