@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -11,10 +13,61 @@ from typing import Any
 import pytest
 
 from tests.fault.ground import rows
-from tests.layers.places import HALVES, InAFile, OnAServer, Place, params, placed
+from tests.layers.places import HALVES, InAFile, OnAServer, Place, opened, params, placed
 from tests.servers import Server
 
-__all__ = ["HALVES", "Ground", "params", "standing"]
+__all__ = ["HALVES", "Ground", "Noting", "noting", "params", "passed", "passing", "standing"]
+
+
+class Passing:
+    """A clock that nobody turns: `tick` waits."""
+
+    def __call__(self) -> float:
+        return time.time()
+
+    def tick(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def lead(self, put: Any) -> None:
+        """A server has the same time already."""
+
+    @property
+    def ms(self) -> int:
+        return int(time.time() * 1000)
+
+
+class Noting:
+    """A room of limits of either half, which tells what it was asked and has answered."""
+
+    def __init__(self, room: Any) -> None:
+        self.room = room
+        self.answered: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.room, name)
+        if asyncio.iscoroutinefunction(method):
+
+            async def awaited(*args: Any) -> Any:
+                answer = await method(*args)
+                self.answered.append(name)
+                return answer
+
+            return awaited
+
+        def called(*args: Any) -> Any:
+            answer = method(*args)
+            self.answered.append(name)
+            return answer
+
+        return called
+
+
+def noting(inner: Any) -> Noting:
+    """Notes what the room of a limiter, as its own half knows that, answers from here on."""
+    room = Noting(inner._room)
+    inner._guard._room = inner._room = room
+    return room
+
 
 class Ground:
     """Limiters of one colour over a place."""
@@ -77,6 +130,16 @@ class Ground:
 def standing(request: pytest.FixtureRequest, folder: Path, **options: Any) -> Iterator[Ground]:
     """The ground that is the parameter of a fixture."""
     with placed(request, folder, **options) as place:
+        yield Ground(place)
+
+
+@contextmanager
+def passing(request: pytest.FixtureRequest, folder: Path) -> Iterator[Ground]:
+    """The ground that is the parameter of a fixture, where time passes by itself."""
+    kind, half = request.param
+    server = request.getfixturevalue(kind) if kind == "valkey" else None
+    clock: Any = Passing()
+    with opened(kind, half, folder, server, clock) as place:
         yield Ground(place)
 
 

@@ -18,40 +18,21 @@ from storage.core.targets import Targets
 from storage.records import Ask, Decision, Meter, Reading
 from storage.testing import Clock
 from tests.fault.ground import PATIENCE, Crew
-from tests.limits.ground import Ground, passed
-
-
-class Counted:
-    """A room of limits that counts what it is asked, in either half."""
-
-    def __init__(self, room: Any) -> None:
-        self.room = room
-        self.asked = 0
-
-    def __getattr__(self, name: str) -> Any:
-        self.asked += 1
-        return getattr(self.room, name)
-
-
-def counted(inner: Any) -> Counted:
-    """Counts what the room of a limiter is asked from here on."""
-    room = Counted(inner._room)
-    inner._guard._room = inner._room = room
-    return room
+from tests.limits.ground import Ground, noting, passed
 
 
 def test_who_was_refused_is_not_asked_about_again(memory: Ground) -> None:
     inner = memory.inner("2/min", remember=60)
-    limiter, room = memory.bridge.driven(inner), counted(inner)
+    limiter, room = memory.bridge.driven(inner), noting(inner)
     passed(limiter, 3, "k")
-    assert room.asked == 3
+    assert len(room.answered) == 3
 
     assert passed(limiter, 50, "k") == 0
     assert passed(limiter, 50, "k", cost=2) == 0
-    assert room.asked == 3
+    assert len(room.answered) == 3
     limiter.peek("k")
     limiter.hit("other")
-    assert room.asked == 5
+    assert len(room.answered) == 5
 
 
 def test_a_refusal_that_is_remembered_tells_the_same(memory: Ground) -> None:
@@ -83,22 +64,22 @@ def test_a_refusal_is_forgotten_after_the_time_that_it_is_remembered_for(
     memory: Ground, remember: Any
 ) -> None:
     inner = memory.inner("1/min", remember=remember)
-    limiter, room = memory.bridge.driven(inner), counted(inner)
+    limiter, room = memory.bridge.driven(inner), noting(inner)
     passed(limiter, 2, "k")
     memory.clock.tick(0.499)
     limiter.hit("k")
-    assert room.asked == 2
+    assert len(room.answered) == 2
     memory.clock.tick(0.001)
     limiter.hit("k")
-    assert room.asked == 3
+    assert len(room.answered) == 3
 
 
 def test_nothing_is_remembered_where_nobody_wants_it(memory: Ground) -> None:
     inner = memory.inner("1/min", remember=0)
-    limiter, room = memory.bridge.driven(inner), counted(inner)
+    limiter, room = memory.bridge.driven(inner), noting(inner)
     passed(limiter, 9, "k")
 
-    assert room.asked == 9
+    assert len(room.answered) == 9
 
 
 def test_who_asks_for_less_than_was_refused_is_asked_about(memory: Ground) -> None:
@@ -208,12 +189,12 @@ def test_a_refusal_that_was_under_way_meanwhile_is_not_remembered(undo: str) -> 
 
 def test_a_clock_that_goes_back_makes_nobody_wait_for_what_is_forgotten(memory: Ground) -> None:
     inner = memory.inner("1/min", remember=60)
-    limiter, room = memory.bridge.driven(inner), counted(inner)
+    limiter, room = memory.bridge.driven(inner), noting(inner)
     passed(limiter, 2, "k")
     memory.clock.tick(-3600)
 
     assert not limiter.hit("k")
-    assert room.asked == 3
+    assert len(room.answered) == 3
     memory.clock.tick(3660)
     assert limiter.hit("k")
 

@@ -71,9 +71,7 @@ def test_the_numbers_of_a_verdict_are_true_all_along(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["log", "window", "aligned", "counter", "gcra", "leaky"])
-def test_who_comes_when_told_passes_and_nobody_does_before(
-    ground: Ground, algorithm: Any
-) -> None:
+def test_who_comes_when_told_passes_and_nobody_does_before(ground: Ground, algorithm: Any) -> None:
     chance = random.Random(5)
     limiter = ground.limiter(ground.limit(3, 7, algorithm=algorithm), remember=0)
     for _ in range(20):
@@ -214,7 +212,19 @@ def test_a_number_is_its_text(ground: Ground, names: tuple[Any, Any]) -> None:
     assert not limiter.hit(names[0])
 
 
-TEXTS = ["", " ", "~", "~ns~a~k", "~limit~log:1:60000~k", "*", "a\0b", "\n", "🤖", "ä" * 300, "%3A:"]
+TEXTS = [
+    "",
+    " ",
+    "~",
+    "~ns~a~k",
+    "~limit~log:1:60000~k",
+    "*",
+    "a\0b",
+    "\n",
+    "🤖",
+    "ä" * 300,
+    "%3A:",
+]
 
 
 def test_any_text_is_a_key_of_its_own(ground: Ground) -> None:
