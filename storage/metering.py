@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .core.algorithms import Slots
 from .core.layers import MOST_ATTEMPTS
 from .core.meters import (
     name_of,
@@ -166,7 +167,7 @@ class LimitsStepByStep:
         done = self._backend.swap(found.name, new, old, self._ms(meter, made))
         if done or when == 0:
             return
-        if ask.token:
+        if isinstance(meter.rule, Slots):
             self._hold(meter, ask.token, None)
         else:
             self._give_back(meter, 0, ask.cost, when)

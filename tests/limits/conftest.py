@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.layers import IS_LONG
-from tests.limits.ground import Ground, params, passing, standing
+from tests.limits.standing import Ground, params, passing, standing
 
 
 @pytest.fixture(params=params("memory", "sqlite"))

@@ -19,7 +19,7 @@ from storage import RateLimitStore
 from storage.records import Ask
 from tests.fault.ground import Crew, locked, until
 from tests.leases.ground import run, until_in_loop
-from tests.limits.ground import Ground, Noting, noting, passed
+from tests.limits.standing import Ground, Noting, noting, passed
 
 BRIEF = 0.2
 LATE = 0.3

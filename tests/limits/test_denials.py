@@ -18,7 +18,7 @@ from storage.core.targets import Targets
 from storage.records import Ask, Decision, Meter, Reading
 from storage.testing import Clock
 from tests.fault.ground import PATIENCE, Crew
-from tests.limits.ground import Ground, noting, passed
+from tests.limits.standing import Ground, noting, passed
 
 
 def test_who_was_refused_is_not_asked_about_again(memory: Ground) -> None:

@@ -13,7 +13,7 @@ import storage
 import storage.aio
 from storage import InvalidKeyError, RateLimitedError, SessionKey, UnavailableError
 from tests.leases.ground import run
-from tests.limits.ground import Ground
+from tests.limits.standing import Ground
 
 LIMIT = storage.Limit(1, 60)
 

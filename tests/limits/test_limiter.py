@@ -19,7 +19,7 @@ from storage import (
     SessionKey,
 )
 from tests.fault.ground import SECRET
-from tests.limits.ground import Ground, passed
+from tests.limits.standing import Ground, passed
 
 LOGS = ("log", "window", "counter", "gcra")
 """What lets all pass at once on a fresh key, and nothing more for a while."""

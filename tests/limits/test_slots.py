@@ -17,7 +17,7 @@ import storage.aio
 from storage import ConfigurationError, LeaseLostError, RateLimitedError, ReentryError
 from tests.fault.ground import PATIENCE, Child, Crew, in_child, until
 from tests.leases.ground import run, until_in_loop
-from tests.limits.ground import Ground
+from tests.limits.standing import Ground
 
 HOUR = 3600
 BRIEF = 0.3
