@@ -226,6 +226,32 @@ def _passed(
     return _new(Decision, (True, now, now, False, readings)), after
 
 
+def joined(parts: Sequence[tuple[Sequence[int], Decision]]) -> Decision:
+    """What all are told together who were asked in *parts*, each by the numbers of its meters.
+
+    It passes where each part lets it pass.
+    """
+    passed = all(decision.passed for _, decision in parts)
+    readings = {
+        number: reading
+        for numbers, decision in parts
+        for number, reading in zip(numbers, decision.readings)
+    }
+    return Decision(
+        passed,
+        max(decision.now for _, decision in parts),
+        max(decision.at for _, decision in parts) if passed else 0,
+        any(decision.is_news for _, decision in parts),
+        [readings[number] for number in sorted(readings)],
+    )
+
+
+def taken_back(decision: Decision, cost: int) -> Decision:
+    """What a part is told that had let *cost* pass, and to which that was given back."""
+    readings = [one._replace(left=one.left + cost) for one in decision.readings]
+    return decision._replace(readings=readings)
+
+
 def _spent(one: Look, now: int, at: int, cost: int, token: str) -> State:
     rule, more = one.rule, one.state.more
     kept = one.kept if at == one.at else rule.settled(one.kept, more, one.at, at)
