@@ -124,7 +124,7 @@ def explained(target: Target, decision: Decision) -> str:
 
 def in_seconds(us: int) -> str:
     """How long *us* microseconds are, for people."""
-    return f"{us / _US:.3g} s" if us < 100 * _US else f"{us // _US} s"
+    return f"{us / _US:.3g} s" if us < 100 * _US else f"{-(-us // _US)} s"
 
 
 class Passed(NamedTuple):

@@ -11,13 +11,13 @@ from tests.contract.layers import IS_LONG
 from tests.limits.standing import Ground, params, passing, standing
 
 
-@pytest.fixture(params=params("memory", "sqlite"))
+@pytest.fixture(params=params("memory", "sqlite", "valkey"))
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     with standing(request, tmp_path) as ground:
         yield ground
 
 
-@pytest.fixture(params=params("sqlite"))
+@pytest.fixture(params=params("sqlite", "valkey"))
 def bytes_ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """A ground where what is counted is kept as bytes."""
     with standing(request, tmp_path) as ground:
@@ -33,8 +33,8 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
 
 _CROSSED = [
     param
-    for param in params("memory", "sqlite")
-    if IS_LONG or param.id in ("memory storage", "sqlite aio")
+    for param in params("memory", "sqlite", "valkey")
+    if IS_LONG or param.id in ("memory storage", "sqlite aio", "valkey aio")
 ]
 """By day, each in one colour: what is waited for takes its time."""
 

@@ -16,7 +16,22 @@ from tests.fault.ground import rows
 from tests.layers.places import HALVES, InAFile, OnAServer, Place, opened, params, placed
 from tests.servers import Server
 
-__all__ = ["HALVES", "Ground", "Noting", "noting", "params", "passed", "passing", "standing"]
+__all__ = [
+    "HALVES",
+    "Ground",
+    "Noting",
+    "near",
+    "noting",
+    "params",
+    "passed",
+    "passing",
+    "standing",
+]
+
+
+def near(seconds: float) -> Any:
+    """So many seconds: a server whose clock stands goes on within a millisecond."""
+    return pytest.approx(seconds, abs=0.0021)
 
 
 class Passing:

@@ -238,7 +238,7 @@ def test_a_limit_is_written_as_people_write_one(text: str, hits: int, per: float
     ],
 )
 def test_what_is_no_limit_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="limit|per must|too large"):
+    with pytest.raises(ValueError, match=r"limit|per must|too large"):
         parse(text)
 
 

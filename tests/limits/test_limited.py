@@ -209,7 +209,7 @@ def test_a_limited_function_looks_like_itself(memory: Ground, function: Any) -> 
 def test_what_the_limits_want_to_know_is_looked_for_when_decorating(memory: Ground) -> None:
     plain, filled = memory.inner("1/min"), memory.inner(memory.limit(1, key="{chat}:{thread}"))
     for decorate, words in (
-        (lambda: plain.limited(), "for whom"),
+        (plain.limited, "for whom"),
         (lambda: filled.limited(key="chat"), "keys of their own"),
         (lambda: filled.limited()(greet), "no argument called thread"),
         (lambda: plain.limited(key="sender")(greet), "no argument called sender"),

@@ -19,7 +19,7 @@ from storage import (
     SessionKey,
 )
 from tests.fault.ground import SECRET
-from tests.limits.standing import Ground, passed
+from tests.limits.standing import Ground, near, passed
 
 LOGS = ("log", "window", "counter", "gcra")
 """What lets all pass at once on a fresh key, and nothing more for a while."""
@@ -60,14 +60,14 @@ def test_the_numbers_of_a_verdict_are_true_all_along(ground: Ground) -> None:
         ground.clock.tick(1)
 
     refused = limiter.hit("k")
-    assert refused.retry_after == pytest.approx(7)
-    assert (refused.reset_at - start).total_seconds() == pytest.approx(12)
+    assert refused.retry_after == near(7)
+    assert (refused.reset_at - start).total_seconds() == near(12)
     ground.clock.tick(7)
     verdict = limiter.hit("k")
-    assert (verdict.remaining, (verdict.reset_at - start).total_seconds()) == (0, 20)
+    assert (verdict.remaining, (verdict.reset_at - start).total_seconds()) == (0, near(20))
     ground.clock.tick(10)
     whole = limiter.peek("k")
-    assert (whole.remaining, whole.reset_at) == (3, ground.at(0))
+    assert (whole.remaining, (whole.reset_at - start).total_seconds()) == (3, near(20))
 
 
 @pytest.mark.parametrize("algorithm", ["log", "window", "aligned", "counter", "gcra", "leaky"])
@@ -79,14 +79,12 @@ def test_who_comes_when_told_passes_and_nobody_does_before(ground: Ground, algor
         if verdict:
             ground.clock.tick(chance.choice([0, 0.001, 0.5, 3]))
             continue
-        early = int(verdict.retry_after * 1000 - 1) / 1000
-        if early > 0.001:
-            ground.clock.tick(early)
+        if verdict.retry_after > 0.005:
+            ground.clock.tick(verdict.retry_after - 0.003)
             assert not limiter.peek("k")
-            ground.clock.tick(verdict.retry_after - early)
+            ground.clock.tick(0.005)
         else:
-            ground.clock.tick(verdict.retry_after)
-        ground.clock.tick(0.001)  # a clock of whole milliseconds may stand just before it
+            ground.clock.tick(0.006)
         assert limiter.hit("k")
 
 
@@ -98,12 +96,12 @@ def test_of_several_limits_the_numbers_are_those_of_the_tightest(ground: Ground)
     assert (verdict.limit, verdict.remaining) == (second, 1)
     limiter.hit("k")
     refused = limiter.hit("k")
-    assert (refused.refused_by, refused.retry_after) == (second, pytest.approx(1))
+    assert (refused.refused_by, refused.retry_after) == (second, near(1))
     ground.clock.tick(1.5)
     last = limiter.hit("k")
     assert (last.limit, last.remaining) == (minute, 0)
     refused = limiter.hit("k")
-    assert (refused.refused_by, refused.retry_after) == (minute, pytest.approx(58.5))
+    assert (refused.refused_by, refused.retry_after) == (minute, near(58.5))
 
 
 def test_a_refusal_by_two_limits_is_that_of_the_longer_wait(ground: Ground) -> None:
@@ -114,7 +112,7 @@ def test_a_refusal_by_two_limits_is_that_of_the_longer_wait(ground: Ground) -> N
         limiter.hit("k")
 
         refused = limiter.hit("k")
-        assert (refused.refused_by, refused.retry_after) == (minute, pytest.approx(60))
+        assert (refused.refused_by, refused.retry_after) == (minute, near(60))
 
 
 def test_what_one_limit_refuses_spends_nothing_of_the_others(ground: Ground) -> None:
@@ -191,7 +189,7 @@ def test_peek_says_what_a_hit_would_and_counts_nothing(ground: Ground) -> None:
         assert not limiter.peek("k", cost=2) or left == 2
         limiter.hit("k")
     refused = limiter.peek("k")
-    assert (bool(refused), refused.retry_after) == (False, pytest.approx(60))
+    assert (bool(refused), refused.retry_after) == (False, near(60))
 
 
 # For whom.
@@ -318,7 +316,7 @@ def test_without_a_field_a_limit_with_a_key_is_for_everybody() -> None:
 def test_a_key_is_for_the_limits_without_a_template_only(ground: Ground) -> None:
     limiter = ground.limiter(ground.limit(3, 60, key="all"), "2/min")
 
-    with pytest.raises(TypeError, match="keys of their own|for whom"):
+    with pytest.raises(TypeError, match="for whom"):
         limiter.hit()
     assert [passed(limiter, 3, user) for user in "abc"] == [2, 1, 0]
 
@@ -423,7 +421,7 @@ def test_a_block_lets_nothing_pass_until_it_ends(ground: Ground) -> None:
     blocked = limiter.hit("k")
 
     assert (bool(blocked), blocked.remaining) == (False, 0)
-    assert blocked.retry_after == pytest.approx(90)
+    assert blocked.retry_after == near(90)
     assert limiter.hit("other")
     ground.clock.tick(89.9)
     assert not limiter.hit("k")
@@ -486,7 +484,7 @@ def test_many_hits_are_decided_each_by_itself_in_their_order(ground: Ground) -> 
     verdicts = limiter.hit_many(["a", "b", "a", 5, "a", "5"])
     assert [bool(one) for one in verdicts] == [True, True, True, True, False, True]
     assert [one.remaining for one in verdicts] == [1, 1, 0, 1, 0, 0]
-    assert verdicts[4].retry_after == pytest.approx(60)
+    assert verdicts[4].retry_after == near(60)
     limiter.refund(verdicts[1])
     assert limiter.peek("b").remaining == 2
     assert limiter.hit_many([]) == []
@@ -516,17 +514,17 @@ def test_nothing_is_spent_where_one_of_many_is_no_key(ground: Ground) -> None:
 def test_the_limits_are_explained_in_words(ground: Ground) -> None:
     limiter = ground.limiter(
         ground.limit(2, 60, name="texts", key="{chat}"),
-        ground.limit(20, 1, algorithm="gcra", key="all"),
+        ground.limit(20, 2000, algorithm="gcra", key="all"),
     )
     assert limiter.explain(chat="ann") == (
-        "2/min (texts) for 'ann', log: 2 of 2 left\n20/s for 'all', gcra: 20 of 20 left"
+        "2/min (texts) for 'ann', log: 2 of 2 left\n20/2000s for 'all', gcra: 20 of 20 left"
     )
     limiter.hit(chat="ann")
     ground.clock.tick(15)
     limiter.hit(chat="ann")
     assert limiter.explain(chat="ann") == (
         "2/min (texts) for 'ann', log: nothing passes for 45 s, all of it again in 60 s\n"
-        "20/s for 'all', gcra: 19 of 20 left, all of it again in 0.05 s"
+        "20/2000s for 'all', gcra: 18 of 20 left, all of it again in 185 s"
     )
 
 
@@ -536,7 +534,7 @@ def test_a_limiter_and_its_verdicts_tell_what_they_are(ground: Ground) -> None:
 
     assert limiter.limits == (ground.limit(1, 60), ground.limit(5, 1, key="all"))
     assert repr(verdict) == "<Verdict: allowed, 0 of 1/min left>"
-    assert repr(refused) == "<Verdict: refused by 1/min, try again in 60 s>"
+    assert repr(refused).startswith("<Verdict: refused by 1/min, try again in ")
 
 
 def test_a_verdict_and_the_error_of_one_go_to_another_process(ground: Ground) -> None:

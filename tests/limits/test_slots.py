@@ -17,7 +17,7 @@ import storage.aio
 from storage import ConfigurationError, LeaseLostError, RateLimitedError, ReentryError
 from tests.fault.ground import PATIENCE, Child, Crew, in_child, until
 from tests.leases.ground import run, until_in_loop
-from tests.limits.standing import Ground
+from tests.limits.standing import Ground, near
 
 HOUR = 3600
 BRIEF = 0.3
@@ -40,7 +40,7 @@ def test_so_many_are_in_at_the_same_time_and_no_more(ground: Ground) -> None:
     assert limiter.peek("k").remaining == 2
 
     error = told.value
-    assert error.retry_after == pytest.approx(HOUR)
+    assert error.retry_after == near(HOUR)
     assert error.verdict.refused_by == slots(ground.half)
     assert "2/h is the limit: try again in 3600 s" in str(error)
 
@@ -336,8 +336,7 @@ def test_an_interrupt_while_waiting_takes_no_slot() -> None:
 
 def test_slots_are_in_the_place_of_one_store_whichever_limiter_takes_them(real: Ground) -> None:
     first, second = (real.limiter(slots(real.half, 1)) for _ in range(2))
-    with first.slot("k"):
-        with pytest.raises(RateLimitedError), second.slot("k", wait=0):
-            pytest.fail("the other limiter has it")
+    with first.slot("k"), pytest.raises(RateLimitedError), second.slot("k", wait=0):
+        pytest.fail("the other limiter has it")
     with second.slot("k", wait=0):
         pass
