@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.targets import Target
 from ..core.turns import pauses
-from ..core.verdicts import Told, Verdict
+from ..core.verdicts import Told, Verdict, in_seconds
 from ..errors import RateLimitedError
 from .holding import Holdings, Lease, Where
 from ..records import Ask, Decision, Meter, Turn
@@ -95,6 +95,7 @@ def limited_error(verdict: Verdict, label: str) -> RateLimitedError:
     if verdict.error is not None:
         message = "the store did not decide, and without it nothing passes"
     else:
-        message = f"{verdict.limit} is the limit: try again in {verdict.retry_after:.3g} s"
+        us = round(verdict.retry_after * 1_000_000)
+        message = f"{verdict.limit} is the limit: try again in {in_seconds(us)}"
     wait = verdict.retry_after
     return RateLimitedError(message, retry_after=wait, verdict=verdict, store=label)

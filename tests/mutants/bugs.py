@@ -12,6 +12,7 @@ from . import (
     redis,
     session_faults,
     sessions,
+    sqlite_limits,
     stores,
     typed,
     vibegram,
@@ -33,4 +34,5 @@ BUGS: list[Bug] = [
     *sessions.BUGS,
     *session_faults.BUGS,
     *demo.BUGS,
+    *sqlite_limits.BUGS,
 ]

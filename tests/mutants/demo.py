@@ -68,9 +68,9 @@ BUGS = [
     Bug(
         "a-remembered-refusal-hides-a-bad-cost",
         "a cost that can never pass is refused every time",
-        "storage/limiter.py",
-        "                if cost is not _ONE:\n",
-        "                if cost < 0:\n",
+        "storage/core/denials.py",
+        "self.least <= cost <= self.most",
+        "self.least <= cost",
         _remembered("cost"),
     ),
     Bug(
