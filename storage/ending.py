@@ -16,7 +16,7 @@ from .errors import (
 )
 from .keys import Names
 from .offers import Clocked, offered
-from .protocols import Backend, VisitStore
+from .protocols import Backend, TallyStore, VisitStore
 from .records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
 from .ttl import At, Clock, Expiry, Keeping, deadline
@@ -211,7 +211,7 @@ class EndingBackend:
         """What the backend offers besides values; the time is that of the records."""
         if kind is Clocked:
             return self  # type: ignore[return-value]
-        if kind is VisitStore:  # which would see no ends, and write none
+        if kind in (VisitStore, TallyStore):  # which would see no ends, and write none
             return None
         return offered(self._backend, kind, names)
 

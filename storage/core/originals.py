@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..codecs import JSON, UnreadableError, members
+from ..records import Counted, Window
 from ..ttl import default_span
 
 _LONGEST_MS: Final = 200_000_000_000_000
@@ -85,6 +86,12 @@ class Tally:
             return Stroke(False, math.ceil(ends - now), None, 0)
         return self.stroke(passed, count + 1, ends, now, parts)
 
+    def told(self, counted: Counted) -> Stroke:
+        """What came of a hit that was counted elsewhere."""
+        if not counted.passed and not self.counts_refused:
+            return Stroke(False, counted.ends - counted.now_ms, None, 0)
+        return self.stroke(*counted)
+
     def stroke(
         self,
         passed: bool,
@@ -99,6 +106,10 @@ class Tally:
         left = math.ceil(ends - now)
         ttl = max(1, min(left, _LONGEST_MS))
         return Stroke(passed, 0 if passed else left, f"{{{text}}}".encode(), ttl)
+
+    def window(self, limit: int, length: int) -> Window:
+        """The same in the words of a store that counts by itself."""
+        return Window(self.count, self.ends, limit, length, self.counts_refused)
 
     def check(self, record: object) -> tuple[float, float]:
         """The two numbers of a *record*; `UnreadableError` for what is none."""

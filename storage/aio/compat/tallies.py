@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ...core.layers import MOST_ATTEMPTS
-from ...core.originals import Rule, Stroke
+from ...core.originals import Rule, Stroke, Tally
 from ...errors import ConfigurationError
 from ..keylock import KeyLock
 from ...offers import Clocked, offered_or_none
-from ..protocols import VisitStore
-from ...records import Sight
+from ..protocols import TallyStore, VisitStore
+from ...records import Counted, Sight
 from ..runtime import Runtime, wall_clock
 from ..store import Storage
 
@@ -35,16 +35,37 @@ class Tallies:
         self._backend = store._backend
         self._visits = offered_or_none(store._backend, VisitStore, layers.names)
         self._clocked = offered_or_none(store._backend, Clocked, layers.names)
+        self._room: TallyStore | None = None
+        if layers.opener is None:  # or else it would write around that
+            self._room = offered_or_none(store._backend, TallyStore, layers.names)
         self._expires = store.capabilities.expiry_ms is not None
         self._keys = KeyLock(layers.label, patient=True)
         self._runtime = Runtime()
 
     async def hit(self, key: str, limit: int, window: int, now: int | None = None) -> Stroke:
         """Count a hit of *key*, *limit* of which pass in *window* milliseconds."""
+        if self._room is None or not isinstance(self._rule, Tally):
+            return await self._swapped(key, None, limit, window, now)
+        told = await self._room.hit(key, self._rule.window(limit, window), now)
+        if isinstance(told, Counted):
+            return self._rule.told(told)
+        return await self._swapped(key, told, limit, window, now)
+
+    async def forget(self, key: str) -> bool:
+        """Take what is kept of *key* away, and say whether there was anything."""
+        return await self._backend.remove(self._layers.names.name(key))
+
+    async def _swapped(
+        self, key: str, seen: Sight | None, limit: int, window: int, now: int | None
+    ) -> Stroke:
+        """Count a hit over what was *seen* already or what is there, if nobody is faster."""
         name = self._layers.names.name(key)
         async with self._keys.hold(name):
             for attempt in range(MOST_ATTEMPTS):
-                sight = await self._look(key, name)
+                sight = seen
+                if sight is None:
+                    sight = await self._look(key, name)
+                seen = None
                 stroke, new = self._decided(key, name, sight, limit, window, now)
                 if new is None:
                     return stroke
@@ -53,10 +74,6 @@ class Tallies:
                     return stroke
                 await self._runtime.pause(attempt)
         raise self._layers.busy(key)
-
-    async def forget(self, key: str) -> bool:
-        """Take what is kept of *key* away, and say whether there was anything."""
-        return await self._backend.remove(self._layers.names.name(key))
 
     async def _look(self, key: str, name: str) -> Sight:
         if self._visits is not None:

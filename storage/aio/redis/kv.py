@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...core.counting import SAFE
 from ...errors import UnstorableError, WrongTypeError
 from ...keys import Names
-from ..protocols import LeaseStore, VisitStore
+from ..protocols import LeaseStore, TallyStore, VisitStore
 from ...records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ...ttl import At, Expiry, Keeping
 from ...redis.commands import (
@@ -29,6 +29,7 @@ from .leases import RedisLeases
 from ...redis.options import Options
 from ...redis.replies import flag
 from ...redis.settings import Address
+from .tallies import RedisTallies
 from .visits import RedisVisits
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
@@ -181,9 +182,11 @@ class RedisBackend:
             if cursor is None:
                 return removed
 
-    def room(self, kind: object, names: Names) -> RedisLeases | RedisVisits | None:
-        """The leases and claims of this deployment, or the visits to its entries, where these are
-        asked for."""
+    def room(self, kind: object, names: Names) -> RedisLeases | RedisTallies | RedisVisits | None:
+        """The leases and claims of this deployment, or the visits to its entries and the tallies
+        in them, where these are asked for."""
+        if kind is TallyStore:
+            return RedisTallies(self._door, names)
         if kind is VisitStore:
             return RedisVisits(self._door, names)
         return RedisLeases(self._door, names) if kind is LeaseStore else None
