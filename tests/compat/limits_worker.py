@@ -1,0 +1,62 @@
+"""One of several processes that hit one limit; run by test_limits_at_once.py.
+
+    python limits_worker.py {blocking | asyncio} {vibegram | puregram | gramio} URL LIMIT HITS
+
+It says that it is ready, waits for a line on stdin, and says how many of its hits passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import storage
+import storage.aio
+import storage.aio.compat.gramio
+import storage.aio.compat.puregram
+import storage.aio.compat.vibegram
+import storage.compat.gramio
+import storage.compat.puregram
+import storage.compat.vibegram
+
+EVENT = SimpleNamespace(from_user=SimpleNamespace(id=7), chat=SimpleNamespace(id=100))
+WINDOW = 600
+
+
+def made(half: Any, name: str, store: Any, limit: int) -> tuple[Any, dict[str, Any]]:
+    """Limits of the library of that *name*, and what they are told with each event."""
+    library = getattr(half.compat, name)
+    if name == "vibegram":
+        return library.rate_limit(store=store, limit=limit, window=WINDOW), {}
+    return library.rate_limit(storage=store), {"limit": limit, "window": WINDOW}
+
+
+def main(colour: str, name: str, url: str, limit: str, hits: str) -> None:
+    say("ready")
+    sys.stdin.readline()
+    if colour == "blocking":
+        with storage.open(url) as store:
+            limits, told = made(storage, name, store, int(limit))
+            passed = [limits.check(EVENT, **told) is None for _ in range(int(hits))]
+    else:
+        passed = asyncio.run(at_once(name, url, int(limit), int(hits)))
+    say(str(sum(passed)))
+
+
+async def at_once(name: str, url: str, limit: int, hits: int) -> list[bool]:
+    """The hits of as many tasks."""
+    async with storage.aio.open(url) as store:
+        limits, told = made(storage.aio, name, store, limit)
+        waits = await asyncio.gather(*(limits.check(EVENT, **told) for _ in range(hits)))
+    return [wait is None for wait in waits]
+
+
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,152 @@
+"""However many hit a limit of an original at once, exactly so many pass."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import storage
+import storage.aio
+import storage.aio.compat.vibegram
+import storage.compat.vibegram
+from storage.testing import Clock
+from storage.testing.threads import crowd
+from tests.compat.limits_worker import EVENT, made
+from tests.contract.clients import Mixed, OneStep, TwoSteps
+from tests.leases.ground import run
+from tests.servers import Server
+
+LIBRARIES = ["vibegram", "puregram", "gramio"]
+WORKER = Path(__file__).with_name("limits_worker.py")
+PATIENCE_SECONDS = 60
+CROWD = 20
+
+
+class Shelf:
+    """The least that VibeGram takes for a store."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Any] = {}
+
+    async def get(self, key: str) -> Any:
+        await asyncio.sleep(0)
+        return self.records.get(key)
+
+    async def set(self, key: str, record: Any, ttl: float) -> None:
+        await asyncio.sleep(0)
+        self.records[key] = record
+
+    async def delete(self, key: str) -> None:
+        self.records.pop(key, None)
+
+
+@pytest.fixture(params=["memory", "dict", "sqlite", "valkey", "redis6"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Where the records are; a dict is none of a URL."""
+    if request.param in ("valkey", "redis6"):
+        server: Server = request.getfixturevalue(request.param)
+        yield server.url
+        server.call("FLUSHALL")
+    else:
+        places = {"memory": "memory://", "dict": {}, "sqlite": f"sqlite:///{tmp_path}/bot.db"}
+        yield places[request.param]
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_of_a_crowd_of_threads(url: Any, name: str, limit: int) -> None:
+    with storage.adapt(url) if isinstance(url, dict) else storage.open(url) as store:
+        limits, told = made(storage, name, store, limit)
+        waits = crowd([lambda: limits.check(EVENT, **told)] * CROWD)
+
+    assert waits.count(None) == limit
+    assert all(590 <= wait <= 600 for wait in waits if wait is not None)
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_of_a_crowd_of_tasks(url: Any, name: str, limit: int) -> None:
+    async def all_of_them() -> list[Any]:
+        aio = storage.aio
+        async with aio.adapt(url) if isinstance(url, dict) else aio.open(url) as store:
+            limits, told = made(storage.aio, name, store, limit)
+            checks = (limits.check(EVENT, **told) for _ in range(CROWD))
+            return list(await asyncio.gather(*checks))
+
+    assert run(all_of_them()).count(None) == limit
+
+
+@pytest.mark.parametrize("kind", [OneStep, TwoSteps])
+def test_of_a_crowd_by_any_client(clock: Clock, kind: Callable[[Any], Any]) -> None:
+    store = storage.compat.vibegram.RedisRateLimitStore(kind(clock))
+    limits, told = made(storage, "vibegram", store, 7)
+
+    assert crowd([lambda: limits.check(EVENT, **told)] * CROWD).count(None) == 7
+
+
+def test_of_a_crowd_of_tasks_by_any_client_and_store(clock: Clock) -> None:
+    async def all_of_them(store: Any) -> list[Any]:
+        limits, told = made(storage.aio, "vibegram", store, 7)
+        return list(await asyncio.gather(*(limits.check(EVENT, **told) for _ in range(CROWD))))
+
+    kind = storage.aio.compat.vibegram.RedisRateLimitStore
+    assert run(all_of_them(kind(Mixed(clock)))).count(None) == 7
+    with pytest.warns(UserWarning, match="increment"):
+        assert run(all_of_them(Shelf())).count(None) == 7
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("place", ["sqlite", "valkey"])
+def test_of_eight_processes(
+    request: pytest.FixtureRequest, tmp_path: Path, name: str, place: str
+) -> None:
+    """Of both colours in turn, on one key that nobody has hit before."""
+    server: Server | None = request.getfixturevalue("valkey") if place == "valkey" else None
+    url = f"sqlite:///{tmp_path}/bot.db" if server is None else server.url
+
+    assert sum(_said(8, name, url, 50, 30)) == 50
+
+    if server is not None:
+        server.call("FLUSHALL")
+
+
+def _said(count: int, name: str, url: str, limit: int, hits: int) -> list[int]:
+    """How many hits of each of *count* processes passed."""
+    where = str(Path(storage.__file__).resolve().parents[1])
+    workers = [
+        subprocess.Popen(
+            [
+                *(sys.executable, WORKER, ("blocking", "asyncio")[number % 2]),
+                *(name, url, str(limit), str(hits)),
+            ],
+            env={**os.environ, "PYTHONPATH": where},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(count)
+    ]
+    try:
+        for worker in workers:
+            assert worker.stdout
+            assert worker.stdout.readline() == "ready\n"
+        for worker in workers:
+            assert worker.stdin
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        ended = [worker.communicate(timeout=PATIENCE_SECONDS) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+    for worker, (_, complaint) in zip(workers, ended):
+        assert worker.returncode == 0, complaint
+    return [int(said) for said, _ in ended]
