@@ -1,8 +1,9 @@
 """One of several processes that hit one limit; run by test_limits_at_once.py.
 
-    python limits_worker.py {blocking | asyncio} {vibegram | puregram | gramio} URL LIMIT HITS
+    python limits_worker.py {blocking | asyncio} URL LIMIT HITS
 
-It says that it is ready, waits for a line on stdin, and says how many of its hits passed.
+It says that it is ready, waits for a line on stdin, and says how many of its hits passed by the
+limits of each library.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
 
+LIBRARIES = ("vibegram", "puregram", "gramio")
 EVENT = SimpleNamespace(from_user=SimpleNamespace(id=7), chat=SimpleNamespace(id=100))
 WINDOW = 600
 
@@ -33,24 +35,35 @@ def made(half: Any, name: str, store: Any, limit: int) -> tuple[Any, dict[str, A
     return library.rate_limit(storage=store), {"limit": limit, "window": WINDOW}
 
 
-def main(colour: str, name: str, url: str, limit: str, hits: str) -> None:
+def main(colour: str, url: str, limit: str, hits: str) -> None:
     say("ready")
     sys.stdin.readline()
     if colour == "blocking":
-        with storage.open(url) as store:
-            limits, told = made(storage, name, store, int(limit))
-            passed = [limits.check(EVENT, **told) is None for _ in range(int(hits))]
+        passed = one_by_one(url, int(limit), int(hits))
     else:
-        passed = asyncio.run(at_once(name, url, int(limit), int(hits)))
-    say(str(sum(passed)))
+        passed = asyncio.run(at_once(url, int(limit), int(hits)))
+    say(" ".join(map(str, passed)))
 
 
-async def at_once(name: str, url: str, limit: int, hits: int) -> list[bool]:
+def one_by_one(url: str, limit: int, hits: int) -> list[int]:
+    passed = []
+    with storage.open(url) as store:
+        for name in LIBRARIES:
+            limits, told = made(storage, name, store, limit)
+            waits = [limits.check(EVENT, **told) for _ in range(hits)]
+            passed.append(waits.count(None))
+    return passed
+
+
+async def at_once(url: str, limit: int, hits: int) -> list[int]:
     """The hits of as many tasks."""
+    passed = []
     async with storage.aio.open(url) as store:
-        limits, told = made(storage.aio, name, store, limit)
-        waits = await asyncio.gather(*(limits.check(EVENT, **told) for _ in range(hits)))
-    return [wait is None for wait in waits]
+        for name in LIBRARIES:
+            limits, told = made(storage.aio, name, store, limit)
+            waits = await asyncio.gather(*(limits.check(EVENT, **told) for _ in range(hits)))
+            passed.append(waits.count(None))
+    return passed
 
 
 def say(word: str) -> None:
