@@ -22,6 +22,7 @@ from tests.compat.limits_worker import EVENT, LIBRARIES, made
 from tests.contract.clients import Mixed, OneStep, TwoSteps
 from tests.leases.ground import run
 from tests.servers import Server
+from tests.servers.counting import counted
 
 WORKER = Path(__file__).with_name("limits_worker.py")
 PATIENCE_SECONDS = 60
@@ -99,6 +100,37 @@ def test_of_a_crowd_of_tasks_by_any_client_and_store(clock: Clock) -> None:
     assert run(all_of_them(kind(Mixed(clock)))).count(None) == 7
     with pytest.warns(UserWarning, match="increment"):
         assert run(all_of_them(Shelf())).count(None) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "raw"),
+    [
+        ("vibegram", "100_7", '{"count":1,"resetTime":%d, "by":"ann"}'),
+        ("puregram", "default:7", '{"resetAt":%d,"hits":1}'),
+        ("gramio", "rl:default:7", "[%d]"),
+    ],
+)
+def test_on_a_server_a_hit_is_one_trip_or_two(
+    valkey: Server, name: str, key: str, raw: str
+) -> None:
+    """One of a record as JavaScript writes it, two of one that it wrote otherwise, and of a list;
+    and half of that where nothing is written."""
+    with storage.RedisStorage(valkey.url, prefix="") as store:
+        limits, told = made(storage, name, store, 2)
+        for _ in range(2):  # a server that does not know a script yet gets it the first time
+            valkey.call("FLUSHALL")
+            with counted(valkey.connect) as plain:
+                assert limits.check(EVENT, **told) is None
+            valkey.call("SET", key, raw % (valkey.time_ms() + 60_000))
+            with counted(valkey.connect) as others:
+                assert limits.check(EVENT, **told) is None
+            with counted(valkey.connect) as refused:
+                assert limits.check(EVENT, **told) is not None
+    valkey.call("FLUSHALL")
+
+    assert plain.names == ["EVALSHA"] + (["SET"] if name == "gramio" else [])
+    assert others.names == ["EVALSHA"] * 2
+    assert refused.names == ["EVALSHA"] * (2 if name == "vibegram" else 1)
 
 
 @pytest.mark.parametrize("place", ["sqlite", "valkey"])
