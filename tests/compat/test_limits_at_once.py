@@ -15,6 +15,7 @@ import pytest
 import storage
 import storage.aio
 import storage.aio.compat.vibegram
+import storage.compat.puregram
 import storage.compat.vibegram
 from storage.testing import Clock
 from storage.testing.threads import crowd
@@ -45,6 +46,20 @@ class Shelf:
 
     async def delete(self, key: str) -> None:
         self.records.pop(key, None)
+
+
+class Busy(dict[str, Any]):
+    """Records that somebody else counts in as well, each time just after they were read."""
+
+    others = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        found = super().get(key, default)
+        if self.others:
+            self.others -= 1
+            hits = 1 if key not in self else self[key]["hits"] + 1
+            self[key] = {"hits": hits, "resetAt": 10**14}
+        return found
 
 
 @pytest.fixture(params=["memory", "dict", "sqlite", "valkey", "redis6"])
@@ -81,6 +96,18 @@ def test_of_a_crowd_of_tasks(url: Any, name: str, limit: int) -> None:
             return list(await asyncio.gather(*checks))
 
     assert run(all_of_them()).count(None) == limit
+
+
+@pytest.mark.parametrize("there", [0, 1])
+@pytest.mark.parametrize("others", [1, 3])
+def test_what_another_one_counts_between_two_steps_is_not_lost(there: int, others: int) -> None:
+    """Neither in a record that was there, nor in one that was not."""
+    records = Busy({"k": {"hits": 1, "resetAt": 10**14}} if there else {})
+    limits = storage.compat.puregram.rate_limit(storage=records)
+    records.others = others
+
+    assert limits.hit("k", 5, 60) is None
+    assert records["k"]["hits"] == there + others + 1
 
 
 @pytest.mark.parametrize("kind", [OneStep, TwoSteps])

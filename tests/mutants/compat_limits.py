@@ -48,7 +48,7 @@ BUGS = [
         RULES,
         "data is None or now >= ends",
         "data is None or now > ends",
-        _of("vibegram", "window_begins"),
+        _of("vibegram", "may_say_which_moment"),
     ),
     Bug(
         "tally-moves-its-end",
@@ -136,7 +136,7 @@ BUGS = [
         TALLIES,
         "return self._backend.swap(name, sight.raw, new, expiry)",
         "self._backend.write(name, new, expiry)\n        return True",
-        _at_once("processes and sqlite"),
+        _at_once("between_two_steps"),
     ),
     Bug(
         "tally-loses-the-first",
@@ -144,7 +144,7 @@ BUGS = [
         TALLIES,
         "return self._backend.add(name, new, expiry)",
         "self._backend.write(name, new, expiry)\n            return True",
-        _at_once("processes"),
+        _at_once("between_two_steps"),
     ),
     Bug(
         "tally-stays-for-ever",
