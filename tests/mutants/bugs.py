@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    compat_limits,
     compat_sessions,
     demo,
     layers,
@@ -31,6 +32,7 @@ BUGS: list[Bug] = [
     *puregram.BUGS,
     *vibegram.BUGS,
     *compat_sessions.BUGS,
+    *compat_limits.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
     *demo.BUGS,
