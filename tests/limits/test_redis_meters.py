@@ -146,6 +146,22 @@ def test_hits_are_counted_exactly_while_a_server_forgets_its_scripts(
     assert passed == 5
 
 
+@pytest.mark.parametrize("chosen", EACH)
+def test_where_the_clock_of_a_server_goes_back_time_stands_still(
+    chosen: str, room: Any, valkey: Server
+) -> None:
+    if not valkey.clock_moves:
+        pytest.skip("the clock of the server can not be moved here")
+    first = room.hit(EACH[chosen], Ask(3, TOKEN))
+    valkey.advance(-3600)
+
+    again, refusal = (room.hit(EACH[chosen], Ask(2, TOKEN)) for _ in range(2))
+
+    assert (again.passed, again.now, again.readings[0].left) == (True, first.now, 0)
+    assert not refusal.passed
+    assert all(ms > 3_600_000 for ms in stored(valkey).values())
+
+
 def changed(place: int, number: float) -> Callable[[bytes], bytes]:
     """The number at *place* of a record is another one."""
 
