@@ -3,6 +3,7 @@ longer than it is worth."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,8 @@ MINUTE = 60_000_000
 LONG = 20
 WITHIN = 0.15
 """How long an answer is worth something here."""
+
+PATIENT = 0.6
 
 Room = Any
 
@@ -212,19 +215,16 @@ def test_where_nobody_listens_trying_again_ends_when_an_answer_is_worth_nothing(
 def test_a_server_that_was_asked_in_haste_is_not_given_up_by_others(
     at: At, half: Any, proxy: Proxy, valkey: Server
 ) -> None:
-    store = at(proxy, timeout=LONG)
+    store = at(proxy, timeout=PATIENT)
     room = store.room(half.protocols.RateLimitStore)
     room.hit(CHOSEN, Ask())
     proxy.refuse()
     proxy.cut()
-    assert type(failure(lambda: room.hit(CHOSEN, Ask(within=WITHIN)))) is UnavailableError
+    assert type(failure(lambda: room.hit(CHOSEN, Ask(within=PATIENT / 10)))) is UnavailableError
 
-    before = proxy.connections
-    with in_thread(lambda: store.set("k", 1)) as answers:
-        proxy.mend()
-        until(lambda: proxy.connections > before, "another try")
-
-    assert answers == [None]
+    began = time.monotonic()
+    assert type(failure(lambda: store.set("k", 1))) is UnavailableError
+    assert time.monotonic() - began > PATIENT / 2
 
 
 def test_who_finds_no_connection_free_waits_no_longer_than_an_answer_is_worth(
