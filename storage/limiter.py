@@ -11,20 +11,23 @@ from typing import Any, Final, TypeVar
 
 from .adapted import adapt
 from .breakers import BREAKERS
-from .core.denials import denials
+from .core.denials import Denials, note, remembering
 from .core.limits import Limit, limits_of
 from .core.targets import Subject, Target, Targets
 from .core.turns import patience
-from .core.verdicts import Verdict, explained, refundable
+from .core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
 from .errors import ConfigurationError, StorageError
 from .guarding import Guarded, OnError, check_policy
 from .limited import Limits
-from .offers import Clocked, offered_or_none
+from .metering import limits_of_store
+from .offers import Clocked, QuickMeters, offered_or_none
 from .protocols import RateLimitStore
 from .records import Ask, Decision
 from .rooms import Adaptable
 from .runtime import Answer, Runtime, monotonic
 from .slots import Slot, SlotRoom, Slots
+from .tracing import DEBUG
+from .tracing import known as is_quiet
 from .ttl import span
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +38,8 @@ BUDGET: Final = 0.05
 """How many seconds a check may take over a connection that is there."""
 
 _FOREVER: Final = 2**51
+
+_ONE: Final = 1
 
 Who = Subject | Mapping[str, Subject]
 """Whom limits are for, or what fills in the templates of their keys."""
@@ -66,15 +71,21 @@ class RateLimiter:
         self._base = adapt(store)
         self._label = self._base._layers.label
         self._targets = Targets(chosen, self._label)
-        self._room: RateLimitStore = self._base.room(RateLimitStore)
+        self._room: RateLimitStore = limits_of_store(self._base)
         self._guard = Guarded(
             self._room, BREAKERS.of(self._base._backend), on_error, chosen, workers
         )
         self._runtime = Runtime()
         self._slots = Slots()
         self._ask = Ask(1, "", tells_once, seconds)
-        self._denials = denials(remember)
-        clocked = offered_or_none(self._base._backend, Clocked, self._base._layers.names)
+        self._remember = remembering(remember)
+        self._known: Denials = {}
+        names = self._base._layers.names
+        in_memory = offered_or_none(self._base._backend, QuickMeters, names)
+        self._quick: Callable[[Any], Any] | None = None
+        if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
+            self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
+        clocked = offered_or_none(self._base._backend, Clocked, names)
         self._now_ms: Callable[[], float] = _monotonic_ms if clocked is None else clocked.now_ms
 
     @property
@@ -87,21 +98,26 @@ class RateLimiter:
 
         *values* fill in the keys of limits that have a template.
         """
-        who = _who(key, values)
-        known, since, round_ = self._denials, 0.0, 0
-        if known is not None:
-            since, round_ = self._now_ms(), known.round
-            denial = known.find(who, cost, since)
-            if denial is not None and cost <= self._targets.most:
-                late = int((since - denial.since) * 1000)
-                return Verdict(False, denial.target, cost, denial.decision, None, late)
+        known = self._known
+        who = _who(key, values) if values else key
+        try:
+            if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
+                simple: Verdict | None = self._quick(who)
+                if simple is not None:
+                    return simple
+            since = self._now_ms()
+            denial = known.get(who)
+            if denial is not None and denial.holds(who, cost, since):
+                return Denied(denial, cost, since)
+        except TypeError:  # what is no key, or no cost, is refused below
+            pass
         self._targets.check_cost(cost)
         target = self._target(key, values)
         ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
         passed, decision, error = self._guard.ask("hit", target, ask)
-        if known is not None and not passed and decision is not None and error is None:
-            known.note(who, cost, since, round_, target, decision)
-        return Verdict(passed, target, cost, decision, error)
+        if not passed and decision is not None and error is None and self._remember:
+            note(known, who, target, cost, decision, since, self._remember)
+        return Told(passed, target, cost, decision, error)
 
     def hit_many(self, whom: Iterable[Who], cost: int = 1) -> list[Verdict]:
         """Let *cost* pass for each of *whom* by itself, in one trip, and say so in their order.
@@ -119,7 +135,7 @@ class RateLimiter:
             return []
         outcomes = self._guard.ask_many(targets, self._ask._replace(cost=cost))
         return [
-            Verdict(passed, target, cost, decision, error)
+            Told(passed, target, cost, decision, error)
             for target, (passed, decision, error) in zip(targets, outcomes)
         ]
 
@@ -128,7 +144,7 @@ class RateLimiter:
         self._targets.check_cost(cost)
         target = self._target(key, values, peeks=True)
         passed, decision, error = self._guard.ask("peek", target, self._ask._replace(cost=cost))
-        return Verdict(passed, target, cost, decision, error)
+        return Told(passed, target, cost, decision, error)
 
     def acquire(
         self,
@@ -152,7 +168,7 @@ class RateLimiter:
         passed, decision, error = self._guard.ask("reserve", target, ask, most)
         if passed and decision is not None:
             self._wait(target, cost, decision, is_local=error is not None)
-        return Verdict(passed, target, cost, decision, error)
+        return Told(passed, target, cost, decision, error)
 
     def refund(
         self, key: Subject | Verdict | None = None, cost: int = 1, **values: Subject
@@ -240,7 +256,7 @@ class RateLimiter:
         end = monotonic() + seconds
         while True:
             passed, decision, error = self._guard.ask("hit", target, ask)
-            verdict = Verdict(passed, target, ask.cost, decision, error)
+            verdict = Told(passed, target, ask.cost, decision, error)
             pause = verdict.retry_after
             if passed or decision is None or monotonic() + pause > end:
                 return verdict
@@ -277,14 +293,11 @@ class RateLimiter:
             raise ConfigurationError(message, store=self._label)
 
     def _forget(self) -> None:
-        if self._denials is not None:
-            self._denials.forget()
+        self._known = {}
 
 
 def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
     """Whom a refusal is for."""
-    if not values:
-        return type(key), key
     return key, *[(name, type(value), value) for name, value in sorted(values.items())]
 
 

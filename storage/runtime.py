@@ -29,6 +29,9 @@ monotonic: Callable[[], float] = time.monotonic
 wall_clock: Callable[[], float] = time.time
 """What a store takes for its clock unless it is told another."""
 
+wall_ns: Callable[[], int] = time.time_ns
+"""The same in nanoseconds."""
+
 Answer = Annotated[T, "given at once"]
 """What a user's callback answers; in the asyncio half it may also be awaited."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.targets import Target
 from ..core.turns import pauses
-from ..core.verdicts import Verdict, in_seconds
+from ..core.verdicts import Told, Verdict, in_seconds
 from ..errors import RateLimitedError
 from .holding import Holdings, Lease, Where
 from ..records import Ask, Decision, Meter, Turn
@@ -85,7 +85,7 @@ class Slot(Lease):
     def refusal(self) -> Exception:
         """What is raised where no slot was free in time."""
         room = self._taken_in
-        verdict = Verdict(False, room.target, room.cost, room.decision)
+        verdict = Told(False, room.target, room.cost, room.decision)
         return limited_error(verdict, self._label)
 
 

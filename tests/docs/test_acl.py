@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import redis
 
 import storage
 import storage.aio
+import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
 from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
@@ -188,6 +190,35 @@ def test_none_of_the_rights_for_leases_is_too_much(
 
     with pytest.raises(AccessDeniedError):
         use_leases(store)
+
+
+@pytest.mark.parametrize("rules", [[], ["+time"]], ids=["without", "with"])
+def test_a_right_is_for_rate_limits_of_other_libraries(
+    opened: Callable[..., Store], admin: redis.Redis, rules: list[str]
+) -> None:
+    assert (
+        "| rate limits of VibeGram, puregram or GramIO are kept there | `+time` besides |" in PAGE
+    )
+    store = opened([*RULES, *rules])
+    events = SimpleNamespace(from_user=SimpleNamespace(id=1), chat=SimpleNamespace(id=1))
+    often = {"limit": 3, "window": 60}
+
+    def use(limits: Any, **told: Any) -> None:
+        for _ in range(2):
+            limits.check(events, **told)
+
+    uses: list[Callable[[], None]] = [
+        lambda: use(storage.compat.vibegram.rate_limit(store=store)),
+        lambda: use(storage.compat.puregram.rate_limit(storage=store), **often),
+        lambda: use(storage.compat.gramio.rate_limit(storage=store), **often),
+    ]
+    for used in uses:
+        if rules:
+            used()
+        else:
+            with pytest.raises(AccessDeniedError):
+                used()
+    assert not (rules and refused(admin))
 
 
 @pytest.mark.parametrize("name", ["puregram.RedisStorage", "vibegram.RedisSessionStore"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    compat_limits,
     compat_sessions,
     layers,
     leases,
@@ -11,6 +12,7 @@ from . import (
     redis,
     session_faults,
     sessions,
+    sqlite_limits,
     stores,
     typed,
     vibegram,
@@ -29,6 +31,8 @@ BUGS: list[Bug] = [
     *puregram.BUGS,
     *vibegram.BUGS,
     *compat_sessions.BUGS,
+    *compat_limits.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
+    *sqlite_limits.BUGS,
 ]
