@@ -7,6 +7,7 @@ from . import (
     compat_sessions,
     layers,
     leases,
+    limiter,
     moving,
     puregram,
     redis,
@@ -23,6 +24,7 @@ from .bug import Bug
 BUGS: list[Bug] = [
     *stores.BUGS,
     *leases.BUGS,
+    *limiter.BUGS,
     *visits.BUGS,
     *redis.BUGS,
     *layers.BUGS,
