@@ -100,6 +100,7 @@ class RateLimiter:
         """
         known = self._known
         who = _who(key, values) if values else key
+        since = 0.0
         try:
             if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
                 simple: Verdict | None = self._quick(who)
