@@ -280,6 +280,7 @@ class RateLimiter:
             self._runtime.finish_once(self._room.refund, target.meters, cost, at)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
+        self._forget()
 
     def _target(
         self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False
