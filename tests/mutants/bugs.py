@@ -8,6 +8,7 @@ from . import (
     demo,
     layers,
     leases,
+    limiter,
     moving,
     puregram,
     redis,
@@ -25,6 +26,7 @@ from .bug import Bug
 BUGS: list[Bug] = [
     *stores.BUGS,
     *leases.BUGS,
+    *limiter.BUGS,
     *visits.BUGS,
     *redis.BUGS,
     *redis_limits.BUGS,
