@@ -41,7 +41,7 @@ rules[6] = {
   end,
   spend = function(m, cost, token)
     local alive, ends = {}, m.at + m.b
-    token = token .. string.rep('\0', 16 - #token)
+    token = token or string.rep('\0', 16)
     for from = 1, #(m.body or ''), 24 do
       if struct.unpack('<d', m.body, from + 16) > m.at then
         alive[#alive + 1] = string.sub(m.body, from, from + 23)
