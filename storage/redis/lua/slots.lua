@@ -3,7 +3,16 @@ rules[6] = {
   code = 6,
   open = function(m)
     m.body = string.sub(m.raw, 65)
-    return #m.body % 24 == 0
+    if #m.body % 24 ~= 0 then
+      return false
+    end
+    for from = 17, #m.body, 24 do
+      local till = struct.unpack('<d', m.body, from)
+      if not (till >= 0 and till <= 9007199254740992 and till % 1 == 0) then
+        return false
+      end
+    end
+    return true
   end,
   settle = function(m, at)
     local alive, last = 0, at
