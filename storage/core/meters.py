@@ -7,6 +7,7 @@ a token of 16 bytes and a number.
 
 from __future__ import annotations
 
+import re
 import struct
 from array import array
 from collections.abc import Sequence
@@ -65,8 +66,13 @@ def start_of(names: Names, meter: Meter) -> str:
 
 
 def start_of_places(names: Names, meters: Sequence[Meter]) -> str:
-    """What the name of the places that were given back begins with."""
-    stored = "+".join(meter.rule.stored for meter in meters)
+    """What the name of the places that were given back begins with: they are for who waits for
+    the same keys, of which the first one comes after it."""
+    first = meters[0].key
+    stored = "+".join(
+        meter.rule.stored + ("" if meter.key == first else f"@{_plain(meter.key)}")
+        for meter in meters
+    )
     return f"{names.segment('limit')}places:{stored}~"
 
 
@@ -78,6 +84,11 @@ def name_of(names: Names, meter: Meter) -> str:
 def name_of_places(names: Names, meters: Sequence[Meter]) -> str:
     """What the places that were given back are called there."""
     return start_of_places(names, meters) + names.name(meters[0].key)
+
+
+def _plain(key: str) -> str:
+    """*key* with nothing in it that means something in a stored name."""
+    return re.sub(r"[^\w.:\-]", lambda found: f"%{ord(found[0]):X}%", key)
 
 
 def _more(rule: Rule, raw: bytes, length: int) -> Any:
