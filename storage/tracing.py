@@ -260,4 +260,4 @@ class TracedLimits:
 
 def _keys(meters: Sequence[Meter]) -> str:
     """What meters are for."""
-    return ", ".join(dict.fromkeys(meter.key for meter in meters))
+    return ", ".join(dict.fromkeys(str(meter.key) for meter in meters))
