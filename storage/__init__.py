@@ -3,9 +3,11 @@ the others, over the same data."""
 
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
+from .core.limits import Limit
 from .core.reports import Failure, Report
 from .core.session import SessionInfo
 from .core.subjects import SessionKey, keyed_by
+from .core.verdicts import Verdict
 from .entries import Entries, Entry
 from .errors import (
     AccessDeniedError,
@@ -20,6 +22,7 @@ from .errors import (
     MigrationError,
     MismatchError,
     OutcomeUnknownError,
+    RateLimitedError,
     ReadOnlyError,
     ReentryError,
     StorageError,
@@ -30,12 +33,14 @@ from .errors import (
     WrongTypeError,
 )
 from .family import Key
+from .holding import Lease
 from .layered import compressed, encrypted, enhance_storage, fallback
-from .leases import Claim, Lease, Leases
+from .leases import Claim, Leases
+from .limiter import RateLimiter
 from .moving import copy, dump, load
 from .opened import LazySession, Opened, Session
 from .opening import open
-from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
+from .protocols import Backend, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
 from .records import DELETE, MISSING, Capabilities
 from .sessions import Sessions
 from .store import Storage
@@ -74,12 +79,16 @@ __all__ = [
     "LeaseStore",
     "LeaseTimeoutError",
     "Leases",
+    "Limit",
     "LruMemoryStorage",
     "MemoryStorage",
     "MigrationError",
     "MismatchError",
     "Opened",
     "OutcomeUnknownError",
+    "RateLimitStore",
+    "RateLimitedError",
+    "RateLimiter",
     "ReadOnlyError",
     "RedisStorage",
     "ReentryError",
@@ -97,6 +106,7 @@ __all__ = [
     "UnavailableError",
     "UnstorableError",
     "UnsupportedError",
+    "Verdict",
     "WrongTypeError",
     "adapt",
     "compressed",

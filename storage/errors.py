@@ -5,6 +5,8 @@ A message names the store and the key and never carries a value, a password or a
 
 from __future__ import annotations
 
+from typing import Any
+
 _SHOWN_KEY = 80
 
 
@@ -73,6 +75,26 @@ class LeaseLostError(StorageError):
     """A lease is not held any more: it ran out before it was renewed, so another may hold it."""
 
 
+class RateLimitedError(StorageError):
+    """It came too often: *retry_after* says in how many seconds it may pass."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float,
+        verdict: object = None,
+        store: str | None = None,
+        key: object = None,
+    ) -> None:
+        super().__init__(message, store=store, key=key)
+        self.retry_after: float = retry_after
+        self.verdict: Any = verdict
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _limited_again, (type(self), self.args, self.retry_after), self.__dict__
+
+
 class CorruptValueError(StorageError):
     """What is stored under the key can not be read; the bytes stay where they are."""
 
@@ -136,6 +158,12 @@ class ReadOnlyError(UnavailableError):
 
 def _again(kind: type[MigrationError], args: tuple[str], version: int) -> MigrationError:
     return kind(*args, version=version)
+
+
+def _limited_again(
+    kind: type[RateLimitedError], args: tuple[str], retry_after: float
+) -> RateLimitedError:
+    return kind(*args, retry_after=retry_after)
 
 
 def shown(key: object) -> str:

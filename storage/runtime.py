@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import wraps
 from queue import Empty, SimpleQueue
 from types import FunctionType, MethodType
 from typing import Annotated, Any, TypeVar
@@ -27,6 +28,9 @@ monotonic: Callable[[], float] = time.monotonic
 
 wall_clock: Callable[[], float] = time.time
 """What a store takes for its clock unless it is told another."""
+
+wall_ns: Callable[[], int] = time.time_ns
+"""The same in nanoseconds."""
 
 Answer = Annotated[T, "given at once"]
 """What a user's callback answers; in the asyncio half it may also be awaited."""
@@ -76,6 +80,16 @@ def callback(function: T) -> T:
     if is_async(function):
         raise TypeError("this is the blocking half: it can not call a coroutine function")
     return function
+
+
+def wrapped(function: Any, doing: Any) -> Any:
+    """What is called as *function* is, and has *doing* run it."""
+
+    @wraps(function)
+    def wrapper(*args: Any, **named: Any) -> Any:
+        return doing.run(args, named)
+
+    return wrapper
 
 
 def check_callable(function: object) -> None:

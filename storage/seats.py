@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from .errors import LeaseLostError
-from .leases import Lease, Leases
+from .holding import Lease
+from .leases import Leases
 from .records import Change, Parting, Sight, Turn
 from .runtime import Lock, Runtime, after_fork, mutex
 from .stores import MemoryStorage

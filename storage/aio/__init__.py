@@ -2,9 +2,11 @@
 
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
+from ..core.limits import Limit
 from ..core.reports import Failure, Report
 from ..core.session import SessionInfo
 from ..core.subjects import SessionKey, keyed_by
+from ..core.verdicts import Verdict
 from .entries import Entries, Entry
 from ..errors import (
     AccessDeniedError,
@@ -19,6 +21,7 @@ from ..errors import (
     MigrationError,
     MismatchError,
     OutcomeUnknownError,
+    RateLimitedError,
     ReadOnlyError,
     ReentryError,
     StorageError,
@@ -30,11 +33,13 @@ from ..errors import (
 )
 from ..family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
-from .leases import Claim, Lease, Leases
+from .holding import Lease
+from .leases import Claim, Leases
+from .limiter import RateLimiter
 from .moving import copy, dump, load
 from .opened import LazySession, Opened, Session
 from .opening import open
-from .protocols import Backend, KVStorage, LeaseStore, TtlStorage, is_ttl_storage
+from .protocols import Backend, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .sessions import Sessions
@@ -72,12 +77,16 @@ __all__ = [
     "LeaseStore",
     "LeaseTimeoutError",
     "Leases",
+    "Limit",
     "LruMemoryStorage",
     "MemoryStorage",
     "MigrationError",
     "MismatchError",
     "Opened",
     "OutcomeUnknownError",
+    "RateLimitStore",
+    "RateLimitedError",
+    "RateLimiter",
     "ReadOnlyError",
     "RedisStorage",
     "ReentryError",
@@ -95,6 +104,7 @@ __all__ = [
     "UnavailableError",
     "UnstorableError",
     "UnsupportedError",
+    "Verdict",
     "WrongTypeError",
     "adapt",
     "compressed",

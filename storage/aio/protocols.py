@@ -241,8 +241,8 @@ class RateLimitStore(Protocol):
         ...
 
     async def refund(self, meters: Sequence[Meter], cost: int, when: int) -> None:
-        """Give back what passed *when*, as far as it counts still, or the moment to which somebody
-        waited."""
+        """Give back what passed *when* (0 is just now), as far as it counts still, or the moment to
+        which somebody waited."""
         ...
 
     async def block(self, meters: Sequence[Meter], span: int) -> None:

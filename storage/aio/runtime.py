@@ -7,6 +7,7 @@ import math
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextvars import Context
+from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
 from ..runtime import Lock, after_fork, backoff, check_callable, monotonic, mutex, timed, wall_clock
@@ -183,6 +184,16 @@ def callback(function: T) -> T:
     return function
 
 
+def wrapped(function: Any, doing: Any) -> Any:
+    """What is called as *function* is, and has *doing* run it."""
+
+    @wraps(function)
+    async def wrapper(*args: Any, **named: Any) -> Any:
+        return await doing.run(args, named)
+
+    return wrapper
+
+
 __all__ = [
     "Answer",
     "Bell",
@@ -196,4 +207,5 @@ __all__ = [
     "runner",
     "timed",
     "wall_clock",
+    "wrapped",
 ]

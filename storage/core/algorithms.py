@@ -76,6 +76,10 @@ class Rule:
         """When nothing counts any more."""
         raise NotImplementedError
 
+    def fresh_after(self, kept: Kept, at: int) -> int:
+        """The same where a hit has passed *at* that moment."""
+        return self.fresh(kept, None, at)
+
     def spent(self, kept: Kept, more: Any, at: int, cost: int, token: str) -> tuple[Kept, Any]:
         """What is kept when *cost* has passed, for *token* where somebody has a slot then."""
         raise NotImplementedError
@@ -271,6 +275,9 @@ class Log(Rule):
     def fresh(self, kept: Kept, more: Any, at: int) -> int:
         x, y, _ = kept
         return int(more[(x - 1) % len(more)]) + self.per if x > y else at
+
+    def fresh_after(self, kept: Kept, at: int) -> int:
+        return at + self.per
 
     def spent(self, kept: Kept, more: Any, at: int, cost: int, token: str) -> tuple[Kept, Any]:
         x, y, _ = kept

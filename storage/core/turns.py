@@ -65,15 +65,15 @@ def lease_ms(ttl: float | timedelta, name: str = "ttl") -> int:
     return span
 
 
-def patience(wait: float | timedelta | None) -> float | None:
-    """The seconds that one is willing to *wait*, or `None` for ever."""
+def patience(wait: float | timedelta | None, name: str = "wait") -> float | None:
+    """The seconds that one is willing to *wait*, or `None` for ever; errors say its *name*."""
     if wait is None:
         return None
     seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"wait must be seconds, a timedelta or None, not {type(wait).__name__}")
+        raise TypeError(f"{name} must be seconds, a timedelta or None, not {type(wait).__name__}")
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"wait must be finite and not negative, not {wait!r}")
+        raise ValueError(f"{name} must be finite and not negative, not {wait!r}")
     return seconds
 
 

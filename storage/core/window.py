@@ -141,8 +141,9 @@ def give_back(
     cost: int,
     when: int,
 ) -> tuple[list[State | None], list[Place]]:
-    """Give back the *cost* that passed *when*, or would pass then."""
+    """Give back the *cost* that passed *when* (0 is just now), or would pass then."""
     now = latest(states, clock)
+    when = when or now
     left = [place for place in places if place[0] >= now]
     if when > now and not all(state is not None and state.at == when for state in states):
         return list(states), sorted([*left, (when, cost)])

@@ -32,6 +32,7 @@ RENAMED = {
 PLAIN_IN_BOTH = {
     *("__init__", "check", "edit", "entries", "hold", "items", "keys", "namespace", "room"),
     *("begin", "discard", "expire", "leave", "of", "open", "replace", "typed", "values"),
+    *("limited", "slot"),
 }
 """What gives something back that is awaited, entered or iterated later, or does no I/O."""
 

@@ -96,7 +96,7 @@ def test_a_door_call_is_coloured_by_its_place(twin: Twin, line: str, expected: s
         "return self._cache.get(k)",
         "return other.get(k)",
         "return [f(x) for x in k if x]",
-        "with self._guard: pass",
+        "with self._mutex: pass",
         'return f"{k!r:>{k}}"',
     ],
 )

@@ -87,7 +87,7 @@ BUGS = [
     Bug(
         "lease-kept-by-a-cancelled-waiter",
         "who gives up waiting, by an exception, gives the place back",
-        "storage/leases.py",
+        "storage/holding.py",
         "            self._owner._leaving(self)\n            self._give_up()\n            raise",
         "            self._owner._leaving(self)\n            raise",
         ("tests/leases", "-k", "cancelled or interrupt"),
@@ -103,7 +103,7 @@ BUGS = [
     Bug(
         "lease-kept-after-a-deadline",
         "who stops waiting at a deadline gives the place back",
-        "storage/leases.py",
+        "storage/holding.py",
         "        if patience_ms:\n            self._give_up()\n",
         "",
         _leases("memory and nobodys_way"),
@@ -111,7 +111,7 @@ BUGS = [
     Bug(
         "lease-lost-in-silence",
         "a lost lease is reported at the end of the block",
-        "storage/leases.py",
+        "storage/holding.py",
         "self._lost = self._lost or not ours",
         "self._lost = self._lost and not ours",
         _leases("memory and lost"),
@@ -119,7 +119,7 @@ BUGS = [
     Bug(
         "lease-refused-in-silence",
         "a renewal that is refused is a loss",
-        "storage/leases.py",
+        "storage/holding.py",
         "        else:\n            self._lose()",
         "        else:\n            self._due = asked + seconds",
         ("tests/leases", "-k", "refused_is_a_loss"),
@@ -127,7 +127,7 @@ BUGS = [
     Bug(
         "lease-that-outlives-failures",
         "a lease that could not be renewed in its lifetime is lost",
-        "storage/leases.py",
+        "storage/holding.py",
         "return self._lost or monotonic() >= self._until",
         "return self._lost",
         ("tests/leases", "-k", "renewals_that_fail"),
@@ -135,7 +135,7 @@ BUGS = [
     Bug(
         "lease-hides-an-error",
         "an error of the block goes before a lost lease",
-        "storage/leases.py",
+        "storage/holding.py",
         "        if kind is None:\n            self.check()",
         "        self.check()",
         _leases("memory and goes_before"),
@@ -143,7 +143,7 @@ BUGS = [
     Bug(
         "lease-not-renewed",
         "a lease is renewed while its block runs",
-        "storage/leases.py",
+        "storage/holding.py",
         "self._due = asked + seconds / 3",
         "self._due = asked + seconds * 3000",
         _leases("memory and storage and renewed_while"),
@@ -151,7 +151,7 @@ BUGS = [
     Bug(
         "lease-of-oneself",
         "who holds a lease does not wait for itself",
-        "storage/leases.py",
+        "storage/holding.py",
         "if self._at(place) is not None or lease._place is not None:",
         "if lease._place is not None:",
         _leases("memory and twice"),
@@ -159,7 +159,7 @@ BUGS = [
     Bug(
         "lease-of-the-parent",
         "a forked child does not hold what its parent holds",
-        "storage/leases.py",
+        "storage/holding.py",
         "            lease._lost = lease._of_parent = True",
         "            pass",
         ("tests/leases", "-k", "child"),
@@ -167,7 +167,7 @@ BUGS = [
     Bug(
         "lease-renewed-for-nobody",
         "a lease that nobody knows any more runs out",
-        "storage/leases.py",
+        "storage/holding.py",
         "weakref.ref(lease, forget)",
         "lambda: lease",
         ("tests/leases", "-k", "knows_any_more"),

@@ -214,7 +214,7 @@ BUGS = [
     Bug(
         "lease-lost-by-the-one-before",
         "a late answer about another holding says nothing of this one",
-        "storage/leases.py",
+        "storage/holding.py",
         "if self._place is None or token != self.token:",
         "if self._place is None:",
         _unusual("late_answer"),

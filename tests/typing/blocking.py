@@ -122,6 +122,28 @@ def leasing(store: Storage[Cart], leases: storage.Leases) -> None:
     assert_type(claim.finished, bool)
 
 
+def limiting(store: Storage[Cart]) -> None:
+    limiter = storage.RateLimiter(
+        store, "20/min, 1/s", storage.Limit(3, timedelta(seconds=1), algorithm="gcra", burst=2)
+    )
+    verdict = limiter.hit(42)
+    assert_type(verdict, storage.Verdict)
+    assert_type(verdict.retry_after, float)
+    assert_type(verdict.limit, storage.Limit)
+    assert_type(limiter.hit_many(["a", 7, {"chat": 1}]), list[storage.Verdict])
+    limiter.refund(verdict)
+    limiter.refund("a", 2)
+    assert_type(limiter.acquire("a", timeout=1.5), storage.Verdict)
+    with limiter.slot("a", wait=0) as slot:
+        assert_type(slot.lost, bool)
+
+    @limiter.limited(key="user")
+    def greet(user: int) -> str:
+        return str(user)
+
+    assert_type(greet(1), str)
+
+
 def whole(store: Storage[Cart], carts: dict[str, Any], out: BinaryIO) -> None:
     report = storage.copy(store, carts, verify=True, existing="keep", drop_expiry=True)
     assert_type(report, Report)

@@ -67,6 +67,20 @@ async def leasing(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None
         assert_type(await claim.done(), bool)
 
 
+async def limiting(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None:
+    limiter = aio.RateLimiter(blocking, "20/min")
+    assert_type(await limiter.hit(42), aio.Verdict)
+    assert_type(await limiter.explain(42), str)
+    async with limiter.slot("a") as slot:
+        slot.check()
+
+    @limiter.limited(key="user")
+    async def greet(user: int) -> str:
+        return str(user)
+
+    assert_type(await greet(1), str)
+
+
 async def walking(store: Storage[Cart]) -> None:
     assert_type(store.keys(), AsyncIterator[str])
     assert_type(store.items(), AsyncIterator[tuple[str, Cart]])

@@ -1,0 +1,40 @@
+"""When a store is asked again that has failed."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+_FIRST: Final = 0.1
+_LONGEST: Final = 5.0
+
+
+class Breaker:
+    """Remembers that a store has failed: nobody asks it for a while, and then one does.
+
+    The while is longer from failure to failure, up to 5 seconds. Times are those of one clock that
+    never goes back. What two threads note at the same moment may be noted once.
+    """
+
+    def __init__(self) -> None:
+        self._closed_at = -math.inf
+        self._pause = 0.0
+
+    def lets_ask(self, now: float) -> bool:
+        """Whether the store is to be asked *now*; who hears yes while it is down asks for all."""
+        if not self._pause:
+            return True
+        if now < self._closed_at:
+            return False
+        self._closed_at = now + self._pause
+        return True
+
+    def failed(self, now: float) -> None:
+        """It did not answer."""
+        self._pause = min(2 * self._pause or _FIRST, _LONGEST)
+        self._closed_at = now + self._pause
+
+    def worked(self) -> None:
+        """It answered."""
+        if self._pause:
+            self._pause = 0.0

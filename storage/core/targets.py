@@ -1,0 +1,125 @@
+"""For whom something counts: the meters of the limits of one limiter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ..errors import InvalidKeyError
+from ..keys import check_key
+from ..records import Meter
+from .limits import Limit, filled
+from .subjects import SessionKey
+
+Subject = int | str | SessionKey
+"""Whom limits are for: a user or a chat by its number, or any text."""
+
+_MOST: Final = 2**52
+
+
+class Target(NamedTuple):
+    """The *meters* of somebody, and of which limits they are."""
+
+    limits: tuple[Limit, ...]
+    meters: tuple[Meter, ...]
+
+    @property
+    def is_one(self) -> bool:
+        """Whether all of them count for the same key."""
+        return all(meter.key == self.meters[0].key for meter in self.meters)
+
+
+class Targets:
+    """The meters of *limits* in the store that errors call by its *label*."""
+
+    def __init__(self, limits: Sequence[Limit], label: str) -> None:
+        self.limits: tuple[Limit, ...] = tuple(limits)
+        self.rules: tuple[Any, ...] = tuple(limit.rule for limit in limits)
+        self.most: int = min(rule.most for rule in self.rules)
+        self.has_slots: bool = any(limit.algorithm == "slots" for limit in limits)
+        self._label = label
+        self._pairs = tuple(zip(self.limits, self.rules))
+        self.fields: frozenset[str] = frozenset[str]().union(*(limit.fields for limit in limits))
+        self._wants_key = any(limit.key is None for limit in limits)
+
+    def of(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
+        """The meters for *key*, and for *values* where limits have a template."""
+        if key is not None and not self.fields and not values:
+            text = self._text(key)
+            return Target(self.limits, tuple([Meter(rule, text) for rule in self.rules]))
+        self._check(key, values)
+        missing = self.fields - values.keys()
+        if missing:
+            words = ", ".join(f"{name}=..." for name in sorted(missing))
+            raise ValueError(f"these limits want to know more: say {words}")
+        return self._chosen(self._pairs, key, values)
+
+    def known(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
+        """The meters that *key* or *values* are enough to tell: of `"chat:{chat}"` for a chat, and
+        not of what counts for everybody."""
+        if key is not None and not self.fields and not values:
+            return self.of(key, values)
+        self._check(key, values, partly=True)
+        pairs = []
+        for limit, rule in self._pairs:
+            if limit.key is None:
+                is_known = key is not None
+            else:
+                is_known = limit.fields <= values.keys() and bool(limit.fields) == bool(values)
+            if is_known:
+                pairs.append((limit, rule))
+        if not pairs:
+            raise ValueError("none of these limits is for that")
+        return self._chosen(pairs, key, values)
+
+    def check_cost(self, cost: int) -> None:
+        """Refuse a cost that could never pass."""
+        if isinstance(cost, bool) or not isinstance(cost, int):
+            raise TypeError(f"a cost must be an int, not {type(cost).__name__}")
+        if cost < 1:
+            raise ValueError(f"a cost must be at least 1, not {cost}")
+        if cost > self.most:
+            raise ValueError(f"a cost of {cost} can never pass: {self.most} is the most")
+
+    def _chosen(
+        self,
+        pairs: Sequence[tuple[Limit, Any]],
+        key: Subject | None,
+        values: Mapping[str, Subject],
+    ) -> Target:
+        texts = {name: self._text(value) for name, value in values.items()}
+        chosen: dict[tuple[str, str], tuple[Limit, Meter]] = {}
+        for limit, rule in pairs:
+            if limit.key is None:
+                assert key is not None
+                text = self._text(key)
+            else:
+                text = filled(limit.key, texts)
+            # A chat and a user may be called the same: what would count twice counts once.
+            chosen.setdefault((rule.stored, text), (limit, Meter(rule, text)))
+        limits, meters = zip(*chosen.values())
+        return Target(limits, meters)
+
+    def _check(
+        self, key: Subject | None, values: Mapping[str, Subject], *, partly: bool = False
+    ) -> None:
+        unknown = values.keys() - self.fields
+        if unknown:
+            raise TypeError(f"no limit here has a field {', '.join(sorted(unknown))}")
+        if key is None and self._wants_key and not partly:
+            raise TypeError("for whom? say the key, such as a user's number")
+        if key is not None and not self._wants_key:
+            words = ", ".join(f"{name}=..." for name in sorted(self.fields))
+            raise TypeError(f"these limits have keys of their own: say {words or 'nothing'}")
+
+    def _text(self, key: object) -> str:
+        if type(key) is str:
+            return key
+        if isinstance(key, (str, SessionKey)) or (
+            isinstance(key, int) and not isinstance(key, bool)
+        ):
+            text = str(key)
+            check_key(text, self._label)
+            return text
+        message = f"limits are for a str, an int or a SessionKey, not {type(key).__name__}"
+        raise InvalidKeyError(message, store=self._label)

@@ -1,0 +1,296 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Rate limits: what may pass, counted in one step for any number of limits."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from .adapted import adapt
+from .breakers import BREAKERS
+from .core.denials import remembering
+from .core.limits import Limit, limits_of
+from .core.targets import Subject, Target, Targets
+from .core.turns import patience
+from .core.verdicts import Simple, Told, Verdict, explained, refundable
+from .errors import ConfigurationError, StorageError
+from .guarding import Guarded, OnError, check_policy
+from .limited import Limits
+from .offers import Clocked, QuickMeters, offered_or_none
+from .protocols import RateLimitStore
+from .records import Ask, Decision
+from .rooms import Adaptable
+from .runtime import Answer, Runtime, monotonic
+from .slots import Slot, SlotRoom, Slots
+from .tracing import DEBUG, known
+from .ttl import span
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_log = logging.getLogger("storage")
+
+BUDGET: Final = 0.05
+"""How many seconds a check may take over a connection that is there."""
+
+_FOREVER: Final = 2**51
+
+_ONE: Final = 1
+
+Who = Subject | Mapping[str, Subject]
+"""Whom limits are for, or what fills in the templates of their keys."""
+
+
+class RateLimiter:
+    """*limits* whose hits are counted in *store*, by everybody who uses it.
+
+    Where there are several, something passes by all of them or by none. A refusal is remembered
+    for *remember* seconds at the most, and answered without asking the store. While the store does
+    not answer, *on_error* says what holds; a check takes *budget* seconds at the most then, and
+    the time to connect, and with `"local"` each of so many *workers* counts its share by itself.
+    A limiter that *tells_once* says of a refusal whether it is the first in its window.
+    """
+
+    def __init__(
+        self,
+        store: Adaptable,
+        *limits: Limit | str,
+        on_error: OnError = "raise",
+        budget: float | timedelta | None = None,
+        workers: int = 1,
+        remember: float | timedelta = 1.0,
+        tells_once: bool = False,
+    ) -> None:
+        check_policy(on_error, workers)
+        chosen = limits_of(limits)
+        seconds = BUDGET if budget is None and on_error != "raise" else patience(budget, "budget")
+        self._base = adapt(store)
+        self._label = self._base._layers.label
+        self._targets = Targets(chosen, self._label)
+        self._room: RateLimitStore = self._base.room(RateLimitStore)
+        self._guard = Guarded(
+            self._room, BREAKERS.of(self._base._backend), on_error, chosen, workers
+        )
+        self._runtime = Runtime()
+        self._slots = Slots()
+        self._ask = Ask(1, "", tells_once, seconds)
+        self._denials = remembering(remember)
+        names = self._base._layers.names
+        in_memory = offered_or_none(self._base._backend, QuickMeters, names)
+        self._quick: Callable[[str], Any] | None = None
+        if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
+            self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
+        clocked = offered_or_none(self._base._backend, Clocked, names)
+        self._clock: Callable[[], float] = monotonic
+        if clocked is not None:
+            self._clock = lambda: clocked.now_ms() / 1000
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What is counted."""
+        return self._targets.limits
+
+    def hit(self, key: Subject | None = None, cost: int = 1, **values: Subject) -> Verdict:
+        """Let *cost* pass for *key* now, if it may.
+
+        *values* fill in the keys of limits that have a template.
+        """
+        quick = self._quick
+        if quick is not None and cost is _ONE and type(key) is str and known(DEBUG) is False:
+            simple: Verdict | None = quick(key)
+            if simple is not None:
+                return simple
+        who = _who(key, values)
+        denials, since, round_ = self._denials, 0.0, 0
+        if denials is not None:
+            since, round_ = self._clock(), denials.round
+            denial = denials.find(who, cost, since)
+            if denial is not None:
+                late = int((since - denial.since) * 1_000_000)
+                return Told(False, denial.target, cost, denial.decision, None, late)
+        self._targets.check_cost(cost)
+        target = self._target(key, values)
+        ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
+        passed, decision, error = self._guard.ask("hit", target, ask)
+        if denials is not None and not passed and decision is not None and error is None:
+            denials.note(who, cost, since, round_, target, decision)
+        return Told(passed, target, cost, decision, error)
+
+    def hit_many(self, whom: Iterable[Who], cost: int = 1) -> list[Verdict]:
+        """Let *cost* pass for each of *whom* by itself, in one trip, and say so in their order.
+
+        Each is a key, or a mapping that fills in the templates of keys.
+        """
+        self._targets.check_cost(cost)
+        targets = []
+        for who in whom:
+            if isinstance(who, Mapping):
+                targets.append(self._target(None, who))
+            else:
+                targets.append(self._target(who, {}))
+        if not targets:
+            return []
+        outcomes = self._guard.ask_many(targets, self._ask._replace(cost=cost))
+        return [
+            Told(passed, target, cost, decision, error)
+            for target, (passed, decision, error) in zip(targets, outcomes)
+        ]
+
+    def peek(self, key: Subject | None = None, cost: int = 1, **values: Subject) -> Verdict:
+        """What `hit` would say, and how it stands before that; nothing is counted."""
+        self._targets.check_cost(cost)
+        target = self._target(key, values, peeks=True)
+        passed, decision, error = self._guard.ask("peek", target, self._ask._replace(cost=cost))
+        return Told(passed, target, cost, decision, error)
+
+    def acquire(
+        self,
+        key: Subject | None = None,
+        cost: int = 1,
+        timeout: float | timedelta | None = None,
+        **values: Subject,
+    ) -> Verdict:
+        """Wait until *cost* may pass, in the order of asking, for *timeout* seconds at the most.
+
+        Who would have to wait longer hears no at once, and nothing is counted. Who is interrupted
+        gives the place back. Limits with several keys are asked again and again, in no order.
+        """
+        self._targets.check_cost(cost)
+        target = self._target(key, values)
+        seconds = patience(timeout, "timeout")
+        ask = self._ask._replace(cost=cost, tell=False)
+        if not target.is_one:
+            return self._await(target, ask, math.inf if seconds is None else seconds)
+        most = _FOREVER if seconds is None else int(min(seconds * 1_000_000, _FOREVER))
+        passed, decision, error = self._guard.ask("reserve", target, ask, most)
+        if passed and decision is not None:
+            self._wait(target, cost, decision, is_local=error is not None)
+        return Told(passed, target, cost, decision, error)
+
+    def refund(
+        self, key: Subject | Verdict | None = None, cost: int = 1, **values: Subject
+    ) -> None:
+        """Give back what passed for nothing: a *verdict* that allowed it, or *cost* for a key.
+
+        What counts no more is not given back, and a verdict is so once.
+        """
+        if not isinstance(key, Verdict):
+            self._targets.check_cost(cost)
+            target = self._target(key, values)
+            self._room.refund(target.meters, cost, 0)
+        else:
+            passed = refundable(key)
+            if passed is None:
+                return
+            self._room.refund(passed.target.meters, passed.cost, passed.at)
+        self._forget()
+
+    def block(
+        self, key: Subject | None = None, seconds: float | timedelta = 60, **values: Subject
+    ) -> None:
+        """Let nothing pass for so many *seconds*, or for longer where that is so already.
+
+        Of limits with templates these are the ones that *values* are enough for.
+        """
+        told = span(seconds, "seconds")
+        if not isinstance(told, int):
+            raise ValueError("a block must end by itself: say seconds or a timedelta")
+        target = self._targets.known(key, values)
+        self._room.block(target.meters, told * 1000)
+
+    def reset(self, key: Subject | None = None, **values: Subject) -> None:
+        """Forget what was counted and blocked.
+
+        Of limits with templates these are the ones that *values* are enough for.
+        """
+        target = self._targets.known(key, values)
+        self._room.reset(target.meters)
+        self._forget()
+
+    def slot(
+        self,
+        key: Subject | None = None,
+        wait: float | timedelta | None = None,
+        **values: Subject,
+    ) -> Slot:
+        """A `with` block that so many at the same time are in, for limits with `"slots"`.
+
+        It waits for a slot for ever, or for *wait* seconds, after which it raises
+        `RateLimitedError`; with 0 it does not wait. The slot is renewed while the block runs.
+        """
+        if not self._targets.has_slots:
+            message = 'no limit here has slots: say Limit(3, per=60, algorithm="slots")'
+            raise ConfigurationError(message, store=self._label)
+        target = self._targets.of(key, values)
+        room = SlotRoom(self._room, target, self._ask._replace(tell=False))
+        return Slot(self._slots, room, self._label, patience(wait))
+
+    def limited(
+        self,
+        *,
+        key: Callable[..., Answer[Any]] | str | None = None,
+        cost: int = 1,
+        on_limit: Callable[..., Answer[Any]] | None = None,
+    ) -> Callable[[F], F]:
+        """A decorator of functions that are called no more often than the limits say.
+
+        *key* finds out for whom in what the function is called with, or names the argument that it
+        is; without one, arguments fill in templates. What is refused raises `RateLimitedError`, or
+        calls *on_limit* with the verdict and the same arguments.
+        """
+        self._targets.check_cost(cost)
+        return Limits(self, self._targets, self._label, key, cost, on_limit).decorate
+
+    def explain(self, key: Subject | None = None, **values: Subject) -> str:
+        """How the limits stand, in words."""
+        target = self._target(key, values, peeks=True)
+        decision = self._room.peek(target.meters, self._ask)
+        return explained(target, decision)
+
+    def _await(self, target: Target, ask: Ask, seconds: float) -> Verdict:
+        """Ask again and again, whenever it may pass."""
+        end = monotonic() + seconds
+        while True:
+            passed, decision, error = self._guard.ask("hit", target, ask)
+            verdict = Told(passed, target, ask.cost, decision, error)
+            pause = verdict.retry_after
+            if passed or decision is None or monotonic() + pause > end:
+                return verdict
+            self._runtime.sleep(pause)
+
+    def _wait(self, target: Target, cost: int, decision: Decision, *, is_local: bool) -> None:
+        """Wait for the moment that was reserved."""
+        if decision.at <= decision.now:
+            return
+        try:
+            self._runtime.sleep((decision.at - decision.now) / 1_000_000)
+        except BaseException:
+            if not is_local:
+                self._give_back(target, cost, decision.at)
+            raise
+
+    def _give_back(self, target: Target, cost: int, at: int) -> None:
+        """Give back a moment; what does not arrive is not used by anybody."""
+        try:
+            self._runtime.finish(self._room.refund, target.meters, cost, at)
+        except StorageError as error:
+            _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
+
+    def _target(
+        self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False
+    ) -> Target:
+        if self._targets.has_slots and not peeks:
+            message = "these limits have slots, which are held for a while: use slot()"
+            raise ConfigurationError(message, store=self._label)
+        return self._targets.of(key, values)
+
+    def _forget(self) -> None:
+        if self._denials is not None:
+            self._denials.forget()
+
+
+def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
+    """Whom a refusal is for."""
+    return (key, *sorted(values.items())) if values else (type(key), key)
