@@ -144,7 +144,8 @@ class Counter(Rule):
     __slots__ = ()
 
     def check(self) -> None:
-        if self.count * (self.per // 1000) > _EXACT:
+        super().check()
+        if self.count * (self.per // 1000) > _EXACT or 2 * self.per > _EXACT:
             raise ValueError("these numbers are too large to be counted exactly")
 
     def settled(self, kept: Kept, more: Any, then: int, at: int) -> Kept:

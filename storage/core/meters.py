@@ -7,6 +7,7 @@ a token of 16 bytes and a number.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from array import array
@@ -57,7 +58,7 @@ def unpacked_places(raw: bytes) -> list[Place]:
     """The places in *raw*; a `ValueError` for what holds none."""
     if len(raw) % _PLACE.size:
         raise ValueError("it is another record")
-    return [(int(at), int(cost)) for at, cost in _PLACE.iter_unpack(raw)]
+    return [(_whole(at), _whole(cost)) for at, cost in _PLACE.iter_unpack(raw)]
 
 
 def start_of(names: Names, meter: Meter) -> str:
@@ -95,14 +96,24 @@ def _more(rule: Rule, raw: bytes, length: int) -> Any:
     if isinstance(rule, Log):
         if len(raw) % 8 or not 0 <= length <= len(raw) // 8:
             raise ValueError("it is another record")
-        return _doubles(array("d", raw))
+        stamps = _doubles(array("d", raw))
+        _whole(sum(stamps))
+        return stamps
     if isinstance(rule, Slots):
         if len(raw) % _HOLDER.size:
             raise ValueError("it is another record")
-        return tuple(Holder(token.hex(), int(until)) for token, until in _HOLDER.iter_unpack(raw))
+        return tuple(
+            Holder(token.hex(), _whole(until)) for token, until in _HOLDER.iter_unpack(raw)
+        )
     if raw:
         raise ValueError("it is another record")
     return None
+
+
+def _whole(number: float) -> int:
+    if not math.isfinite(number):
+        raise ValueError("it is another record")
+    return int(number)
 
 
 def _doubles(stamps: Any) -> Any:
