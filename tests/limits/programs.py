@@ -17,8 +17,8 @@ TOKENS: Final = tuple(letter * 32 for letter in "ab")
 
 Group = tuple[int, ...]
 
-WORDS: Final = ("hit", "hit", "hit", "tell", "peek", "reserve", "refund", "refund", "block",
-                "renew", "release", "move", "move", "wait", "wait")  # fmt: skip
+WORDS: Final = ("hit", "hit", "hit", "tell", "peek", "reserve", "refund", "refund", "forgive",
+                "block", "renew", "release", "move", "move", "wait", "wait")  # fmt: skip
 
 QUEUE: Final = (("hit", 0), *[("reserve", 2)] * 3, ("refund", 1))
 STORIES: Final = (

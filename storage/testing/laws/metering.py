@@ -90,7 +90,17 @@ class Refunding(Metered):
         told = hit(limit, cost=MOST)
         limits.refund([of(limit)], 2, told.at)
 
-        assert limits.peek([of(limit)], Ask()).readings[0].left == self.near(2)
+        assert limits.peek([of(limit)], Ask()).readings[0].left == 2
+        assert hit(limit, cost=2).passed
+        assert not hit(limit).passed
+
+    def test_what_passed_just_now_is_given_back_without_its_moment(
+        self, limit: Limit, limits: Any, hit: Callable[..., Decision], clock: Clock
+    ) -> None:
+        hit(limit, cost=MOST)
+        self.tick_ms(clock, 5)
+        limits.refund([of(limit)], 2, 0)
+
         assert hit(limit, cost=2).passed
         assert not hit(limit).passed
 
