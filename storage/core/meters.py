@@ -71,7 +71,7 @@ def start_of_places(names: Names, meters: Sequence[Meter]) -> str:
     the same keys, of which the first one comes after it."""
     first = meters[0].key
     stored = "+".join(
-        meter.rule.stored + ("" if meter.key == first else f"@{_plain(meter.key)}")
+        meter.rule.stored + ("" if meter.key == first else f"@{_plain(names.name(meter.key))}")
         for meter in meters
     )
     return f"{names.segment('limit')}places:{stored}~"
@@ -87,9 +87,9 @@ def name_of_places(names: Names, meters: Sequence[Meter]) -> str:
     return start_of_places(names, meters) + names.name(meters[0].key)
 
 
-def _plain(key: str) -> str:
-    """*key* with nothing in it that means something in a stored name."""
-    return re.sub(r"[^\w.:\-]", lambda found: f"%{ord(found[0]):X}%", key)
+def _plain(name: str) -> str:
+    """*name* with nothing in it that means something in a stored name."""
+    return re.sub(r"[^\w.:\-]", lambda found: f"%{ord(found[0]):X}%", name)
 
 
 def _more(rule: Rule, raw: bytes, length: int) -> Any:
