@@ -41,6 +41,9 @@ class Rule:
         self.burst: int = burst
         self.stored: str = stored
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.stored}>"
+
     @property
     def numbers(self) -> tuple[int, int, int]:
         """What a script is told besides the code."""

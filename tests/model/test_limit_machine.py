@@ -70,19 +70,26 @@ class Passed(NamedTuple):
 
 
 class Model:
-    """The meters as the transition has them."""
+    """The meters as the transition has them.
 
-    def __init__(self) -> None:
+    One that *forgets* does not know what counts no more, to the millisecond, as if it was not
+    there; that is no other limit, but another time where a clock goes back.
+    """
+
+    def __init__(self, *, forgets: bool) -> None:
+        self.forgets = forgets
         self.states: dict[tuple[str, str], State] = {}
         self.places: dict[Names, list[Place]] = {}
 
-    def of(self, meters: Sequence[Meter]) -> list[State | None]:
+    def of(self, meters: Sequence[Meter], clock: int) -> list[State | None]:
         """What is kept; a copy, for the moments of a log may change where they stand."""
-        found = [self.states.get(_name(meter)) for meter in meters]
-        return [
-            None if state is None else unpacked(meter.rule, packed(meter.rule, state))
-            for meter, state in zip(meters, found)
-        ]
+        found = []
+        for meter in meters:
+            rule, state = meter.rule, self.states.get(_name(meter))
+            if state is not None and self.forgets and -(-ends(rule, state) // 1000) * 1000 <= clock:
+                state = None
+            found.append(None if state is None else unpacked(rule, packed(rule, state)))
+        return found
 
     def put(self, meters: Sequence[Meter], states: Sequence[State | None] | None) -> None:
         for meter, state in zip(meters, states or ()):
@@ -90,25 +97,25 @@ class Model:
                 self.states[_name(meter)] = state
 
     def copy(self) -> Model:
-        made = Model()
+        made = Model(forgets=self.forgets)
         made.states, made.places = dict(self.states), dict(self.places)
         return made
 
     def hit(self, clock: int, meters: Sequence[Meter], ask: Ask) -> Decision:
         told, after = hit(
-            _rules(meters), self.of(meters), clock, ask.cost, token=ask.token, tell=ask.tell
+            _rules(meters), self.of(meters, clock), clock, ask.cost, token=ask.token, tell=ask.tell
         )
         self.put(meters, after)
         return told
 
     def peek(self, clock: int, meters: Sequence[Meter], ask: Ask) -> Decision:
-        return peek(_rules(meters), self.of(meters), clock, ask.cost)
+        return peek(_rules(meters), self.of(meters, clock), clock, ask.cost)
 
     def reserve(self, clock: int, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
         group = _names(meters)
         places = self.places.get(group, [])
         told, after, self.places[group] = reserve(
-            _rules(meters), self.of(meters), places, clock, ask.cost, patience
+            _rules(meters), self.of(meters, clock), places, clock, ask.cost, patience
         )
         self.put(meters, after)
         return told
@@ -117,12 +124,12 @@ class Model:
         group = _names(meters)
         places = self.places.get(group, [])
         after, self.places[group] = give_back(
-            _rules(meters), self.of(meters), places, clock, cost, when
+            _rules(meters), self.of(meters, clock), places, clock, cost, when
         )
         self.put(meters, after)
 
     def block(self, clock: int, meters: Sequence[Meter], span: int) -> None:
-        states = self.of(meters)
+        states = self.of(meters, clock)
         self.put(meters, [bar(one.rule, state, clock, span) for one, state in zip(meters, states)])
 
     def reset(self, clock: int, meters: Sequence[Meter]) -> None:
@@ -139,7 +146,7 @@ class Model:
     def _hold(
         self, clock: int, meters: Sequence[Meter], token: str, spans: Sequence[int | None]
     ) -> bool:
-        states = self.of(meters)
+        states = self.of(meters, clock)
         after = [held(state, clock, token, span) for state, span in zip(states, spans)]
         self.put(meters, after)
         return all(one is not None for one in after)
@@ -186,7 +193,7 @@ class LimitMachine(CountingMachine):
         self.store = self.bridge.driven(self.base)
         self.room = self.bridge.driven(self.base.room(self.row.half.protocols.RateLimitStore))
         self.look = _looks(self)
-        self.model = Model()
+        self.model = Model(forgets=self.row.name.startswith("sqlite"))
         self.granted: list[Passed] = []
 
     def teardown(self) -> None:
@@ -293,11 +300,12 @@ class LimitMachine(CountingMachine):
 
     def agree(self, what: str, told: Decision, meters: list[Meter], ask: Ask, *more: int) -> None:
         first, last = self.now()
-        seen = latest(self.model.of(meters), 0)
+        seen = latest(self.model.of(meters, first), 0)
         assert told.now == seen > last or max(first, seen) <= told.now <= last
+        clock = told.now if told.now <= last else first
         if told.now > last:
             self.came_to("clock behind")
-        assert told == getattr(self.model, what)(told.now, meters, ask, *more)
+        assert told == getattr(self.model, what)(clock, meters, ask, *more)
         if told.passed and what != "peek":
             self.granted.append(Passed(meters, ask.cost, told.at))
         self.tell(what, told, meters, ask)
@@ -310,7 +318,7 @@ class LimitMachine(CountingMachine):
             self.came_to("several passed")
         elif not all(reading.wait for reading in told.readings) and not told.passed:
             self.came_to("one of several refused")
-        states = [one for one in self.model.of(meters) if one is not None]
+        states = [one for one in self.model.of(meters, told.now) if one is not None]
         if not told.passed and any(one.barred > told.now for one in states):
             self.came_to("blocked")
         if what == "hit" and not told.passed and any(one.at > told.now for one in states):
@@ -334,7 +342,7 @@ class LimitMachine(CountingMachine):
         if len(self.granted) < which:
             return
         passed = self.granted.pop(-which)
-        states = self.model.of(passed.meters)
+        states = self.model.of(passed.meters, self.now()[0])
         self.done("refund", passed.meters, passed.cost, passed.at)
         if passed.at <= latest(states, self.now()[1]):
             self.came_to("gave back what passed")
@@ -362,7 +370,7 @@ class LimitMachine(CountingMachine):
             if right == answer and all(self.is_same(*pair) for pair in self.pairs(model, meters)):
                 self.model = model
                 return answer
-            wrong.append((right, model.of(meters)))
+            wrong.append((right, model.of(meters, 0)))
         raise AssertionError(f"{what} {more}: {answer}, {found}, and not {wrong}")
 
     def compare(self, meters: list[Meter]) -> None:
@@ -373,7 +381,9 @@ class LimitMachine(CountingMachine):
     def pairs(
         self, model: Model, meters: list[Meter]
     ) -> list[tuple[Meter, State | None, State | None]]:
-        return [(meter, self.look(meter), right) for meter, right in zip(meters, model.of(meters))]
+        return [
+            (meter, self.look(meter), right) for meter, right in zip(meters, model.of(meters, 0))
+        ]
 
     def is_same(self, meter: Meter, found: State | None, right: State | None) -> bool:
         if right is None or right == nothing(meter.rule):
