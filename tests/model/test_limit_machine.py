@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from storage.core.algorithms import Rule, Slots
+from storage.core.algorithms import Log, Rule, Slots
 from storage.core.limits import Limit
-from storage.core.meters import name_of, packed, unpacked
+from storage.core.meters import name_of, packed, start_of, unpacked
 from storage.core.window import (
     Place,
     State,
@@ -195,6 +196,9 @@ class LimitMachine(CountingMachine):
         self.look = _looks(self)
         self.model = Model(forgets=self.row.name.startswith("sqlite"))
         self.granted: list[Passed] = []
+        self.ahead = 0
+        """The latest that it ever was."""
+        self.move(0)
 
     def teardown(self) -> None:
         self.store.close()
@@ -212,6 +216,8 @@ class LimitMachine(CountingMachine):
 
     @step(groups=st.lists(GROUPS, max_size=3), cost=COSTS, token=TOKEN)
     def hit_many(self, groups: list[list[Meter]], cost: int, token: str) -> None:
+        for meters in groups:
+            self.forget(meters)
         answers = self.room.hit_many(groups, Ask(cost, token))
         assert len(answers) == len(groups)
         for meters, told in zip(groups, answers):
@@ -235,7 +241,7 @@ class LimitMachine(CountingMachine):
             self.reserved(meters, cost, 9 * SECOND)
         for act in acts:
             if act == "tick":
-                self.clock.tick(0.25)
+                self.move(0.25)
             elif act == "reserve":
                 self.reserved(meters, cost, 9 * SECOND)
             else:
@@ -271,12 +277,12 @@ class LimitMachine(CountingMachine):
 
     @step(ms=st.sampled_from([0, 1, 333, 999, 1000, 1001, 2000, 5000]))
     def tick(self, ms: int) -> None:
-        self.clock.tick(ms / 1000)
+        self.move(ms / 1000)
 
     @step(ms=st.sampled_from([1, 500, 1500, 10_000]), rarely=st.integers(0, 3))
     def tick_back(self, ms: int, rarely: int) -> None:
         if rarely == 0:
-            self.clock.tick(-ms / 1000)
+            self.move(-ms / 1000)
 
     @step(meters=GROUPS, cost=COSTS, fresh=st.booleans(), late=st.booleans())
     def tick_to_an_end(self, meters: list[Meter], cost: int, fresh: bool, late: bool) -> None:
@@ -288,11 +294,12 @@ class LimitMachine(CountingMachine):
             moment = moment + 1000 if late else moment - 1001
         else:
             moment -= 0 if late else 1
-        self.clock.tick((moment - self.now()[0]) / SECOND)
+        self.move((moment - self.now()[0]) / SECOND)
         self.asked("hit", meters, Ask(cost, TOKENS[0]))
 
     def asked(self, what: str, meters: list[Meter], ask: Ask, *more: int) -> Decision:
         """Ask the store, and see that it answers and keeps what is right."""
+        self.forget(meters)
         told: Decision = getattr(self.room, what)(meters, ask, *more)
         self.agree(what, told, meters, ask, *more)
         self.compare(meters)
@@ -358,6 +365,7 @@ class LimitMachine(CountingMachine):
 
     def done(self, what: str, meters: list[Meter], *more: Any) -> Any:
         """Have it done, and see that what is kept then is right by a time that it may have been."""
+        self.forget(meters)
         answer = getattr(self.room, what)(meters, *more)
         found = [self.look(meter) for meter in meters]
         seen = [state.seen for state in found if state is not None]
@@ -372,6 +380,13 @@ class LimitMachine(CountingMachine):
                 return answer
             wrong.append((right, model.of(meters, 0)))
         raise AssertionError(f"{what} {more}: {answer}, {found}, and not {wrong}")
+
+    def forget(self, meters: list[Meter]) -> None:
+        """A server frees by itself what counts no more, which does not come back with the clock."""
+        if self.row.server:
+            for meter, found, right in self.pairs(self.model, meters):
+                if found is None and self.is_same(meter, found, right):
+                    self.model.states.pop(_name(meter), None)
 
     def compare(self, meters: list[Meter]) -> None:
         """What is kept is what the transition keeps."""
@@ -389,8 +404,14 @@ class LimitMachine(CountingMachine):
         if right is None or right == nothing(meter.rule):
             return found is None or found == nothing(meter.rule)
         if found is None:
-            return ends(meter.rule, right) <= self.now()[1]
+            return ends(meter.rule, right) <= self.ahead
+        if self.row.server:  # what counts no more may be there still when it is looked at
+            found, right = _counting(meter.rule, found), _counting(meter.rule, right)
         return packed(meter.rule, found) == packed(meter.rule, right)
+
+    def move(self, seconds: float) -> None:
+        self.clock.tick(seconds)
+        self.ahead = max(self.ahead, self.now()[1])
 
     def now(self) -> tuple[int, int]:
         """The first and the last microsecond that it may be."""
@@ -400,33 +421,51 @@ class LimitMachine(CountingMachine):
         return now, now
 
 
+def _counting(rule: Rule, state: State) -> State:
+    """A state without what counts no more in it."""
+    barred, told = (end if end > state.seen else 0 for end in (state.barred, state.told))
+    state = state._replace(barred=barred, told=told)
+    if not isinstance(rule, Log):
+        return state
+    first, last = state.kept[1], state.kept[0]
+    moments = array("d", [state.more[n % len(state.more)] for n in range(first, last)])
+    return state._replace(kept=(last - first, 0, 0), more=moments)
+
+
 Look = Callable[[Meter], State | None]
 
 
 def _looks(machine: LimitMachine) -> Look:
     """How it is seen what a store keeps of a meter, past the store."""
     names = machine.base._layers.names
-
-    def raw_of(read: Callable[[str], bytes | None]) -> Look:
-        def look(meter: Meter) -> State | None:
-            raw = read(name_of(names, meter))
-            return None if raw is None else unpacked(meter.rule, raw)
-
-        return look
-
     if machine.row.server:
         server: Any = machine.ground.server
-        return raw_of(lambda name: server.call("GET", name))
+
+        def on_server(meter: Meter) -> bytes | None:
+            raw: bytes | None = server.call(
+                "GET", f"{start_of(names, meter)}{{{names.name(meter.key)}}}"
+            )
+            return raw
+
+        return _unpacking(on_server)
     if machine.row.name.startswith("sqlite"):
         folder = machine.ground.folder
-        return raw_of(lambda name: _row(folder, name))
+        return _unpacking(lambda meter: _row(folder, name_of(names, meter)))
     room = machine.base._backend._room
     meters = getattr(room, "_inner", room)._meters
 
-    def look(meter: Meter) -> State | None:
+    def in_memory(meter: Meter) -> State | None:
         board = meters.boards.get((names.prefix, meter.rule.stored))
         kept = None if board is None else board.kept.get(meter.key)
         return None if kept is None else kept.state()
+
+    return in_memory
+
+
+def _unpacking(read: Callable[[Meter], bytes | None]) -> Look:
+    def look(meter: Meter) -> State | None:
+        raw = read(meter)
+        return None if raw is None else unpacked(meter.rule, raw)
 
     return look
 
