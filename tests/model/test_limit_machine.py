@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -14,25 +13,14 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from storage.core.algorithms import Log, Rule, Slots
+from storage.core.algorithms import Slots
 from storage.core.limits import Limit
 from storage.core.meters import name_of, packed, start_of, unpacked
-from storage.core.window import (
-    Place,
-    State,
-    bar,
-    ends,
-    give_back,
-    held,
-    hit,
-    latest,
-    nothing,
-    peek,
-    reserve,
-)
+from storage.core.window import State, ends, latest, nothing
 from storage.records import Ask, Decision, Meter
 from storage.testing import Bridge, Clock, CountingMachine, run_machine, step
 from tests.contract.backends import BACKENDS, Ground, Row, params
+from tests.model.limits import Model, counting
 
 PARTICIPANTS = ("memory",)
 """The stores that have rate limits."""
@@ -59,8 +47,6 @@ COSTS = st.sampled_from([1, 1, 1, 2, 3])
 TOKEN = st.sampled_from(TOKENS)
 SPANS = st.sampled_from([0, 300_000, SECOND, 3 * SECOND])
 
-Names = tuple[tuple[str, str], ...]
-
 
 class Passed(NamedTuple):
     """Something that passed, or will."""
@@ -68,101 +54,6 @@ class Passed(NamedTuple):
     meters: list[Meter]
     cost: int
     at: int
-
-
-class Model:
-    """The meters as the transition has them.
-
-    One that *forgets* does not know what counts no more, to the millisecond, as if it was not
-    there; that is no other limit, but another time where a clock goes back.
-    """
-
-    def __init__(self, *, forgets: bool) -> None:
-        self.forgets = forgets
-        self.states: dict[tuple[str, str], State] = {}
-        self.places: dict[Names, list[Place]] = {}
-
-    def of(self, meters: Sequence[Meter], clock: int) -> list[State | None]:
-        """What is kept; a copy, for the moments of a log may change where they stand."""
-        found = []
-        for meter in meters:
-            rule, state = meter.rule, self.states.get(_name(meter))
-            if state is not None and self.forgets and -(-ends(rule, state) // 1000) * 1000 <= clock:
-                state = None
-            found.append(None if state is None else unpacked(rule, packed(rule, state)))
-        return found
-
-    def put(self, meters: Sequence[Meter], states: Sequence[State | None] | None) -> None:
-        for meter, state in zip(meters, states or ()):
-            if state is not None:
-                self.states[_name(meter)] = state
-
-    def copy(self) -> Model:
-        made = Model(forgets=self.forgets)
-        made.states, made.places = dict(self.states), dict(self.places)
-        return made
-
-    def hit(self, clock: int, meters: Sequence[Meter], ask: Ask) -> Decision:
-        told, after = hit(
-            _rules(meters), self.of(meters, clock), clock, ask.cost, token=ask.token, tell=ask.tell
-        )
-        self.put(meters, after)
-        return told
-
-    def peek(self, clock: int, meters: Sequence[Meter], ask: Ask) -> Decision:
-        return peek(_rules(meters), self.of(meters, clock), clock, ask.cost)
-
-    def reserve(self, clock: int, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
-        group = _names(meters)
-        places = self.places.get(group, [])
-        told, after, self.places[group] = reserve(
-            _rules(meters), self.of(meters, clock), places, clock, ask.cost, patience
-        )
-        self.put(meters, after)
-        return told
-
-    def refund(self, clock: int, meters: Sequence[Meter], cost: int, when: int) -> None:
-        group = _names(meters)
-        places = self.places.get(group, [])
-        after, self.places[group] = give_back(
-            _rules(meters), self.of(meters, clock), places, clock, cost, when
-        )
-        self.put(meters, after)
-
-    def block(self, clock: int, meters: Sequence[Meter], span: int) -> None:
-        states = self.of(meters, clock)
-        self.put(meters, [bar(one.rule, state, clock, span) for one, state in zip(meters, states)])
-
-    def reset(self, clock: int, meters: Sequence[Meter]) -> None:
-        self.places.pop(_names(meters), None)
-        for meter in meters:
-            self.states.pop(_name(meter), None)
-
-    def renew(self, clock: int, meters: Sequence[Meter], token: str) -> bool:
-        return self._hold(clock, meters, token, [meter.rule.per for meter in meters])
-
-    def release(self, clock: int, meters: Sequence[Meter], token: str) -> bool:
-        return self._hold(clock, meters, token, [None] * len(meters))
-
-    def _hold(
-        self, clock: int, meters: Sequence[Meter], token: str, spans: Sequence[int | None]
-    ) -> bool:
-        states = self.of(meters, clock)
-        after = [held(state, clock, token, span) for state, span in zip(states, spans)]
-        self.put(meters, after)
-        return all(one is not None for one in after)
-
-
-def _rules(meters: Sequence[Meter]) -> list[Rule]:
-    return [meter.rule for meter in meters]
-
-
-def _name(meter: Meter) -> tuple[str, str]:
-    return meter.rule.stored, meter.key
-
-
-def _names(meters: Sequence[Meter]) -> Names:
-    return tuple(map(_name, meters))
 
 
 class LimitMachine(CountingMachine):
@@ -386,7 +277,7 @@ class LimitMachine(CountingMachine):
         if self.row.server:
             for meter, found, right in self.pairs(self.model, meters):
                 if found is None and self.is_same(meter, found, right):
-                    self.model.states.pop(_name(meter), None)
+                    self.model.states.pop((meter.rule.stored, meter.key), None)
 
     def compare(self, meters: list[Meter]) -> None:
         """What is kept is what the transition keeps."""
@@ -406,7 +297,7 @@ class LimitMachine(CountingMachine):
         if found is None:
             return ends(meter.rule, right) <= self.ahead
         if self.row.server:  # what counts no more may be there still when it is looked at
-            found, right = _counting(meter.rule, found), _counting(meter.rule, right)
+            found, right = counting(meter.rule, found), counting(meter.rule, right)
         return packed(meter.rule, found) == packed(meter.rule, right)
 
     def move(self, seconds: float) -> None:
@@ -419,17 +310,6 @@ class LimitMachine(CountingMachine):
             return self.clock.ms * 1000, self.clock.ms * 1000 + 999
         now = round(self.clock() * SECOND)
         return now, now
-
-
-def _counting(rule: Rule, state: State) -> State:
-    """A state without what counts no more in it."""
-    barred, told = (end if end > state.seen else 0 for end in (state.barred, state.told))
-    state = state._replace(barred=barred, told=told)
-    if not isinstance(rule, Log):
-        return state
-    first, last = state.kept[1], state.kept[0]
-    moments = array("d", [state.more[n % len(state.more)] for n in range(first, last)])
-    return state._replace(kept=(last - first, 0, 0), more=moments)
 
 
 Look = Callable[[Meter], State | None]
