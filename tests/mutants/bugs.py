@@ -6,6 +6,7 @@ from . import (
     compat_sessions,
     layers,
     leases,
+    limits,
     moving,
     puregram,
     redis,
@@ -21,6 +22,7 @@ from .bug import Bug
 BUGS: list[Bug] = [
     *stores.BUGS,
     *leases.BUGS,
+    *limits.BUGS,
     *visits.BUGS,
     *redis.BUGS,
     *layers.BUGS,

@@ -64,6 +64,10 @@ class Metered(Leased):
     def limit(self, request: pytest.FixtureRequest) -> Limit:
         return KINDS[request.param]
 
+    @pytest.fixture(params=PASSING)
+    def passing(self, request: pytest.FixtureRequest) -> Limit:
+        return PASSING[request.param]
+
     @pytest.fixture
     def hit(self, limits: Any) -> Callable[..., Decision]:
         """Asks by one meter on `k`, or by several."""
@@ -231,6 +235,27 @@ class Passing(Metered):
             told = hit(limit)
             assert not told.passed
             self.come_to(clock, told.now + told.readings[0].wait)
+
+    def test_a_long_log_knows_every_hit(
+        self, hit: Callable[..., Decision], limits: Any, clock: Clock
+    ) -> None:
+        limit = Limit(50, PER)
+        for _ in range(2):
+            moments = []
+            for left in range(49, -1, -1):
+                told = hit(limit)
+                assert (told.passed, told.readings[0].left) == (True, left)
+                moments.append(told.at)
+                self.tick_ms(clock, 10)
+            for at, following in pairwise(moments[:4]):
+                assert not hit(limit).passed
+                self.come_to(clock, at + PER * SECOND)
+                assert hit(limit).passed
+                told = hit(limit)
+                assert told.now + told.readings[0].wait == following + PER * SECOND
+            self.come_to(clock, moments[-1] + PER * SECOND)
+            assert limits.peek([of(limit)], Ask()).readings[0].left == 50 - 3
+            self.tick_ms(clock, 1000 * PER)
 
     def test_the_shortest_limit_counts(self, hit: Callable[..., Decision], clock: Clock) -> None:
         limit = Limit(2, 0.001, algorithm="gcra", burst=1000)

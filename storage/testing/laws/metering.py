@@ -6,12 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import pytest
-
 from ...core.limits import Limit
 from ...records import Ask, Decision
 from ..clock import Clock
-from .limiting import ANN, BOB, KINDS, MOST, ONE, PASSING, PER, SECOND, Metered, of
+from .limiting import ANN, BOB, KINDS, MOST, ONE, PER, SECOND, Metered, of
 
 LONG: Final = 100 * PER * SECOND
 
@@ -80,58 +78,54 @@ class Together(Metered):
 
 
 class Refunding(Metered):
-    @pytest.fixture(params=PASSING)
-    def limit(self, request: pytest.FixtureRequest) -> Limit:
-        return PASSING[request.param]
-
     def test_what_is_given_back_may_pass_again(
-        self, limit: Limit, limits: Any, hit: Callable[..., Decision]
+        self, passing: Limit, limits: Any, hit: Callable[..., Decision]
     ) -> None:
-        told = hit(limit, cost=MOST)
-        limits.refund([of(limit)], 2, told.at)
+        told = hit(passing, cost=MOST)
+        limits.refund([of(passing)], 2, told.at)
 
-        assert limits.peek([of(limit)], Ask()).readings[0].left == 2
-        assert hit(limit, cost=2).passed
-        assert not hit(limit).passed
+        assert limits.peek([of(passing)], Ask()).readings[0].left == 2
+        assert hit(passing, cost=2).passed
+        assert not hit(passing).passed
 
     def test_what_passed_just_now_is_given_back_without_its_moment(
-        self, limit: Limit, limits: Any, hit: Callable[..., Decision], clock: Clock
+        self, passing: Limit, limits: Any, hit: Callable[..., Decision], clock: Clock
     ) -> None:
-        hit(limit, cost=MOST)
+        hit(passing, cost=MOST)
         self.tick_ms(clock, 5)
-        limits.refund([of(limit)], 2, 0)
+        limits.refund([of(passing)], 2, 0)
 
-        assert hit(limit, cost=2).passed
-        assert not hit(limit).passed
+        assert hit(passing, cost=2).passed
+        assert not hit(passing).passed
 
     def test_what_is_given_back_is_given_back_to_all(
-        self, limit: Limit, limits: Any, hit: Callable[..., Decision]
+        self, passing: Limit, limits: Any, hit: Callable[..., Decision]
     ) -> None:
-        other = of(limit, "other")
-        told = hit(limit, other, cost=MOST)
-        limits.refund([of(limit), other], MOST, told.at)
+        other = of(passing, "other")
+        told = hit(passing, other, cost=MOST)
+        limits.refund([of(passing), other], MOST, told.at)
 
-        assert hit(limit, other, cost=MOST).passed
+        assert hit(passing, other, cost=MOST).passed
 
     def test_what_counts_no_more_gives_nothing_back(
-        self, limit: Limit, limits: Any, hit: Callable[..., Decision], clock: Clock
+        self, passing: Limit, limits: Any, hit: Callable[..., Decision], clock: Clock
     ) -> None:
-        first = hit(limit, cost=MOST)
+        first = hit(passing, cost=MOST)
         self.come_to(clock, first.now + first.readings[0].fresh)
-        hit(limit, cost=MOST)
-        limits.refund([of(limit)], MOST, first.at)
+        hit(passing, cost=MOST)
+        limits.refund([of(passing)], MOST, first.at)
 
-        assert not hit(limit).passed
+        assert not hit(passing).passed
 
     def test_more_than_there_was_is_not_given_back(
-        self, limit: Limit, limits: Any, hit: Callable[..., Decision]
+        self, passing: Limit, limits: Any, hit: Callable[..., Decision]
     ) -> None:
-        limits.refund([of(limit)], MOST, 5)
-        told = hit(limit)
-        limits.refund([of(limit)], 100, told.at)
+        limits.refund([of(passing)], MOST, 5)
+        told = hit(passing)
+        limits.refund([of(passing)], 100, told.at)
 
-        assert hit(limit, cost=MOST).passed
-        assert not hit(limit).passed
+        assert hit(passing, cost=MOST).passed
+        assert not hit(passing).passed
 
     def test_a_slot_is_given_back_by_its_token_only(
         self, limits: Any, hit: Callable[..., Decision]
@@ -296,6 +290,8 @@ class Slotting(Metered):
         slots = of(self.SLOTS)
         told = hit(slots)
         self.come_to(clock, told.now + PER * SECOND)
+        for call in (limits.renew, limits.release):
+            assert call([slots], ANN) is False
         assert limits.hit([slots], Ask(MOST, BOB)).passed
 
         for call in (limits.renew, limits.release):
