@@ -7,6 +7,8 @@ a token of 16 bytes and a number.
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 from array import array
 from collections.abc import Sequence
@@ -67,8 +69,13 @@ def start_of(names: Names, meter: Meter) -> str:
 
 
 def start_of_places(names: Names, meters: Sequence[Meter]) -> str:
-    """What the name of the places that were given back begins with."""
-    stored = "+".join(meter.rule.stored for meter in meters)
+    """What the name of the places that were given back begins with: they are for who waits for
+    the same keys, of which the first one comes after it."""
+    first = meters[0].key
+    stored = "+".join(
+        meter.rule.stored + ("" if meter.key == first else f"@{_plain(names.name(meter.key))}")
+        for meter in meters
+    )
     return f"{names.segment('limit')}places:{stored}~"
 
 
@@ -82,11 +89,19 @@ def name_of_places(names: Names, meters: Sequence[Meter]) -> str:
     return start_of_places(names, meters) + names.name(meters[0].key)
 
 
+def _plain(name: str) -> str:
+    """*name* with nothing in it that means something in a stored name."""
+    return re.sub(r"[^\w.:\-]", lambda found: f"%{ord(found[0]):X}%", name)
+
+
 def _more(rule: Rule, raw: bytes, length: int) -> Any:
     if isinstance(rule, Log):
         if len(raw) % 8 or not 0 <= length <= len(raw) // 8:
             raise ValueError("it is another record")
-        return _doubles(array("d", raw))
+        stamps = _doubles(array("d", raw))
+        if not math.isfinite(sum(stamps)):
+            raise ValueError("it is another record")
+        return stamps
     if isinstance(rule, Slots):
         if len(raw) % _HOLDER.size:
             raise ValueError("it is another record")

@@ -42,6 +42,8 @@ _RULE: Final = Struct("<4d")
 
 _MOST_KNOWN: Final = 1024
 
+Kinds = tuple[type[Rule], ...]
+
 Part = list[int]
 """Meters of one slot, each by its place among all that are asked."""
 
@@ -77,7 +79,9 @@ class RedisLimits:
     def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
         whole = [meters for meters in groups if len(self._parts(meters)) == 1]
         what = b"tell" if ask.tell else b"hit"
-        commands = [self._asking(meters, ask, what) for meters in whole]
+        # With one script for all, what a server does not know yet of them does not come later.
+        kinds = tuple({type(meter.rule): None for meters in whole for meter in meters})
+        commands = [self._asking(meters, ask, what, kinds) for meters in whole]
         replies = self._door.batch(commands, ask.within)
         answers = iter(zip(whole, replies))
         decisions = []
@@ -207,12 +211,14 @@ class RedisLimits:
         reply = self._door.call(commands[0], chosen[0][0].key, within)
         return [reply]
 
-    def _asking(self, meters: Sequence[Meter], ask: Ask, what: bytes) -> Command:
+    def _asking(
+        self, meters: Sequence[Meter], ask: Ask, what: bytes, kinds: Kinds | None = None
+    ) -> Command:
         effect = READ if what == b"peek" else ONCE
         words: tuple[bytes, ...] = (what, b"%d" % ask.cost)
         if ask.token:
             words = (*words, bytes.fromhex(ask.token))
-        return self._run("hit", effect, meters, words)
+        return self._run("hit", effect, meters, words, kinds=kinds)
 
     def _refunding(self, meters: Sequence[Meter], cost: int, when: int, is_whole: bool) -> Command:
         """What gives back a hit; nobody waits where not all of its meters are here."""
@@ -257,10 +263,14 @@ class RedisLimits:
         meters: Sequence[Meter],
         words: tuple[bytes, ...],
         places: bytes | None = None,
+        kinds: Kinds | None = None,
     ) -> Command:
-        """The command of a *step* with *meters*, and maybe the *places* that were given back."""
+        """The command of a *step* with *meters*, and maybe the *places* that were given back.
+
+        Its script knows the *kinds* of rules, or else those of the meters.
+        """
         known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
-        script = _script(step, tuple([one.kind for one in known]))
+        script = _script(step, tuple([one.kind for one in known]) if kinds is None else kinds)
         keys = self._called(meters) if places is None else (*self._called(meters), places)
         head = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys)
         told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
@@ -291,7 +301,7 @@ def _of(meters: Sequence[Meter], part: Part) -> list[Meter]:
 
 
 @lru_cache(maxsize=512)
-def _script(step: str, kinds: tuple[type[Rule], ...]) -> Script:
+def _script(step: str, kinds: Kinds) -> Script:
     """A *step*, with how these *kinds* of rules count."""
     if len(kinds) > 1 and kinds != (each := tuple(one for one in _FILES if one in kinds)):
         return _script(step, each)
