@@ -167,7 +167,7 @@ def _on_wall(ours: Sequence[Sample], base: Sequence[Sample]) -> list[str]:
 
 def shown(value: Spread, unit: str = "x") -> str:
     """A median with its spread."""
-    digits = 2 if value.median < 10 else 1
+    digits = 2 if value.median < 10 else 1 if value.median < 1000 else 0
     median, low, high = (f"{number:.{digits}f}" for number in value)
     return f"{median}{unit} ({low}..{high})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from storage import Limit, RateLimiter, Storage
@@ -29,9 +29,10 @@ def beside(report: Report, chosen: Settings) -> None:
     """The same job by other libraries, on the wall; nobody is judged by it."""
     load, store, base = chosen.load(OPERATIONS), chosen.store(), Trivial(chosen.client())
     ours = [Side(f"storage, {name}", FULL, full(limiter(store, name))) for name in ALGORITHMS]
-    _compare(report, chosen, load, base, [*ours, *peers.on_redis(report, chosen.url)])
+    theirs = peers.on_redis(report, chosen.url)
+    _compare(report, chosen, load, base, [*ours, *theirs])
     three = [Side("storage, log", "limiter.hit(chat=..., group=...)", telegram(store))]
-    three += _in_three_calls(chosen.url)
+    three += _in_three_calls([side.name for side in theirs if side.name in EXACT], chosen.url)
     sides = [side._replace(name=f"three limits, {side.name}") for side in three]
     _compare(report, chosen, load, base, sides)
     for one in (store, base):
@@ -54,12 +55,10 @@ def telegram(store: Storage[Any]) -> Any:
     return step
 
 
-def _in_three_calls(url: str) -> list[Side]:
+def _in_three_calls(names: Iterable[str], url: str) -> list[Side]:
     """The others ask for one limit after the other, and spend the first when the last refuses."""
-    by_rate = [
-        {side.name: side for side in peers.on_redis(None, url, rate)} for rate in RATES.values()
-    ]
-    return [_in_turn([sides[name] for sides in by_rate]) for name in EXACT if name in by_rate[0]]
+    rates = RATES.values()
+    return [_in_turn([peers.named_on_redis(name, url, rate) for rate in rates]) for name in names]
 
 
 def _in_turn(sides: Sequence[Side]) -> Side:

@@ -8,42 +8,54 @@ from typing import Any
 from ..sides import Hit, Side
 from .rate import Rate, client
 
+_STRATEGIES = {
+    "fixed window": "FixedWindowRateLimiter",
+    "moving window": "MovingWindowRateLimiter",
+    "sliding window counter": "SlidingWindowCounterRateLimiter",
+}
+_TEXT = "strategy.hit(item, key)"
+_STATS = f"{_TEXT};  strategy.get_window_stats(item, key)"
+
 
 def on_redis(url: str, rate: Rate) -> list[Side]:
-    """On the server at *url*, by a client as all others have it."""
+    """On the server at *url*, by a client as all others have it; and once with the numbers, for
+    which it makes a second trip."""
     storages: Any = import_module("limits.storage")
-    storage = storages.RedisStorage(url, connection_pool=client(url).connection_pool)
-    sides = _sides(storage, rate)
-    moving = _strategy("MovingWindowRateLimiter", storage)
-    text = "strategy.hit(item, key);  strategy.get_window_stats(item, key)"
-    sides.append(Side("limits, moving window and its numbers", text, _with_numbers(moving, rate)))
-    return sides
+    pool = client(url).connection_pool
+
+    def strategy(kind: str, prefix: str) -> Any:
+        # Strategies give the same names to other kinds of entries.
+        return _made(kind, storages.RedisStorage(url, connection_pool=pool, key_prefix=prefix))
+
+    sides = [
+        Side(f"limits, {name}", _TEXT, _hit(strategy(kind, name), rate))
+        for name, kind in _STRATEGIES.items()
+    ]
+    moving = strategy(_STRATEGIES["moving window"], "with numbers")
+    return [*sides, Side("limits, moving window, two trips", _STATS, _with_numbers(moving, rate))]
 
 
 def in_memory(rate: Rate) -> list[Side]:
-    """In memory; a thread of its own frees what is over, and is waited for."""
+    """In memory; a thread frees what is over, and is waited for."""
     storages: Any = import_module("limits.storage")
-    storage = storages.MemoryStorage()
-
-    def settle() -> None:
-        storage.timer.join()  # another one each time
-
-    return [side._replace(settle=settle) for side in _sides(storage, rate)]
-
-
-def _sides(storage: Any, rate: Rate) -> list[Side]:
-    kinds = {
-        "fixed window": "FixedWindowRateLimiter",
-        "moving window": "MovingWindowRateLimiter",
-        "sliding window counter": "SlidingWindowCounterRateLimiter",
-    }
-    return [
-        Side(f"limits, {name}", "strategy.hit(item, key)", _hit(_strategy(kind, storage), rate))
-        for name, kind in kinds.items()
-    ]
+    sides = []
+    for name, kind in _STRATEGIES.items():
+        strategy = _made(kind, storages.MemoryStorage())
+        sides.append(Side(f"limits, {name}", _TEXT, _hit(strategy, rate), _Joining(strategy)))
+    return sides
 
 
-def _strategy(kind: str, storage: Any) -> Any:
+class _Joining:
+    """Waits for the thread of a storage, which is another one each time."""
+
+    def __init__(self, strategy: Any) -> None:
+        self._storage = strategy.storage
+
+    def __call__(self) -> None:
+        self._storage.timer.join()
+
+
+def _made(kind: str, storage: Any) -> Any:
     return getattr(import_module("limits.strategies"), kind)(storage)
 
 
