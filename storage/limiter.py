@@ -19,6 +19,7 @@ from .core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
 from .errors import ConfigurationError, StorageError
 from .guarding import Guarded, OnError, check_policy
 from .limited import Limits
+from .metering import limits_of_store
 from .offers import Clocked, QuickMeters, offered_or_none
 from .protocols import RateLimitStore
 from .records import Ask, Decision
@@ -70,7 +71,7 @@ class RateLimiter:
         self._base = adapt(store)
         self._label = self._base._layers.label
         self._targets = Targets(chosen, self._label)
-        self._room: RateLimitStore = self._base.room(RateLimitStore)
+        self._room: RateLimitStore = limits_of_store(self._base)
         self._guard = Guarded(
             self._room, BREAKERS.of(self._base._backend), on_error, chosen, workers
         )
@@ -85,9 +86,7 @@ class RateLimiter:
         if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
             self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
         clocked = offered_or_none(self._base._backend, Clocked, names)
-        self._clock: Callable[[], float] = monotonic
-        if clocked is not None:
-            self._clock = lambda: clocked.now_ms() / 1000
+        self._now_ms: Callable[[], float] = _monotonic_ms if clocked is None else clocked.now_ms
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -100,17 +99,18 @@ class RateLimiter:
         *values* fill in the keys of limits that have a template.
         """
         known = self._known
-        who = (key, *sorted(values.items())) if values else key
+        who = _who(key, values) if values else key
+        since = 0.0
         try:
             if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
                 simple: Verdict | None = self._quick(who)
                 if simple is not None:
                     return simple
-            since = self._clock()
+            since = self._now_ms()
             denial = known.get(who)
-            if denial is not None and denial.since <= since < denial.until and cost >= denial.cost:
+            if denial is not None and denial.holds(who, cost, since):
                 return Denied(denial, cost, since)
-        except TypeError:  # what is no key is refused below, or what is no cost
+        except TypeError:  # what is no key, or no cost, is refused below
             pass
         self._targets.check_cost(cost)
         target = self._target(key, values)
@@ -243,6 +243,7 @@ class RateLimiter:
         calls *on_limit* with the verdict and the same arguments.
         """
         self._targets.check_cost(cost)
+        self._refuse_slots()
         return Limits(self, self._targets, self._label, key, cost, on_limit).decorate
 
     def explain(self, key: Subject | None = None, **values: Subject) -> str:
@@ -276,17 +277,31 @@ class RateLimiter:
     def _give_back(self, target: Target, cost: int, at: int) -> None:
         """Give back a moment; what does not arrive is not used by anybody."""
         try:
-            self._runtime.finish(self._room.refund, target.meters, cost, at)
+            self._runtime.finish_once(self._room.refund, target.meters, cost, at)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
+        self._forget()
 
     def _target(
         self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False
     ) -> Target:
-        if self._targets.has_slots and not peeks:
+        if not peeks:
+            self._refuse_slots()
+        return self._targets.of(key, values)
+
+    def _refuse_slots(self) -> None:
+        if self._targets.has_slots:
             message = "these limits have slots, which are held for a while: use slot()"
             raise ConfigurationError(message, store=self._label)
-        return self._targets.of(key, values)
 
     def _forget(self) -> None:
         self._known = {}
+
+
+def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
+    """Whom a refusal is for."""
+    return key, *[(name, type(value), value) for name, value in sorted(values.items())]
+
+
+def _monotonic_ms() -> float:
+    return monotonic() * 1000

@@ -20,11 +20,13 @@ from ..core.window import Place, State, bar, ends, give_back, held, hit, latest,
 from ..errors import ConflictError, CorruptValueError
 from ..keys import Names
 from ..offers import Clocked, Plain, offered_or_none
+from .protocols import RateLimitStore
 from ..records import DELETE, Ask, Decision, Deletion, Meter
 from .runtime import Runtime, wall_clock
 
 if TYPE_CHECKING:
     from .protocols import Backend
+    from .store import Storage
 
 
 class Found(NamedTuple):
@@ -265,3 +267,10 @@ class LimitsStepByStep:
     def _busy(self, meter: Meter) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
         return ConflictError(message, store=self._label, key=meter.key)
+
+
+def limits_of_store(store: Storage[Any]) -> RateLimitStore:
+    """The rate limits of *store*: in the room for them, or step by step."""
+    backend, names = store._backend, store._layers.names
+    native = offered_or_none(backend, RateLimitStore, names)
+    return LimitsStepByStep(backend, names) if native is None else native

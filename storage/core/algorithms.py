@@ -144,6 +144,7 @@ class Counter(Rule):
     __slots__ = ()
 
     def check(self) -> None:
+        super().check()
         if self.count * (self.per // 1000) > _EXACT:
             raise ValueError("these numbers are too large to be counted exactly")
 

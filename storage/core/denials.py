@@ -18,14 +18,27 @@ _MOST: Final = 10_000
 
 
 class Denial(NamedTuple):
-    """A refusal of what costs *cost* or more, which holds from *since*, when it was asked for,
-    *until* it may pass. Both are seconds of one clock."""
+    """A refusal of what costs *least* or more, which holds from *since*, when it was asked for,
+    *until* it may pass: milliseconds of one clock, which may leave out what is less. So what is
+    refused here is so at the store, and the other way round for a millisecond at the most."""
 
     since: float
     until: float
-    cost: int
+    least: int
+    kind: type
     target: Target
     decision: Decision
+    most: int
+
+    def holds(self, who: object, cost: int, now: float) -> bool:
+        """Whether it refuses *who* asks for *cost*, of whom there may be an equal of another
+        kind."""
+        return (
+            self.since <= now < self.until
+            and type(cost) is int
+            and self.least <= cost <= self.most
+            and type(who) is self.kind
+        )
 
 
 Denials = dict[object, Denial]
@@ -40,13 +53,16 @@ def note(
     cost: int,
     decision: Decision,
     since: float,
-    most: float,
+    seconds: float,
 ) -> None:
-    """Remember a refusal for *most* seconds at the most."""
-    wait = max(reading.wait for reading in decision.readings) / 1_000_000
+    """Remember a refusal, which is no news then, for so many *seconds* at the most."""
+    wait = max(reading.wait for reading in decision.readings) // 1000
+    most = min(meter.rule.most for meter in target.meters)
     if len(denials) >= _MOST:
         denials.clear()
-    denials[who] = Denial(since, since + min(wait, most), cost, target, decision)
+    until = since + min(wait, seconds * 1000)
+    told = decision._replace(is_news=False)
+    denials[who] = Denial(since, until, cost, type(who), target, told, most)
 
 
 def remembering(remember: float | timedelta) -> float:

@@ -76,7 +76,7 @@ class Verdict:
     @property
     def is_first_refusal(self) -> bool:
         """Whether nobody was refused before in this window, for a limiter that *tells_once*."""
-        return self._decision is not None and self._decision.is_news and not self._late
+        return self._decision is not None and self._decision.is_news
 
     def __repr__(self) -> str:
         word = "allowed" if self.allowed else "refused"
@@ -153,7 +153,7 @@ class Denied(Verdict):
 
     @property
     def _late(self) -> float:  # type: ignore[override]
-        return self._now - self._denial.since
+        return (self._now - self._denial.since) / 1000
 
 
 class Simple(Verdict):
@@ -193,16 +193,17 @@ def explained(target: Target, decision: Decision) -> str:
         name = f" ({limit.name})" if limit.name else ""
         head = f"{limit}{name} for {meter.key!r}, {limit.algorithm}"
         if reading.wait:
-            told = f"nothing passes for {_seconds(reading.wait)}"
+            told = f"nothing passes for {in_seconds(reading.wait)}"
         else:
             told = f"{reading.left} of {limit.rule.most} left"
-        tail = f", all of it again in {_seconds(reading.fresh)}" if reading.fresh else ""
+        tail = f", all of it again in {in_seconds(reading.fresh)}" if reading.fresh else ""
         lines.append(f"{head}: {told}{tail}")
     return "\n".join(lines)
 
 
-def _seconds(us: int) -> str:
-    return f"{us / _US:.3g} s" if us < 100 * _US else f"{us // _US} s"
+def in_seconds(us: int) -> str:
+    """How long *us* microseconds are, for people."""
+    return f"{us / _US:.3g} s" if us < 100 * _US else f"{-(-us // _US)} s"
 
 
 class Passed(NamedTuple):

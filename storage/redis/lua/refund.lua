@@ -37,6 +37,9 @@ local places, problem = places_in(called, #meters + 1, now)
 if not places then
   return problem
 end
+if at == 0 then
+  at = now
+end
 if not called then
   at = math.min(at, now)
 end
