@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Sequence
-from multiprocessing.queues import Queue
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.synchronize import Barrier
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import storage
 from storage import Storage
@@ -23,7 +23,7 @@ RATE = Rate(100, 86_400)
 """So few in a day: none is freed meanwhile."""
 
 _NONE = Target(0, " hits")
-_WAIT_SECONDS = 300
+_WAIT_SECONDS = 120
 
 
 class Contender(NamedTuple):
@@ -41,7 +41,7 @@ class Contender(NamedTuple):
         if self.whose == "Redis":
             store = storage.RedisStorage(self.place, timeout=SECONDS)
         else:
-            store = storage.SqliteStorage(self.place, timeout=SECONDS)
+            store = storage.SqliteStorage(self.place)
         return limiter(store, self.name, RATE.hits, RATE.per).hit
 
 
@@ -77,28 +77,35 @@ def _row(one: Contender, passed: Sequence[int]) -> Row:
 def _passed(contenders: Sequence[Contender]) -> list[list[int]]:
     """How many passed of each key, by all processes, for each of *contenders*."""
     context = multiprocessing.get_context("spawn")
-    barrier, found = context.Barrier(PROCESSES), context.Queue()
-    started = [
-        context.Process(target=_work, args=(contenders, barrier, found), daemon=True)
-        for _ in range(PROCESSES)
-    ]
-    for process in started:
-        process.start()
-    counts = [found.get(timeout=_WAIT_SECONDS) for _ in started]
-    for process in started:
-        process.join()
+    begin = (context.Barrier(PROCESSES, timeout=_WAIT_SECONDS),)
+    with ProcessPoolExecutor(
+        PROCESSES, context, initializer=_Process.start, initargs=begin
+    ) as pool:
+        counts = list(pool.map(_counts, [contenders] * PROCESSES))
     return [[sum(of_key) for of_key in zip(*of_one)] for of_one in zip(*counts)]
 
 
-def _work(contenders: Sequence[Contender], barrier: Barrier, found: Queue[list[list[int]]]) -> None:
+class _Process:
+    """What a process has for all that it is asked."""
+
+    barrier: ClassVar[Barrier]
+
+    @classmethod
+    def start(cls, barrier: Barrier) -> None:
+        """Begin each key when all others do."""
+        cls.barrier = barrier
+
+
+def _counts(contenders: Sequence[Contender]) -> list[list[int]]:
+    """How many passed here of each key, for each of *contenders*."""
     counts = []
     for one in contenders:
         hit = one.hit()
         hit("warm")  # to connect is no race
-        counts.append([_together(barrier, hit, f"key:{number}") for number in range(KEYS)])
-    found.put(counts)
+        counts.append([_together(hit, f"key:{number}") for number in range(KEYS)])
+    return counts
 
 
-def _together(barrier: Barrier, hit: Callable[[str], Any], key: str) -> int:
-    barrier.wait()
+def _together(hit: Callable[[str], Any], key: str) -> int:
+    _Process.barrier.wait()
     return sum(bool(hit(key)) for _ in range(EACH))
