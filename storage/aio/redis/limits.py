@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...core.algorithms import Aligned, Counter, Gcra, Log, Rule, Slots, Window
 from ...core.meters import start_of, start_of_places
@@ -39,6 +39,8 @@ _FILES: Final = {
 """How each algorithm counts in Lua."""
 
 _RULE: Final = Struct("<4d")
+
+_new: Final = tuple.__new__
 
 _MOST_KNOWN: Final = 1024
 
@@ -204,9 +206,9 @@ class RedisLimits:
         chosen: Sequence[Sequence[Meter]],
         commands: Sequence[Command],
         within: float | None,
-    ) -> list[list[int]]:
+    ) -> list[Any]:
         if len(commands) != 1:
-            replies: list[list[int]] = await self._door.batch(commands, within)
+            replies: list[Any] = await self._door.batch(commands, within)
             return replies
         reply = await self._door.call(commands[0], chosen[0][0].key, within)
         return [reply]
@@ -276,12 +278,14 @@ class RedisLimits:
         told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
         return Command(effect, keys[0], (*head, told, *words), script)
 
-    def _decision(self, meters: Sequence[Meter], reply: list[int]) -> Decision:
-        word = reply[0]
-        if word < 0:
+    def _decision(self, meters: Sequence[Meter], reply: Any) -> Decision:
+        """What a script says that something may pass, or not: all numbers in one piece."""
+        if type(reply) is not bytes:
             self._check(meters, reply)
-        readings = [Reading(*reply[place : place + 3]) for place in range(3, len(reply), 3)]
-        return Decision(word == 1, reply[1], reply[2], word == 2, readings)
+        word, now, at, *rest = _numbers(len(meters)).unpack(reply)
+        readings = [_new(Reading, rest[place : place + 3]) for place in range(0, len(rest), 3)]
+        decision: Decision = _new(Decision, (word == 1, now, at, word == 2, readings))
+        return decision
 
     def _check(self, meters: Sequence[Meter], reply: list[int]) -> None:
         """Raise what a script says of meters that it could not read."""
@@ -298,6 +302,12 @@ class RedisLimits:
 
 def _of(meters: Sequence[Meter], part: Part) -> list[Meter]:
     return [meters[number] for number in part]
+
+
+@lru_cache(maxsize=64)
+def _numbers(meters: int) -> Struct:
+    """How an answer about so many meters is written."""
+    return Struct(f"<{3 + 3 * meters}q")
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ for number = 1, #meters do
   local m = meters[number]
   local now = math.max(clock, m.seen)
   local others, own = {}, 0
-  for from = 1, #(m.body or ''), 24 do
+  for from = 1, #m.body, 24 do
     local who, till = struct.unpack('<c16d', m.body, from)
     if till > now and who == token then
       own = own + 1

@@ -1,23 +1,13 @@
 -- For scripts about rate limits, after limit.lua: the rule Log of core/algorithms.py. Of a large log
 -- only the head is read and written, and those of its moments that matter.
 
--- Moments in the ring of a log, as they are stored.
-local function moments(m, first, count)
-  local from = 64 + 8 * first
-  if count == 0 then
-    return ''
-  elseif m.is_large then
-    return redis.call('GETRANGE', m.key, from, from + 8 * count - 1)
-  end
-  return string.sub(m.raw, from + 1, from + 8 * count)
-end
-
 -- When the hit with that number was.
 local function moment(m, number)
   local place = number % m.size
   local at
   if m.is_large then
-    at = struct.unpack('<d', moments(m, place, 1))
+    local from = 64 + 8 * place
+    at = struct.unpack('<d', redis.call('GETRANGE', m.key, from, from + 7))
   else
     at = struct.unpack('<d', m.raw, 65 + 8 * place)
   end
@@ -26,41 +16,6 @@ local function moment(m, number)
     return 0
   end
   return at
-end
-
--- The number of the first moment that counts, where the first that is kept does not: found with steps
--- that double, and then between the last two.
-local function first_after(m, over)
-  local low, step = m.y, 1
-  local high = low + 1
-  while high < m.x and moment(m, high) <= over do
-    low, step = high, 2 * step
-    high = low + step
-  end
-  high = math.min(high, m.x)
-  while high - low > 1 do
-    local middle = math.floor((low + high) / 2)
-    if moment(m, middle) <= over then
-      low = middle
-    else
-      high = middle
-    end
-  end
-  return high
-end
-
--- Moves all that counts into a ring with room for more, and that many of one moment with it.
-local function move(m, at, cost)
-  local length, first = m.x - m.y, 0
-  local needed = length + cost
-  local before = ''
-  if length > 0 then
-    first = math.min(length, m.size - m.y % m.size)
-    before = moments(m, m.y % m.size, first) .. moments(m, 0, length - first)
-  end
-  m.size = math.min(m.a, needed + math.floor(needed / 8) + 4)
-  m.body = before .. string.rep(at, cost) .. string.rep(struct.pack('<d', 0), m.size - needed)
-  m.x, m.y, m.is_large = needed, 0, false
 end
 
 rules[4] = {
@@ -86,7 +41,23 @@ rules[4] = {
   settle = function(m, at)
     local over = at - m.b
     if m.y < m.x and moment(m, m.y) <= over then
-      m.y = first_after(m, over)
+      -- The first that counts is found with steps that double, and then between the last two.
+      local low, step = m.y, 1
+      local high = low + 1
+      while high < m.x and moment(m, high) <= over do
+        low, step = high, 2 * step
+        high = low + step
+      end
+      high = math.min(high, m.x)
+      while high - low > 1 do
+        local middle = math.floor((low + high) / 2)
+        if moment(m, middle) <= over then
+          low = middle
+        else
+          high = middle
+        end
+      end
+      m.y = high
     end
     if m.y >= m.x then
       m.x, m.y = 0, 0
@@ -104,10 +75,25 @@ rules[4] = {
     return m.x > m.y and (m.last or moment(m, m.x - 1)) + m.b or m.at
   end,
   spend = function(m, cost)
-    local x, size, at = m.x, m.size or 0, struct.pack('<d', m.at)
+    local x, size, at = m.x, m.size, struct.pack('<d', m.at)
     m.last = m.at
     if x - m.y + cost > size then
-      return move(m, at, cost)
+      -- All that counts moves into a ring with room for more.
+      local function moments(first, count)
+        local from = 64 + 8 * first
+        if m.is_large and count > 0 then
+          return redis.call('GETRANGE', m.key, from, from + 8 * count - 1)
+        end
+        return string.sub(m.raw, from + 1, from + 8 * count)
+      end
+      local length = x - m.y
+      local first = length > 0 and math.min(length, size - m.y % size) or 0
+      local before = length > 0 and moments(m.y % size, first) .. moments(0, length - first) or ''
+      local needed = length + cost
+      m.size = math.min(m.a, needed + math.floor(needed / 8) + 4)
+      m.body = before .. string.rep(at, cost) .. string.rep('\0', 8 * (m.size - needed))
+      m.x, m.y, m.is_large = needed, 0, false
+      return
     end
     local place = x % size
     local first = math.min(cost, size - place)

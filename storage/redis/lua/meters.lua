@@ -16,8 +16,8 @@ for number = 1, #ARGV[1] / 32 do
   local m
   if not raw then
     m = {
-      rule = rule, key = key, raw = '', a = a, b = b, c = c, ready = 0, fresh = 0,
-      seen = 0, at = 0, barred = 0, told = 0, x = 0, y = 0, z = 0,
+      rule = rule, key = key, raw = '', number = number, a = a, b = b, c = c, ready = 0, fresh = 0,
+      size = 0, body = '', last = false, seen = 0, at = 0, barred = 0, told = 0, x = 0, y = 0, z = 0,
     }
   elseif type(raw) == 'table' then
     if string.find(raw.err, 'WRONGTYPE', 1, true) then
@@ -29,8 +29,8 @@ for number = 1, #ARGV[1] / 32 do
   else
     local kind, seen, at, barred, told, x, y, z = struct.unpack('<dddddddd', raw)
     m = {
-      rule = rule, key = key, raw = raw, a = a, b = b, c = c, ready = 0, fresh = 0,
-      seen = seen, at = at, barred = barred, told = told, x = x, y = y, z = z,
+      rule = rule, key = key, raw = raw, number = number, a = a, b = b, c = c, ready = 0, fresh = 0,
+      size = 0, body = '', last = false, seen = seen, at = at, barred = barred, told = told, x = x, y = y, z = z,
     }
     -- Of what is no number nothing is true, and what is too large is not exact.
     if kind ~= code or seen % 1 + at % 1 + barred % 1 + told % 1 + x % 1 + y % 1 + z % 1 ~= 0
@@ -41,11 +41,8 @@ for number = 1, #ARGV[1] / 32 do
       if #raw ~= 64 then
         return {-1, number}
       end
-    else
-      m.number = number
-      if not rule.open(m) then
-        return {-1, number}
-      end
+    elseif not rule.open(m) then
+      return {-1, number}
     end
     if seen > now then
       now = seen
@@ -86,7 +83,7 @@ local function store(m, head, ends)
     redis.call('SETRANGE', m.key, 0, head)
     redis.call('PEXPIREAT', m.key, math.ceil(ends / 1000))
   else
-    redis.call('SET', m.key, m.body and head .. m.body or head, 'PXAT', math.ceil(ends / 1000))
+    redis.call('SET', m.key, head .. m.body, 'PXAT', math.ceil(ends / 1000))
   end
 end
 
@@ -99,12 +96,13 @@ local function keep(m)
   store(m, head, math.max(fresh, seen, at, barred, told))
 end
 
--- What is returned to who asks whether something may pass, if nothing was corrupt.
+-- What is returned to who asks whether something may pass, if nothing was corrupt: numbers of eight
+-- bytes in one piece, which costs less than a list on both sides.
 local function answer(word, now, at, meters)
-  local reply = {word, now, at, 0, 0, 0}
+  local reply = struct.pack('<i8i8i8', word, now, at)
   for number = 1, #meters do
     local m = meters[number]
-    local place, rule, barred = 3 * number, m.rule, m.barred
+    local rule, barred = m.rule, m.barred
     local wait, fresh, left = m.ready - now, m.fresh, 0
     if fresh == 0 then
       fresh = rule.fresh(m)
@@ -116,9 +114,8 @@ local function answer(word, now, at, meters)
     if m.at == now and barred <= now then
       left = rule.left(m)
     end
-    reply[place + 1] = wait > 0 and wait or 0
-    reply[place + 2] = left > 0 and left or 0
-    reply[place + 3] = fresh > 0 and fresh or 0
+    wait, left, fresh = wait > 0 and wait or 0, left > 0 and left or 0, fresh > 0 and fresh or 0
+    reply = reply .. struct.pack('<i8i8i8', wait, left, fresh)
   end
   return corrupt and {-1, corrupt} or reply
 end

@@ -16,7 +16,7 @@ rules[6] = {
   end,
   settle = function(m, at)
     local alive, last = 0, at
-    for from = 1, #(m.body or ''), 24 do
+    for from = 1, #m.body, 24 do
       local till = struct.unpack('<d', m.body, from + 16)
       if till > at then
         alive, last = alive + 1, math.max(last, till)
@@ -43,7 +43,7 @@ rules[6] = {
   end,
   fresh = function(m)
     local last = m.last or m.at
-    for from = 1, m.last and 0 or #(m.body or ''), 24 do
+    for from = 1, m.last and 0 or #m.body, 24 do
       last = math.max(last, (struct.unpack('<d', m.body, from + 16)))
     end
     return last
@@ -51,7 +51,7 @@ rules[6] = {
   spend = function(m, cost, token)
     local alive, ends = {}, m.at + m.b
     token = token or string.rep('\0', 16)
-    for from = 1, #(m.body or ''), 24 do
+    for from = 1, #m.body, 24 do
       if struct.unpack('<d', m.body, from + 16) > m.at then
         alive[#alive + 1] = string.sub(m.body, from, from + 23)
       end
