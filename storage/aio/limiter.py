@@ -89,6 +89,7 @@ class RateLimiter:
 
         *values* fill in the keys of limits that have a template.
         """
+        self._targets.check_cost(cost)
         who = _who(key, values)
         known, since, round_ = self._denials, 0.0, 0
         if known is not None:
@@ -97,7 +98,6 @@ class RateLimiter:
             if denial is not None:
                 late = int((since - denial.since) * 1_000_000)
                 return Verdict(False, denial.target, cost, denial.decision, None, late)
-        self._targets.check_cost(cost)
         target = self._target(key, values)
         ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
         passed, decision, error = await self._guard.ask("hit", target, ask)
@@ -264,6 +264,7 @@ class RateLimiter:
             await self._runtime.finish(self._room.refund, target.meters, cost, at)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
+        self._forget()
 
     def _target(
         self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False

@@ -55,13 +55,14 @@ class Denials:
     def note(
         self, who: Who, cost: int, since: float, round_: int, target: Target, decision: Decision
     ) -> None:
-        """Remember a refusal."""
+        """Remember a refusal, which is no news from now on."""
         wait = max(reading.wait for reading in decision.readings) / 1_000_000
         if round_ != self.round:
             return
         if len(self._known) >= _MOST:
             self._known = {}
-        self._known[who] = Denial(since, since + min(wait, self._seconds), cost, target, decision)
+        until = since + min(wait, self._seconds)
+        self._known[who] = Denial(since, until, cost, target, decision._replace(is_news=False))
 
     def forget(self) -> None:
         """Something was given back: ask again."""

@@ -80,7 +80,7 @@ class Verdict:
     @property
     def is_first_refusal(self) -> bool:
         """Whether nobody was refused before in this window, for a limiter that *tells_once*."""
-        return self._decision is not None and self._decision.is_news and not self._late
+        return self._decision is not None and self._decision.is_news
 
     def __repr__(self) -> str:
         word = "allowed" if self.allowed else "refused"
