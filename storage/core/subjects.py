@@ -116,6 +116,11 @@ def keyed_by(*parts: str, bot: Id | None = None) -> Callable[[Any], SessionKey |
     return key
 
 
+def chat_type(event: Any) -> Any:
+    """What kind of chat *event* is from, such as `"private"` or `"group"`; `None` for no chat."""
+    return getattr(_whole_chat(_inner(event)), "type", None)
+
+
 def _inner(event: Any) -> Any:
     """What an update is about, where *event* is an update of aiogram."""
     if not hasattr(event, "update_id"):
@@ -127,10 +132,14 @@ def _inner(event: Any) -> Any:
 
 
 def _chat(event: Any) -> Any:
+    return getattr(_whole_chat(event), "id", None)
+
+
+def _whole_chat(event: Any) -> Any:
     for where in (event, getattr(event, "message", None)):
         chat = getattr(where, "effective_chat", None) or getattr(where, "chat", None)
         if chat is not None:
-            return getattr(chat, "id", None)
+            return chat
     return None
 
 
