@@ -1,12 +1,12 @@
-"""A Telegram that counts what arrives, and refuses what is too much."""
+"""A Telegram that notes what arrives, and tells a chat to wait when it is asked to."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import socketserver
 import threading
 import time
-from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -33,101 +33,87 @@ class Arrival(NamedTuple):
 
     at: float
     chat: int
-    is_welcome: bool
 
 
 class Telegram:
-    """Counts what comes in sliding windows, by its own clock.
+    """Notes what comes and when it was sent, which on one machine is when it comes.
 
-    What it refuses without having been told to is noted, and so is what comes to a chat that is to
-    wait.
+    A machine that is busy with something else may read a message late: by the clock of who sent it
+    that changes nothing.
     """
 
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._came: dict[object, deque[float]] = defaultdict(deque)
         self._flooded: dict[int, float] = {}
+        self._until: dict[int, float] = {}
         self.arrivals: list[Arrival] = []
-        self.refused: list[tuple[str, int]] = []
-        """What should not have been sent, and why."""
-        self.told: list[tuple[float, int]] = []
-        """When which chat was told to wait, although it was not too much."""
+        """What was welcome."""
+        self.told: list[Arrival] = []
+        """What was told to wait."""
 
     def flood(self, chat: int, seconds: float) -> None:
-        """Refuse the next message of *chat*, and all for so many *seconds* after that."""
+        """Refuse the next message to *chat*, and all for so many *seconds* after that."""
         with self._lock:
-            self._flooded[chat] = -seconds
+            self._flooded[chat] = seconds
 
-    def take(self, chat: int) -> None:
-        """Something comes to *chat*; `Refused` where that is too much."""
+    def take(self, one: Arrival) -> float:
+        """Something has come; answers in how many seconds it may come again, or 0 for welcome."""
         with self._lock:
-            now = time.monotonic()
-            wait = self._wait(chat, now)
-            self.arrivals.append(Arrival(now, chat, not wait))
-        if wait:
-            raise Refused(wait)
+            if one.chat in self._flooded:
+                self._until[one.chat] = one.at + self._flooded.pop(one.chat)
+            wait = self._until.get(one.chat, 0.0) - one.at
+            (self.arrivals if wait <= 0 else self.told).append(one)
+        return max(0.0, wait)
 
     def times(self, chat: int | None = None) -> list[float]:
-        """When what was welcome has come, to one chat or to all."""
-        return [
-            one.at for one in self.arrivals if one.is_welcome and (chat is None or one.chat == chat)
-        ]
+        """When something came to one chat or to all, in order."""
+        return sorted(one.at for one in self.arrivals if chat in (None, one.chat))
 
-    def _wait(self, chat: int, now: float) -> float:
-        """In how many seconds to try again; 0 where it is welcome."""
-        until = self._flooded.get(chat, 0.0)
-        if until < 0:
-            self._flooded[chat] = now - until
-            self.told.append((now, chat))
-            return -until
-        if now < until:
-            self.refused.append(("paused", chat))
-            return until - now
-        windows = [("overall", None, *self._rates.overall), ("chat", chat, *self._rates.chat)]
-        if chat < 0:
-            windows.append(("group", f"group {chat}", *self._rates.group))
-        for word, key, most, seconds in windows:
-            came = self._came[key]
-            while came and came[0] <= now - seconds:
-                came.popleft()
-            if len(came) >= most:
-                self.refused.append((word, chat))
-                return came[0] + seconds - now
-        for _, key, _, _ in windows:
-            self._came[key].append(now)
-        return 0.0
+    def too_many(self, rates: Rates) -> list[str]:
+        """Where so many came in so little time that Telegram would refuse it."""
+        found = _too_near("all", self.times(), rates.overall)
+        for chat in {one.chat for one in self.arrivals}:
+            found += _too_near(f"chat {chat}", self.times(chat), rates.chat)
+            if chat < 0:
+                found += _too_near(f"group {chat}", self.times(chat), rates.group)
+        return found
+
+
+def _too_near(word: str, times: list[float], rate: tuple[int, float]) -> list[str]:
+    most, seconds = rate
+    return [
+        f"{word}: {most + 1} in {late - early:.3f} s"
+        for early, late in zip(times, times[most:])
+        if late - early < seconds
+    ]
 
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        telegram = self.server.telegram  # type: ignore[attr-defined]
         for line in self.rfile:
-            try:
-                telegram.take(int(line))
-            except Refused as refused:
-                self.wfile.write(f"{refused.retry_after}\n".encode())
-            else:
-                self.wfile.write(b"ok\n")
+            at, chat = line.split()
+            wait = self.server.telegram.take(Arrival(float(at), int(chat)))  # type: ignore[attr-defined]
+            self.wfile.write(f"{wait}\n".encode())
 
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
-    allow_reuse_address = True
     request_queue_size = 128
 
 
 @contextmanager
 def listening(telegram: Telegram) -> Iterator[int]:
-    """The port at which other processes reach *telegram*."""
+    """The port at which *telegram* is reached."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.telegram = telegram  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Line:
@@ -135,16 +121,43 @@ class Line:
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._answers = self._socket.makefile()
 
     def send(self, chat: int) -> None:
         """Send something to *chat*."""
-        self._socket.sendall(f"{chat}\n".encode())
-        answer = self._answers.readline().strip()
-        if answer != "ok":
-            raise Refused(float(answer))
+        self._socket.sendall(_message(chat))
+        _check(self._answers.readline())
 
     def close(self) -> None:
         self._answers.close()
         self._socket.close()
+
+
+class AsyncLine:
+    """The same for tasks."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self) -> None:
+        self._answers, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+
+    async def send(self, chat: int) -> None:
+        """Send something to *chat*."""
+        self._writer.write(_message(chat))
+        answer = await self._answers.readline()
+        _check(answer.decode())
+
+    async def aclose(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+def _message(chat: int) -> bytes:
+    return f"{time.monotonic()} {chat}\n".encode()
+
+
+def _check(answer: str) -> None:
+    wait = float(answer)
+    if wait:
+        raise Refused(wait)
