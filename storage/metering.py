@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .core.algorithms import Slots
 from .core.layers import MOST_ATTEMPTS
 from .core.meters import (
     name_of,
@@ -19,11 +20,13 @@ from .core.window import Place, State, bar, ends, give_back, held, hit, latest, 
 from .errors import ConflictError, CorruptValueError
 from .keys import Names
 from .offers import Clocked, Plain, offered_or_none
+from .protocols import RateLimitStore
 from .records import DELETE, Ask, Decision, Deletion, Meter
 from .runtime import Runtime, wall_clock
 
 if TYPE_CHECKING:
     from .protocols import Backend
+    from .store import Storage
 
 
 class Found(NamedTuple):
@@ -166,7 +169,7 @@ class LimitsStepByStep:
         done = self._backend.swap(found.name, new, old, self._ms(meter, made))
         if done or when == 0:
             return
-        if ask.token:
+        if isinstance(meter.rule, Slots):
             self._hold(meter, ask.token, None)
         else:
             self._give_back(meter, 0, ask.cost, when)
@@ -264,3 +267,10 @@ class LimitsStepByStep:
     def _busy(self, meter: Meter) -> ConflictError:
         message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
         return ConflictError(message, store=self._label, key=meter.key)
+
+
+def limits_of_store(store: Storage[Any]) -> RateLimitStore:
+    """The rate limits of *store*: in the room for them, or step by step."""
+    backend, names = store._backend, store._layers.names
+    native = offered_or_none(backend, RateLimitStore, names)
+    return LimitsStepByStep(backend, names) if native is None else native

@@ -39,20 +39,26 @@ class Resumable(Protocol):
     page: Callable[..., Any]
 
 
+class QuickMeters(Protocol):
+    """What lets a hit pass in place, where that is as simple as it is mostly."""
+
+    quick: Callable[..., Any]
+
+
 class Plain(Protocol):
     """The entries beneath what writes an end into each of them: they are any bytes."""
 
     read: Callable[..., Any]
 
 
-NEVER_WAIT: Final = (Clocked, Countable, Resumable, Touchable)
+NEVER_WAIT: Final = (Clocked, Countable, QuickMeters, Resumable, Touchable)
 """Rooms that are the same in both halves."""
 
 _REMEDIES: Final = {
     "LeaseStore": "leases need memory, SQLite or Redis: make them of such a store",
 }
 
-_KEEP_NO_VALUES: Final = ("LeaseStore", "RateLimitStore", "Sweeper", "Countable")
+_KEEP_NO_VALUES: Final = ("LeaseStore", "RateLimitStore", "QuickMeters", "Sweeper", "Countable")
 """Rooms whose entries are not values, so that no layer can be written around."""
 
 

@@ -29,6 +29,9 @@ monotonic: Callable[[], float] = time.monotonic
 wall_clock: Callable[[], float] = time.time
 """What a store takes for its clock unless it is told another."""
 
+wall_ns: Callable[[], int] = time.time_ns
+"""The same in nanoseconds."""
+
 Answer = Annotated[T, "given at once"]
 """What a user's callback answers; in the asyncio half it may also be awaited."""
 
@@ -61,6 +64,10 @@ class Runtime:
         except BaseException:
             function(*args)
             raise
+
+    def finish_once(self, function: Callable[..., T], *args: object) -> T:
+        """Call *function*, which must not run twice: what strikes in the middle of it ends it."""
+        return function(*args)
 
 
 def backoff(attempt: int) -> float:

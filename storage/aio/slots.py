@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.targets import Target
 from ..core.turns import pauses
-from ..core.verdicts import Verdict
+from ..core.verdicts import Told, Verdict, in_seconds
 from ..errors import RateLimitedError
 from .holding import Holdings, Lease, Where
 from ..records import Ask, Decision, Meter, Turn
@@ -85,7 +85,7 @@ class Slot(Lease):
     def refusal(self) -> Exception:
         """What is raised where no slot was free in time."""
         room = self._taken_in
-        verdict = Verdict(False, room.target, room.cost, room.decision)
+        verdict = Told(False, room.target, room.cost, room.decision)
         return limited_error(verdict, self._label)
 
 
@@ -94,6 +94,7 @@ def limited_error(verdict: Verdict, label: str) -> RateLimitedError:
     if verdict.error is not None:
         message = "the store did not decide, and without it nothing passes"
     else:
-        message = f"{verdict.limit} is the limit: try again in {verdict.retry_after:.3g} s"
+        us = round(verdict.retry_after * 1_000_000)
+        message = f"{verdict.limit} is the limit: try again in {in_seconds(us)}"
     wait = verdict.retry_after
     return RateLimitedError(message, retry_after=wait, verdict=verdict, store=label)

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 from ..errors import StorageError
 from ..records import Decision, Reading
 from ..ttl import moment
+from .denials import Denial
 from .limits import Limit
-from .targets import Target
+from .targets import Target, Targets
 
 _US: Final = 1_000_000
 
@@ -21,27 +22,22 @@ class Verdict:
     time, or that has the least left.
     """
 
-    __slots__ = ("_decision", "_is_refunded", "_late", "_target", "allowed", "cost", "error")
+    __slots__ = ()
 
-    def __init__(
-        self,
-        allowed: bool,
-        target: Target,
-        cost: int,
-        decision: Decision | None,
-        error: StorageError | None = None,
-        late: int = 0,
-    ) -> None:
-        self.allowed: bool = allowed
-        """Whether it passes."""
-        self.cost: int = cost
-        """What was asked for."""
-        self.error: StorageError | None = error
-        """Why the store did not decide, where the limiter did so by itself."""
-        self._target = target
-        self._decision = decision
-        self._late = late
-        self._is_refunded = False
+    allowed: bool
+    """Whether it passes."""
+
+    cost: int
+    """What was asked for."""
+
+    error: StorageError | None
+    """Why the store did not decide, where the limiter did so by itself."""
+
+    _target: Target
+    _decision: Decision | None
+
+    _late: float = 0.0
+    """How many seconds ago the store decided."""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -66,7 +62,7 @@ class Verdict:
         """The seconds until the same may pass, if nothing else does meanwhile; 0 if it does."""
         if self.allowed or self._decision is None:
             return 0.0
-        return max(0, self._reading().wait - self._late) / _US
+        return max(0.0, self._reading().wait / _US - self._late)
 
     @property
     def reset_at(self) -> datetime | None:
@@ -90,6 +86,9 @@ class Verdict:
             return f"<Verdict: allowed, {self.remaining} of {self.limit} left>"
         return f"<Verdict: refused by {self.limit}, try again in {self.retry_after:g} s>"
 
+    def _note_refund(self) -> None:
+        """Remember that it was given back."""
+
     def _reading(self) -> Reading:
         assert self._decision is not None
         return self._decision.readings[self._place()]
@@ -107,6 +106,86 @@ class Verdict:
         return max(places, key=lambda place: readings[place].wait)
 
 
+class Told(Verdict):
+    """What a store said of *target*."""
+
+    __slots__ = ("_decision", "_is_refunded", "_target", "allowed", "cost", "error")
+
+    def __init__(
+        self,
+        allowed: bool,
+        target: Target,
+        cost: int,
+        decision: Decision | None,
+        error: StorageError | None = None,
+    ) -> None:
+        self.allowed = allowed
+        self.cost = cost
+        self.error = error
+        self._target = target
+        self._decision = decision
+        self._is_refunded = False
+
+    def _note_refund(self) -> None:
+        self._is_refunded = True
+
+
+class Denied(Verdict):
+    """What is said of what costs *cost* while a *denial* is remembered: *now*, by its clock."""
+
+    __slots__ = ("_denial", "_now", "cost")
+
+    allowed = False
+    error = None
+
+    def __init__(self, denial: Denial, cost: int, now: float) -> None:
+        self._denial = denial
+        self.cost = cost
+        self._now = now
+
+    @property
+    def _target(self) -> Target:  # type: ignore[override]
+        return self._denial.target
+
+    @property
+    def _decision(self) -> Decision:  # type: ignore[override]
+        return self._denial.decision
+
+    @property
+    def _late(self) -> float:  # type: ignore[override]
+        return (self._now - self._denial.since) / 1000
+
+
+class Simple(Verdict):
+    """What is said where one hit passed by one limit: made in a hurry, and worked out if asked."""
+
+    __slots__ = ("_is_refunded", "_key", "_now", "_targets", "_x", "_y")
+
+    allowed = True
+    cost = 1
+    error = None
+
+    def __init__(self, targets: Targets, key: str, now: int, x: int, y: int) -> None:
+        self._targets = targets
+        self._key = key
+        self._now = now
+        self._x = x
+        self._y = y
+
+    def _note_refund(self) -> None:
+        self._is_refunded = True
+
+    @property
+    def _target(self) -> Target:  # type: ignore[override]
+        return self._targets.of(self._key, {})
+
+    @property
+    def _decision(self) -> Decision:  # type: ignore[override]
+        rule, now, kept = self._targets.rules[0], self._now, (self._x, self._y, 0)
+        reading = Reading(0, rule.left(kept, None, now), rule.fresh_after(kept, now) - now)
+        return Decision(True, now, now, False, [reading])
+
+
 def explained(target: Target, decision: Decision) -> str:
     """How the limits of somebody stand, in words."""
     lines = []
@@ -114,16 +193,17 @@ def explained(target: Target, decision: Decision) -> str:
         name = f" ({limit.name})" if limit.name else ""
         head = f"{limit}{name} for {meter.key!r}, {limit.algorithm}"
         if reading.wait:
-            told = f"nothing passes for {_seconds(reading.wait)}"
+            told = f"nothing passes for {in_seconds(reading.wait)}"
         else:
             told = f"{reading.left} of {limit.rule.most} left"
-        tail = f", all of it again in {_seconds(reading.fresh)}" if reading.fresh else ""
+        tail = f", all of it again in {in_seconds(reading.fresh)}" if reading.fresh else ""
         lines.append(f"{head}: {told}{tail}")
     return "\n".join(lines)
 
 
-def _seconds(us: int) -> str:
-    return f"{us / _US:.3g} s" if us < 100 * _US else f"{us // _US} s"
+def in_seconds(us: int) -> str:
+    """How long *us* microseconds are, for people."""
+    return f"{us / _US:.3g} s" if us < 100 * _US else f"{-(-us // _US)} s"
 
 
 class Passed(NamedTuple):
@@ -136,8 +216,9 @@ class Passed(NamedTuple):
 
 def refundable(verdict: Verdict) -> Passed | None:
     """What a *verdict* can give back, which it does once."""
-    decision, is_first = verdict._decision, not verdict._is_refunded
+    decision = verdict._decision
+    is_first = not getattr(verdict, "_is_refunded", False)
     if not verdict.allowed or decision is None or verdict.error is not None or not is_first:
         return None
-    verdict._is_refunded = True
+    verdict._note_refund()
     return Passed(verdict._target, verdict.cost, decision.at)

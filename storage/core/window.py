@@ -8,13 +8,16 @@ passes later, having waited for its turn, the state is that of then, and nobody 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..records import Decision, Reading
 from .algorithms import Holder, Kept, Rule
 
 Place = tuple[int, int]
 """A moment that somebody waited for and gave back, and the cost that may pass then."""
+
+
+_new: Final = tuple.__new__
 
 
 class State(NamedTuple):
@@ -185,9 +188,10 @@ def held(state: State | None, clock: int, token: str, until: int | None) -> Stat
 
 def ends(rule: Rule, state: State) -> int:
     """When nothing of a meter counts any more."""
-    at = max(state.seen, state.at)
-    kept = rule.settled(state.kept, state.more, state.at, at)
-    return max(rule.fresh(kept, state.more, at), state.barred, state.told, at)
+    seen, at, barred, told, kept, more = state
+    if seen > at:
+        kept, at = rule.settled(kept, more, at, seen), seen
+    return max(rule.fresh(kept, more, at), barred, told, at)
 
 
 def _open(
@@ -213,12 +217,39 @@ def _passed(
 ) -> tuple[Decision, list[State]]:
     """What is said and kept where *cost* passes *now* by all that was *found*."""
     after, readings = [], []
-    for rule, state, kept in found:
-        kept, more = rule.spent(kept, state.more, now, cost, token)
-        after.append(State(now, now, state.barred, state.told, kept, more))
+    for rule, (_, _, barred, told, _, more), kept in found:
+        kept, more = rule.spent(kept, more, now, cost, token)
         left, fresh = rule.left(kept, more, now), rule.fresh(kept, more, now)
-        readings.append(Reading(0, max(0, left), fresh - now))
-    return Decision(True, now, now, False, readings), after
+        # What a call of the class does, without its detour.
+        after.append(_new(State, (now, now, barred, told, kept, more)))
+        readings.append(_new(Reading, (0, max(0, left), fresh - now)))
+    return _new(Decision, (True, now, now, False, readings)), after
+
+
+def joined(parts: Sequence[tuple[Sequence[int], Decision]]) -> Decision:
+    """What all are told together who were asked in *parts*, each by the numbers of its meters.
+
+    It passes where each part lets it pass.
+    """
+    passed = all(decision.passed for _, decision in parts)
+    readings = {
+        number: reading
+        for numbers, decision in parts
+        for number, reading in zip(numbers, decision.readings)
+    }
+    return Decision(
+        passed,
+        max(decision.now for _, decision in parts),
+        max(decision.at for _, decision in parts) if passed else 0,
+        any(decision.is_news for _, decision in parts),
+        [readings[number] for number in sorted(readings)],
+    )
+
+
+def taken_back(decision: Decision, cost: int) -> Decision:
+    """What a part is told that had let *cost* pass, and to which that was given back."""
+    readings = [one._replace(left=one.left + cost) for one in decision.readings]
+    return decision._replace(readings=readings)
 
 
 def _spent(one: Look, now: int, at: int, cost: int, token: str) -> State:

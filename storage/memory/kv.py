@@ -8,7 +8,7 @@ from typing import NoReturn
 from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
-from ..offers import Clocked, Countable
+from ..offers import Clocked, Countable, QuickMeters
 from ..protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import after_fork, mutex
@@ -16,7 +16,8 @@ from ..ttl import At, Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
 from .entry import Entry
 from .leases import Board, MemoryLeases
-from .limits import MemoryLimits, Meters
+from .limits import MemoryLimits
+from .meters import Meters
 from .visits import MemoryVisits
 
 _PURGED_PER_WRITE = 8
@@ -212,7 +213,7 @@ class MemoryBackend:
             return self
         if kind is VisitStore:
             return MemoryVisits(self, self._board, names)
-        if kind is RateLimitStore:
+        if kind in (RateLimitStore, QuickMeters):
             return MemoryLimits(self._meters, names)
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..core.meters import (
     name_of,
@@ -40,12 +40,9 @@ _SPARED_MS: Final = 3_600_000
 counted at that time counts there still."""
 
 
-class Known(NamedTuple):
-    """What stood in a row when it was last read or written here."""
-
-    ends_ms: int
-    raw: bytes
-    state: State
+Known = tuple[int, bytes, State]
+"""What stood in a row when it was last read or written here: its end in milliseconds, its bytes,
+and what they say."""
 
 
 class Meters:
@@ -86,7 +83,7 @@ class Meters:
 
     def given(self, name: str, known: Known) -> None:
         """Know this of a row from now on, unless it is long."""
-        if len(known.raw) <= _LONGEST_KNOWN:
+        if len(known[1]) <= _LONGEST_KNOWN:
             self._known[name] = known
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
@@ -101,7 +98,7 @@ class Meters:
         if ends_ms * 1000 <= now:
             return None
         try:
-            return Known(ends_ms, raw, unpacked(meter.rule, raw))
+            return ends_ms, raw, unpacked(meter.rule, raw)
         except ValueError as error:
             raise self._corrupt(str(error), meter) from None
 
@@ -241,18 +238,23 @@ class SqliteLimits:
         if known is None:
             return None
         now, key = self._meters.now(), meter.key
-        state = None if known.ends_ms * 1000 <= now else known.state
+        ends_ms, raw, state = known
         decision, after = hit(
-            (meter.rule,), (state,), now, ask.cost, token=ask.token, tell=ask.tell
+            (meter.rule,),
+            (state if ends_ms * 1000 > now else None,),
+            now,
+            ask.cost,
+            token=ask.token,
+            tell=ask.tell,
         )
         if after is None:
             row = self._meters.connection.row(self._sql.read, (name,), key)
-            if row is None or row[1] != known.raw:
+            if row is None or row[1] != raw:
                 return None
             self._meters.given(name, known)
             return decision
         new = _known(meter, after[0])
-        values = (new.ends_ms, new.raw, name, known.raw)
+        values = (new[0], new[1], name, raw)
         if self._meters.connection.change(self._sql.swap, values, key, seldom_looks=True) != 1:
             return None
         self._meters.given(name, new)
@@ -289,15 +291,15 @@ class SqliteLimits:
             if state is None:
                 continue
             name, new = name_of(self._names, meter), _known(meter, state)
-            cursor.execute(self._sql.keep, (name, new.ends_ms, new.raw))
+            cursor.execute(self._sql.keep, (name, *new[:2]))
             self._meters.given(name, new)
             if old is None:
                 self._meters.free(cursor, name, now)
 
 
 def _states(known: Sequence[Known | None]) -> list[State | None]:
-    return [None if one is None else one.state for one in known]
+    return [None if one is None else one[2] for one in known]
 
 
 def _known(meter: Meter, state: State) -> Known:
-    return Known(-(-ends(meter.rule, state) // 1000), packed(meter.rule, state), state)
+    return -(-ends(meter.rule, state) // 1000), packed(meter.rule, state), state

@@ -47,7 +47,7 @@ the same plan: `aio.store` stands on the floor of `store`."""
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
 WAITING = (
     *("runtime", "keylock", "redis.links", "testing", "cli"),
-    *("aio.runtime", "aio.keylock", "aio.lift", "aio.redis.links"),
+    *("aio.runtime", "aio.keylock", "aio.lift", "aio.redis.link", "aio.redis.links"),
 )
 """Who may wait, lock and look at a clock."""
 

@@ -1,64 +1,35 @@
-"""A place where limits are counted, in one colour, by plain calls, and what time it is there."""
+"""Rate limits as a room is asked about them, and what anybody else sees of them in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
+from storage.core.limits import Limit
+from storage.records import Ask, Meter
 
-from tests.layers.places import HALVES, Place, params, placed
+ONE = Ask()
+TOKEN = "ab" * 16
 
-__all__ = ["HALVES", "Ground", "params", "standing"]
-
-SLACK = 0.0011
-"""By how many seconds a clock that counts whole milliseconds may be wrong."""
-
-
-class Ground:
-    """Limiters of one colour over a place."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.half = place.half
-        self.clock = place.clock
-        self.bridge = place.bridge
-        # Who is on a server remembers by the time of this process, which is not turned by hand.
-        self.usual = {"remember": 0} if hasattr(place, "server") else {}
-
-    def limiter(self, *limits: Any, store: Any = None, **options: Any) -> Any:
-        """A limiter with *limits*, over *store* or the place itself."""
-        return self.bridge.driven(self.inner(*limits, store=store, **options))
-
-    def inner(self, *limits: Any, store: Any = None, **options: Any) -> Any:
-        """The same as its own half knows it."""
-        base = self.place.base if store is None else store
-        return self.half.RateLimiter(base, *limits, **{**self.usual, **options})
-
-    def limit(self, *args: Any, **options: Any) -> Any:
-        return self.half.Limit(*args, **options)
-
-    def limited(self, function: Any, *args: Any, **named: Any) -> Any:
-        """What a decorated *function* of this half answers."""
-        return self.bridge.call(lambda: function(*args, **named))
-
-    def at(self, seconds: float) -> datetime:
-        """The moment in so many *seconds*, by the clock of the place."""
-        return datetime.fromtimestamp(self.clock.ms / 1000, timezone.utc) + timedelta(
-            seconds=seconds
-        )
+KINDS = ("log", "window", "aligned", "counter", "gcra", "slots")
+"""How can be counted."""
 
 
-@contextmanager
-def standing(request: pytest.FixtureRequest, folder: Path, **options: Any) -> Iterator[Ground]:
-    """The ground that is the parameter of a fixture."""
-    with placed(request, folder, **options) as place:
-        yield Ground(place)
+def meter(hits: int = 3, per: float = 60, key: str = "k", **options: Any) -> Meter:
+    """What a limit counts for one key."""
+    return Meter(Limit(hits, per, **options).rule, key)
 
 
-def passed(limiter: Any, times: int, *args: Any, **named: Any) -> int:
-    """How many of so many hits pass."""
-    return sum(bool(limiter.hit(*args, **named)) for _ in range(times))
+def hits(room: Any, *meters: Meter, times: int = 1, ask: Ask = ONE) -> list[bool]:
+    """Whether each of some hits passes."""
+    return [room.hit(meters, ask).passed for _ in range(times)]
+
+
+def kept(file: Path) -> list[Any]:
+    """All rows of meters and places, as they stand in the file."""
+    columns = "name, CAST(expires_at AS BLOB), CAST(state AS BLOB), typeof(state)"
+    with closing(sqlite3.connect(file)) as connection:
+        query = f"SELECT {columns} FROM storage_limits ORDER BY name"
+        return connection.execute(query).fetchall()

@@ -11,6 +11,7 @@ from . import (
     redis,
     session_faults,
     sessions,
+    sqlite_limits,
     stores,
     typed,
     vibegram,
@@ -31,4 +32,5 @@ BUGS: list[Bug] = [
     *compat_sessions.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
+    *sqlite_limits.BUGS,
 ]
