@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from .adapted import adapt
 from .core.limits import Limit
@@ -27,7 +27,7 @@ from .core.telegram import (
     subject,
 )
 from .core.turns import patience
-from .core.verdicts import Verdict
+from .core.verdicts import Told, Verdict
 from .errors import OutcomeUnknownError, UnavailableError
 from .guarding import OnError
 from .keylock import KeyLock
@@ -110,7 +110,7 @@ class Inbound:
         way = self._group if is_from_group(event) else self._private
         key = self._runtime.call(self._key, event)
         if key is None:
-            return Verdict(not self._strict, Target(way.limits, ()), 1, None)
+            return Told(not self._strict, Target(way.limits, ()), 1, None)
         return way._limiter.hit(key)
 
     def passes(self, event: Any) -> bool:
@@ -120,9 +120,19 @@ class Inbound:
             self._runtime.call(self._answer, event, verdict)
         return verdict.allowed
 
+    @overload
     def run(
-        self, event: Any, handler: Callable[..., Answer[T]], /, *args: Any, **named: Any
-    ) -> T | None:
+        self, event: Any, handler: Callable[..., Awaitable[T]], /, *args: Any, **named: Any
+    ) -> T | None: ...
+
+    @overload
+    def run(
+        self, event: Any, handler: Callable[..., T], /, *args: Any, **named: Any
+    ) -> T | None: ...
+
+    def run(
+        self, event: Any, handler: Callable[..., Answer[Any]], /, *args: Any, **named: Any
+    ) -> Any:
         """Call *handler* with *event* and what else it is to get, if the event passes."""
         callback(handler)
         passes = self.passes(event)
@@ -172,14 +182,19 @@ class Outbound:
         self._timeout = patience(timeout, "timeout")
         self._raises = on_error == "raise"
 
+    @overload
     def send(
-        self,
-        chat: Chat | None,
-        function: Callable[..., Answer[T]],
-        /,
-        *args: Any,
-        **named: Any,
-    ) -> T:
+        self, chat: Chat | None, function: Callable[..., Awaitable[T]], /, *args: Any, **named: Any
+    ) -> T: ...
+
+    @overload
+    def send(
+        self, chat: Chat | None, function: Callable[..., T], /, *args: Any, **named: Any
+    ) -> T: ...
+
+    def send(
+        self, chat: Chat | None, function: Callable[..., Answer[Any]], /, *args: Any, **named: Any
+    ) -> Any:
         """Call *function* with the arguments as soon as something may be sent to *chat*; for what
         goes to no chat say `None`.
 

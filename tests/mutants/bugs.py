@@ -13,6 +13,7 @@ from . import (
     sessions,
     sqlite_limits,
     stores,
+    telegram,
     typed,
     vibegram,
     visits,
@@ -33,4 +34,5 @@ BUGS: list[Bug] = [
     *sessions.BUGS,
     *session_faults.BUGS,
     *sqlite_limits.BUGS,
+    *telegram.BUGS,
 ]

@@ -213,8 +213,8 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("error", OTHERS.values(), ids=OTHERS)
-def test_any_other_error_is_raised_at_once(memory: Ground, error: Any) -> None:
-    outbound = memory.outbound(**WIDE)
+def test_any_other_error_is_raised_at_once(live: Ground, error: Any) -> None:
+    outbound = live.outbound(**WIDE)
     wrong = error()
     calls = Calls(wrong)
 
@@ -396,9 +396,10 @@ def test_a_store_that_does_not_answer_is_a_matter_of_the_policy(
     policy: Any, passes: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with in_a_hurry(tmp_path / "bot.db") as store:
-        outbound = storage.telegram.Outbound(store, chat="5/s", on_error=policy)
+        outbound = storage.telegram.Outbound(store, chat="5/s", on_error=policy, timeout=3)
         assert outbound.wait(5)
         calls = Calls(Refused(0.1))
+        before = time.monotonic()
 
         with locked(tmp_path / "bot.db"):
             if passes:
@@ -406,6 +407,7 @@ def test_a_store_that_does_not_answer_is_a_matter_of_the_policy(
             else:
                 with pytest.raises(RateLimitedError, match="did not decide"):
                     outbound.send(5, calls.send)
+                assert time.monotonic() - before < 2
 
     assert len(calls.times) == (2 if passes else 0)
     assert not passes or calls.times[1] - calls.times[0] >= 0.1
