@@ -100,6 +100,7 @@ class RateLimiter:
         """
         known = self._known
         who = _who(key, values) if values else key
+        since = 0.0
         try:
             if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
                 simple: Verdict | None = self._quick(who)
@@ -279,6 +280,7 @@ class RateLimiter:
             self._runtime.finish_once(self._room.refund, target.meters, cost, at)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
+        self._forget()
 
     def _target(
         self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False

@@ -16,7 +16,7 @@ from ..errors import (
 )
 from ..keys import Names
 from ..offers import Clocked, Plain, offered, offered_or_none
-from .protocols import Backend, VisitStore
+from .protocols import Backend, TallyStore, VisitStore
 from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
 from ..ttl import At, Clock, Expiry, Keeping, deadline
@@ -214,7 +214,7 @@ class EndingBackend:
         if kind is Plain:
             plain: Any = offered_or_none(self._backend, Plain, names) or self._backend
             return cast("Room", plain)
-        if kind is VisitStore:  # which would see no ends, and write none
+        if kind in (VisitStore, TallyStore):  # which would see no ends, and write none
             return None
         return offered(self._backend, kind, names)
 

@@ -16,8 +16,9 @@ from .runtime import Runtime
 if TYPE_CHECKING:
     from .protocols import RateLimitStore
 
-_PAUSES: Final = tuple(pauses(500))
-"""The seconds between two looks at whether a slot is free: more and more."""
+_PAUSES: Final = tuple(pauses(500))[:-1]
+"""The seconds between two looks at whether a slot is free: more and more, and then as many again;
+the last of all is only what is left over."""
 
 
 class Slots(Holdings):

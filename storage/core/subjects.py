@@ -116,11 +116,6 @@ def keyed_by(*parts: str, bot: Id | None = None) -> Callable[[Any], SessionKey |
     return key
 
 
-def chat_type(event: Any) -> Any:
-    """What kind of chat *event* is from, such as `"private"` or `"group"`; `None` for no chat."""
-    return getattr(_whole_chat(_inner(event)), "type", None)
-
-
 def _inner(event: Any) -> Any:
     """What an update is about, where *event* is an update of aiogram."""
     if not hasattr(event, "update_id"):
@@ -131,11 +126,26 @@ def _inner(event: Any) -> Any:
         return event
 
 
+def chat_of(event: Any) -> Any:
+    """The chat of an *event*, where it has one, with its id and its type."""
+    return _found_chat(_inner(event))
+
+
+def sender_chat_of(event: Any) -> Any:
+    """The chat in whose name a message was sent, where it was."""
+    inner = _inner(event)
+    for where in (inner, _message(inner)):
+        chat = getattr(where, "sender_chat", None)
+        if chat is not None:
+            return chat
+    return None
+
+
 def _chat(event: Any) -> Any:
-    return getattr(_whole_chat(event), "id", None)
+    return getattr(_found_chat(event), "id", None)
 
 
-def _whole_chat(event: Any) -> Any:
+def _found_chat(event: Any) -> Any:
     for where in (event, getattr(event, "message", None)):
         chat = getattr(where, "effective_chat", None) or getattr(where, "chat", None)
         if chat is not None:

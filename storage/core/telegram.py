@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import StorageError
 from ..ttl import default_span
 from .limits import Limit, limits_of
-from .subjects import SessionKey, chat_type, keyed_by
+from .subjects import SessionKey, chat_of, keyed_by
 
 Limited = Limit | str | Sequence[Limit | str]
 """Limits, or what they are written as."""
@@ -37,7 +37,7 @@ def subject(event: Any) -> SessionKey | None:
 
 def is_from_group(event: Any) -> bool:
     """Whether *event* is from a chat of several people."""
-    return chat_type(event) in _GROUPS
+    return getattr(chat_of(event), "type", None) in _GROUPS
 
 
 def addressed(chat: Chat) -> str:

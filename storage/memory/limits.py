@@ -30,7 +30,7 @@ class MemoryLimits:
             decision, after = hit(
                 rules, _states(where), now, ask.cost, token=ask.token, tell=ask.tell
             )
-            _keep(where, after, now)
+            self._keep(where, after, now)
         return decision
 
     def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
@@ -52,7 +52,7 @@ class MemoryLimits:
             places = self._meters.places.pop(called, [])
             states = _states(where)
             decision, after, left = reserve(rules, states, places, now, ask.cost, patience)
-            _keep(where, after, now)
+            self._keep(where, after, now)
             if left:
                 self._meters.places[called] = left
         return decision
@@ -66,7 +66,7 @@ class MemoryLimits:
             places = self._meters.places.pop(called, [])
             states = _states(where)
             given, left = give_back(rules, states, places, now, cost, when)
-            _keep(where, given, now)
+            self._keep(where, given, now)
             if left:
                 self._meters.places[called] = left
 
@@ -76,7 +76,7 @@ class MemoryLimits:
             now, where = self._meters.now(), self._where(meters, keys)
             states = _states(where)
             barred = [bar(meter.rule, one, now, span) for meter, one in zip(meters, states)]
-            _keep(where, barred, now)
+            self._keep(where, barred, now)
 
     def reset(self, meters: Sequence[Meter]) -> None:
         keys = self._keys(meters)
@@ -100,7 +100,7 @@ class MemoryLimits:
             states = _states(where)
             spans = [None if gives_back else meter.rule.per for meter in meters]
             after = [held(one, now, token, span) for one, span in zip(states, spans)]
-            _keep(where, after, now)
+            self._keep(where, after, now)
         return all(one is not None for one in after)
 
     def quick(self, rule: Any, make: Make, want: Any) -> Quick | None:
@@ -117,13 +117,12 @@ class MemoryLimits:
         prefix = "" if self._names.verbatim else self._names.prefix
         return [(self._meters.board(prefix, meter.rule), key) for meter, key in zip(meters, keys)]
 
+    def _keep(self, where: Where, states: Sequence[State | None] | None, now: int) -> None:
+        for (board, key), state in zip(where, states or ()):
+            if state is not None:
+                self._meters.keep(board, key, state, now)
+
 
 def _states(where: Where) -> list[State | None]:
     found = [board.kept.get(key) for board, key in where]
     return [None if one is None else one.state() for one in found]
-
-
-def _keep(where: Where, states: Sequence[State | None] | None, now: int) -> None:
-    for (board, key), state in zip(where, states or ()):
-        if state is not None:
-            board.keep(key, state, now)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..core.counting import SAFE
 from ..errors import UnstorableError, WrongTypeError
 from ..keys import Names
-from ..protocols import LeaseStore, RateLimitStore, VisitStore
+from ..protocols import LeaseStore, RateLimitStore, TallyStore, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
 from .commands import (
@@ -31,6 +31,7 @@ from .limits import RedisLimits
 from .options import Options
 from .replies import flag
 from .settings import Address
+from .tallies import RedisTallies
 from .visits import RedisVisits
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
@@ -41,6 +42,7 @@ _ROOMS: Final[dict[object, Any]] = {
     LeaseStore: RedisLeases,
     VisitStore: RedisVisits,
     RateLimitStore: RedisLimits,
+    TallyStore: RedisTallies,
 }
 
 _SCANNED_AT_ONCE = b"500"

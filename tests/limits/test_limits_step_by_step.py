@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -244,13 +245,16 @@ def test_threads_of_one_store_let_pass_what_one_would(kind: str) -> None:
     passed: list[bool] = []
 
     def count() -> None:
-        passed.extend(hits(room, *asked, times=10, ask=Ask(token=TOKEN)))
+        for _ in range(10):
+            passed.extend(hits(room, *asked, ask=Ask(token=uuid4().hex)))
 
     together(*[count] * 6)
+    left = room.peek(asked, ONE).readings[0].left
+    passed += hits(room, asked[0], times=left)
 
-    assert sum(passed) <= 30
-    assert room.peek(asked, ONE).readings[0].left == 30 - sum(passed)
-    assert sum(passed) + sum(hits(room, *asked, times=30, ask=Ask(token=TOKEN))) == 30
+    assert all(passed[60:])
+    # What is given back of a bucket is what has not run out yet.
+    assert sum(passed) in ({29, 30} if kind == "gcra" else {30})
 
 
 def test_tasks_of_one_store_let_pass_what_one_would() -> None:

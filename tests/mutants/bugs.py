@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from . import (
+    compat_limits,
     compat_sessions,
+    demo,
     layers,
     leases,
     moving,
     puregram,
     redis,
+    redis_limits,
     session_faults,
     sessions,
     sqlite_limits,
@@ -25,14 +28,17 @@ BUGS: list[Bug] = [
     *leases.BUGS,
     *visits.BUGS,
     *redis.BUGS,
+    *redis_limits.BUGS,
     *layers.BUGS,
     *typed.BUGS,
     *moving.BUGS,
     *puregram.BUGS,
     *vibegram.BUGS,
     *compat_sessions.BUGS,
+    *compat_limits.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
+    *demo.BUGS,
     *sqlite_limits.BUGS,
     *telegram.BUGS,
 ]
