@@ -218,7 +218,7 @@ class Outbound:
                     raise
                 unpaused = await self._paused(way, seconds)
                 attempt += 1
-                if attempt > self._attempts or monotonic() + seconds > end:
+                if attempt > self._attempts or monotonic() + unpaused > end:
                     raise
                 verdict = await self._again(way, end, unpaused)
                 if not verdict:
