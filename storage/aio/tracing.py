@@ -278,4 +278,4 @@ class TracedTallies:
 
 def _keys(meters: Sequence[Meter]) -> str:
     """What meters are for."""
-    return ", ".join(dict.fromkeys(meter.key for meter in meters))
+    return ", ".join(dict.fromkeys(str(meter.key) for meter in meters))

@@ -41,6 +41,9 @@ class Rule:
         self.burst: int = burst
         self.stored: str = stored
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.stored}>"
+
     @property
     def numbers(self) -> tuple[int, int, int]:
         """What a script is told besides the code."""
@@ -145,7 +148,7 @@ class Counter(Rule):
 
     def check(self) -> None:
         super().check()
-        if self.count * (self.per // 1000) > _EXACT:
+        if self.count * (self.per // 1000) > _EXACT or 2 * self.per > _EXACT:
             raise ValueError("these numbers are too large to be counted exactly")
 
     def settled(self, kept: Kept, more: Any, then: int, at: int) -> Kept:

@@ -7,6 +7,8 @@ a token of 16 bytes and a number.
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 from array import array
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from .algorithms import Holder, Log, Rule, Slots
 from .window import Place, State
 
 HEAD: Final = struct.Struct("<8d")
+
+_MOST: Final = 2**53
 
 _HOLDER: Final = struct.Struct("<16sd")
 _PLACE: Final = struct.Struct("<2d")
@@ -41,9 +45,9 @@ def unpacked(rule: Rule, raw: bytes) -> State:
     if len(raw) < HEAD.size:
         raise ValueError("it is too short")
     code, *numbers = HEAD.unpack_from(raw)
-    if code != rule.code or not all(number.is_integer() for number in numbers):
+    if code != rule.code:
         raise ValueError("it is another record")
-    seen, at, barred, told, x, y, z = map(int, numbers)
+    seen, at, barred, told, x, y, z = map(_whole, numbers)
     return State(seen, at, barred, told, (x, y, z), _more(rule, raw[HEAD.size :], x - y))
 
 
@@ -56,7 +60,7 @@ def unpacked_places(raw: bytes) -> list[Place]:
     """The places in *raw*; a `ValueError` for what holds none."""
     if len(raw) % _PLACE.size:
         raise ValueError("it is another record")
-    return [(int(at), int(cost)) for at, cost in _PLACE.iter_unpack(raw)]
+    return [(_whole(at), _whole(cost)) for at, cost in _PLACE.iter_unpack(raw)]
 
 
 def start_of(names: Names, meter: Meter) -> str:
@@ -65,8 +69,13 @@ def start_of(names: Names, meter: Meter) -> str:
 
 
 def start_of_places(names: Names, meters: Sequence[Meter]) -> str:
-    """What the name of the places that were given back begins with."""
-    stored = "+".join(meter.rule.stored for meter in meters)
+    """What the name of the places that were given back begins with: they are for who waits for
+    the same keys, of which the first one comes after it."""
+    first = meters[0].key
+    stored = "+".join(
+        meter.rule.stored + ("" if meter.key == first else f"@{_plain(names.name(meter.key))}")
+        for meter in meters
+    )
     return f"{names.segment('limit')}places:{stored}~"
 
 
@@ -80,18 +89,34 @@ def name_of_places(names: Names, meters: Sequence[Meter]) -> str:
     return start_of_places(names, meters) + names.name(meters[0].key)
 
 
+def _plain(name: str) -> str:
+    """*name* with nothing in it that means something in a stored name."""
+    return re.sub(r"[^\w.:\-]", lambda found: f"%{ord(found[0]):X}%", name)
+
+
 def _more(rule: Rule, raw: bytes, length: int) -> Any:
     if isinstance(rule, Log):
         if len(raw) % 8 or not 0 <= length <= len(raw) // 8:
             raise ValueError("it is another record")
-        return _doubles(array("d", raw))
+        stamps = _doubles(array("d", raw))
+        if not math.isfinite(sum(stamps)):
+            raise ValueError("it is another record")
+        return stamps
     if isinstance(rule, Slots):
         if len(raw) % _HOLDER.size:
             raise ValueError("it is another record")
-        return tuple(Holder(token.hex(), int(until)) for token, until in _HOLDER.iter_unpack(raw))
+        holders = _HOLDER.iter_unpack(raw)
+        return tuple(Holder(token.hex(), _whole(until)) for token, until in holders)
     if raw:
         raise ValueError("it is another record")
     return None
+
+
+def _whole(number: float) -> int:
+    """*number*, if it is one that can be counted exactly."""
+    if not 0 <= number <= _MOST or not number.is_integer():
+        raise ValueError("it is another record")
+    return int(number)
 
 
 def _doubles(stamps: Any) -> Any:

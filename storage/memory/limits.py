@@ -28,7 +28,7 @@ class MemoryLimits:
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
             decision, after = hit(
-                rules, _states(where), now, ask.cost, token=ask.token, tell=ask.tell
+                rules, _states(where, now), now, ask.cost, token=ask.token, tell=ask.tell
             )
             self._keep(where, after, now)
         return decision
@@ -40,7 +40,7 @@ class MemoryLimits:
         keys = self._keys(meters)
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
-            states = _states(where)
+            states = _states(where, now)
             return peek([meter.rule for meter in meters], states, now, ask.cost)
 
     def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
@@ -50,7 +50,7 @@ class MemoryLimits:
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
             places = self._meters.places.pop(called, [])
-            states = _states(where)
+            states = _states(where, now)
             decision, after, left = reserve(rules, states, places, now, ask.cost, patience)
             self._keep(where, after, now)
             if left:
@@ -64,7 +64,7 @@ class MemoryLimits:
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
             places = self._meters.places.pop(called, [])
-            states = _states(where)
+            states = _states(where, now)
             given, left = give_back(rules, states, places, now, cost, when)
             self._keep(where, given, now)
             if left:
@@ -74,7 +74,7 @@ class MemoryLimits:
         keys = self._keys(meters)
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
-            states = _states(where)
+            states = _states(where, now)
             barred = [bar(meter.rule, one, now, span) for meter, one in zip(meters, states)]
             self._keep(where, barred, now)
 
@@ -97,7 +97,7 @@ class MemoryLimits:
         keys = self._keys(meters)
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
-            states = _states(where)
+            states = _states(where, now)
             spans = [None if gives_back else meter.rule.per for meter in meters]
             after = [held(one, now, token, span) for one, span in zip(states, spans)]
             self._keep(where, after, now)
@@ -123,6 +123,5 @@ class MemoryLimits:
                 self._meters.keep(board, key, state, now)
 
 
-def _states(where: Where) -> list[State | None]:
-    found = [board.kept.get(key) for board, key in where]
-    return [None if one is None else one.state() for one in found]
+def _states(where: Where, now: int) -> list[State | None]:
+    return [board.state(key, now) for board, key in where]

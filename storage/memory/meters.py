@@ -57,6 +57,12 @@ class Board:
         self.kept: dict[str, Kept] = {}
         self.most: int = _FEW
 
+    def state(self, key: str, now: int) -> State | None:
+        """What is kept for *key*, if it counts still."""
+        kept = self.kept.get(key)
+        state = None if kept is None else kept.state()
+        return None if state is None or ends(self.rule, state) <= now else state
+
     def keep(self, key: str, state: State) -> None:
         """Keep *state* for *key*."""
         kept = self.kept.get(key)

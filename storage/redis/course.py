@@ -61,11 +61,11 @@ class Course:
         self,
         command: Command,
         until: float,
-        budget: Budget | None,
         *,
         known_down: bool,
         alone: bool,
         reached: Reached | None,
+        budget: Budget | None = None,
     ) -> None:
         self._command = command
         self._deadline = until

@@ -219,10 +219,10 @@ class Door:
         return Course(
             command,
             until,
-            budget,
             known_down=place in self._down,
             alone=self.places.fixed,
             reached=self.places.reached if self.places.clustered else None,
+            budget=budget,
         )
 
     def _look_around(self, step: Step, until: float, place: Address | None) -> Trouble:

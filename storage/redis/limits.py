@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ..keys import Names
 from ..records import Ask, Decision, Meter, Reading
-from .commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run
+from .commands import AGAIN, ONCE, READ, Command, Effect, Script
 from .door import Door
 from .places import beside_name
 from .replies import flag
@@ -41,6 +41,8 @@ _FILES: Final = {
 _RULE: Final = Struct("<4d")
 
 _MOST_KNOWN: Final = 1024
+
+Kinds = tuple[type[Rule], ...]
 
 Part = list[int]
 """Meters of one slot, each by its place among all that are asked."""
@@ -68,14 +70,18 @@ class RedisLimits:
         self._known: dict[str, Known] = {}
 
     def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
-        parts = self._parts(meters)
-        if len(parts) > 1:
+        if self._places.clustered and len(parts := self._parts(meters)) > 1:
             return self._hit_slots(meters, parts, ask)
-        return self._hit(meters, ask)
+        command = self._asking(meters, ask, b"tell" if ask.tell else b"hit")
+        reply = self._door.call(command, meters[0].key, ask.within)
+        return self._decision(meters, reply)
 
     def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
         whole = [meters for meters in groups if len(self._parts(meters)) == 1]
-        commands = [self._asking(meters, ask, _what(ask)) for meters in whole]
+        what = b"tell" if ask.tell else b"hit"
+        # With one script for all, what a server does not know yet of them does not come later.
+        kinds = tuple({type(meter.rule): None for meters in whole for meter in meters})
+        commands = [self._asking(meters, ask, what, kinds) for meters in whole]
         replies = self._door.batch(commands, ask.within)
         answers = iter(zip(whole, replies))
         decisions = []
@@ -98,8 +104,8 @@ class RedisLimits:
         if len(self._parts(meters)) > 1:
             message = "nobody can wait for limits whose keys lie in several slots of a cluster"
             raise UnsupportedError(message, store=self._label, key=key)
-        keys = (*self._called(meters), self._called_places(meters))
-        command = self._run("reserve", ONCE, meters, keys, ask.cost, patience)
+        words = (b"%d" % ask.cost, b"%d" % patience)
+        command = self._run("reserve", ONCE, meters, words, self._called_places(meters))
         reply = self._door.call(command, key, ask.within)
         return self._decision(meters, reply)
 
@@ -112,7 +118,7 @@ class RedisLimits:
 
     def block(self, meters: Sequence[Meter], span: int) -> None:
         chosen = [_of(meters, part) for part in self._parts(meters)]
-        commands = [self._run("block", AGAIN, some, self._called(some), span) for some in chosen]
+        commands = [self._run("block", AGAIN, some, (b"%d" % span,)) for some in chosen]
         self._do(chosen, commands)
 
     def reset(self, meters: Sequence[Meter]) -> None:
@@ -133,17 +139,12 @@ class RedisLimits:
         had = self._do(chosen, [self._holding(some, token, ONCE, 0) for some in chosen])
         return all(had)
 
-    def _hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
-        command = self._asking(meters, ask, _what(ask))
-        reply = self._door.call(command, meters[0].key, ask.within)
-        return self._decision(meters, reply)
-
     def _hit_slots(self, meters: Sequence[Meter], parts: Sequence[Part], ask: Ask) -> Decision:
         """Ask slot by slot, and give back what has passed where a later one refuses."""
         passed: list[tuple[Part, Decision]] = []
         for part in parts:
             try:
-                decision = self._hit(_of(meters, part), ask)
+                decision = self.hit(_of(meters, part), ask)
             except OutcomeUnknownError:
                 raise  # that counts as spent, and so does what has passed
             except StorageError:
@@ -210,21 +211,25 @@ class RedisLimits:
         reply = self._door.call(commands[0], chosen[0][0].key, within)
         return [reply]
 
-    def _asking(self, meters: Sequence[Meter], ask: Ask, what: bytes) -> Command:
-        token = bytes.fromhex(ask.token) if ask.token else b""
+    def _asking(
+        self, meters: Sequence[Meter], ask: Ask, what: bytes, kinds: Kinds | None = None
+    ) -> Command:
         effect = READ if what == b"peek" else ONCE
-        return self._run("hit", effect, meters, self._called(meters), what, ask.cost, token)
+        words: tuple[bytes, ...] = (what, b"%d" % ask.cost)
+        if ask.token:
+            words = (*words, bytes.fromhex(ask.token))
+        return self._run("hit", effect, meters, words, kinds=kinds)
 
     def _refunding(self, meters: Sequence[Meter], cost: int, when: int, is_whole: bool) -> Command:
         """What gives back a hit; nobody waits where not all of its meters are here."""
-        places = (self._called_places(meters),) if is_whole else ()
-        return self._run("refund", ONCE, meters, (*self._called(meters), *places), cost, when)
+        words = (b"%d" % cost, b"%d" % when)
+        places = self._called_places(meters) if is_whole else None
+        return self._run("refund", ONCE, meters, words, places)
 
     def _holding(
         self, meters: Sequence[Meter], token: str, effect: Effect, is_kept: int
     ) -> Command:
-        words = (is_kept, bytes.fromhex(token))
-        return self._run("held", effect, meters, self._called(meters), *words)
+        return self._run("held", effect, meters, (b"%d" % is_kept, bytes.fromhex(token)))
 
     def _parts(self, meters: Sequence[Meter]) -> list[Part]:
         """The meters by slots; without a cluster all of them are one part."""
@@ -256,19 +261,27 @@ class RedisLimits:
         step: str,
         effect: Effect,
         meters: Sequence[Meter],
-        keys: tuple[bytes, ...],
-        *words: Word,
+        words: tuple[bytes, ...],
+        places: bytes | None = None,
+        kinds: Kinds | None = None,
     ) -> Command:
-        """The command of a *step* with *meters*."""
+        """The command of a *step* with *meters*, and maybe the *places* that were given back.
+
+        Its script knows the *kinds* of rules, or else those of the meters.
+        """
         known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
-        script = _script(step, tuple([one.kind for one in known]))
-        return run(script, effect, keys, b"".join([one.told for one in known]), *words)
+        script = _script(step, tuple([one.kind for one in known]) if kinds is None else kinds)
+        keys = self._called(meters) if places is None else (*self._called(meters), places)
+        head = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys)
+        told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
+        return Command(effect, keys[0], (*head, told, *words), script)
 
     def _decision(self, meters: Sequence[Meter], reply: list[int]) -> Decision:
-        self._check(meters, reply)
-        word, now, at, *rest = reply
-        readings = [Reading(*rest[place : place + 3]) for place in range(0, len(rest), 3)]
-        return Decision(word == 1, now, at, word == 2, readings)
+        word = reply[0]
+        if word < 0:
+            self._check(meters, reply)
+        readings = [Reading(*reply[place : place + 3]) for place in range(3, len(reply), 3)]
+        return Decision(word == 1, reply[1], reply[2], word == 2, readings)
 
     def _check(self, meters: Sequence[Meter], reply: list[int]) -> None:
         """Raise what a script says of meters that it could not read."""
@@ -287,12 +300,8 @@ def _of(meters: Sequence[Meter], part: Part) -> list[Meter]:
     return [meters[number] for number in part]
 
 
-def _what(ask: Ask) -> bytes:
-    return b"tell" if ask.tell else b"hit"
-
-
 @lru_cache(maxsize=512)
-def _script(step: str, kinds: tuple[type[Rule], ...]) -> Script:
+def _script(step: str, kinds: Kinds) -> Script:
     """A *step*, with how these *kinds* of rules count."""
     if len(kinds) > 1 and kinds != (each := tuple(one for one in _FILES if one in kinds)):
         return _script(step, each)

@@ -22,8 +22,11 @@ from .laws.keys import Keys, Namespaces  # noqa: E402
 from .laws.leasing import Claiming, Leasing  # noqa: E402
 from .laws.leaving import Changing, Leaving  # noqa: E402
 from .laws.lifetimes import Defaults, Lifetimes  # noqa: E402
+from .laws.limiting import Apart, LimitCrowds, LimitLogs, Passing  # noqa: E402
+from .laws.metering import Blocking, Refunding, Slotting, Telling, Together  # noqa: E402
 from .laws.privacy import Privacy  # noqa: E402
 from .laws.queueing import Queueing, Waiting  # noqa: E402
+from .laws.reserving import Reserving  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
@@ -88,4 +91,30 @@ class VisitRoomContract(VisitContract, VisitLogs):
     """The same for a store that offers them."""
 
 
-__all__ = ["LeaseContract", "StorageContract", "VisitContract", "VisitRoomContract"]
+class LimitContract(
+    Passing,
+    Apart,
+    Together,
+    Refunding,
+    Blocking,
+    Reserving,
+    Telling,
+    Slotting,
+    LimitCrowds,
+):
+    """The laws of rate limits; subclass it and override `make`, and `limits_of` where it is not
+    the store that offers them."""
+
+
+class LimitRoomContract(LimitContract, LimitLogs):
+    """The same for a store that offers them."""
+
+
+__all__ = [
+    "LeaseContract",
+    "LimitContract",
+    "LimitRoomContract",
+    "StorageContract",
+    "VisitContract",
+    "VisitRoomContract",
+]

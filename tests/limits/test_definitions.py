@@ -353,19 +353,22 @@ def test_what_says_the_same_shares_what_is_counted() -> None:
         ]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        Limit(2, 60, algorithm="window"),
-        Limit(2, 60, algorithm="gcra"),
-        Limit(2, 60, algorithm="gcra", burst=3),
-        Limit(2, 60, algorithm="gcra", name="other"),
-        Limit(2, 60, name="other"),
-        Limit(2, 61),
-        Limit(3, 60),
-    ],
-    ids=repr,
-)
+OTHERS = [
+    Limit(2, 60, algorithm="window"),
+    Limit(2, 60, algorithm="gcra"),
+    Limit(2, 60, algorithm="gcra", burst=3),
+    Limit(2, 60, algorithm="gcra", name="other"),
+    Limit(2, 60, name="other"),
+    Limit(2, 61),
+    Limit(3, 60),
+]
+
+
+def test_no_two_of_those_that_differ_are_stored_as_one() -> None:
+    assert len({limit.rule.stored for limit in [Limit(2, 60), *OTHERS]}) == 1 + len(OTHERS)
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=repr)
 def test_what_says_something_else_shares_nothing(other: Limit) -> None:
     with storage.MemoryStorage() as store:
         first, second = RateLimiter(store, "2/min"), RateLimiter(store, other)

@@ -49,6 +49,15 @@ def test_a_refusal_that_is_remembered_tells_the_same(memory: Ground) -> None:
     assert again.error is None
 
 
+def test_a_refusal_ends_to_the_microsecond(memory: Ground) -> None:
+    """Though who remembers knows whole milliseconds only."""
+    limiter = memory.limiter(memory.limit(3, 1, algorithm="leaky"), remember=60)
+    passed(limiter, 2, "k")
+    memory.clock.tick(0.333334)
+
+    assert limiter.hit("k")
+
+
 def test_a_refusal_is_remembered_for_no_longer_than_it_holds(memory: Ground) -> None:
     limiter = memory.limiter(memory.limit(1, 0.25), remember=60)
     passed(limiter, 2, "k")

@@ -62,12 +62,12 @@ def test_the_numbers_of_a_verdict_are_true_all_along(ground: Ground) -> None:
     refused = limiter.hit("k")
     assert refused.retry_after == near(7)
     assert (refused.reset_at - start).total_seconds() == near(12)
-    ground.clock.tick(7)
+    ground.clock.tick(7.001)
     verdict = limiter.hit("k")
     assert (verdict.remaining, (verdict.reset_at - start).total_seconds()) == (0, near(20))
-    ground.clock.tick(10)
+    ground.clock.tick(10.002)
     whole = limiter.peek("k")
-    assert (whole.remaining, (whole.reset_at - start).total_seconds()) == (3, near(20))
+    assert (whole.remaining, (whole.reset_at - start).total_seconds()) == (3, near(20.003))
 
 
 @pytest.mark.parametrize("algorithm", ["log", "window", "aligned", "counter", "gcra", "leaky"])
@@ -295,6 +295,7 @@ def test_who_is_called_as_the_chat_counts_once(ground: Ground) -> None:
     limiter = ground.limiter(*same)
 
     assert passed(limiter, 3, user=7, chat=7) == 2
+    assert len(limiter.explain(user=7, chat=7).splitlines()) == 1
     assert passed(limiter, 3, user=8, chat=9) == 2
 
 
@@ -520,10 +521,10 @@ def test_the_limits_are_explained_in_words(ground: Ground) -> None:
         "2/min (texts) for 'ann', log: 2 of 2 left\n20/2000s for 'all', gcra: 20 of 20 left"
     )
     limiter.hit(chat="ann")
-    ground.clock.tick(15)
+    ground.clock.tick(15.5)
     limiter.hit(chat="ann")
     assert limiter.explain(chat="ann") == (
-        "2/min (texts) for 'ann', log: nothing passes for 45 s, all of it again in 60 s\n"
+        "2/min (texts) for 'ann', log: nothing passes for 44.5 s, all of it again in 60 s\n"
         "20/2000s for 'all', gcra: 18 of 20 left, all of it again in 185 s"
     )
 

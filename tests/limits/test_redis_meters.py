@@ -245,6 +245,23 @@ def test_what_is_no_log_is_told_and_left_alone(
     check_refused(valkey, lambda: room.refund(chosen, 1, 1), CorruptValueError)
 
 
+@pytest.mark.parametrize("till", [float("nan"), float("inf"), -1.0, 0.5])
+def test_slots_that_end_at_no_moment_are_told_and_left_alone(
+    till: float, room: Any, valkey: Server
+) -> None:
+    chosen = [meter("slots", "damaged")]
+    room.hit(chosen, Ask(1, TOKEN))
+    raw = changed(HEAD // 8 + 2, till)(valkey.call("GET", one_name(valkey)))
+    valkey.call("SET", one_name(valkey), raw, "EX", 60)
+
+    for ask in (
+        lambda: room.hit(chosen, Ask(1, OTHER)),
+        lambda: room.renew(chosen, TOKEN),
+        lambda: room.release(chosen, TOKEN),
+    ):
+        check_refused(valkey, ask, CorruptValueError)
+
+
 @pytest.mark.parametrize("asking", ASKING)
 def test_what_is_of_another_kind_is_told_and_left_alone(
     asking: str, room: Any, valkey: Server
@@ -258,18 +275,19 @@ def test_what_is_of_another_kind_is_told_and_left_alone(
     check_refused(valkey, lambda: ASKING[asking](room), WrongTypeError)
 
 
-@pytest.mark.parametrize("what", ["bytes", "list"])
+@pytest.mark.parametrize("what", ["no places", struct.pack("<2d", float("inf"), 1), "a list"])
 def test_places_that_can_not_be_read_are_told_and_left_alone(
-    what: str, room: Any, valkey: Server
+    what: str | bytes, room: Any, valkey: Server
 ) -> None:
     chosen = [meter("gcra", "damaged")]
     first, _ = waited(room, chosen), waited(room, chosen)
     room.refund(chosen, 5, waited(room, chosen).at - 1)
     (name,) = (name for name in stored(valkey) if b"places" in name)
     valkey.call("DEL", name)
-    valkey.call(*(("SET", name, "no places") if what == "bytes" else ("RPUSH", name, "a")))
+    is_list = what == "a list"
+    valkey.call("RPUSH" if is_list else "SET", name, what)
     valkey.call("EXPIRE", name, 60)
-    kind = CorruptValueError if what == "bytes" else WrongTypeError
+    kind = WrongTypeError if is_list else CorruptValueError
 
     check_refused(valkey, lambda: room.reserve(chosen, Ask(), 10 * MINUTE), kind)
     check_refused(valkey, lambda: room.refund(chosen, 1, first.at), kind)

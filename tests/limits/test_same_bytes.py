@@ -10,15 +10,16 @@ import pytest
 
 from storage.core.limits import Limit
 from storage.core.meters import (
-    name_of,
     name_of_places,
     packed,
     packed_places,
     start_of,
     start_of_places,
 )
+from storage.core.window import State
 from storage.keys import Names
-from storage.memory.limits import MemoryLimits, Meters
+from storage.memory.limits import MemoryLimits
+from storage.memory.meters import Meters
 from storage.records import Ask, Decision, Meter
 from storage.redis.places import beside_name
 from storage.testing import Clock
@@ -66,15 +67,15 @@ class Both:
         chosen, ask = self._asked(chosen, cost)
         with self.server.connect() as wire:
             for one in chosen:
-                if not self._counts(one):  # a server keeps it for the rest of a millisecond
+                if self._state(one) is None:  # a server keeps it for the rest of a millisecond
                     wire.call("DEL", called(one))
             told, wanted = ask(self.room), ask(self.memory)
             assert told == wanted
             if isinstance(wanted, Decision) and wanted.at > 0:
                 self.passed.append((chosen, cost, wanted.at))
             for one in chosen:
-                if self._counts(one):
-                    state, _ = self.states.states[name_of(NAMES, one)]
+                state = self._state(one)
+                if state is not None:
                     assert wire.call("GET", called(one)) == packed(one.rule, state)
             left = self.states.places.get(name_of_places(NAMES, chosen))
             if left and left[-1][0] > self.now:
@@ -84,8 +85,8 @@ class Both:
     def now(self) -> int:
         return round(self.clock() * 1_000_000)
 
-    def _counts(self, one: Meter) -> bool:
-        return self.states.state(name_of(NAMES, one), self.now) is not None
+    def _state(self, one: Meter) -> State | None:
+        return self.states.board(NAMES.prefix, one.rule).state(one.key, self.now)
 
     def _chosen(self) -> Sequence[Meter]:
         if self.random.random() < 0.7:

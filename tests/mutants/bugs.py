@@ -8,6 +8,8 @@ from . import (
     demo,
     layers,
     leases,
+    limiter,
+    limits,
     moving,
     puregram,
     redis,
@@ -26,6 +28,8 @@ from .bug import Bug
 BUGS: list[Bug] = [
     *stores.BUGS,
     *leases.BUGS,
+    *limiter.BUGS,
+    *limits.BUGS,
     *visits.BUGS,
     *redis.BUGS,
     *redis_limits.BUGS,

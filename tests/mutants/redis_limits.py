@@ -179,6 +179,22 @@ BUGS = [
         _faults("time_of_its_own or slow_connection"),
     ),
     Bug(
+        "redis-limits-script-forgotten-at-the-deadline",
+        "a script that is forgotten when the time is over ends the call",
+        "storage/redis/course.py",
+        "script is not None and now < self.until:",
+        "script is not None and now >= 0:",
+        ("tests/fault/redis/test_course.py", "-k", "forgotten"),
+    ),
+    Bug(
+        "redis-limits-retries-beyond-the-budget",
+        "a budget ends a call before its deadline",
+        "storage/redis/course.py",
+        "min(self._deadline, self._budget.until)",
+        "max(self._deadline, self._budget.until)",
+        ("tests/fault/redis/test_course.py", "-k", "budget"),
+    ),
+    Bug(
         "redis-limits-haste-that-gives-a-server-up",
         "a server that was asked in haste is not given up by others",
         "storage/redis/door.py",

@@ -1,7 +1,8 @@
 -- Lets something pass by meters, by all of them or by none.
 -- KEYS: the meters.
 -- ARGV: the rules (see meters.lua), what to do (hit; tell, which notes who is told that it does not
---   pass; or peek, which lets nothing pass), the cost, and the token of who takes a slot.
+--   pass; or peek, which lets nothing pass), the cost, and the token of who takes a slot,
+--   if any.
 -- Returns 1 where it passes, 2 where it does not and nobody was told so yet, or else 0; which time it
 --   is; when it passes, or 0; and for each meter in how many microseconds it may, how many may now,
 --   and in how many microseconds nothing counts any more.

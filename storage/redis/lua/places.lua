@@ -12,6 +12,9 @@ local function places_in(called, number, now)
   local places = {}
   for from = 1, #raw, 16 do
     local at, free = struct.unpack('<dd', raw, from)
+    if not (math.min(at, free) >= 0 and at % 1 + free % 1 == 0 and math.max(at, free) <= 9007199254740992) then
+      return nil, {-1, number}
+    end
     if at >= now then
       places[#places + 1] = {at, free}
     else

@@ -40,7 +40,7 @@ end
 for number = 1, passes and #meters or 0 do
   local m = meters[number]
   m.seen = now
-  m.rule.spend(m, cost, '')
+  m.rule.spend(m, cost)
   keep(m)
 end
 local reply = answer(passes and 1 or 0, now, passes and at or 0, meters)

@@ -3,7 +3,16 @@ rules[6] = {
   code = 6,
   open = function(m)
     m.body = string.sub(m.raw, 65)
-    return #m.body % 24 == 0
+    if #m.body % 24 ~= 0 then
+      return false
+    end
+    for from = 17, #m.body, 24 do
+      local till = struct.unpack('<d', m.body, from)
+      if not (till >= 0 and till <= 9007199254740992 and till % 1 == 0) then
+        return false
+      end
+    end
+    return true
   end,
   settle = function(m, at)
     local alive, last = 0, at
@@ -41,7 +50,7 @@ rules[6] = {
   end,
   spend = function(m, cost, token)
     local alive, ends = {}, m.at + m.b
-    token = token .. string.rep('\0', 16 - #token)
+    token = token or string.rep('\0', 16)
     for from = 1, #(m.body or ''), 24 do
       if struct.unpack('<d', m.body, from + 16) > m.at then
         alive[#alive + 1] = string.sub(m.body, from, from + 23)
