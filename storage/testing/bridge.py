@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -131,8 +131,8 @@ class Bridge:
         """*function* as a driven object gets it: it will be called in the thread that is here."""
         line = self._line()
 
-        async def back(*args: Any) -> Any:
-            return await line.call_back(function, *args)
+        async def back(*args: Any, **named: Any) -> Any:
+            return await line.call_back(partial(function, *args, **named))
 
         return back
 

@@ -21,6 +21,7 @@ import storage.aio
 import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
+import storage.telegram
 from tests.house.tree import ROOT
 from tests.servers import Server
 
@@ -128,3 +129,10 @@ def test_a_name_of_another_library_is_on_the_reference_page(half: Any, name: str
     ours = getattr(storage, name, None) is getattr(half, name)
 
     assert f":: {storage.__name__ if ours else half.__name__}.{name}\n" in page
+
+
+@pytest.mark.parametrize("name", storage.telegram.__all__)
+def test_a_name_of_telegram_is_on_the_reference_page(name: str) -> None:
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+    assert f":: storage.telegram.{name}\n" in page

@@ -36,6 +36,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "upgrading",
         "dumps",
         "breakers",
+        "telegram",
     ),
     "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),

@@ -13,9 +13,11 @@ import storage.aio
 import storage.aio.compat.gramio
 import storage.aio.compat.puregram
 import storage.aio.compat.vibegram
+import storage.aio.telegram
 import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
+import storage.telegram
 
 ONLY_IN_ASYNCIO = {"lift"}
 """What only asyncio needs."""
@@ -42,6 +44,7 @@ HALVES = {
     "gramio": (storage.compat.gramio, storage.aio.compat.gramio),
     "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
     "vibegram": (storage.compat.vibegram, storage.aio.compat.vibegram),
+    "telegram": (storage.telegram, storage.aio.telegram),
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     f"{module}.{name}": (getattr(blocking, name), getattr(asyncio, name, None))

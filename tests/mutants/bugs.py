@@ -18,6 +18,7 @@ from . import (
     sessions,
     sqlite_limits,
     stores,
+    telegram,
     typed,
     vibegram,
     visits,
@@ -43,4 +44,5 @@ BUGS: list[Bug] = [
     *session_faults.BUGS,
     *demo.BUGS,
     *sqlite_limits.BUGS,
+    *telegram.BUGS,
 ]

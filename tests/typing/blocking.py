@@ -22,6 +22,7 @@ from storage import (
     Report,
     Storage,
     TtlStorage,
+    telegram,
 )
 from storage.compat import gramio, puregram, vibegram
 
@@ -142,6 +143,27 @@ def limiting(store: Storage[Cart]) -> None:
         return str(user)
 
     assert_type(greet(1), str)
+
+
+def on_telegram(store: Storage[Cart]) -> None:
+    def answer(event: object, verdict: storage.Verdict) -> None:
+        """Answer a flooder."""
+
+    def handler(event: object, more: int) -> str:
+        return f"{event} {more}"
+
+    flood = telegram.inbound(
+        store, private=["3/5s", storage.Limit(9)], key=lambda event: 7, answer=answer, strict=True
+    )
+    assert_type(flood, telegram.Inbound)
+    assert_type(flood.check("event"), storage.Verdict)
+    assert_type(flood.passes("event"), bool)
+    assert_type(flood.run("event", handler, 1), str | None)
+    outbound = telegram.Outbound(store, margin=timedelta(seconds=0.1), on_error="local", workers=4)
+    assert_type(outbound.send(5, handler, "event", more=1), str)
+    assert_type(outbound.send(None, handler, "event", 1), str)
+    assert_type(outbound.wait("@news", timeout=0.5), storage.Verdict)
+    outbound.pause(5, 2.5)
 
 
 def whole(store: Storage[Cart], carts: dict[str, Any], out: BinaryIO) -> None:

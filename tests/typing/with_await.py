@@ -10,7 +10,7 @@ from typing_extensions import assert_type
 
 import storage
 from storage import DELETE, MISSING, aio
-from storage.aio import Storage
+from storage.aio import Storage, telegram
 from storage.aio.compat import gramio, puregram, vibegram
 
 
@@ -79,6 +79,26 @@ async def limiting(store: Storage[Cart], blocking: storage.Storage[Cart]) -> Non
         return str(user)
 
     assert_type(await greet(1), str)
+
+
+async def on_telegram(store: Storage[Cart]) -> None:
+    """A callback may be of either colour."""
+
+    async def answer(event: object, verdict: storage.Verdict) -> None:
+        """Answer a flooder."""
+
+    async def handler(event: object, more: int) -> str:
+        return f"{event} {more}"
+
+    flood = telegram.inbound(store, answer=answer)
+    assert_type(flood, telegram.Inbound)
+    assert_type(await flood.check("event"), storage.Verdict)
+    assert_type(await flood.passes("event"), bool)
+    ran: str | None = await flood.run("event", handler, 1)
+    outbound = telegram.Outbound(store)
+    sent: str = await outbound.send(5, handler, "event", more=1)
+    assert ran == sent
+    assert_type(await outbound.wait("@news"), storage.Verdict)
 
 
 async def walking(store: Storage[Cart]) -> None:
