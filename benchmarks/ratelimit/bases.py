@@ -81,15 +81,17 @@ class Counting:
 
 class Upsert:
     """One `sqlite3` connection in autocommit mode that writes a row of the same kind, and decides
-    nothing."""
+    nothing; with an *index* by end, as a table has that is swept."""
 
     text = "con.execute(UPSERT, (key, expires_at, pack(8 doubles)))"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, index: bool = False) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute(_TABLE)
+        if index:
+            self._connection.execute("CREATE INDEX ends ON limits (expires_at)")
 
     def hit(self, key: str) -> bool:
         now = time.time()

@@ -19,14 +19,16 @@ def sqlite(report: Report, chosen: Settings) -> None:
         store = chosen.sqlite()
         hit = limiter(store, name).hit
         base, again = Upsert(chosen.file()), Upsert(chosen.file())
+        swept = Upsert(chosen.file(), index=True)
         case = Case(
             f"SQLite hit, {name}",
             hits(load, TEXT, hit),
             hits(load, base.text, base.hit),
             _HIT,
             hits(load, again.text, again.hit),
+            [hits(load, f"with an index by end: {swept.text}", swept.hit)],
         )
         report.run(case, chosen.some(15))
         check(load, name, hit)
-        for one in (store, base, again):
+        for one in (store, base, again, swept):
             one.close()

@@ -176,6 +176,10 @@ class Simple(Verdict):
         self._is_refunded = True
 
     @property
+    def remaining(self) -> int:
+        return int(self._targets.rules[0].left((self._x, self._y, 0), None, self._now))
+
+    @property
     def _target(self) -> Target:  # type: ignore[override]
         return self._targets.of(self._key, {})
 

@@ -271,12 +271,17 @@ class RedisLimits:
 
         Its script knows the *kinds* of rules, or else those of the meters.
         """
-        known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
+        known, keys, name = [], [], self._names.name
+        for rule, key in meters:
+            one = self._known.get(rule.stored) or self._learn(rule)
+            known.append(one)
+            keys.append(beside_name(one.start, name(key)))
+        if places is not None:
+            keys.append(places)
         script = _script(step, tuple([one.kind for one in known]) if kinds is None else kinds)
-        keys = self._called(meters) if places is None else (*self._called(meters), places)
-        head = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys)
         told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
-        return Command(effect, keys[0], (*head, told, *words), script)
+        head = (b"EVALSHA", script.sha, b"%d" % len(keys))
+        return Command(effect, keys[0], (*head, *keys, told, *words), script)
 
     def _decision(self, meters: Sequence[Meter], reply: Any) -> Decision:
         """What a script says that something may pass, or not: all numbers in one piece."""
