@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import kv, redis, sessions, wrap
+from . import kv, ratelimit, redis, sessions, wrap
 
 
 class Command(NamedTuple):
@@ -18,6 +18,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "kv": Command("key-value: memory, LRU, SQLite, updates, import", kv.main),
+    "ratelimit": Command("rate limits, beside other libraries for them", ratelimit.main),
     "redis": Command(
         "Redis: single calls, batches, updates, and what bot frameworks do", redis.main
     ),
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _overview() -> str:
-    lines = [f"  {name:8} {command.about}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:9} {command.about}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: python -m benchmarks NAME [--help]", "", *lines])
 
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import storage
 
 from .report import Report
-from .settings import Settings, add_options
+from .settings import Settings, add_options, add_value_options
 
 S = TypeVar("S", bound=Settings)
 
@@ -20,14 +20,22 @@ Law = Callable[[Report, S], None]
 
 
 class Family(Generic[S]):
-    """The *laws* of the benchmark *name*, in the order of running."""
+    """The *laws* of the benchmark *name*, in the order of running.
 
-    def __init__(self, name: str, about: str | None, laws: Mapping[str, Law[S]]) -> None:
+    One that writes no values has no option for them.
+    """
+
+    def __init__(
+        self, name: str, about: str | None, laws: Mapping[str, Law[S]], *, values: bool = True
+    ) -> None:
         self._laws = laws
+        self._values = values
         self.parser = argparse.ArgumentParser(
             prog=f"python -m benchmarks {name}", description=about
         )
         add_options(self.parser)
+        if values:
+            add_value_options(self.parser)
         self.parser.add_argument(
             "--only",
             action="append",
@@ -38,10 +46,11 @@ class Family(Generic[S]):
     def run(self, options: argparse.Namespace, chosen: S, where: str, versions: str) -> int:
         """Run what is asked for, all if nothing is, and give the exit status."""
         report = Report()
-        report.say(_preamble(chosen, where))
+        report.say(_preamble(chosen, where, self._values))
         for name in options.only or self._laws:
             self._law(name, report, chosen)
-        reached = report.finish(f"{_versions(chosen)}, {versions}")
+        codec = f"codec {chosen.codec_name}, {packages('msgspec')}, " if self._values else ""
+        reached = report.finish(f"{_versions()}, {codec}{versions}")
         return 1 if options.strict and not reached else 0
 
     def _law(self, name: str, report: Report, chosen: S) -> None:
@@ -57,21 +66,19 @@ def packages(*names: str) -> str:
     return ", ".join(f"{name} {_version(name)}" for name in names)
 
 
-def _preamble(chosen: Settings, where: str) -> str:
+def _preamble(chosen: Settings, where: str, values: bool) -> str:
     sizes = ", ".join(
         f"{size.name} ({len(chosen.codec.encode(size.values[0]))} B)" for size in chosen.sizes
     )
+    kinds = f"codec {chosen.codec_name}, values of {sizes}, " if values else ""
     return (
-        f"{chosen.rounds} rounds, codec {chosen.codec_name}, values of {sizes}, {where}\n"
+        f"{chosen.rounds} rounds, {kinds}{where}\n"
         "ratio = ours / base, CPU time: median of the rounds (10th..90th percentile)"
     )
 
 
-def _versions(chosen: Settings) -> str:
-    return (
-        f"Python {platform.python_version()}, storage {storage.__version__}, "
-        f"codec {chosen.codec_name}, {packages('msgspec')}"
-    )
+def _versions() -> str:
+    return f"Python {platform.python_version()}, storage {storage.__version__}"
 
 
 def _version(name: str) -> str:

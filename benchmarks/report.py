@@ -30,7 +30,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. A law with *faults* is missed, whatever its value."""
+    """One line of the table. A law with *faults* is missed, whatever its value.
+
+    *whose* says whose the first call is.
+    """
 
     law: str
     ours: str
@@ -41,6 +44,7 @@ class Row:
     notes: Sequence[str] = ()
     faults: Sequence[str] = ()
     unit: str = "x"
+    whose: str = "ours"
 
     @property
     def missed(self) -> bool:
@@ -50,7 +54,7 @@ class Row:
 
     def lines(self) -> list[str]:
         """The row as it is printed."""
-        detail = [f"    ours  {self.ours}", f"    base  {self.base}"]
+        detail = [f"    {self.whose:5} {self.ours}", f"    base  {self.base}"]
         detail += [f"    note  {note}" for note in self.notes]
         detail += [f"    FAULT {fault}" for fault in self.faults]
         return [self._head(), *detail]
@@ -153,12 +157,17 @@ class Report:
             ratios(our_samples, base_samples, case.clock),
             target,
             (typical(our_samples), typical(base_samples)),
+            _on_wall(our_samples, base_samples) if case.clock == "wall" else (),
         )
+
+
+def _on_wall(ours: Sequence[Sample], base: Sequence[Sample]) -> list[str]:
+    return [f"on the wall; of the processor's time {shown(ratios(ours, base))}"]
 
 
 def shown(value: Spread, unit: str = "x") -> str:
     """A median with its spread."""
-    digits = 2 if value.median < 10 else 1
+    digits = 2 if value.median < 10 else 1 if value.median < 1000 else 0
     median, low, high = (f"{number:.{digits}f}" for number in value)
     return f"{median}{unit} ({low}..{high})"
 

@@ -39,9 +39,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of every benchmark."""
     parser.add_argument("--rounds", type=_positive, help=f"rounds of a case (default {ROUNDS})")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, small records")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 on a missed target")
+    parser.set_defaults(value=None, codec="json")
+
+
+def add_value_options(parser: argparse.ArgumentParser) -> None:
+    """The options of benchmarks that write values."""
     parser.add_argument("--value", choices=list(SIZES), help="records of one size only")
     parser.add_argument("--codec", choices=["json", "fast"], default="json")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 on a missed target")
 
 
 def _positive(text: str) -> int:

@@ -10,6 +10,8 @@ from .core.clients import Client, left_ms, raw_in, seconds, told
 from .core.counting import counted
 from .errors import ClosedError, OutcomeUnknownError, StorageError, UnsupportedError
 from .keylock import KeyLock
+from .keys import Names
+from .offers import Clocked
 from .records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime, callback, wall_clock
 from .ttl import At, Clock, Expiry, Keeping
@@ -134,6 +136,14 @@ class ClientBackend:
 
     def clear(self, prefix: str) -> int:
         return self._runtime.call(self._refuse_listing)
+
+    def room(self, kind: object, names: Names) -> ClientBackend | None:
+        """Itself, where somebody asks which moment it is."""
+        return self if kind is Clocked else None
+
+    def now_ms(self) -> int:
+        """Which moment it is by the clock of this process."""
+        return self._now()
 
     def close(self) -> None:
         self._room.close()

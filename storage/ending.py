@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from .core.envelope import Envelope, ended, ending, parted, roomy
 from .core.layers import MOST_ATTEMPTS, Layers
@@ -15,8 +15,8 @@ from .errors import (
     UnsupportedError,
 )
 from .keys import Names
-from .offers import Clocked, offered
-from .protocols import Backend, VisitStore
+from .offers import Clocked, Plain, offered, offered_or_none
+from .protocols import Backend, TallyStore, VisitStore
 from .records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page
 from .runtime import Runtime
 from .ttl import At, Clock, Expiry, Keeping, deadline
@@ -211,7 +211,10 @@ class EndingBackend:
         """What the backend offers besides values; the time is that of the records."""
         if kind is Clocked:
             return self  # type: ignore[return-value]
-        if kind is VisitStore:  # which would see no ends, and write none
+        if kind is Plain:
+            plain: Any = offered_or_none(self._backend, Plain, names) or self._backend
+            return cast("Room", plain)
+        if kind in (VisitStore, TallyStore):  # which would see no ends, and write none
             return None
         return offered(self._backend, kind, names)
 

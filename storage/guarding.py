@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from .core.breaker import Breaker
 from .core.limits import Limit
 from .core.targets import Target
-from .errors import OutcomeUnknownError, StorageError, UnavailableError
+from .errors import (
+    CorruptValueError,
+    OutcomeUnknownError,
+    StorageError,
+    UnavailableError,
+    WrongTypeError,
+)
 from .protocols import RateLimitStore
 from .records import Ask, Decision, Meter
 from .runtime import monotonic
@@ -25,6 +31,7 @@ Outcome = tuple[bool, "Decision | None", "StorageError | None"]
 """Whether it passes, who decided, and why it was not the store."""
 
 _FAILURES = (UnavailableError, OutcomeUnknownError)
+_BAD_ANSWERS = (CorruptValueError, WrongTypeError)
 
 
 def check_policy(on_error: OnError, workers: int) -> None:
@@ -69,6 +76,9 @@ class Guarded:
             return self._otherwise(what, target, ask, patience, UnavailableError(message))
         try:
             decision = self._asked(what, target.meters, ask, patience)
+        except _BAD_ANSWERS:
+            self._breaker.worked()
+            raise
         except _FAILURES as error:
             self._breaker.failed(monotonic())
             told = _spent(error) if what != "peek" else error
@@ -85,6 +95,9 @@ class Guarded:
         if raises or self._breaker.lets_ask(monotonic()):
             try:
                 decisions = self._room.hit_many([target.meters for target in targets], ask)
+            except _BAD_ANSWERS:
+                self._breaker.worked()
+                raise
             except _FAILURES as failure:
                 self._breaker.failed(monotonic())
                 error = _spent(failure)

@@ -45,6 +45,12 @@ class QuickMeters(Protocol):
     quick: Callable[..., Any]
 
 
+class Plain(Protocol):
+    """The entries beneath what writes an end into each of them: they are any bytes."""
+
+    read: Callable[..., Any]
+
+
 NEVER_WAIT: Final = (Clocked, Countable, QuickMeters, Resumable, Touchable)
 """Rooms that are the same in both halves."""
 

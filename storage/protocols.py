@@ -11,6 +11,7 @@ from .records import (
     Capabilities,
     Change,
     Claimed,
+    Counted,
     Decision,
     Deletion,
     Meter,
@@ -19,6 +20,7 @@ from .records import (
     Parting,
     Sight,
     Turn,
+    Window,
 )
 from .ttl import Expiry
 
@@ -259,6 +261,15 @@ class RateLimitStore(Protocol):
 
     def release(self, meters: Sequence[Meter], token: str) -> bool:
         """Give back the slots of *token*; says whether it had them all."""
+        ...
+
+
+class TallyStore(Protocol):
+    """Entries that say how many came in a window, in the JSON of others; each hit is one step."""
+
+    def hit(self, key: str, window: Window, now_ms: int | None) -> Counted | Sight:
+        """Count a hit at that moment, or now by the clock of the store. Of an entry that is not
+        written as JavaScript writes just such a record, what is seen."""
         ...
 
 

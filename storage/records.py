@@ -158,6 +158,27 @@ class Decision(NamedTuple):
     """One for each meter, in their order."""
 
 
+class Window(NamedTuple):
+    """A window in which so many may come, and how a record of it is written: as an object with its
+    *hits* and when it *ends*, under these names."""
+
+    hits: str
+    ends: str
+    limit: int
+    length_ms: int
+    counts_refused: bool
+
+
+class Counted(NamedTuple):
+    """What came of a hit in a window: whether it *passed*, how many *hits* came until it *ends*,
+    and which moment it is. Times are milliseconds since 1970."""
+
+    passed: bool
+    hits: int
+    ends: int
+    now_ms: int
+
+
 Claimed = Literal["taken", "busy", "done"]
 """What who claims something is told: it is the caller's now, it is somebody else's, or it is
 finished already."""

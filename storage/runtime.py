@@ -65,6 +65,10 @@ class Runtime:
             function(*args)
             raise
 
+    def finish_once(self, function: Callable[..., T], *args: object) -> T:
+        """Call *function*, which must not run twice: what strikes in the middle of it ends it."""
+        return function(*args)
+
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after *attempt* conflicts: up to 0.2 ms first, 50 ms at the most."""

@@ -21,7 +21,7 @@ class Settings(settings.Settings):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
         self.importtime: bool = options.importtime
-        self.folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=options.dir or _disk()))
+        self.folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=options.dir or disk()))
         self._files = count()
 
     def file(self) -> str:
@@ -59,6 +59,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--importtime", action="store_true", help="list the dearest imports")
 
 
-def _disk() -> str | None:
+def disk() -> str | None:
     """Where temporary files are more likely on a disk than in memory."""
     return "/var/tmp" if Path("/var/tmp").is_dir() else None

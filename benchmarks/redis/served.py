@@ -24,16 +24,17 @@ def run(family: Family[Settings], arguments: Sequence[str]) -> int:
     except servers.ServerMissingError as error:
         family.parser.error(str(error))
     versions = packages("redis", "hiredis", "aiogram", "pyTelegramBotAPI")
-    with _server(binary) as server:
+    with serving(binary) as server:
         try:
             chosen = Settings(options, server.url)
         except ConfigurationError as error:
             family.parser.error(str(error))
-        return family.run(options, chosen, _where(chosen), versions)
+        return family.run(options, chosen, answers(chosen), versions)
 
 
 @contextmanager
-def _server(binary: Path) -> Iterator[servers.Server]:
+def serving(binary: Path) -> Iterator[servers.Server]:
+    """A server for a `with` block."""
     with (
         tempfile.TemporaryDirectory(prefix="benchmarks-") as folder,
         servers.running(binary, Path(folder), clock=False) as server,
@@ -41,6 +42,7 @@ def _server(binary: Path) -> Iterator[servers.Server]:
         yield server
 
 
-def _where(chosen: Settings) -> str:
+def answers(chosen: Settings) -> str:
+    """Who answers, and who reads that."""
     parser = "hiredis" if HIREDIS_AVAILABLE else "Python (hiredis is not installed)"
     return f"{chosen.server_version()} on loopback, answers read by {parser}"

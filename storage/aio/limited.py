@@ -37,6 +37,11 @@ class Limits:
         elif key is not None and not isinstance(key, str):
             kind = type(key).__name__
             raise TypeError(f"key must be a function or the name of an argument, not {kind}")
+        elif (key is not None) != targets.wants_key:
+            message = "for whom? say the key: a function, or the name of an argument"
+            if key is not None:
+                message = "these limits have keys of their own: the arguments fill them in"
+            raise TypeError(message)
         self.limiter = limiter
         self.targets = targets
         self.label = label
@@ -62,21 +67,25 @@ class Limited:
         self._find: Callable[..., Any] | None = None
         if callable(limits.key):
             self._find = limits.key
-        elif limits.key is None:
-            self._arguments = Arguments(function, limits.targets.fields)
         else:
-            self._arguments = Arguments(function, [limits.key])
+            names = [] if limits.key is None else [limits.key]
+            self._arguments = Arguments(function, [*limits.targets.fields, *names])
 
     async def run(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Call the function, if it may be called."""
         limits = self._limits
+        key: Any = None
+        values: Mapping[str, Any] = {}
         if self._find is None:
             found = self._arguments.of(args, named)
-            whom = found if limits.key is None else found[limits.key]
+            values = {name: found[name] for name in limits.targets.fields}
+            key = None if limits.key is None else found[limits.key]
         else:
             whom = await self._runtime.call(partial(self._find, *args, **named))
-        values = whom if isinstance(whom, Mapping) else {}
-        key: Any = None if isinstance(whom, Mapping) else whom
+            if isinstance(whom, Mapping):
+                values = whom
+            else:
+                key = whom
         verdict = await self._limiter.hit(key, limits.cost, **values)
         if verdict:
             return await self._runtime.call(partial(self._function, *args, **named))

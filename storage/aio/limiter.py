@@ -11,21 +11,23 @@ from typing import Any, Final, TypeVar
 
 from .adapted import adapt
 from ..breakers import BREAKERS
-from ..core.denials import remembering
+from ..core.denials import Denials, note, remembering
 from ..core.limits import Limit, limits_of
 from ..core.targets import Subject, Target, Targets
 from ..core.turns import patience
-from ..core.verdicts import Simple, Told, Verdict, explained, refundable
+from ..core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
 from ..errors import ConfigurationError, StorageError
 from .guarding import Guarded, OnError, check_policy
 from .limited import Limits
+from .metering import limits_of_store
 from ..offers import Clocked, QuickMeters, offered_or_none
 from .protocols import RateLimitStore
 from ..records import Ask, Decision
 from .rooms import Adaptable
 from .runtime import Answer, Runtime, monotonic
 from .slots import Slot, SlotRoom, Slots
-from .tracing import DEBUG, known
+from .tracing import DEBUG
+from .tracing import known as is_quiet
 from ..ttl import span
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,23 +71,22 @@ class RateLimiter:
         self._base = adapt(store)
         self._label = self._base._layers.label
         self._targets = Targets(chosen, self._label)
-        self._room: RateLimitStore = self._base.room(RateLimitStore)
+        self._room: RateLimitStore = limits_of_store(self._base)
         self._guard = Guarded(
             self._room, BREAKERS.of(self._base._backend), on_error, chosen, workers
         )
         self._runtime = Runtime()
         self._slots = Slots()
         self._ask = Ask(1, "", tells_once, seconds)
-        self._denials = remembering(remember)
+        self._remember = remembering(remember)
+        self._known: Denials = {}
         names = self._base._layers.names
         in_memory = offered_or_none(self._base._backend, QuickMeters, names)
-        self._quick: Callable[[str], Any] | None = None
+        self._quick: Callable[[Any], Any] | None = None
         if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
             self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
         clocked = offered_or_none(self._base._backend, Clocked, names)
-        self._clock: Callable[[], float] = monotonic
-        if clocked is not None:
-            self._clock = lambda: clocked.now_ms() / 1000
+        self._now_ms: Callable[[], float] = _monotonic_ms if clocked is None else clocked.now_ms
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -97,25 +98,26 @@ class RateLimiter:
 
         *values* fill in the keys of limits that have a template.
         """
-        quick = self._quick
-        if quick is not None and cost is _ONE and type(key) is str and known(DEBUG) is False:
-            simple: Verdict | None = quick(key)
-            if simple is not None:
-                return simple
-        who = _who(key, values)
-        denials, since, round_ = self._denials, 0.0, 0
-        if denials is not None:
-            since, round_ = self._clock(), denials.round
-            denial = denials.find(who, cost, since)
-            if denial is not None:
-                late = int((since - denial.since) * 1_000_000)
-                return Told(False, denial.target, cost, denial.decision, None, late)
+        known = self._known
+        who = _who(key, values) if values else key
+        since = 0.0
+        try:
+            if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
+                simple: Verdict | None = self._quick(who)
+                if simple is not None:
+                    return simple
+            since = self._now_ms()
+            denial = known.get(who)
+            if denial is not None and denial.holds(who, cost, since):
+                return Denied(denial, cost, since)
+        except TypeError:  # what is no key, or no cost, is refused below
+            pass
         self._targets.check_cost(cost)
         target = self._target(key, values)
         ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
         passed, decision, error = await self._guard.ask("hit", target, ask)
-        if denials is not None and not passed and decision is not None and error is None:
-            denials.note(who, cost, since, round_, target, decision)
+        if not passed and decision is not None and error is None and self._remember:
+            note(known, who, target, cost, decision, since, self._remember)
         return Told(passed, target, cost, decision, error)
 
     async def hit_many(self, whom: Iterable[Who], cost: int = 1) -> list[Verdict]:
@@ -241,6 +243,7 @@ class RateLimiter:
         calls *on_limit* with the verdict and the same arguments.
         """
         self._targets.check_cost(cost)
+        self._refuse_slots()
         return Limits(self, self._targets, self._label, key, cost, on_limit).decorate
 
     async def explain(self, key: Subject | None = None, **values: Subject) -> str:
@@ -274,23 +277,31 @@ class RateLimiter:
     async def _give_back(self, target: Target, cost: int, at: int) -> None:
         """Give back a moment; what does not arrive is not used by anybody."""
         try:
-            await self._runtime.finish(self._room.refund, target.meters, cost, at)
+            await self._runtime.finish_once(self._room.refund, target.meters, cost, at)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
+        self._forget()
 
     def _target(
         self, key: Subject | None, values: Mapping[str, Subject], *, peeks: bool = False
     ) -> Target:
-        if self._targets.has_slots and not peeks:
-            message = "these limits have slots, which are held for a while: use slot()"
-            raise ConfigurationError(message, store=self._label)
+        if not peeks:
+            self._refuse_slots()
         return self._targets.of(key, values)
 
+    def _refuse_slots(self) -> None:
+        if self._targets.has_slots:
+            message = "these limits have slots, which are held for a while: use slot()"
+            raise ConfigurationError(message, store=self._label)
+
     def _forget(self) -> None:
-        if self._denials is not None:
-            self._denials.forget()
+        self._known = {}
 
 
 def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
     """Whom a refusal is for."""
-    return (key, *sorted(values.items())) if values else (type(key), key)
+    return key, *[(name, type(value), value) for name, value in sorted(values.items())]
+
+
+def _monotonic_ms() -> float:
+    return monotonic() * 1000

@@ -63,6 +63,22 @@ class Runtime:
                 again.exception()
             raise
 
+    async def finish_once(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
+        """Await *function*, which must not run twice, to its end, however often one is
+        cancelled."""
+        once = asyncio.ensure_future(function(*args))
+        struck: asyncio.CancelledError | None = None
+        while not once.done():
+            try:
+                await asyncio.wait([once])
+            except asyncio.CancelledError as error:
+                struck = error
+        if struck is None:
+            return once.result()
+        if not once.cancelled():
+            once.exception()
+        raise struck
+
 
 def runner() -> object:
     """The task that runs here."""

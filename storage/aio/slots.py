@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.targets import Target
 from ..core.turns import pauses
-from ..core.verdicts import Told, Verdict
+from ..core.verdicts import Told, Verdict, in_seconds
 from ..errors import RateLimitedError
 from .holding import Holdings, Lease, Where
 from ..records import Ask, Decision, Meter, Turn
@@ -16,8 +16,9 @@ from .runtime import Runtime
 if TYPE_CHECKING:
     from .protocols import RateLimitStore
 
-_PAUSES: Final = tuple(pauses(500))
-"""The seconds between two looks at whether a slot is free: more and more."""
+_PAUSES: Final = tuple(pauses(500))[:-1]
+"""The seconds between two looks at whether a slot is free: more and more, and then as many again;
+the last of all is only what is left over."""
 
 
 class Slots(Holdings):
@@ -94,6 +95,7 @@ def limited_error(verdict: Verdict, label: str) -> RateLimitedError:
     if verdict.error is not None:
         message = "the store did not decide, and without it nothing passes"
     else:
-        message = f"{verdict.limit} is the limit: try again in {verdict.retry_after:.3g} s"
+        us = round(verdict.retry_after * 1_000_000)
+        message = f"{verdict.limit} is the limit: try again in {in_seconds(us)}"
     wait = verdict.retry_after
     return RateLimitedError(message, retry_after=wait, verdict=verdict, store=label)

@@ -11,12 +11,13 @@ from typing import Any, TypeVar, cast
 from ..closed import closed
 from ..keys import Names
 from ..offers import offered
-from .protocols import Backend, LeaseStore, RateLimitStore, Sweeper, VisitStore
+from .protocols import Backend, LeaseStore, RateLimitStore, Sweeper, TallyStore, VisitStore
 from ..records import (
     Ask,
     Capabilities,
     Change,
     Claimed,
+    Counted,
     Decision,
     Deletion,
     Meter,
@@ -25,6 +26,7 @@ from ..records import (
     Parting,
     Sight,
     Turn,
+    Window,
 )
 from .runtime import timed
 from ..ttl import Expiry
@@ -127,6 +129,8 @@ class Traced:
             room = TracedVisits(room, self.label)
         elif kind is RateLimitStore:
             room = TracedLimits(room, self.label)
+        elif kind is TallyStore:
+            room = TracedTallies(room, self.label)
         elif kind is Sweeper:
             room = TracedSweeper(room, self.label)
         return cast("Room", room)
@@ -256,6 +260,20 @@ class TracedLimits:
     async def release(self, meters: Sequence[Meter], token: str) -> bool:
         with timed(self._label, "release", _keys(meters)):
             return await self._room.release(meters, token)
+
+
+class TracedTallies:
+    """A *room* of tallies, with a log line a hit while that is wanted."""
+
+    def __init__(self, room: TallyStore, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    async def hit(self, key: str, window: Window, now_ms: int | None) -> Counted | Sight:
+        if known(DEBUG) is False:
+            return await self._room.hit(key, window, now_ms)
+        with timed(self._label, "hit", key):
+            return await self._room.hit(key, window, now_ms)
 
 
 def _keys(meters: Sequence[Meter]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,14 +15,18 @@ from ..errors import (
     OutcomeUnknownError,
     UnavailableError,
 )
+from ..limiter import RateLimiter
 from ..opening import open as open_store
 from ..sessions import Sessions
 from ..store import Storage
 
 DEFAULT_STORE = "sqlite:///storage-demo.db"
 
+LIMIT = "5/10s"
+"""How often one person is heard in one chat."""
+
 _HELP = """\
-Say anything, and the bot counts it.
+Say anything, and the bot counts it; who types too fast is not heard for a while.
   /stats          what it knows of this chat
   /user NAME      speak as somebody else
   /chat NAME      go to another chat
@@ -36,6 +41,14 @@ _SCRIPT = (
     "/stats",
     "/chat work",
     "morning",
+    "/user cat",
+    "is",
+    "there",
+    "anybody",
+    "who",
+    "knows",
+    "the",
+    "answer?",
     "/stats",
 )
 
@@ -45,18 +58,22 @@ _PASSING = (UnavailableError, OutcomeUnknownError, LeaseTimeoutError, LeaseLostE
 
 
 class Bot:
-    """Counts what is said: per chat by a counter, per chat and user in sessions."""
+    """Counts what is said: per chat by a counter, per chat and user in sessions.
+
+    Who says too much is told so once, and after that is answered as briefly as can be.
+    """
 
     def __init__(self, store: Storage[Any]) -> None:
         self._chats = store.namespace("chats")
         self._sessions = Sessions(store, initial=_unknown)
+        self._limiter = RateLimiter(store, LIMIT, tells_once=True)
         self.chat: str = "home"
         self.user: str = "ann"
 
     def answer(self, text: str) -> str:
         """What the bot says to *text*."""
         if not text.startswith("/"):
-            return self._count(text)
+            return self._hear(text)
         command, _, argument = text[1:].partition(" ")
         if command == "stats":
             return self._stats()
@@ -67,6 +84,14 @@ class Bot:
             setattr(self, command, argument)
             return f"You are {self.user} in {self.chat}."
         return _HELP
+
+    def _hear(self, text: str) -> str:
+        verdict = self._limiter.hit(self._speaker())
+        if verdict:
+            return self._count(text)
+        if verdict.is_first_refusal:
+            return f"{self.user}: too fast, try again in {math.ceil(verdict.retry_after)} s."
+        return "..."
 
     def _count(self, text: str) -> str:
         with self._sessions.open(self._speaker(), self.user) as session:

@@ -1,6 +1,6 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""GramIO's `@gramio/storage` with its stores on Redis and SQLite, `@gramio/session`, and what
-`@gramio/scenes` keeps, as they read and write it."""
+"""GramIO's `@gramio/storage` with its stores on Redis and SQLite, `@gramio/session`, its rate
+limits, and what `@gramio/scenes` keeps, as they read and write it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..rooms import Adaptable, redis
 from ..sqlite.options import Place
 from ..store import Storage
 from ..ttl import DefaultTtl, default_span
+from .gramio_limits import RateLimits, rate_limit
 from .originals import OriginalOptions, OriginalSessions
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ else:
     S = TypeVar("S")
 
 __all__ = [
+    "RateLimits",
     "SceneSessions",
     "Sessions",
     "in_memory_storage",
+    "rate_limit",
     "redis_storage",
     "scenes",
     "session",

@@ -1,6 +1,6 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""VibeGram's sessions and their stores, in memory and on Redis: their names and defaults, and what
-they read and write there."""
+"""VibeGram's sessions, rate limits and their stores, in memory and on Redis: their names and
+defaults, and what they read and write there."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import stores
-from ..clients import ClientBackend
 from ..codecs import JSON, Codec
-from ..core.clients import RedisClientLike, commands
+from ..core.clients import RedisClientLike
 from ..core.layouts import VIBEGRAM
+from ..core.originals import RateLimitStoreLike
 from ..core.subjects import SessionKey, keyed_by
-from ..errors import ConfigurationError
 from ..keys import Names
 from ..offers import Countable, offered
-from ..protocols import Backend, Sweeper
-from ..redis.options import Options, RedisPlace, Target
-from ..rooms import Adaptable, redis
+from ..protocols import Sweeper
+from ..redis.options import RedisPlace
+from ..rooms import Adaptable
 from ..runtime import wall_clock
 from ..store import Storage
 from ..ttl import Clock, DefaultTtl, default_span
 from .errors import RedisStoreParseError
 from .originals import OriginalOptions, OriginalSessions
+from .servers import server
+from .vibegram_limits import (
+    MemoryRateLimitStore,
+    RateLimits,
+    RateLimitStore,
+    RedisRateLimitStore,
+    rate_limit,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
@@ -38,11 +45,17 @@ else:
     V = TypeVar("V")
 
 __all__ = [
+    "MemoryRateLimitStore",
     "MemorySessionStore",
+    "RateLimitStore",
+    "RateLimitStoreLike",
+    "RateLimits",
     "RedisClientLike",
+    "RedisRateLimitStore",
     "RedisSessionStore",
     "RedisStoreParseError",
     "Sessions",
+    "rate_limit",
     "session",
 ]
 
@@ -98,10 +111,7 @@ class RedisSessionStore(Storage[V]):
     ) -> None:
         names = Names(prefix, verbatim=True, beside=True)
         expires = default_span(ttl) is not None
-        if _is_of_redis_py(client):
-            backend = redis(Options(client, prefix, timeout, accept_retries))
-        else:
-            backend = _strange(client, expires, timeout, accept_retries)
+        backend = server(client, prefix, timeout, accept_retries, expires=expires)
         super().__init__(backend, ttl=ttl, codec=codec, names=names)
         self._layers.corrupts = partial(RedisStoreParseError, "session")
 
@@ -140,17 +150,3 @@ def _checked(max_entries: int) -> int:
     if type(max_entries) is not int or max_entries < 1:
         raise ValueError(f"max_entries must be a positive integer, not {max_entries!r}")
     return max_entries
-
-
-def _is_of_redis_py(client: object) -> bool:
-    """Whether *client* says where the server is, or runs any command there is."""
-    return isinstance(client, (str, Target)) or hasattr(client, "execute_command")
-
-
-def _strange(thing: object, expires: bool, timeout: float | None, accept_retries: bool) -> Backend:
-    """The server behind a client of another make, which keeps its own settings."""
-    found = commands(thing, expires=expires)
-    if timeout is not None or accept_retries:
-        message = "timeout and accept_retries want a URL or a client of redis-py"
-        raise ConfigurationError(message)
-    return ClientBackend(found)

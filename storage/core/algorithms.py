@@ -286,14 +286,18 @@ class Log(Rule):
     def spent(self, kept: Kept, more: Any, at: int, cost: int, token: str) -> tuple[Kept, Any]:
         x, y, _ = kept
         if x - y + cost > len(more):
-            length = x - y
-            size = min(self.count, grown(length + cost))
-            more = array("d", [more[n % len(more)] for n in range(y, x)])
-            more.extend([0.0] * (size - length))
-            x, y = length, 0
+            more, x, y = self._wider(more, x, y, cost)
         for n in range(x, x + cost):
             more[n % len(more)] = at
         return (x + cost, y, 0), more
+
+    def _wider(self, more: Any, x: int, y: int, cost: int) -> tuple[Any, int, int]:
+        """A longer ring with the same moments in the order of time."""
+        length, start = x - y, y % len(more) if more else 0
+        first = min(length, len(more) - start)
+        wider = more[start : start + first] + more[: length - first]
+        wider.frombytes(bytes(8 * (min(self.count, grown(length + cost)) - length)))
+        return wider, length, 0
 
     def refunded(self, kept: Kept, more: Any, at: int, cost: int, when: int) -> Kept:
         # Whichever hit it was: without the oldest one, what is left is as late as it can be.

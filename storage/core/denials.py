@@ -16,64 +16,60 @@ from .targets import Target
 _MOST: Final = 10_000
 """How many refusals are remembered."""
 
-Who = object
-"""Whom a refusal is for, as a limiter is asked."""
-
 
 class Denial(NamedTuple):
-    """A refusal of what costs *cost* or more, which was asked for at *since*."""
+    """A refusal of what costs *least* or more, which holds from *since*, when it was asked for,
+    *until* it may pass: milliseconds of one clock, which may leave out what is less. So what is
+    refused here is so at the store, and the other way round for a millisecond at the most."""
 
     since: float
     until: float
-    cost: int
+    least: int
+    kind: type
     target: Target
     decision: Decision
+    most: int
+
+    def holds(self, who: object, cost: int, now: float) -> bool:
+        """Whether it refuses *who* asks for *cost*, of whom there may be an equal of another
+        kind."""
+        return (
+            self.since <= now < self.until
+            and type(cost) is int
+            and self.least <= cost <= self.most
+            and type(who) is self.kind
+        )
 
 
-class Denials:
-    """Refusals by whom they are for, each of which is remembered for *seconds* at the most.
-
-    Times are seconds of one clock, from before the question was asked.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._known: dict[Who, Denial] = {}
-        self.round: int = 0
-        """Changes whenever all is forgotten: what was asked for before that is not remembered."""
-
-    def find(self, who: Who, cost: int, now: float) -> Denial | None:
-        """The refusal that holds *now*, if there is one."""
-        found = self._known.get(who)
-        if found is None or cost < found.cost:
-            return None
-        if found.since <= now < found.until:
-            return found
-        self._known.pop(who, None)
-        return None
-
-    def note(
-        self, who: Who, cost: int, since: float, round_: int, target: Target, decision: Decision
-    ) -> None:
-        """Remember a refusal."""
-        wait = max(reading.wait for reading in decision.readings) / 1_000_000
-        if round_ != self.round:
-            return
-        if len(self._known) >= _MOST:
-            self._known = {}
-        self._known[who] = Denial(since, since + min(wait, self._seconds), cost, target, decision)
-
-    def forget(self) -> None:
-        """Something was given back: ask again."""
-        self.round += 1
-        self._known = {}
+Denials = dict[object, Denial]
+"""Refusals by whom they are for, as a limiter is asked. When something is given back another one
+begins, so what was asked for before that is not remembered."""
 
 
-def remembering(remember: float | timedelta) -> Denials | None:
-    """What remembers refusals for as long as a limiter is told to; `None` for not at all."""
+def note(
+    denials: Denials,
+    who: object,
+    target: Target,
+    cost: int,
+    decision: Decision,
+    since: float,
+    seconds: float,
+) -> None:
+    """Remember a refusal, which is no news then, for so many *seconds* at the most."""
+    wait = max(reading.wait for reading in decision.readings) // 1000
+    most = min(meter.rule.most for meter in target.meters)
+    if len(denials) >= _MOST:
+        denials.clear()
+    until = since + min(wait, seconds * 1000)
+    told = decision._replace(is_news=False)
+    denials[who] = Denial(since, until, cost, type(who), target, told, most)
+
+
+def remembering(remember: float | timedelta) -> float:
+    """For how many seconds refusals are remembered, as a limiter is told; 0 for not at all."""
     seconds = remember.total_seconds() if isinstance(remember, timedelta) else remember
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"remember must be seconds or a timedelta, not {type(remember).__name__}")
     if not seconds >= 0:
         raise ValueError(f"remember must not be negative, but 0 for not at all: {remember!r}")
-    return Denials(seconds) if seconds else None
+    return seconds

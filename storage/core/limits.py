@@ -42,7 +42,13 @@ _UNITS_MS: Final = {
     **dict.fromkeys(("d", "day", "days"), 86_400_000),
 }
 
+_TOO_LONG_MS: Final = 2**53
+"""What is longer is refused all the same."""
+
 _WRITTEN: Final = re.compile(r"(\d+) *(?:/|per) *(\d+)? *([a-z]+)", re.IGNORECASE)
+
+_TAKEN: Final = frozenset({"self", "key", "cost", "timeout", "seconds", "wait"})
+"""What else a limiter is told by its name, and so no field of a template."""
 
 _SHORT: Final = ((86_400_000, "day"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
@@ -79,9 +85,7 @@ class Limit(_Parts):
         if algorithm not in get_args(Algorithm):
             known = ", ".join(get_args(Algorithm))
             raise ValueError(f"algorithm must be one of {known}, not {algorithm!r}")
-        per_ms = default_span(per, "per")
-        if per_ms is None:
-            raise ValueError("per must be seconds or a timedelta: a limit for ever is none")
+        per_ms = _span_ms(per)
         if burst is not None and algorithm != "gcra":
             raise ValueError(f'burst is for algorithm="gcra", not for {algorithm!r}')
         if algorithm == "leaky":
@@ -119,6 +123,9 @@ class Limit(_Parts):
             raise ValueError(f"{text!r} is not one limit, but {len(found)}")
         return found[0]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._make, (tuple(self),)
+
     def __str__(self) -> str:
         unit_ms, unit = next((pair for pair in _SHORT if self.per_ms % pair[0] == 0), (1, "ms"))
         number = self.per_ms // unit_ms
@@ -154,8 +161,8 @@ def parse(text: str, **options: Any) -> tuple[Limit, ...]:
         unit_ms = None if match is None else _UNITS_MS.get(match[3].lower())
         if match is None or unit_ms is None:
             raise ValueError(f"{part.strip()!r} is no limit: write one as 20/min or 5/10s")
-        per = timedelta(milliseconds=int(match[2] or 1) * unit_ms)
-        found.append(Limit(int(match[1]), per, **options))
+        per_ms = min(int(match[2] or 1) * unit_ms, _TOO_LONG_MS)
+        found.append(Limit(int(match[1]), per_ms / 1000, **options))
     return tuple(found)
 
 
@@ -196,6 +203,9 @@ def check_template(key: object) -> None:
         plain = False
     if not plain:
         raise ValueError(f"{key!r} is no template: its fields are names in braces")
+    taken = _fields(key) & _TAKEN
+    if taken:
+        raise ValueError(f"a field can not be called {min(taken)}: that means something else")
 
 
 def filled(key: str, values: Mapping[str, Any]) -> str:
@@ -210,6 +220,15 @@ def filled(key: str, values: Mapping[str, Any]) -> str:
 
 def _fields(key: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in Formatter().parse(key) if name is not None)
+
+
+def _span_ms(per: float | timedelta) -> int:
+    per_ms = default_span(per, "per")
+    if per_ms is None:
+        raise ValueError("per must be seconds or a timedelta: a limit for ever is none")
+    if (per.total_seconds() if isinstance(per, timedelta) else per) < 0.001:
+        raise ValueError(f"per must be a millisecond at the least, not {per!r}")
+    return per_ms
 
 
 def _check_count(word: str, count: object) -> None:

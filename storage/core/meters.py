@@ -21,6 +21,8 @@ from .window import Place, State
 
 HEAD: Final = struct.Struct("<8d")
 
+_MOST: Final = 2**53
+
 _HOLDER: Final = struct.Struct("<16sd")
 _PLACE: Final = struct.Struct("<2d")
 _SWAPPED: Final = array("d", [1.0]).tobytes() != struct.pack("<d", 1.0)
@@ -43,9 +45,9 @@ def unpacked(rule: Rule, raw: bytes) -> State:
     if len(raw) < HEAD.size:
         raise ValueError("it is too short")
     code, *numbers = HEAD.unpack_from(raw)
-    if code != rule.code or not all(number.is_integer() for number in numbers):
+    if code != rule.code:
         raise ValueError("it is another record")
-    seen, at, barred, told, x, y, z = map(int, numbers)
+    seen, at, barred, told, x, y, z = map(_whole, numbers)
     return State(seen, at, barred, told, (x, y, z), _more(rule, raw[HEAD.size :], x - y))
 
 
@@ -97,21 +99,22 @@ def _more(rule: Rule, raw: bytes, length: int) -> Any:
         if len(raw) % 8 or not 0 <= length <= len(raw) // 8:
             raise ValueError("it is another record")
         stamps = _doubles(array("d", raw))
-        _whole(sum(stamps))
+        if not math.isfinite(sum(stamps)):
+            raise ValueError("it is another record")
         return stamps
     if isinstance(rule, Slots):
         if len(raw) % _HOLDER.size:
             raise ValueError("it is another record")
-        return tuple(
-            Holder(token.hex(), _whole(until)) for token, until in _HOLDER.iter_unpack(raw)
-        )
+        holders = _HOLDER.iter_unpack(raw)
+        return tuple(Holder(token.hex(), _whole(until)) for token, until in holders)
     if raw:
         raise ValueError("it is another record")
     return None
 
 
 def _whole(number: float) -> int:
-    if not math.isfinite(number):
+    """*number*, if it is one that can be counted exactly."""
+    if not 0 <= number <= _MOST or not number.is_integer():
         raise ValueError("it is another record")
     return int(number)
 

@@ -126,11 +126,30 @@ def _inner(event: Any) -> Any:
         return event
 
 
+def chat_of(event: Any) -> Any:
+    """The chat of an *event*, where it has one, with its id and its type."""
+    return _found_chat(_inner(event))
+
+
+def sender_chat_of(event: Any) -> Any:
+    """The chat in whose name a message was sent, where it was."""
+    inner = _inner(event)
+    for where in (inner, _message(inner)):
+        chat = getattr(where, "sender_chat", None)
+        if chat is not None:
+            return chat
+    return None
+
+
 def _chat(event: Any) -> Any:
+    return getattr(_found_chat(event), "id", None)
+
+
+def _found_chat(event: Any) -> Any:
     for where in (event, getattr(event, "message", None)):
         chat = getattr(where, "effective_chat", None) or getattr(where, "chat", None)
         if chat is not None:
-            return getattr(chat, "id", None)
+            return chat
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InvalidKeyError
 from ..keys import check_key
@@ -13,8 +13,6 @@ from .subjects import SessionKey
 
 Subject = int | str | SessionKey
 """Whom limits are for: a user or a chat by its number, or any text."""
-
-_MOST: Final = 2**52
 
 
 class Target(NamedTuple):
@@ -40,11 +38,12 @@ class Targets:
         self._label = label
         self._pairs = tuple(zip(self.limits, self.rules))
         self.fields: frozenset[str] = frozenset[str]().union(*(limit.fields for limit in limits))
-        self._wants_key = any(limit.key is None for limit in limits)
+        self.wants_key: bool = any(limit.key is None for limit in limits)
+        self._wants_only_key = all(limit.key is None for limit in limits)
 
     def of(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
         """The meters for *key*, and for *values* where limits have a template."""
-        if key is not None and not self.fields and not values:
+        if key is not None and self._wants_only_key and not values:
             text = self._text(key)
             return Target(self.limits, tuple([Meter(rule, text) for rule in self.rules]))
         self._check(key, values)
@@ -57,15 +56,17 @@ class Targets:
     def known(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
         """The meters that *key* or *values* are enough to tell: of `"chat:{chat}"` for a chat, and
         not of what counts for everybody."""
-        if key is not None and not self.fields and not values:
+        if key is not None and self._wants_only_key and not values:
             return self.of(key, values)
         self._check(key, values, partly=True)
         pairs = []
         for limit, rule in self._pairs:
             if limit.key is None:
                 is_known = key is not None
+            elif limit.fields:
+                is_known = limit.fields <= values.keys()
             else:
-                is_known = limit.fields <= values.keys() and bool(limit.fields) == bool(values)
+                is_known = key is None and not values
             if is_known:
                 pairs.append((limit, rule))
         if not pairs:
@@ -106,9 +107,9 @@ class Targets:
         unknown = values.keys() - self.fields
         if unknown:
             raise TypeError(f"no limit here has a field {', '.join(sorted(unknown))}")
-        if key is None and self._wants_key and not partly:
+        if key is None and self.wants_key and not partly:
             raise TypeError("for whom? say the key, such as a user's number")
-        if key is not None and not self._wants_key:
+        if key is not None and not self.wants_key:
             words = ", ".join(f"{name}=..." for name in sorted(self.fields))
             raise TypeError(f"these limits have keys of their own: say {words or 'nothing'}")
 

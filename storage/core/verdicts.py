@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ..errors import StorageError
 from ..records import Decision, Reading
 from ..ttl import moment
+from .denials import Denial
 from .limits import Limit
 from .targets import Target, Targets
 
@@ -34,7 +35,9 @@ class Verdict:
 
     _target: Target
     _decision: Decision | None
-    _late: int
+
+    _late: float = 0.0
+    """How many seconds ago the store decided."""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -59,7 +62,7 @@ class Verdict:
         """The seconds until the same may pass, if nothing else does meanwhile; 0 if it does."""
         if self.allowed or self._decision is None:
             return 0.0
-        return max(0, self._reading().wait - self._late) / _US
+        return max(0.0, self._reading().wait / _US - self._late)
 
     @property
     def reset_at(self) -> datetime | None:
@@ -73,7 +76,7 @@ class Verdict:
     @property
     def is_first_refusal(self) -> bool:
         """Whether nobody was refused before in this window, for a limiter that *tells_once*."""
-        return self._decision is not None and self._decision.is_news and not self._late
+        return self._decision is not None and self._decision.is_news
 
     def __repr__(self) -> str:
         word = "allowed" if self.allowed else "refused"
@@ -104,9 +107,9 @@ class Verdict:
 
 
 class Told(Verdict):
-    """What a store said of *target*, and what it was asked so many microseconds ago."""
+    """What a store said of *target*."""
 
-    __slots__ = ("_decision", "_is_refunded", "_late", "_target", "allowed", "cost", "error")
+    __slots__ = ("_decision", "_is_refunded", "_target", "allowed", "cost", "error")
 
     def __init__(
         self,
@@ -115,24 +118,52 @@ class Told(Verdict):
         cost: int,
         decision: Decision | None,
         error: StorageError | None = None,
-        late: int = 0,
     ) -> None:
         self.allowed = allowed
         self.cost = cost
         self.error = error
         self._target = target
         self._decision = decision
-        self._late = late
         self._is_refunded = False
 
     def _note_refund(self) -> None:
         self._is_refunded = True
 
 
+class Denied(Verdict):
+    """What is said of what costs *cost* while a *denial* is remembered: *now*, by its clock."""
+
+    __slots__ = ("_denial", "_now", "cost")
+
+    allowed = False
+    error = None
+
+    def __init__(self, denial: Denial, cost: int, now: float) -> None:
+        self._denial = denial
+        self.cost = cost
+        self._now = now
+
+    @property
+    def _target(self) -> Target:  # type: ignore[override]
+        return self._denial.target
+
+    @property
+    def _decision(self) -> Decision:  # type: ignore[override]
+        return self._denial.decision
+
+    @property
+    def _late(self) -> float:  # type: ignore[override]
+        return (self._now - self._denial.since) / 1000
+
+
 class Simple(Verdict):
     """What is said where one hit passed by one limit: made in a hurry, and worked out if asked."""
 
     __slots__ = ("_is_refunded", "_key", "_now", "_targets", "_x", "_y")
+
+    allowed = True
+    cost = 1
+    error = None
 
     def __init__(self, targets: Targets, key: str, now: int, x: int, y: int) -> None:
         self._targets = targets
@@ -145,18 +176,6 @@ class Simple(Verdict):
         self._is_refunded = True
 
     @property
-    def allowed(self) -> bool:  # type: ignore[override]
-        return True
-
-    @property
-    def cost(self) -> int:  # type: ignore[override]
-        return 1
-
-    @property
-    def error(self) -> None:  # type: ignore[override]
-        return None
-
-    @property
     def _target(self) -> Target:  # type: ignore[override]
         return self._targets.of(self._key, {})
 
@@ -166,10 +185,6 @@ class Simple(Verdict):
         reading = Reading(0, rule.left(kept, None, now), rule.fresh_after(kept, now) - now)
         return Decision(True, now, now, False, [reading])
 
-    @property
-    def _late(self) -> int:  # type: ignore[override]
-        return 0
-
 
 def explained(target: Target, decision: Decision) -> str:
     """How the limits of somebody stand, in words."""
@@ -178,16 +193,17 @@ def explained(target: Target, decision: Decision) -> str:
         name = f" ({limit.name})" if limit.name else ""
         head = f"{limit}{name} for {meter.key!r}, {limit.algorithm}"
         if reading.wait:
-            told = f"nothing passes for {_seconds(reading.wait)}"
+            told = f"nothing passes for {in_seconds(reading.wait)}"
         else:
             told = f"{reading.left} of {limit.rule.most} left"
-        tail = f", all of it again in {_seconds(reading.fresh)}" if reading.fresh else ""
+        tail = f", all of it again in {in_seconds(reading.fresh)}" if reading.fresh else ""
         lines.append(f"{head}: {told}{tail}")
     return "\n".join(lines)
 
 
-def _seconds(us: int) -> str:
-    return f"{us / _US:.3g} s" if us < 100 * _US else f"{us // _US} s"
+def in_seconds(us: int) -> str:
+    """How long *us* microseconds are, for people."""
+    return f"{us / _US:.3g} s" if us < 100 * _US else f"{-(-us // _US)} s"
 
 
 class Passed(NamedTuple):

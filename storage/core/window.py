@@ -17,6 +17,9 @@ Place = tuple[int, int]
 """A moment that somebody waited for and gave back, and the cost that may pass then."""
 
 
+_new: Final = tuple.__new__
+
+
 class State(NamedTuple):
     """What is kept of a meter."""
 
@@ -47,17 +50,18 @@ class Look(NamedTuple):
     state: State
 
 
-NOTHING: Final = State(0, 0, 0, 0, (0, 0, 0), None)
-
-
 def nothing(rule: Rule) -> State:
     """What is kept of a meter that was never used."""
-    return NOTHING._replace(more=rule.empty())
+    return State(0, 0, 0, 0, (0, 0, 0), rule.empty())
 
 
 def latest(states: Sequence[State | None], clock: int) -> int:
     """Which time it is for meters when the *clock* says so: never one before what saw."""
-    return max([clock, *(state.seen for state in states if state is not None)])
+    now = clock
+    for state in states:
+        if state is not None and state.seen > now:
+            now = state.seen
+    return now
 
 
 def looks(rules: Sequence[Rule], states: Sequence[State | None], now: int, cost: int) -> list[Look]:
@@ -84,11 +88,11 @@ def hit(
 ) -> tuple[Decision, list[State] | None]:
     """Let *cost* pass now by all *rules*, or by none; `None` where nothing is to be stored."""
     now = latest(states, clock)
+    open_ones = _open(rules, states, now, cost)
+    if open_ones is not None:
+        return _passed(open_ones, now, cost, token)
     found = looks(rules, states, now, cost)
     refusing = [one for one in found if one.ready > now]
-    if not refusing:
-        after = [_spent(one, now, now, cost, token) for one in found]
-        return _decision(found, after, now, now), after
     decision = _decision(found, None, now, 0)
     if not tell or any(one.state.told > now for one in refusing):
         return decision, None
@@ -184,9 +188,68 @@ def held(state: State | None, clock: int, token: str, until: int | None) -> Stat
 
 def ends(rule: Rule, state: State) -> int:
     """When nothing of a meter counts any more."""
-    at = max(state.seen, state.at)
-    kept = rule.settled(state.kept, state.more, state.at, at)
-    return max(rule.fresh(kept, state.more, at), state.barred, state.told, at)
+    seen, at, barred, told, kept, more = state
+    if seen > at:
+        kept, at = rule.settled(kept, more, at, seen), seen
+    return max(rule.fresh(kept, more, at), barred, told, at)
+
+
+def _open(
+    rules: Sequence[Rule], states: Sequence[State | None], now: int, cost: int
+) -> list[tuple[Rule, State, Kept]] | None:
+    """The meters and what counts of them *now*, if *cost* may pass by all of them: what `looks`
+    finds out as well, in half the time."""
+    found = []
+    for rule, state in zip(rules, states):
+        if state is None:
+            state = nothing(rule)
+        if state.at > now or state.barred > now:
+            return None
+        kept = rule.settled(state.kept, state.more, state.at, now)
+        if rule.ready(kept, state.more, now, cost) > now:
+            return None
+        found.append((rule, state, kept))
+    return found
+
+
+def _passed(
+    found: Sequence[tuple[Rule, State, Kept]], now: int, cost: int, token: str
+) -> tuple[Decision, list[State]]:
+    """What is said and kept where *cost* passes *now* by all that was *found*."""
+    after, readings = [], []
+    for rule, (_, _, barred, told, _, more), kept in found:
+        kept, more = rule.spent(kept, more, now, cost, token)
+        left, fresh = rule.left(kept, more, now), rule.fresh(kept, more, now)
+        # What a call of the class does, without its detour.
+        after.append(_new(State, (now, now, barred, told, kept, more)))
+        readings.append(_new(Reading, (0, max(0, left), fresh - now)))
+    return _new(Decision, (True, now, now, False, readings)), after
+
+
+def joined(parts: Sequence[tuple[Sequence[int], Decision]]) -> Decision:
+    """What all are told together who were asked in *parts*, each by the numbers of its meters.
+
+    It passes where each part lets it pass.
+    """
+    passed = all(decision.passed for _, decision in parts)
+    readings = {
+        number: reading
+        for numbers, decision in parts
+        for number, reading in zip(numbers, decision.readings)
+    }
+    return Decision(
+        passed,
+        max(decision.now for _, decision in parts),
+        max(decision.at for _, decision in parts) if passed else 0,
+        any(decision.is_news for _, decision in parts),
+        [readings[number] for number in sorted(readings)],
+    )
+
+
+def taken_back(decision: Decision, cost: int) -> Decision:
+    """What a part is told that had let *cost* pass, and to which that was given back."""
+    readings = [one._replace(left=one.left + cost) for one in decision.readings]
+    return decision._replace(readings=readings)
 
 
 def _spent(one: Look, now: int, at: int, cost: int, token: str) -> State:

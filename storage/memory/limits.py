@@ -28,9 +28,9 @@ class MemoryLimits:
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
             decision, after = hit(
-                rules, _states(where), now, ask.cost, token=ask.token, tell=ask.tell
+                rules, _states(where, now), now, ask.cost, token=ask.token, tell=ask.tell
             )
-            _keep(where, after, now)
+            self._keep(where, after, now)
         return decision
 
     def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
@@ -40,7 +40,7 @@ class MemoryLimits:
         keys = self._keys(meters)
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
-            states = _states(where)
+            states = _states(where, now)
             return peek([meter.rule for meter in meters], states, now, ask.cost)
 
     def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
@@ -50,9 +50,9 @@ class MemoryLimits:
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
             places = self._meters.places.pop(called, [])
-            states = _states(where)
+            states = _states(where, now)
             decision, after, left = reserve(rules, states, places, now, ask.cost, patience)
-            _keep(where, after, now)
+            self._keep(where, after, now)
             if left:
                 self._meters.places[called] = left
         return decision
@@ -64,9 +64,9 @@ class MemoryLimits:
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
             places = self._meters.places.pop(called, [])
-            states = _states(where)
+            states = _states(where, now)
             given, left = give_back(rules, states, places, now, cost, when)
-            _keep(where, given, now)
+            self._keep(where, given, now)
             if left:
                 self._meters.places[called] = left
 
@@ -74,9 +74,9 @@ class MemoryLimits:
         keys = self._keys(meters)
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
-            states = _states(where)
+            states = _states(where, now)
             barred = [bar(meter.rule, one, now, span) for meter, one in zip(meters, states)]
-            _keep(where, barred, now)
+            self._keep(where, barred, now)
 
     def reset(self, meters: Sequence[Meter]) -> None:
         keys = self._keys(meters)
@@ -97,10 +97,10 @@ class MemoryLimits:
         keys = self._keys(meters)
         with self._meters.lock:
             now, where = self._meters.now(), self._where(meters, keys)
-            states = _states(where)
+            states = _states(where, now)
             spans = [None if gives_back else meter.rule.per for meter in meters]
             after = [held(one, now, token, span) for one, span in zip(states, spans)]
-            _keep(where, after, now)
+            self._keep(where, after, now)
         return all(one is not None for one in after)
 
     def quick(self, rule: Any, make: Make, want: Any) -> Quick | None:
@@ -117,13 +117,11 @@ class MemoryLimits:
         prefix = "" if self._names.verbatim else self._names.prefix
         return [(self._meters.board(prefix, meter.rule), key) for meter, key in zip(meters, keys)]
 
+    def _keep(self, where: Where, states: Sequence[State | None] | None, now: int) -> None:
+        for (board, key), state in zip(where, states or ()):
+            if state is not None:
+                self._meters.keep(board, key, state, now)
 
-def _states(where: Where) -> list[State | None]:
-    found = [board.kept.get(key) for board, key in where]
-    return [None if one is None else one.state() for one in found]
 
-
-def _keep(where: Where, states: Sequence[State | None] | None, now: int) -> None:
-    for (board, key), state in zip(where, states or ()):
-        if state is not None:
-            board.keep(key, state, now)
+def _states(where: Where, now: int) -> list[State | None]:
+    return [board.state(key, now) for board, key in where]

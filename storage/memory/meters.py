@@ -57,18 +57,23 @@ class Board:
         self.kept: dict[str, Kept] = {}
         self.most: int = _FEW
 
-    def keep(self, key: str, state: State, now: int) -> None:
+    def state(self, key: str, now: int) -> State | None:
+        """What is kept for *key*, if it counts still."""
+        kept = self.kept.get(key)
+        state = None if kept is None else kept.state()
+        return None if state is None or ends(self.rule, state) <= now else state
+
+    def keep(self, key: str, state: State) -> None:
         """Keep *state* for *key*."""
         kept = self.kept.get(key)
-        if kept is not None:
+        if kept is None:
+            self.kept[key] = Kept(state)
+        else:
             kept.put(state)
-            return
-        if len(self.kept) >= self.most:
-            self._drop(now)
-        self.kept[key] = Kept(state)
 
-    def _drop(self, now: int) -> None:
-        """Free what counts no more, as often as there is twice as much as was left last time."""
+    def drop(self, now: int) -> None:
+        """Free what counts no more; worth while when there are *most*, twice as many as were left
+        last time."""
         over = [key for key, one in self.kept.items() if ends(self.rule, one.state()) <= now]
         for key in over:
             del self.kept[key]
@@ -85,15 +90,16 @@ class Meters:
         self.boards: dict[tuple[str, str], Board] = {}
         self.places: dict[str, list[Place]] = {}
         self._closed = False
+        self._freed_at = 0
+        """When something was freed last: the time is never one before that, when it counted."""
         after_fork(self, Meters._unlock)
 
     def now(self) -> int:
         """The time by the clock of the backend; refuses to be used after `close`."""
         if self._closed:
             raise ClosedError("the store is closed", store=self._label)
-        if self._clock is wall_clock:
-            return wall_ns() // 1000
-        return round(self._clock() * 1_000_000)
+        now = wall_ns() // 1000 if self._clock is wall_clock else round(self._clock() * 1_000_000)
+        return max(now, self._freed_at)
 
     def board(self, prefix: str, rule: Rule) -> Board:
         """What is kept by *rule* in the namespace that has *prefix*."""
@@ -101,6 +107,13 @@ class Meters:
         if board is None:
             board = self.boards[prefix, rule.stored] = Board(rule)
         return board
+
+    def keep(self, board: Board, key: str, state: State, now: int) -> None:
+        """Keep *state* for *key*, and free others if there are many."""
+        if len(board.kept) >= board.most and key not in board.kept:
+            board.drop(now)
+            self._freed_at = now
+        board.keep(key, state)
 
     def close(self) -> None:
         """Forget all."""

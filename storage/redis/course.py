@@ -24,6 +24,20 @@ _LEAST = 0.02
 for would make unknown what is known not to be done."""
 
 
+class Budget:
+    """What ends a call earlier than its deadline: it is over *until* then, where the time that it
+    takes to connect does not count."""
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: float) -> None:
+        self.until: float = until
+
+    def forgive(self, seconds: float) -> None:
+        """So many seconds went into a connection."""
+        self.until += seconds
+
+
 class Step(NamedTuple):
     """How to go on: what to say, where (`None`: look it up), and after how long."""
 
@@ -36,7 +50,7 @@ class Step(NamedTuple):
 
 
 class Course:
-    """One call on its way through troubles; *until* is its deadline.
+    """One call on its way through troubles; *until* is its deadline, where no *budget* ends it.
 
     Where a server is *known_down* nothing waits for it, and where it is the only one (*alone*)
     nobody else will do what it refuses. Only a cluster sends elsewhere, to what is *reached* under
@@ -51,9 +65,11 @@ class Course:
         known_down: bool,
         alone: bool,
         reached: Reached | None,
+        budget: Budget | None = None,
     ) -> None:
         self._command = command
-        self._until = until
+        self._deadline = until
+        self._budget = budget
         self._alone = alone
         self._known_down = known_down
         self._reached = reached
@@ -61,6 +77,11 @@ class Course:
         self._pauses = 0
         self._may_have_run = False
         self._said: Trouble | None = None
+
+    @property
+    def until(self) -> float:
+        """When it is over."""
+        return self._deadline if self._budget is None else min(self._deadline, self._budget.until)
 
     def after(self, trouble: Trouble, place: Address | None, now: float) -> Step | StorageError:
         """What to do after *trouble* at *place*, or the error that the call ends with."""
@@ -71,17 +92,17 @@ class Course:
         if trouble.phase is Phase.ANSWERED:
             self._said = trouble
             first = word(trouble.error)
-            if first == "NOSCRIPT" and self._command.script is not None:
+            if first == "NOSCRIPT" and self._command.script is not None and now < self.until:
                 self._command = self._command.spelled_out()
                 return Step(self._command, place)
             if first in ("MOVED", "ASK") and self._reached is not None:
-                if now >= self._until:
+                if now >= self.until:
                     return UnavailableError("the keys are being moved")
                 return self._redirected(trouble.error, first, self._reached, place)
         told = meaning(trouble.error)
-        if not told.passes or now >= self._until or self._is_hopeless(trouble, told):
+        if not told.passes or now >= self.until or self._is_hopeless(trouble, told):
             return self._failure(trouble)
-        left = self._until - now - _LEAST
+        left = self.until - now - _LEAST
         if left <= 0:
             return self._failure(trouble)
         pause = min(self._pause(), left)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import ConfigurationError
 from ..runtime import is_async
 from .commands import Command
+from .course import Budget
 from .settings import Address, Settings
 from .strangers import MayRetry, answer, bytes_in, execute_of, unread
 
@@ -25,7 +26,14 @@ class Foreign:
         self._may_retry = MayRetry(client, accept_retries)
         self.settings: Settings = unread(client)
 
-    def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
+    def ask(
+        self,
+        place: Address,
+        command: Command,
+        until: float,
+        wait: float = 0.0,
+        budget: Budget | None = None,
+    ) -> Any:
         """What the client answers to one command."""
         self._may_retry.check(command)
         try:
@@ -33,7 +41,13 @@ class Foreign:
         except Exception as error:  # noqa: BLE001 - its errors are its own
             return answer(error)
 
-    def ask_all(self, place: Address, commands: Sequence[Command], until: float) -> list[Any]:
+    def ask_all(
+        self,
+        place: Address,
+        commands: Sequence[Command],
+        until: float,
+        budget: Budget | None = None,
+    ) -> list[Any]:
         """What the client answers to several commands."""
         return [self.ask(place, command, until) for command in commands]
 

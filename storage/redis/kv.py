@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from ..core.counting import SAFE
 from ..errors import UnstorableError, WrongTypeError
 from ..keys import Names
-from ..protocols import LeaseStore, VisitStore
+from ..protocols import LeaseStore, RateLimitStore, TallyStore, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
 from .commands import (
@@ -26,14 +27,23 @@ from .commands import (
 )
 from .door import Door
 from .leases import RedisLeases
+from .limits import RedisLimits
 from .options import Options
 from .replies import flag
 from .settings import Address
+from .tallies import RedisTallies
 from .visits import RedisVisits
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
 _WRITE, _WRITE_MANY = Script("write"), Script("write_many")
 _PERSIST, _ENDS, _RESTORE = Script("persist"), Script("ends", "now"), Script("restore")
+
+_ROOMS: Final[dict[object, Any]] = {
+    LeaseStore: RedisLeases,
+    VisitStore: RedisVisits,
+    RateLimitStore: RedisLimits,
+    TallyStore: RedisTallies,
+}
 
 _SCANNED_AT_ONCE = b"500"
 
@@ -181,12 +191,10 @@ class RedisBackend:
             if cursor is None:
                 return removed
 
-    def room(self, kind: object, names: Names) -> RedisLeases | RedisVisits | None:
-        """The leases and claims of this deployment, or the visits to its entries, where these are
-        asked for."""
-        if kind is VisitStore:
-            return RedisVisits(self._door, names)
-        return RedisLeases(self._door, names) if kind is LeaseStore else None
+    def room(self, kind: object, names: Names) -> Any:
+        """What this deployment offers besides entries, where that is asked for."""
+        made = _ROOMS.get(kind)
+        return None if made is None else made(self._door, names)
 
     def close(self) -> None:
         self._door.close()

@@ -16,8 +16,9 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ..runtime import after_fork, monotonic
 from .commands import Command
+from .course import Budget
 from .punctual import Deadline
-from .replies import AllLentError, Phase, Trouble, word
+from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from .settings import Address
 
 LIBRARY: Any = redis
@@ -30,6 +31,8 @@ FAILURES = (
 """What a connection raises when it breaks, or when what comes is no reply."""
 
 _SHORTEST = 0.001
+
+_SHORT = 4096
 _LOOK_AGAIN = 0.25
 
 
@@ -58,21 +61,35 @@ class Links:
         self._start()
         after_fork(self, Links._leave_behind)
 
-    def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
+    def ask(
+        self,
+        place: Address,
+        command: Command,
+        until: float,
+        wait: float = 0.0,
+        budget: Budget | None = None,
+    ) -> Any:
         """What the server at *place* replies, or a `Trouble`.
 
-        A command that *wait*s there gets so many seconds more.
+        A command that *wait*s there gets so many seconds more, and one with a *budget* no more than
+        that.
         """
         link: Any = None
         is_clean = False
         try:
-            link = self._taken(place, until)
+            link = self._taken(place, until, budget)
             if type(link) is Trouble:
                 return link
             connection = link.connection
-            link.deadline.begin(min(self._seconds, until - monotonic()) + wait)
+            left = min(self._seconds, until - monotonic()) + wait
+            if budget is not None:
+                left = min(left, budget.until - monotonic())
+                if left <= 0:
+                    is_clean = True
+                    return TOO_LATE
+            link.deadline.begin(left)
             try:
-                connection.send_command(*command.words, check_health=False)
+                _send(connection, command)
             except TimeoutError as error:
                 # A time limit of the caller's may look like one, and strike when all is sent.
                 return Trouble(Phase.SENT, error)
@@ -86,17 +103,29 @@ class Links:
             if type(link) is Link:
                 self._back(link, is_clean)
 
-    def ask_all(self, place: Address, commands: Sequence[Command], until: float) -> list[Any]:
+    def ask_all(
+        self,
+        place: Address,
+        commands: Sequence[Command],
+        until: float,
+        budget: Budget | None = None,
+    ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
         link: Any = None
         is_clean = False
         replies: list[Any] = []
         try:
-            link = self._taken(place, until)
+            link = self._taken(place, until, budget)
             if type(link) is Trouble:
                 return [link] * len(commands)
             connection = link.connection
-            link.deadline.begin(min(self._seconds, until - monotonic()))
+            left = min(self._seconds, until - monotonic())
+            if budget is not None:
+                left = min(left, budget.until - monotonic())
+                if left <= 0:
+                    is_clean = True
+                    return [TOO_LATE] * len(commands)
+            link.deadline.begin(left)
             try:
                 packed = connection.pack_commands([command.words for command in commands])
                 connection.send_packed_command(packed, check_health=False)
@@ -135,7 +164,7 @@ class Links:
         self._mutex = threading.Lock()
         self._start()
 
-    def _taken(self, place: Address, until: float) -> Any:
+    def _taken(self, place: Address, until: float, budget: Budget | None) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
         link: Link | None = None
         try:
@@ -143,9 +172,12 @@ class Links:
                 link = self._idle_at(place)
                 if link is None:
                     link = Link(place)
-                    link = self._another(link, until)
+                    link = self._another(link, until if budget is None else budget.until)
                 if link.connection is None:
+                    before = monotonic()
                     self._connect(link, until)
+                    if budget is not None:
+                        budget.forgive(monotonic() - before)
                     return link
                 if link.place == place and _is_quiet(link):
                     return link
@@ -266,6 +298,14 @@ class _Waiter:
         """Go on, with *link* or to make one."""
         self.link = link
         self.gate.release()
+
+
+def _send(connection: Any, command: Command) -> None:
+    """Hand *command* over: what is short in one piece, which takes half of the time."""
+    if max(map(len, command.words)) < _SHORT:
+        connection.send_packed_command((command.packed(),), check_health=False)
+    else:
+        connection.send_command(*command.words, check_health=False)
 
 
 def _reply(connection: Any) -> Any:

@@ -41,6 +41,13 @@ def beside(start: bytes, key: bytes) -> bytes:
     return b"%b{%b}:%b" % (start, inner, key)
 
 
+def beside_name(start: str, name: str) -> bytes:
+    """The same for a *name* that is a text."""
+    if name and "{" not in start and "{" not in name and "}" not in name:
+        return f"{start}{{{name}}}".encode()
+    return beside(start.encode(), name.encode())
+
+
 @lru_cache(maxsize=1024)
 def _tag_in(start: bytes, wanted: int) -> bytes:
     """What to put in braces after *start* to come into a slot."""

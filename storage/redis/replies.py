@@ -53,6 +53,8 @@ class AllLentError(Exception):
 
 NOWHERE = Trouble(Phase.UNSENT, NowhereError("no server is known"))
 
+TOO_LATE = Trouble(Phase.UNSENT, TimeoutError("no time is left to wait for an answer"))
+
 TAKEN_OVER = Trouble(Phase.ANSWERED, TakenOverError("another server has its keys"))
 
 

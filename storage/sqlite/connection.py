@@ -7,6 +7,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from math import inf
 from typing import Any, TypeVar
 
 from ..errors import ClosedError, ConfigurationError, CorruptStoreError, UnsupportedError
@@ -17,6 +18,7 @@ from .options import Options
 T = TypeVar("T")
 
 _BUSY_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 
 _inherited: list[object] = []
 """Connections of a parent process. Closing one here would take away the parent's files."""
@@ -47,6 +49,7 @@ class Connection:
         self._forked = False
         self._gripped = False
         self._identity: tuple[int, int] | None = None
+        self._looked = -inf
         self.owned: bool = not isinstance(options.place, sqlite3.Connection)
         self._path = os.fspath(options.place) if self.owned else ""  # type: ignore[arg-type]
         self._in_file = self.owned and self._path != ":memory:"
@@ -77,13 +80,24 @@ class Connection:
             except sqlite3.Error as error:
                 raise translated(error, self._label, None) from error
 
-    def change(self, sql: str, values: Sequence[object], key: str | None = None) -> int:
-        """Run one statement that writes, committed, and say how many rows it touched."""
+    def change(
+        self,
+        sql: str,
+        values: Sequence[object],
+        key: str | None = None,
+        *,
+        seldom_looks: bool = False,
+    ) -> int:
+        """Run one statement that writes, committed, and say how many rows it touched.
+
+        Where it *seldom looks* whether the file is still there, a few of them may be lost with it.
+        """
         if not self.owned:
             return self.transact(lambda cursor: cursor.execute(sql, values).rowcount, key)
         with self._lock:
             cursor = self._cursor or self._open()
-            self._check_file()
+            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+                self._check_file()
             try:
                 if cursor.connection.in_transaction:  # an interrupt left it behind
                     cursor.execute("ROLLBACK")
@@ -177,6 +191,7 @@ class Connection:
         if self._identity != self._file_identity():
             message = "the file was removed or replaced while it was open"
             raise CorruptStoreError(message, store=self._label)
+        self._looked = monotonic()
 
     def _file_identity(self) -> tuple[int, int] | None:
         if not self._in_file:

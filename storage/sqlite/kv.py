@@ -11,15 +11,14 @@ from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import Names, after
 from ..offers import Clocked, Resumable
-from ..protocols import LeaseStore, Sweeper, VisitStore
+from ..protocols import Sweeper
 from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import Periodic
 from ..ttl import At, Expiry, Keeping, deadline
 from .connection import Connection, alone
-from .leases import SqliteLeases, Tables
 from .options import Options
+from .rooms import Rooms
 from .statements import Statements
-from .visits import SqliteVisits
 
 _log = logging.getLogger("storage")
 
@@ -47,7 +46,7 @@ class SqliteBackend:
             iteration=True,
             durable=self._connection.durable,
         )
-        self._tables: Tables | None = None
+        self._rooms = Rooms(self._connection, self.label, options.table, options.clock)
         self._sweeper: Periodic | None = None
         if options.sweep_interval is not None:
             self._sweeper = Periodic(self, SqliteBackend._sweep_quietly, options.sweep_interval)
@@ -178,19 +177,11 @@ class SqliteBackend:
         """Which moment it is for the entries."""
         return int(self._clock() * 1000)
 
-    def room(
-        self, kind: object, names: Names
-    ) -> SqliteLeases | SqliteVisits | SqliteBackend | None:
-        """The leases and claims of this backend or the visits to its entries, where these are
-        asked for, or itself for what it does besides."""
+    def room(self, kind: object, names: Names) -> object | None:
+        """What this backend offers besides its entries, or itself for what it does to them."""
         if kind in (Sweeper, Clocked, Resumable):
             return self
-        if kind not in (LeaseStore, VisitStore):
-            return None
-        if self._tables is None:
-            self._tables = Tables(self._connection, self._table, self._clock)
-        leases = SqliteLeases(self._tables, names)
-        return leases if kind is LeaseStore else SqliteVisits(self, self._tables, leases, names)
+        return self._rooms.room(kind, names, self)
 
     def sight(self, name: str, cursor: sqlite3.Cursor | None = None) -> Sight:
         """The entry and what it has left, at one moment, in the transaction of *cursor* if any."""

@@ -15,6 +15,7 @@ from ..records import Claimed, Turn
 from ..runtime import Runtime
 from ..ttl import Clock
 from .connection import Connection
+from .later import Later
 from .statements import LeaseStatements
 
 T = TypeVar("T")
@@ -29,8 +30,8 @@ class Tables:
     def __init__(self, connection: Connection, table: str, clock: Clock) -> None:
         self.connection: Connection = connection
         self.sql: LeaseStatements = LeaseStatements(table)
+        self._later = Later(connection, self.sql.create)
         self._clock = clock
-        self._made = False
 
     def now(self) -> int:
         """The moment by the clock of the backend."""
@@ -40,14 +41,9 @@ class Tables:
         """Do *work* alone, and tell it the moment at which it is done."""
 
         def whole(cursor: sqlite3.Cursor) -> T:
-            for statement in () if self._made else self.sql.create:
-                cursor.execute(statement)
             return work(cursor, self.now())
 
-        result = self.connection.transact(whole, key)
-        # What was made inside of a caller's own transaction may be undone by the caller.
-        self._made = self.connection.owned
-        return result
+        return self._later.transact(whole, key)
 
 
 class SqliteLeases:

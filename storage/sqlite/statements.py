@@ -7,6 +7,7 @@ _LIVE = "(expires_at IS NULL OR expires_at > ?)"
 # Text as its bytes, whatever the connection makes of text; numbers as they are.
 _VALUE = "CASE typeof(value) WHEN 'text' THEN CAST(value AS BLOB) ELSE value END"
 _KEY = "CAST(key AS BLOB)"
+_NAME = "CAST(name AS BLOB)"
 
 _SAME = f"WHERE key = ? AND CAST(value AS BLOB) = ? AND {_LIVE}"
 _OURS = "WHERE name = ? AND token = ? AND expires_at > ?"
@@ -130,6 +131,39 @@ class LeaseStatements:
             "VALUES (?, ?, ?, ?)"
         )
         self.free_claims: str = _freed(claims, "name")
+
+
+class LimitStatements:
+    """What is said to the table of rate limits beside the table called *table*.
+
+    It has no index but its names: one by the end would be written anew with every hit.
+    """
+
+    def __init__(self, table: str) -> None:
+        self.table: str = f"{table}_limits"
+        name = quoted(self.table)
+        # The end stands before the state, so that a look at it needs no more of a long row.
+        columns = "expires_at INTEGER NOT NULL, state BLOB NOT NULL"
+        columns = f"name TEXT PRIMARY KEY NOT NULL, {columns}"
+        self.create: list[str] = [f"CREATE TABLE IF NOT EXISTS {name} ({columns}) WITHOUT ROWID"]
+        self.is_there: str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        self.read: str = f"SELECT expires_at, state FROM {name} WHERE name = ?"
+        self.keep: str = (
+            f"INSERT INTO {name} (name, expires_at, state) VALUES (?, ?, ?) ON CONFLICT (name) "
+            "DO UPDATE SET expires_at = excluded.expires_at, state = excluded.state"
+        )
+        self.swap: str = f"UPDATE {name} SET expires_at = ?, state = ? WHERE name = ? AND state = ?"
+        self.forget: str = f"DELETE FROM {name} WHERE name = ?"
+        self.some: str = (
+            f"SELECT {_NAME}, expires_at FROM {name} "
+            "WHERE name > CAST(? AS TEXT) ORDER BY name LIMIT ?"
+        )
+        self.free: str = f"{self.forget[:-1]}CAST(? AS TEXT)"
+        self._many = f"SELECT {_NAME}, expires_at, state FROM {name} WHERE name IN "
+
+    def read_many(self, count: int) -> str:
+        """Reads *count* meters at the same moment."""
+        return f"{self._many}({', '.join('?' * count)})"
 
 
 def _by_end(table: str) -> str:

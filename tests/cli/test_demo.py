@@ -16,10 +16,14 @@ import redis
 
 import storage
 from storage.cli import main
+from storage.cli.demo import Bot
+from storage.testing import Clock
 from tests import servers
 from tests.cli.ground import SECONDS, command, environment, read
 from tests.servers import Server
 
+FLOOD = ("is", "there", "anybody", "who", "knows", "the", "answer?")
+TOO_FAST = re.compile(r"(\w+): too fast, try again in (\d+) s\.\n")
 COUNTS = re.compile(r"(\w+): message (\d+) of yours, (\d+) in (\w+)\.")
 
 
@@ -76,7 +80,17 @@ def test_without_a_terminal_a_conversation_is_played(tmp_path: Path) -> None:
         ("ann", "2", "2", "home"),
         ("bob", "1", "3", "home"),
         ("bob", "1", "1", "work"),
+        *(("cat", str(number), str(number + 1), "work") for number in range(1, 6)),
     ]
+
+
+def test_the_conversation_has_somebody_who_types_too_fast(tmp_path: Path) -> None:
+    """Such a one is told once, and nothing that is not heard is counted."""
+    done = demo(tmp_path, "demo")
+
+    told = TOO_FAST.sub("cat is told.\n", done.stdout)
+    assert "> the\ncat is told.\n> answer?\n...\n> /stats\nwork: 6 messages\n" in told
+    assert told.count("cat is told.") == told.count("\n...\n") == 1
 
 
 def test_the_played_bot_knows_after_its_restart_what_it_knew(tmp_path: Path) -> None:
@@ -94,11 +108,23 @@ def test_a_second_process_goes_on_counting(tmp_path: Path) -> None:
     first, second = (COUNTS.findall(demo(tmp_path, "demo").stdout) for _ in range(2))
 
     own = {("ann", "home"): 2, ("bob", "home"): 1, ("bob", "work"): 1}
-    all_in = {"home": 3, "work": 1}
-    assert second == [
+    all_in = {"home": 3, "work": 6}
+    assert [row for row in second if row[0] != "cat"] == [
         (user, str(int(mine) + own[user, chat]), str(int(total) + all_in[chat]), chat)
         for user, mine, total, chat in first
+        if user != "cat"
     ]
+
+
+def test_a_second_process_knows_who_was_too_fast(tmp_path: Path) -> None:
+    """A restart lets nothing more pass. A clock that is behind sees it, however slow we are."""
+    demo(tmp_path, "demo")
+
+    with storage.SqliteStorage(tmp_path / "storage-demo.db", clock=lambda: 0.0) as store:
+        speakers = ("work:cat", "work:bob", "home:ann")
+        left = [storage.RateLimiter(store, "5/10s").peek(who).remaining for who in speakers]
+
+    assert left == [0, 4, 3]
 
 
 def test_the_store_is_where_the_url_says(tmp_path: Path) -> None:
@@ -161,6 +187,64 @@ def test_who_is_forgotten_is_forgotten_in_one_chat(tmp_path: Path) -> None:
         assert list(storage.Sessions(store).keys()) == ["home:ann"]
 
 
+def test_at_the_terminal_who_types_too_fast_is_told_once(tmp_path: Path) -> None:
+    """Others are heard, so is the same one in another chat, and commands are no messages."""
+    typed = (*FLOOD, "/stats", "/user bob", "hi", "/user ann", "/chat work", "hi", "/quit")
+
+    shown = at_terminal(tmp_path, *typed)
+
+    assert COUNTS.findall(shown) == [
+        *(("ann", str(number), str(number), "home") for number in range(1, 6)),
+        ("bob", "1", "6", "home"),
+        ("ann", "1", "1", "work"),
+    ]
+    assert "home: 5 messages\n  ann: 5 messages, 22 letters" in shown
+    assert [user for user, _ in TOO_FAST.findall(shown)] == ["ann"]
+    assert shown.count("...\n") == 1
+
+
+def test_who_waited_is_heard_again_and_told_again() -> None:
+    clock = Clock()
+    bot = Bot(storage.MemoryStorage(clock=clock))
+    for _ in range(5):
+        bot.answer("hi")
+        clock.tick(1)
+
+    said = []
+    for seconds in (0, 1, 3, 1, 0, 0):
+        clock.tick(seconds)
+        said.append(bot.answer("hi"))
+
+    assert said == [
+        "ann: too fast, try again in 5 s.",
+        "...",
+        "...",
+        "ann: message 6 of yours, 6 in home.",
+        "ann: too fast, try again in 1 s.",
+        "...",
+    ]
+
+
+def test_commands_are_answered_however_often_they_come() -> None:
+    """Nor do they count as messages."""
+    bot = Bot(storage.MemoryStorage(clock=Clock()))
+
+    stats = [bot.answer("/stats") for _ in range(20)]
+
+    assert set(stats) == {"home: 0 messages"}
+    assert bot.answer("hi") == "ann: message 1 of yours, 1 in home."
+
+
+def test_who_is_forgotten_is_no_faster(tmp_path: Path) -> None:
+    """What was said counts, whoever it is known of."""
+    bot = Bot(storage.MemoryStorage(clock=Clock()))
+    for _ in range(5):
+        bot.answer("hi")
+
+    assert bot.answer("/forget") == "ann is forgotten."
+    assert bot.answer("hi") == "ann: too fast, try again in 10 s."
+
+
 def test_the_end_of_the_input_is_a_farewell(tmp_path: Path) -> None:
     """Ctrl-D leaves as `/quit` does, and what was said is kept."""
     at_terminal(tmp_path, "hello")
@@ -182,7 +266,7 @@ def test_a_server_keeps_what_the_bot_knows(tmp_path: Path, address: str) -> None
 
     first, second = (demo(tmp_path, "demo", "--store", url) for _ in range(2))
 
-    assert first.stdout == demo(tmp_path, "demo").stdout
+    assert TOO_FAST.sub("", first.stdout) == TOO_FAST.sub("", demo(tmp_path, "demo").stdout)
     assert (first.returncode, first.stderr) == (0, "")
     assert COUNTS.findall(second.stdout)[0] == ("ann", "3", "4", "home")
     with storage.open(url) as store:

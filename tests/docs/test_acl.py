@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ import redis
 
 import storage
 import storage.aio
+import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
 from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
-from storage.protocols import VisitStore
-from storage.records import Change
+from storage.core.limits import Limit
+from storage.protocols import RateLimitStore, VisitStore
+from storage.records import Ask, Change, Meter
 from storage.testing import Bridge
 from storage.ttl import At, Keeping
 from tests.house.tree import ROOT
@@ -28,6 +31,8 @@ RULES = LINE[0].split()[2:]
 GRANTED = [rule for rule in RULES if rule.startswith("+")]
 OF_LEASES = re.findall(r"^\| leases and claims are used \| `(.*)` besides \|$", PAGE, re.MULTILINE)
 FOR_LEASES = OF_LEASES[0].split()
+OF_LIMITS = re.findall(r"^\| rate limits are used \| `(.*)` besides \|$", PAGE, re.MULTILINE)
+FOR_LIMITS = OF_LIMITS[0].split()
 LUA = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
 
 LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -93,6 +98,25 @@ def use_visits(room: Any, visits: Any) -> None:
         room.release("v", "b")
 
 
+def use_limits(store: Store) -> None:
+    room = store.room(RateLimitStore)
+    for limit in (Limit(9), Limit(999), Limit(9, algorithm="gcra")):
+        meters = [Meter(limit.rule, "k")]
+        for _ in range(3):
+            room.hit(meters, Ask(limit.hits // 2))
+        room.hit_many([meters], Ask())
+        room.peek(meters, Ask())
+        waits = room.reserve(meters, Ask(), 60_000_000)
+        room.refund(meters, 1, waits.at + 1)
+        room.reserve(meters, Ask(), 60_000_000)
+        room.block(meters, 1)
+        room.reset(meters)
+    slots = [Meter(Limit(1, algorithm="slots").rule, "k")]
+    room.hit(slots, Ask(token="ab" * 16))
+    room.renew(slots, "ab" * 16)
+    room.release(slots, "ab" * 16)
+
+
 @pytest.fixture
 def admin(valkey: Server) -> Iterator[redis.Redis]:
     """Who gives the rights, and takes everything away again."""
@@ -142,10 +166,10 @@ def test_no_operation_is_left_out() -> None:
 
 
 def test_what_scripts_call_is_in_the_line() -> None:
-    """`TIME` is for leases, and for Redis before version 7, which has a row of its own."""
+    """`TIME` is for leases, for rate limits, and for Redis before version 7: each has a row."""
     called = {name for path in LUA for name in re.findall(r"p?call\('(\w+)'", path.read_text())}
 
-    assert called <= {rule[1:].upper() for rule in GRANTED + FOR_LEASES}
+    assert called <= {rule[1:].upper() for rule in GRANTED + FOR_LEASES + FOR_LIMITS}
     assert "| Redis 6.2 | `+time` in the place of `+pexpiretime` |" in PAGE
 
 
@@ -190,13 +214,62 @@ def test_none_of_the_rights_for_leases_is_too_much(
         use_leases(store)
 
 
+@pytest.mark.parametrize("rules", [[], ["+time"]], ids=["without", "with"])
+def test_a_right_is_for_rate_limits_of_other_libraries(
+    opened: Callable[..., Store], admin: redis.Redis, rules: list[str]
+) -> None:
+    assert (
+        "| rate limits of VibeGram, puregram or GramIO are kept there | `+time` besides |" in PAGE
+    )
+    store = opened([*RULES, *rules])
+    events = SimpleNamespace(from_user=SimpleNamespace(id=1), chat=SimpleNamespace(id=1))
+    often = {"limit": 3, "window": 60}
+
+    def use(limits: Any, **told: Any) -> None:
+        for _ in range(2):
+            limits.check(events, **told)
+
+    uses: list[Callable[[], None]] = [
+        lambda: use(storage.compat.vibegram.rate_limit(store=store)),
+        lambda: use(storage.compat.puregram.rate_limit(storage=store), **often),
+        lambda: use(storage.compat.gramio.rate_limit(storage=store), **often),
+    ]
+    for used in uses:
+        if rules:
+            used()
+        else:
+            with pytest.raises(AccessDeniedError):
+                used()
+    assert not (rules and refused(admin))
+
+
+def test_the_rights_for_rate_limits_are_enough(
+    opened: Callable[..., Store], admin: redis.Redis
+) -> None:
+    admin.script_flush()
+
+    use_limits(opened([*RULES, *FOR_LIMITS]))
+
+    assert refused(admin) == set()
+
+
+@pytest.mark.parametrize("rule", FOR_LIMITS)
+def test_none_of_the_rights_for_rate_limits_is_too_much(
+    opened: Callable[..., Store], admin: redis.Redis, rule: str
+) -> None:
+    store = opened([*RULES, *(one for one in FOR_LIMITS if one != rule)])
+
+    with pytest.raises(AccessDeniedError):
+        use_limits(store)
+
+
 @pytest.mark.parametrize("name", ["puregram.RedisStorage", "vibegram.RedisSessionStore"])
 def test_the_patterns_of_a_verbatim_layout_are_enough(
     opened: Callable[..., Store], admin: redis.Redis, valkey: Server, name: str
 ) -> None:
     module, kind = name.split(".")
     (row,) = re.findall(rf"^\| the store is `compat.{name}` \| (.*) \|$", PAGE, re.MULTILINE)
-    values, lease, claim = re.findall(r"`(~[^`]*)`", row)
+    values, lease, claim, limit = re.findall(r"`(~[^`]*)`", row)
     rules = [values if rule.startswith("~") else rule for rule in RULES]
     admin.script_flush()
     opened(rules)
@@ -211,6 +284,8 @@ def test_the_patterns_of_a_verbatim_layout_are_enough(
         admin.acl_log_reset()
         admin.execute_command("ACL", "SETUSER", *rules, *FOR_LEASES, lease, claim)
         use_leases(store)
+        admin.execute_command("ACL", "SETUSER", *rules, *FOR_LIMITS, limit)
+        use_limits(store)
 
     assert refused(admin) == set()
 

@@ -20,6 +20,7 @@ import storage
 import storage.aio
 import storage.compat.gramio
 import storage.compat.puregram
+import storage.compat.vibegram
 from tests.house.tree import ROOT
 from tests.servers import Server
 
@@ -118,7 +119,7 @@ def test_a_public_name_is_on_the_reference_page(name: str) -> None:
     ("half", "name"),
     [
         (half, name)
-        for half in (storage.compat.puregram, storage.compat.gramio)
+        for half in (storage.compat.puregram, storage.compat.gramio, storage.compat.vibegram)
         for name in half.__all__
     ],
 )

@@ -19,7 +19,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        *("entries", "visits"),
+        *("entries", "visits", "metering"),
     ),
     "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered"),
     "faces": (
@@ -46,7 +46,7 @@ the same plan: `aio.store` stands on the floor of `store`."""
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
 WAITING = (
     *("runtime", "keylock", "redis.links", "testing", "cli"),
-    *("aio.runtime", "aio.keylock", "aio.lift", "aio.redis.links"),
+    *("aio.runtime", "aio.keylock", "aio.lift", "aio.redis.link", "aio.redis.links"),
 )
 """Who may wait, lock and look at a clock."""
 

@@ -31,6 +31,7 @@ RENAMED = {
 
 PLAIN_IN_BOTH = {
     *("__init__", "check", "edit", "entries", "hold", "items", "keys", "namespace", "room"),
+    *("key_of", "resolve_key"),
     *("begin", "discard", "expire", "leave", "of", "open", "replace", "typed", "values"),
     *("limited", "slot"),
 }

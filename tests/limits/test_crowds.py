@@ -28,7 +28,7 @@ from tests.limits import crowd as worker
 from tests.limits.crowd import ASK, LIMITS, MOST, meters
 from tests.servers import Server
 
-STORES = ("memory",)
+STORES = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
 """The stores that have rate limits; of the others, processes share what is kept."""
 
 SHARED = tuple(kind for kind in STORES if kind != "memory")

@@ -54,7 +54,7 @@ def test_the_quick_way_decides_what_the_transition_does(name: str, time: Time) -
 
 
 def run(dice: Random, limit: storage.Limit, time: Time, counted: Counter[str]) -> None:
-    rule, model = limit.rule, Model(forgets=False)
+    rule, model = limit.rule, Model(forgets=1)
     with storage.MemoryStorage() as store:
         limiter = storage.RateLimiter(store, limit, remember=0)
         quick: Any = limiter._quick

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from storage.core.algorithms import Log, Rule
+from storage.core.algorithms import Log, Rule, Slots
 from storage.core.meters import packed, unpacked
 from storage.core.window import Place, State, bar, ends, give_back, held, hit, peek, reserve
 from storage.records import Ask, Decision, Meter
@@ -16,11 +16,11 @@ Names = tuple[tuple[str, str], ...]
 class Model:
     """The meters as the transition has them.
 
-    One that *forgets* does not know what counts no more, to the millisecond, as if it was not
+    One that *forgets* does not know what counts no more, to so many microseconds, as if it was not
     there; that is no other limit, but another time where a clock goes back.
     """
 
-    def __init__(self, *, forgets: bool) -> None:
+    def __init__(self, *, forgets: int = 0) -> None:
         self.forgets = forgets
         self.states: dict[tuple[str, str], State] = {}
         self.places: dict[Names, list[Place]] = {}
@@ -30,8 +30,9 @@ class Model:
         found = []
         for meter in meters:
             rule, state = meter.rule, self.states.get(name_of(meter))
-            if state is not None and self.forgets and -(-ends(rule, state) // 1000) * 1000 <= clock:
-                state = None
+            if state is not None and self.forgets:
+                over = -(-ends(rule, state) // self.forgets) * self.forgets
+                state = None if over <= clock else state
             found.append(None if state is None else unpacked(rule, packed(rule, state)))
         return found
 
@@ -117,6 +118,9 @@ def counting(rule: Rule, state: State) -> State:
     """A state without what counts no more in it."""
     barred, told = (end if end > state.seen else 0 for end in (state.barred, state.told))
     state = state._replace(barred=barred, told=told)
+    if isinstance(rule, Slots):
+        alive = tuple(holder for holder in state.more if holder.until > state.seen)
+        return state._replace(kept=(0, 0, 0), more=alive)
     if not isinstance(rule, Log):
         return state
     first, last = state.kept[1], state.kept[0]

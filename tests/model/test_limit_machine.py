@@ -21,13 +21,17 @@ from storage.core.window import State, ends, latest, nothing
 from storage.records import Ask, Decision, Meter
 from storage.testing import Bridge, Clock, CountingMachine, run_machine, step
 from tests.contract.backends import BACKENDS, Ground, Row, params
+from tests.contract.layers import IS_LONG
 from tests.model.limits import Model, counting
 
-PARTICIPANTS = ("memory",)
+PARTICIPANTS = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
 """The stores that have rate limits."""
 
-STEP_BY_STEP: tuple[str, ...] = ()
+STEP_BY_STEP = ("memory", "sqlite")
 """The stores where they are counted step by step as well, with what every backend has."""
+
+GRAINS = {"memory": 1, "sqlite": 1000}
+"""To how many microseconds a store knows that something is over. A server does by itself."""
 
 SECOND = 1_000_000
 
@@ -91,7 +95,7 @@ class LimitMachine(CountingMachine):
         self.room = self.bridge.driven(self.opened())
         self.is_exact = self.row.server is None and not self.by_steps
         self.look = _looks(self)
-        self.model = Model(forgets=self.row.name.startswith("sqlite") and not self.by_steps)
+        self.model = Model(forgets=1 if self.by_steps else GRAINS.get(self.row.name, 0))
         self.over: dict[Meter, State] = {}
         self.granted: list[Passed] = []
         self.ahead = 0

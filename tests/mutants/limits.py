@@ -129,8 +129,8 @@ BUGS = [
         "limit-log-that-loses-hits-as-it-grows",
         "no hit is lost when a log grows",
         "storage/core/algorithms.py",
-        "x, y = length, 0",
-        "x, y = length, min(1, length)",
+        "return wider, length, 0",
+        "return wider, length, min(1, length)",
         _laws("every_hit"),
     ),
     Bug(
@@ -241,8 +241,8 @@ BUGS = [
         "limit-block-that-is-freed",
         "what is blocked is kept until the block is over",
         "storage/core/window.py",
-        "return max(rule.fresh(kept, state.more, at), state.barred, state.told, at)",
-        "return max(rule.fresh(kept, state.more, at), state.told, at)",
+        "return max(rule.fresh(kept, more, at), barred, told, at)",
+        "return max(rule.fresh(kept, more, at), told, at)",
         _ACCOUNT,
     ),
     Bug(
@@ -273,8 +273,8 @@ BUGS = [
         "limit-of-infinity",
         "a record that holds no numbers is refused",
         "storage/core/meters.py",
-        "if not math.isfinite(number):",
-        "if number != number:",
+        "if not 0 <= number <= _MOST or not number.is_integer():",
+        "if number != number or not number.is_integer():",
         ("tests/limits/test_algorithms.py", "-k", "is_refused"),
     ),
     Bug(

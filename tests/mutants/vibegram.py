@@ -63,7 +63,7 @@ BUGS = [
     Bug(
         "vibegram-ignores-options",
         "what another client can not be told is refused",
-        _COMPAT,
+        "storage/compat/servers.py",
         "if timeout is not None or accept_retries:",
         "if False:",
         _vibegram("options_of_redis_py"),

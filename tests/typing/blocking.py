@@ -23,7 +23,7 @@ from storage import (
     Storage,
     TtlStorage,
 )
-from storage.compat import puregram, vibegram
+from storage.compat import gramio, puregram, vibegram
 
 
 class Cart(TypedDict):
@@ -218,6 +218,31 @@ def coming_from_vibegram(client: redis.Redis, plain: PlainClient) -> None:
     for place in (client, plain, "redis://localhost"):
         assert_type(vibegram.RedisSessionStore[Cart](place, ttl=None).get("1:2"), Cart | None)
     assert_type(vibegram.RedisSessionStore(client), vibegram.RedisSessionStore[Any])
+
+
+def rate_limits_of_others(plain: PlainClient, store: Storage[Any], update: object) -> None:
+    records = vibegram.RedisRateLimitStore(plain)
+    assert_type(records.get("100_7"), dict[str, Any] | None)
+    records.set("100_7", {"count": 1, "resetTime": 5}, 60)
+    assert_type(records.increment("100_7", timedelta(minutes=1), now=5.5), dict[str, Any])
+    assert_type(records.delete("100_7"), bool)
+    for place in (records, store, None):
+        limits = vibegram.rate_limit(store=place, limit=5, window=60, strict=True)
+        assert_type(limits.check(update), float | None)
+        assert_type(limits.key_of(update), str | None)
+        limits.run(update, lambda: "handled")
+    budgets = puregram.rate_limit(
+        storage=store, get_storage_key=id, on_limit_exceeded=lambda event, wait: wait + 1
+    )
+    assert_type(budgets.check(update, limit=5, window=60), int | None)
+    assert_type(budgets.hit("k", 5, 0.5), int | None)
+    assert_type(budgets.allows(update, limit=5, window=60, bucket="pay"), bool)
+    assert_type(budgets.resolve_key(update), str | None)
+    assert_type(budgets.storage, Storage[Any])
+    windows = gramio.rate_limit(storage=store, key=lambda event: None)
+    assert_type(windows.check(update, limit=5, window=60, id="cmd"), int | None)
+    assert_type(windows.allows(update, limit=5, window=60), bool)
+    windows.run(update, print, limit=5, window=60)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing_extensions import assert_type
 import storage
 from storage import DELETE, MISSING, aio
 from storage.aio import Storage
-from storage.aio.compat import puregram, vibegram
+from storage.aio.compat import gramio, puregram, vibegram
 
 
 class Cart(TypedDict):
@@ -133,6 +133,25 @@ async def coming_from_vibegram(client: AwaitedClient) -> None:
         assert_type(sessions.size, int)
     store = vibegram.RedisSessionStore[Cart](client, prefix="bot:", ttl=60)
     assert_type(await store.get("1:2"), Cart | None)
+    async with vibegram.RedisRateLimitStore(client) as records:
+        assert_type(await records.increment("100_7", 60), dict[str, Any])
+        limits = vibegram.rate_limit(store=records)
+        assert_type(await limits.check("update"), float | None)
+        assert_type(limits.key_of("update"), str | None)
+
+
+async def rate_limits_of_others(store: Storage[Any]) -> None:
+    """What they call may be of either colour."""
+
+    async def handled() -> str:
+        return "handled"
+
+    budgets = puregram.rate_limit(storage=store, on_limit_exceeded=lambda event, wait: None)
+    assert_type(await budgets.check("update", limit=5, window=60), int | None)
+    assert_type(await budgets.allows("update", limit=5, window=60), bool)
+    await budgets.run("update", handled, limit=5, window=60)
+    windows = gramio.rate_limit(storage=store)
+    assert_type(await windows.check("event", limit=5, window=60), int | None)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 # Written by tools/mirror.py from storage/compat/puregram.py: change that file and run the tool.
-"""puregram's `@puregram/storage`, its stores on Redis and SQLite and its `@puregram/session`: their
-names and defaults, and what they read and write there."""
+"""puregram's `@puregram/storage`, its stores on Redis and SQLite, its sessions and its rate limits:
+their names and defaults, and what they read and write there."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ...sqlite.options import Durability, Place
 from ..store import Storage
 from ...ttl import DEFAULT, Clock, DefaultTtl, LayerTtl, default_span
 from .originals import OriginalOptions, OriginalSessions
+from .puregram_limits import RateLimits, rate_limit
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack
@@ -41,6 +42,7 @@ __all__ = [
     "KVStorage",
     "LruMemoryStorage",
     "MemoryStorage",
+    "RateLimits",
     "RedisStorage",
     "Sessions",
     "SqliteStorage",
@@ -48,6 +50,7 @@ __all__ = [
     "enhance_storage",
     "is_ttl_storage",
     "key_of",
+    "rate_limit",
     "session",
 ]
 

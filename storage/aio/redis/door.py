@@ -14,8 +14,8 @@ from typing import Any
 from ...closed import closed
 from ...errors import AccessDeniedError, StorageError
 from ..runtime import Runtime, monotonic
-from ...redis.commands import READ, Command
-from ...redis.course import Course, Step
+from ...redis.commands import READ, Command, Script
+from ...redis.course import Budget, Course, Step
 from .finder import Finder
 from .foreign import Foreign
 from .links import LIBRARY, Links
@@ -61,39 +61,45 @@ class Door:
         self._down: set[Address] = set()
         self._is_closed = False
 
-    async def call(self, command: Command, name: str | None = None) -> Any:
-        """What the server replies to *command*, which is about the entry called *name*."""
+    async def call(self, command: Command, name: str | None = None, within: float | None = None) -> Any:
+        """What the server replies to *command*, which is about the entry called *name*.
+
+        It is given up when the reply does not come *within* so many seconds, less those that it
+        takes to connect.
+        """
         now = monotonic()
         until = now + self._seconds
+        budget = None if within is None else Budget(now + within)
         place = self.places.of(command)
         reply: Any = NOWHERE
         if place is None or now >= self._finder.due:
-            reply = await self._finder.search(until, None)
+            reply = await self._search(until, budget)
             place = self.places.of(command)
         if place is not None:
-            reply = await self._links.ask(place, command, until)
+            reply = await self._links.ask(place, command, until, 0.0, budget)
         if type(reply) is Trouble:
-            reply = await self._persist(command, name, until, place, reply)
+            reply = await self._persist(command, name, until, place, reply, budget)
         elif self._down and place is not None:
             self._down.discard(place)
         return reply
 
-    async def batch(self, commands: Sequence[Command]) -> list[Any]:
+    async def batch(self, commands: Sequence[Command], within: float | None = None) -> list[Any]:
         """What the servers reply to *commands*: one trip to each server."""
         now = monotonic()
         until = now + self._seconds
+        budget = None if within is None else Budget(now + within)
         if not self.places.all() or now >= self._finder.due:
-            await self._finder.search(until, None)
+            await self._search(until, budget)
         replies: list[Any] = [NOWHERE] * len(commands)
-        await self._ask_each(commands, range(len(commands)), replies, until)
+        await self._ask_each(commands, range(len(commands)), replies, until, budget)
         moved = [index for index, reply in enumerate(replies) if _is_about(reply, "MOVED")]
         if moved and self.places.clustered:
-            await self._finder.search(until, None)
-            await self._ask_each(commands, moved, replies, until)
+            await self._search(until, budget)
+            await self._ask_each(commands, moved, replies, until, budget)
         for index, reply in enumerate(replies):
             if type(reply) is Trouble:
                 place = self.places.of(commands[index])
-                replies[index] = await self._persist(commands[index], None, until, place, reply)
+                replies[index] = await self._persist(commands[index], None, until, place, reply, budget)
         return replies
 
     async def wait(self, command: Command, seconds: float, name: str) -> None:
@@ -130,24 +136,38 @@ class Door:
         await self._finder.aclose()
         self._links = self._waits = closed(self.label)
 
+    async def _search(self, until: float, budget: Budget | None) -> Trouble:
+        """Look where the keys are, which is a part of connecting."""
+        before = monotonic()
+        trouble = await self._finder.search(until, None)
+        if budget is not None:
+            budget.forgive(monotonic() - before)
+        return trouble
+
     async def _ask_each(
         self,
         commands: Sequence[Command],
         indexes: Iterable[int],
         replies: list[Any],
         until: float,
+        budget: Budget | None,
     ) -> None:
         """Take the *replies* to those of *commands*, in one trip to each server."""
         for place, asked in self.places.by_place(commands, indexes).items():
             if place is None:
                 continue
-            chosen = [commands[index] for index in asked]
-            answers = await self._links.ask_all(place, chosen, until)
-            if _is_about(answers[0], "NOSCRIPT"):
-                chosen[0] = chosen[0].spelled_out()
-                answers = await self._links.ask_all(place, chosen, until)
+            answers = await self._links.ask_all(
+                place, [commands[index] for index in asked], until, budget
+            )
             for index, answer in zip(asked, answers):
                 replies[index] = answer
+            # Another may have told the server the script meanwhile: what was run is not said again.
+            unknown = [index for index in asked if _is_about(replies[index], "NOSCRIPT")]
+            if unknown:
+                again = _spelled_out([commands[index] for index in unknown])
+                answers = await self._links.ask_all(place, again, until, budget)
+                for index, answer in zip(unknown, answers):
+                    replies[index] = answer
             if type(answers[-1]) is not Trouble:
                 self._down.discard(place)
 
@@ -158,14 +178,16 @@ class Door:
         until: float,
         place: Address | None,
         trouble: Trouble,
+        budget: Budget | None,
     ) -> Any:
         """Go on after *trouble* at *place*, until there is a reply or no more sense in it."""
-        course = self._course(command, until, place)
+        course = self._course(command, until, place, budget)
         reply: Any = trouble
         while type(reply) is Trouble:
             step = course.after(reply, place, monotonic())
             if isinstance(step, StorageError):
-                self._give_up(reply, place)
+                if budget is None:
+                    self._give_up(reply, place)
                 step.store, step.key = self.label, name
                 try:
                     raise step from discreet(reply.error)
@@ -178,26 +200,29 @@ class Door:
             before: Trouble = reply
             reply = NOWHERE
             if step.search:
-                reply = await self._look_around(step, until, place)
+                reply = await self._look_around(step, course.until, place)
             place = step.place or self.places.of(command)
-            if monotonic() >= until:
+            if monotonic() >= course.until:
                 # What nobody waits for any more is not sent.
                 reply = before
             elif place is not None:
-                reply = await self._again(place, step, until)
+                reply = await self._again(place, step, until, budget)
             elif command.at is not None:
                 reply = TAKEN_OVER
         if place is not None:
             self._down.discard(place)
         return reply
 
-    def _course(self, command: Command, until: float, place: Address | None) -> Course:
+    def _course(
+        self, command: Command, until: float, place: Address | None, budget: Budget | None
+    ) -> Course:
         return Course(
             command,
             until,
             known_down=place in self._down,
             alone=self.places.fixed,
             reached=self.places.reached if self.places.clustered else None,
+            budget=budget,
         )
 
     async def _look_around(self, step: Step, until: float, place: Address | None) -> Trouble:
@@ -206,13 +231,13 @@ class Door:
             await self._links.forget(place)
         return await self._finder.search(until, place)
 
-    async def _again(self, place: Address, step: Step, until: float) -> Any:
+    async def _again(self, place: Address, step: Step, until: float, budget: Budget | None) -> Any:
         if not self.places.fixed:
             # Another server may take over while this one is silent: leave time to ask that.
             until -= (until - monotonic()) / 2
         if not step.asking:
-            return await self._links.ask(place, step.command, until)
-        replies = await self._links.ask_all(place, [_ASKING, step.command], until)
+            return await self._links.ask(place, step.command, until, 0.0, budget)
+        replies = await self._links.ask_all(place, [_ASKING, step.command], until, budget)
         refused = type(replies[0]) is Trouble
         return replies[0] if refused else replies[1]
 
@@ -221,6 +246,16 @@ class Door:
         reached = trouble.phase is not Phase.UNSENT or isinstance(trouble.error, AllLentError)
         if place is not None and not reached:
             self._down.add(place)
+
+
+def _spelled_out(commands: Sequence[Command]) -> list[Command]:
+    """*commands* with each script in the first of those that run it."""
+    known: set[Script | None] = set()
+    found = []
+    for command in commands:
+        found.append(command if command.script in known else command.spelled_out())
+        known.add(command.script)
+    return found
 
 
 def _is_about(reply: Any, first: str) -> bool:

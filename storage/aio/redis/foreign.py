@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import ConfigurationError
 from ...redis.commands import Command
+from ...redis.course import Budget
 from ...redis.settings import Address, Settings
 from ...redis.strangers import MayRetry, answer, bytes_in, execute_of, unread
 from ...runtime import is_async
@@ -25,7 +26,14 @@ class Foreign:
         self._may_retry = MayRetry(client, accept_retries)
         self.settings: Settings = unread(client)
 
-    async def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
+    async def ask(
+        self,
+        place: Address,
+        command: Command,
+        until: float,
+        wait: float = 0.0,
+        budget: Budget | None = None,
+    ) -> Any:
         """What the client answers to one command."""
         self._may_retry.check(command)
         try:
@@ -34,7 +42,11 @@ class Foreign:
             return answer(error)
 
     async def ask_all(
-        self, place: Address, commands: Sequence[Command], until: float
+        self,
+        place: Address,
+        commands: Sequence[Command],
+        until: float,
+        budget: Budget | None = None,
     ) -> list[Any]:
         """What the client answers to several commands."""
         return [await self.ask(place, command, until) for command in commands]

@@ -7,99 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import redis.asyncio
 from redis.asyncio.connection import async_timeout as timeout  # type: ignore[attr-defined]
-from redis.exceptions import RedisError, ResponseError, TimeoutError
+from redis.exceptions import TimeoutError
 
 from ...redis.commands import Command
-from ...redis.replies import AllLentError, Phase, Trouble, word
+from ...redis.course import Budget
+from ...redis.replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
+from .link import FAILURES, Link, reply_on
 
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
-
-FAILURES = (
-    *(AllLentError, RedisError, OSError),
-    *(EOFError, ValueError, TypeError, AttributeError, IndexError),
-)
-"""What a connection raises when it breaks, or when what comes is no reply."""
 
 _SHORTEST = 0.001
 
 _FITS = 32 * 1024
 """So many bytes go into the buffer of a connection that has sent all before: nothing waits there,
 so no timer is needed, which would cost a task."""
-
-
-class Link:
-    """One connection."""
-
-    __slots__ = ("__weakref__", "_is_cut", "_look", "_news", "_reader", "_transport", "connection",
-                 "is_new", "place")  # fmt: skip
-
-    def __init__(self, place: Address, connection: Any) -> None:
-        self.place: Address = place
-        self.connection: Any = connection
-        self.is_new: bool = True
-        self._is_cut = False
-
-    def connected(self) -> None:
-        """It is: remember what is beneath it, which the client library does not show."""
-        connection, self.is_new = self.connection, False
-        writer, self._reader = (getattr(connection, name, None) for name in ("_writer", "_reader"))
-        self._transport: Any = getattr(writer, "transport", None)
-        self._news: Callable[[], object] = _nothing
-        socket = None if writer is None else writer.get_extra_info("socket")
-        if socket is not None:
-            self._news = _news_from(socket.fileno())
-        self._look: Any = getattr(connection, "can_read", None) or connection.can_read_destructive
-
-    async def is_quiet(self) -> bool:
-        """Whether it is open, and holds no answer that nobody asked for."""
-        try:
-            if not self.connection.is_connected or self._has_news():
-                return False
-            return not await self._look()
-        except FAILURES:
-            return False
-
-    async def reply(self, seconds: float) -> Any:
-        """What the server replies in so many *seconds*, or else the connection is cut.
-
-        That takes half of what the timeout of the client library costs.
-        """
-        if self._transport is None:
-            self.connection.socket_timeout = seconds
-            return await _reply(self.connection)
-        self.connection.socket_timeout = None
-        timer = asyncio.get_running_loop().call_later(seconds, self._cut)
-        try:
-            reply = await _reply(self.connection)
-        finally:
-            timer.cancel()
-        if self._is_cut:
-            return Trouble(Phase.SENT, TimeoutError("Timeout reading from socket"))
-        return reply
-
-    def _has_news(self) -> bool:
-        """Whether something came that the client library did not look at yet, be it the end."""
-        if self._transport is None:
-            return False
-        closing: bool = self._transport.is_closing()
-        return closing or bool(getattr(self._reader, "_buffer", None)) or bool(self._news())
-
-    def _cut(self) -> None:
-        self._is_cut = True
-        self._transport.abort()
 
 
 class Links:
@@ -116,43 +48,62 @@ class Links:
         self._is_closed = False
         after_fork(self, Links._leave_behind)
 
-    async def ask(self, place: Address, command: Command, until: float, wait: float = 0.0) -> Any:
+    async def ask(
+        self,
+        place: Address,
+        command: Command,
+        until: float,
+        wait: float = 0.0,
+        budget: Budget | None = None,
+    ) -> Any:
         """What the server at *place* replies, or a `Trouble`.
 
-        A command that *wait*s there gets so many seconds more.
+        A command that *wait*s there gets so many seconds more, and one with a *budget* no more than
+        that.
         """
         pool = self._pool()
-        link = await self._taken(pool, place, until)
+        link = await self._taken(pool, place, until, budget)
         if type(link) is Trouble:
             return link
+        if budget is not None and budget.until <= monotonic():
+            await self._back(pool, link, True)
+            return TOO_LATE
         is_clean = False
         connection = link.connection
         packed = command.packed()
-        connection.socket_timeout = self._limit_of(until, wait) if len(packed) > _FITS else None
+        fits = len(packed) <= _FITS
+        connection.socket_timeout = None if fits else self._limit_of(until, wait, budget)
         try:
             try:
                 await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
                 return Trouble(Phase.SENT, error)
-            reply = await link.reply(self._limit_of(until, wait))
+            reply = await link.reply(self._limit_of(until, wait, budget))
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
         finally:
             await self._back(pool, link, is_clean)
 
     async def ask_all(
-        self, place: Address, commands: Sequence[Command], until: float
+        self,
+        place: Address,
+        commands: Sequence[Command],
+        until: float,
+        budget: Budget | None = None,
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
         pool = self._pool()
-        link = await self._taken(pool, place, until)
+        link = await self._taken(pool, place, until, budget)
         if type(link) is Trouble:
             return [link] * len(commands)
+        if budget is not None and budget.until <= monotonic():
+            await self._back(pool, link, True)
+            return [TOO_LATE] * len(commands)
         is_clean = False
         connection = link.connection
         packed = [command.packed() for command in commands]
         fits = sum(map(len, packed)) <= _FITS
-        connection.socket_timeout = None if fits else self._limit_of(until, 0.0)
+        connection.socket_timeout = None if fits else self._limit_of(until, 0.0, budget)
         replies: list[Any] = []
         try:
             try:
@@ -160,8 +111,8 @@ class Links:
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(commands)
             for _ in commands:
-                connection.socket_timeout = self._limit_of(until, 0.0)
-                reply = await _reply(connection)
+                connection.socket_timeout = self._limit_of(until, 0.0, budget)
+                reply = await reply_on(connection)
                 replies.append(reply)
                 if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
                     return replies + [reply] * (len(commands) - len(replies))
@@ -209,17 +160,25 @@ class Links:
         self._parents = self._pools
         self._pools = {}
 
-    def _limit_of(self, until: float, wait: float) -> float:
+    def _limit_of(self, until: float, wait: float, budget: Budget | None = None) -> float:
         """How long it may take to send, or the answer to come."""
-        return max(_SHORTEST, min(self._seconds, until - monotonic()) + wait)
+        now = monotonic()
+        seconds = min(self._seconds, until - now) + wait
+        return max(_SHORTEST, seconds if budget is None else min(seconds, budget.until - now))
 
-    async def _taken(self, pool: _Pool, place: Address, until: float) -> Any:
+    async def _taken(
+        self, pool: _Pool, place: Address, until: float, budget: Budget | None
+    ) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
+        end = until if budget is None else budget.until
         try:
             while True:
-                link = pool.idle_at(place) or await self._another(pool, place, until)
+                link = pool.idle_at(place) or await self._another(pool, place, end)
                 if link.is_new:
+                    before = monotonic()
                     await self._connect(pool, link, until)
+                    if budget is not None:
+                        budget.forgive(monotonic() - before)
                     return link
                 if link.place == place and await self._is_quiet(pool, link):
                     return link
@@ -362,15 +321,6 @@ def _give_up(waiter: asyncio.Future[Link | None]) -> None:
         waiter.set_exception(AllLentError())
 
 
-async def _reply(connection: Any) -> Any:
-    try:
-        return await connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return Trouble(Phase.ANSWERED, error)
-    except FAILURES as error:
-        return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
-
-
 def _let_go(connection: Any) -> None:
     """Close a connection in a forked process, behind the back of its loop."""
     writer = getattr(connection, "_writer", None)
@@ -380,19 +330,6 @@ def _let_go(connection: Any) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, socket.fileno())
     os.close(nothing)
-
-
-def _news_from(number: int) -> Callable[[], object]:
-    """What tells whether there is something to read from the socket of this *number*."""
-    if not hasattr(select, "poll"):
-        return lambda: select.select([number], [], [], 0)[0]
-    poll = select.poll()
-    poll.register(number, select.POLLIN)
-    return partial(poll.poll, 0)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _phase_of(error: BaseException) -> Phase:

@@ -172,7 +172,9 @@ class Passing(Metered):
         self, limit: Limit, limits: Any, hit: Callable[..., Decision]
     ) -> None:
         def look(cost: int) -> Decision:
-            told: list[Decision] = [limits.peek([of(limit)], Ask(cost)) for _ in range(3)]
+            told: list[Decision] = [
+                limits.peek([of(limit)], Ask(cost, tell=True)) for _ in range(3)
+            ]
             return told[-1]
 
         assert look(MOST).readings == [(0, MOST, 0)]

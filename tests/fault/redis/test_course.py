@@ -6,8 +6,8 @@ import pytest
 from redis.exceptions import ResponseError
 
 from storage import OutcomeUnknownError, UnavailableError
-from storage.redis.commands import AGAIN, ONCE, READ, Command, Effect
-from storage.redis.course import Course
+from storage.redis.commands import AGAIN, ONCE, READ, Command, Effect, Script
+from storage.redis.course import Budget, Course, Step
 from storage.redis.replies import Phase, Trouble
 
 PLACE = ("127.0.0.1", 6379)
@@ -58,3 +58,26 @@ def test_what_is_something_else_when_it_is_done_twice_is_not_sent_twice() -> Non
     after = course(ONCE).after(Trouble(Phase.SENT, ConnectionError()), PLACE, 0.0)
 
     assert type(after) is OutcomeUnknownError
+
+
+@pytest.mark.parametrize("now", [0.0, UNTIL])
+def test_a_script_that_is_forgotten_is_told_while_there_is_time(now: float) -> None:
+    command = Command(ONCE, b"k", (b"EVALSHA", b"", b"1", b"k"), Script("incr"))
+    going_on = Course(command, UNTIL, known_down=False, alone=True, reached=None)
+
+    step = going_on.after(Trouble(Phase.ANSWERED, ResponseError("NOSCRIPT")), PLACE, now)
+
+    assert isinstance(step, Step if now < UNTIL else UnavailableError)
+
+
+def test_a_budget_ends_a_call_before_its_deadline_and_connecting_is_none_of_it() -> None:
+    refused = Trouble(Phase.ANSWERED, ResponseError("LOADING"))
+    budget = Budget(0.1)
+    command = Command(ONCE, b"k", (b"INCR", b"k"))
+    going_on = Course(command, UNTIL, known_down=False, alone=True, reached=None, budget=budget)
+    budget.forgive(0.2)
+
+    assert isinstance(going_on.after(refused, PLACE, 0.2), Step)
+    assert isinstance(going_on.after(refused, PLACE, 0.3), UnavailableError)
+    budget.forgive(10)
+    assert isinstance(going_on.after(refused, PLACE, UNTIL), UnavailableError)

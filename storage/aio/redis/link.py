@@ -1,0 +1,107 @@
+"""One connection to a server, and what the client library does not show of it.
+
+In the blocking half `storage.redis.links` needs no more than what it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from redis.exceptions import RedisError, ResponseError, TimeoutError
+
+from ...redis.replies import AllLentError, Phase, Trouble, word
+from ...redis.settings import Address
+
+FAILURES = (
+    *(AllLentError, RedisError, OSError),
+    *(EOFError, ValueError, TypeError, AttributeError, IndexError),
+)
+"""What a connection raises when it breaks, or when what comes is no reply."""
+
+
+class Link:
+    """One connection."""
+
+    __slots__ = ("__weakref__", "_is_cut", "_look", "_news", "_reader", "_transport", "connection",
+                 "is_new", "place")  # fmt: skip
+
+    def __init__(self, place: Address, connection: Any) -> None:
+        self.place: Address = place
+        self.connection: Any = connection
+        self.is_new: bool = True
+        self._is_cut = False
+
+    def connected(self) -> None:
+        """It is: remember what is beneath it, which the client library does not show."""
+        connection, self.is_new = self.connection, False
+        writer, self._reader = (getattr(connection, name, None) for name in ("_writer", "_reader"))
+        self._transport: Any = getattr(writer, "transport", None)
+        self._news: Callable[[], object] = _nothing
+        socket = None if writer is None else writer.get_extra_info("socket")
+        if socket is not None:
+            self._news = _news_from(socket.fileno())
+        self._look: Any = getattr(connection, "can_read", None) or connection.can_read_destructive
+
+    async def is_quiet(self) -> bool:
+        """Whether it is open, and holds no answer that nobody asked for."""
+        try:
+            if not self.connection.is_connected or self._has_news():
+                return False
+            return not await self._look()
+        except FAILURES:
+            return False
+
+    async def reply(self, seconds: float) -> Any:
+        """What the server replies in so many *seconds*, or else the connection is cut.
+
+        That takes half of what the timeout of the client library costs.
+        """
+        if self._transport is None:
+            self.connection.socket_timeout = seconds
+            return await reply_on(self.connection)
+        self.connection.socket_timeout = None
+        timer = asyncio.get_running_loop().call_later(seconds, self._cut)
+        try:
+            reply = await reply_on(self.connection)
+        finally:
+            timer.cancel()
+        if self._is_cut:
+            return Trouble(Phase.SENT, TimeoutError("Timeout reading from socket"))
+        return reply
+
+    def _has_news(self) -> bool:
+        """Whether something came that the client library did not look at yet, be it the end."""
+        if self._transport is None:
+            return False
+        closing: bool = self._transport.is_closing()
+        return closing or bool(getattr(self._reader, "_buffer", None)) or bool(self._news())
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        self._transport.abort()
+
+
+async def reply_on(connection: Any) -> Any:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return Trouble(Phase.ANSWERED, error)
+    except FAILURES as error:
+        return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+
+
+def _news_from(number: int) -> Callable[[], object]:
+    """What tells whether there is something to read from the socket of this *number*."""
+    if not hasattr(select, "poll"):
+        return lambda: select.select([number], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return partial(poll.poll, 0)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,310 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Rate limits on a server: each step is one script, and goes by the clock of the server.
+
+On a cluster meters may lie in several slots. Then those of each slot are asked by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import Final, NamedTuple
+
+from ..core.algorithms import Aligned, Counter, Gcra, Log, Rule, Slots, Window
+from ..core.meters import start_of, start_of_places
+from ..core.window import joined, taken_back
+from ..errors import (
+    CorruptValueError,
+    OutcomeUnknownError,
+    StorageError,
+    UnsupportedError,
+    WrongTypeError,
+)
+from ..keys import Names
+from ..records import Ask, Decision, Meter, Reading
+from .commands import AGAIN, ONCE, READ, Command, Effect, Script
+from .door import Door
+from .places import beside_name
+from .replies import flag
+
+_FILES: Final = {
+    Window: ("window",),
+    Aligned: ("window", "aligned"),
+    Counter: ("counter",),
+    Log: ("log",),
+    Gcra: ("gcra",),
+    Slots: ("slots",),
+}
+"""How each algorithm counts in Lua."""
+
+_RULE: Final = Struct("<4d")
+
+_MOST_KNOWN: Final = 1024
+
+Kinds = tuple[type[Rule], ...]
+
+Part = list[int]
+"""Meters of one slot, each by its place among all that are asked."""
+
+
+class Known(NamedTuple):
+    """What is the same for all meters of a rule."""
+
+    kind: type[Rule]
+    start: str
+    """What their names begin with."""
+
+    told: bytes
+    """What scripts are told of the rule."""
+
+
+class RedisLimits:
+    """The meters behind a *door* whose keys are called by *names*."""
+
+    def __init__(self, door: Door, names: Names) -> None:
+        self._door = door
+        self._places = door.places
+        self._label: str = door.label
+        self._names = names
+        self._known: dict[str, Known] = {}
+
+    def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        if self._places.clustered and len(parts := self._parts(meters)) > 1:
+            return self._hit_slots(meters, parts, ask)
+        command = self._asking(meters, ask, b"tell" if ask.tell else b"hit")
+        reply = self._door.call(command, meters[0].key, ask.within)
+        return self._decision(meters, reply)
+
+    def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
+        whole = [meters for meters in groups if len(self._parts(meters)) == 1]
+        what = b"tell" if ask.tell else b"hit"
+        # With one script for all, what a server does not know yet of them does not come later.
+        kinds = tuple({type(meter.rule): None for meters in whole for meter in meters})
+        commands = [self._asking(meters, ask, what, kinds) for meters in whole]
+        replies = self._door.batch(commands, ask.within)
+        answers = iter(zip(whole, replies))
+        decisions = []
+        for meters in groups:
+            parts = self._parts(meters)
+            if len(parts) > 1:
+                decision = self._hit_slots(meters, parts, ask)
+            else:
+                decision = self._decision(*next(answers))
+            decisions.append(decision)
+        return decisions
+
+    def peek(self, meters: Sequence[Meter], ask: Ask) -> Decision:
+        parts = self._parts(meters)
+        decisions = self._peek(meters, parts, ask)
+        return joined(list(zip(parts, decisions)))
+
+    def reserve(self, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
+        key = meters[0].key
+        if len(self._parts(meters)) > 1:
+            message = "nobody can wait for limits whose keys lie in several slots of a cluster"
+            raise UnsupportedError(message, store=self._label, key=key)
+        words = (b"%d" % ask.cost, b"%d" % patience)
+        command = self._run("reserve", ONCE, meters, words, self._called_places(meters))
+        reply = self._door.call(command, key, ask.within)
+        return self._decision(meters, reply)
+
+    def refund(self, meters: Sequence[Meter], cost: int, when: int) -> None:
+        parts = self._parts(meters)
+        chosen = [_of(meters, part) for part in parts]
+        is_whole = len(parts) == 1
+        commands = [self._refunding(some, cost, when, is_whole) for some in chosen]
+        self._do(chosen, commands)
+
+    def block(self, meters: Sequence[Meter], span: int) -> None:
+        chosen = [_of(meters, part) for part in self._parts(meters)]
+        commands = [self._run("block", AGAIN, some, (b"%d" % span,)) for some in chosen]
+        self._do(chosen, commands)
+
+    def reset(self, meters: Sequence[Meter]) -> None:
+        keys = (*self._called(meters), self._called_places(meters))
+        commands = []
+        for part in self._places.groups(keys):
+            some = [keys[number] for number in part]
+            commands.append(Command(AGAIN, some[0], (b"UNLINK", *some)))
+        self._door.batch(commands)
+
+    def renew(self, meters: Sequence[Meter], token: str) -> bool:
+        chosen = [_of(meters, part) for part in self._parts(meters)]
+        had = self._do(chosen, [self._holding(some, token, AGAIN, 1) for some in chosen])
+        return all(had)
+
+    def release(self, meters: Sequence[Meter], token: str) -> bool:
+        chosen = [_of(meters, part) for part in self._parts(meters)]
+        had = self._do(chosen, [self._holding(some, token, ONCE, 0) for some in chosen])
+        return all(had)
+
+    def _hit_slots(self, meters: Sequence[Meter], parts: Sequence[Part], ask: Ask) -> Decision:
+        """Ask slot by slot, and give back what has passed where a later one refuses."""
+        passed: list[tuple[Part, Decision]] = []
+        for part in parts:
+            try:
+                decision = self.hit(_of(meters, part), ask)
+            except OutcomeUnknownError:
+                raise  # that counts as spent, and so does what has passed
+            except StorageError:
+                self._take_back(meters, passed, ask)
+                raise
+            if not decision.passed:
+                self._take_back(meters, passed, ask)
+                rest = parts[len(passed) + 1 :]
+                looks = self._peek(meters, rest, ask)
+                before = [(some, taken_back(one, ask.cost)) for some, one in passed]
+                return joined([*before, (part, decision), *zip(rest, looks)])
+            passed.append((part, decision))
+        return joined(passed)
+
+    def _take_back(
+        self, meters: Sequence[Meter], passed: Sequence[tuple[Part, Decision]], ask: Ask
+    ) -> None:
+        """Give back what has *passed*; a slot is given back by its token."""
+        chosen, commands = [], []
+        for part, decision in passed:
+            some = _of(meters, part)
+            slots = [meter for meter in some if isinstance(meter.rule, Slots)]
+            others = [meter for meter in some if not isinstance(meter.rule, Slots)]
+            if slots:
+                chosen.append(slots)
+                commands.append(self._holding(slots, ask.token, ONCE, 0))
+            if others:
+                chosen.append(others)
+                commands.append(self._refunding(others, ask.cost, decision.at, False))
+        try:
+            self._do(chosen, commands, ask.within)
+        except StorageError as error:
+            message = "it did not pass, and some of its limits may count it all the same"
+            key = meters[0].key
+            raise OutcomeUnknownError(message, store=self._label, key=key) from error
+
+    def _peek(self, meters: Sequence[Meter], parts: Sequence[Part], ask: Ask) -> list[Decision]:
+        chosen = [_of(meters, part) for part in parts]
+        commands = [self._asking(some, ask, b"peek") for some in chosen]
+        replies = self._replies(chosen, commands, ask.within)
+        return [self._decision(some, reply) for some, reply in zip(chosen, replies)]
+
+    def _do(
+        self,
+        chosen: Sequence[Sequence[Meter]],
+        commands: Sequence[Command],
+        within: float | None = None,
+    ) -> list[bool]:
+        """Tell the servers *commands* about *chosen* meters, each of which is about some."""
+        replies = self._replies(chosen, commands, within)
+        for some, reply in zip(chosen, replies):
+            self._check(some, reply)
+        return [flag(reply[0]) for reply in replies]
+
+    def _replies(
+        self,
+        chosen: Sequence[Sequence[Meter]],
+        commands: Sequence[Command],
+        within: float | None,
+    ) -> list[list[int]]:
+        if len(commands) != 1:
+            replies: list[list[int]] = self._door.batch(commands, within)
+            return replies
+        reply = self._door.call(commands[0], chosen[0][0].key, within)
+        return [reply]
+
+    def _asking(
+        self, meters: Sequence[Meter], ask: Ask, what: bytes, kinds: Kinds | None = None
+    ) -> Command:
+        effect = READ if what == b"peek" else ONCE
+        words: tuple[bytes, ...] = (what, b"%d" % ask.cost)
+        if ask.token:
+            words = (*words, bytes.fromhex(ask.token))
+        return self._run("hit", effect, meters, words, kinds=kinds)
+
+    def _refunding(self, meters: Sequence[Meter], cost: int, when: int, is_whole: bool) -> Command:
+        """What gives back a hit; nobody waits where not all of its meters are here."""
+        words = (b"%d" % cost, b"%d" % when)
+        places = self._called_places(meters) if is_whole else None
+        return self._run("refund", ONCE, meters, words, places)
+
+    def _holding(
+        self, meters: Sequence[Meter], token: str, effect: Effect, is_kept: int
+    ) -> Command:
+        return self._run("held", effect, meters, (b"%d" % is_kept, bytes.fromhex(token)))
+
+    def _parts(self, meters: Sequence[Meter]) -> list[Part]:
+        """The meters by slots; without a cluster all of them are one part."""
+        if not self._places.clustered:
+            return [list(range(len(meters)))]
+        return self._places.groups(self._called(meters))
+
+    def _called(self, meters: Sequence[Meter]) -> tuple[bytes, ...]:
+        """What meters are called: those of one key lie in one slot, with the value under it."""
+        called, name = [], self._names.name
+        for rule, key in meters:
+            known = self._known.get(rule.stored) or self._learn(rule)
+            called.append(beside_name(known.start, name(key)))
+        return tuple(called)
+
+    def _called_places(self, meters: Sequence[Meter]) -> bytes:
+        return beside_name(start_of_places(self._names, meters), self._names.name(meters[0].key))
+
+    def _learn(self, rule: Rule) -> Known:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        start = start_of(self._names, Meter(rule, ""))
+        known = Known(type(rule), start, _RULE.pack(rule.code, *rule.numbers))
+        self._known[rule.stored] = known
+        return known
+
+    def _run(
+        self,
+        step: str,
+        effect: Effect,
+        meters: Sequence[Meter],
+        words: tuple[bytes, ...],
+        places: bytes | None = None,
+        kinds: Kinds | None = None,
+    ) -> Command:
+        """The command of a *step* with *meters*, and maybe the *places* that were given back.
+
+        Its script knows the *kinds* of rules, or else those of the meters.
+        """
+        known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
+        script = _script(step, tuple([one.kind for one in known]) if kinds is None else kinds)
+        keys = self._called(meters) if places is None else (*self._called(meters), places)
+        head = (b"EVALSHA", script.sha, b"%d" % len(keys), *keys)
+        told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
+        return Command(effect, keys[0], (*head, told, *words), script)
+
+    def _decision(self, meters: Sequence[Meter], reply: list[int]) -> Decision:
+        word = reply[0]
+        if word < 0:
+            self._check(meters, reply)
+        readings = [Reading(*reply[place : place + 3]) for place in range(3, len(reply), 3)]
+        return Decision(word == 1, reply[1], reply[2], word == 2, readings)
+
+    def _check(self, meters: Sequence[Meter], reply: list[int]) -> None:
+        """Raise what a script says of meters that it could not read."""
+        word = reply[0]
+        if word >= 0:
+            return
+        key = (*meters, meters[0])[reply[1] - 1].key
+        if word == -2:
+            message = "what is stored for this limit is of another kind"
+            raise WrongTypeError(message, store=self._label, key=key)
+        message = "what is stored for this limit is none of its records"
+        raise CorruptValueError(message, store=self._label, key=key)
+
+
+def _of(meters: Sequence[Meter], part: Part) -> list[Meter]:
+    return [meters[number] for number in part]
+
+
+@lru_cache(maxsize=512)
+def _script(step: str, kinds: Kinds) -> Script:
+    """A *step*, with how these *kinds* of rules count."""
+    if len(kinds) > 1 and kinds != (each := tuple(one for one in _FILES if one in kinds)):
+        return _script(step, each)
+    files = dict.fromkeys(name for kind in kinds for name in _FILES[kind])
+    more = ("places",) if step in ("reserve", "refund") else ()
+    return Script(step, "limit", *files, "meters", *more)

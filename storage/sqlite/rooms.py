@@ -1,0 +1,43 @@
+"""What a SQLite backend offers besides its entries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..keys import Names
+from ..protocols import LeaseStore, RateLimitStore, VisitStore
+from ..ttl import Clock
+from .connection import Connection
+from .leases import SqliteLeases, Tables
+from .limits import Meters, SqliteLimits
+from .visits import SqliteVisits
+
+if TYPE_CHECKING:
+    from .kv import SqliteBackend
+
+
+class Rooms:
+    """The rooms beside the *table*: what one of them keeps is shared by all of its kind."""
+
+    def __init__(self, connection: Connection, label: str, table: str, clock: Clock) -> None:
+        self._connection = connection
+        self._label = label
+        self._table = table
+        self._clock = clock
+        self._tables: Tables | None = None
+        self._meters: Meters | None = None
+
+    def room(
+        self, kind: object, names: Names, rows: SqliteBackend
+    ) -> SqliteLeases | SqliteVisits | SqliteLimits | None:
+        """The leases and claims, the visits to the entries of *rows*, or the rate limits."""
+        if kind is RateLimitStore:
+            if self._meters is None:
+                self._meters = Meters(self._connection, self._label, self._table, self._clock)
+            return SqliteLimits(self._meters, names)
+        if kind not in (LeaseStore, VisitStore):
+            return None
+        if self._tables is None:
+            self._tables = Tables(self._connection, self._table, self._clock)
+        leases = SqliteLeases(self._tables, names)
+        return leases if kind is LeaseStore else SqliteVisits(rows, self._tables, leases, names)

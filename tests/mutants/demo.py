@@ -1,0 +1,92 @@
+"""Bugs in what the demo bot and the guide show of rate limits."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+_DEMO = "storage/cli/demo.py"
+
+
+def _demo(words: str) -> tuple[str, ...]:
+    return ("tests/cli/test_demo.py", "-k", words)
+
+
+def _remembered(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_remembered.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "demo-limits-a-chat",
+        "the demo limits one person in one chat",
+        _DEMO,
+        "self._limiter.hit(self._speaker())",
+        "self._limiter.hit(self.chat)",
+        _demo("told_once"),
+    ),
+    Bug(
+        "demo-tells-a-flooder-each-time",
+        "who types too fast is told once",
+        _DEMO,
+        "if verdict.is_first_refusal:",
+        "if not verdict.allowed:",
+        _demo("heard_again"),
+    ),
+    Bug(
+        "demo-counts-what-it-does-not-hear",
+        "what is not heard is not counted",
+        _DEMO,
+        "        if verdict:\n            return self._count(text)\n",
+        "        said = self._count(text)\n        if verdict:\n            return said\n",
+        _demo("heard_again or told_once"),
+    ),
+    Bug(
+        "demo-limits-commands",
+        "commands are answered however often they come",
+        _DEMO,
+        '        if not text.startswith("/"):\n            return self._hear(text)\n',
+        '        if not text.startswith("/"):\n            return self._hear(text)\n'
+        '        if not self._limiter.hit(self._speaker()):\n            return "..."\n',
+        _demo("commands_are"),
+    ),
+    Bug(
+        "demo-forgets-who-was-too-fast",
+        "a restart of the demo lets nothing more pass",
+        _DEMO,
+        "RateLimiter(store, LIMIT, tells_once=True)",
+        'RateLimiter(open_store("memory://"), LIMIT, tells_once=True)',
+        _demo("second_process_knows"),
+    ),
+    Bug(
+        "a-remembered-refusal-is-news",
+        "a refusal is the first one once",
+        "storage/core/denials.py",
+        "decision._replace(is_news=False)",
+        "decision",
+        _remembered("same_moment"),
+    ),
+    Bug(
+        "a-remembered-refusal-hides-a-bad-cost",
+        "a cost that can never pass is refused every time",
+        "storage/core/denials.py",
+        "self.least <= cost <= self.most",
+        "self.least <= cost",
+        _remembered("cost"),
+    ),
+    Bug(
+        "a-place-given-back-leaves-refusals",
+        "who gives a place back ends what is remembered",
+        "storage/limiter.py",
+        "self._label, error)\n        self._forget()\n",
+        "self._label, error)\n",
+        _remembered("place"),
+    ),
+    Bug(
+        "who-waits-for-a-slot-never-pauses",
+        "who waits for a slot asks ever less",
+        "storage/slots.py",
+        "tuple(pauses(500))[:-1]",
+        "tuple(pauses(500))",
+        ("tests/docs/test_limit_trips.py", "-k", "ever_less"),
+    ),
+]

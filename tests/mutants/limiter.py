@@ -1,0 +1,462 @@
+"""Bugs in what a limiter says, remembers, waits for and does without its store."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+
+def _defined(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_definitions.py", "-k", words)
+
+
+def _limiter(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_limiter.py", "-k", f"memory and ({words})")
+
+
+def _denials(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_denials.py", "-k", words)
+
+
+def _acquire(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_acquire.py", "-k", f"not valkey and ({words})")
+
+
+def _slots(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_slots.py", "-k", f"not valkey and ({words})")
+
+
+def _policy(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_policy.py", "-k", words)
+
+
+def _limited(words: str) -> tuple[str, ...]:
+    return ("tests/limits/test_limited.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "limit-that-can-not-be-copied",
+        "a copy of a limit is the same",
+        "storage/core/limits.py",
+        "return type(self)._make, (tuple(self),)",
+        "return type(self), tuple(self)",
+        _defined("copy"),
+    ),
+    Bug(
+        "limit-of-less-than-a-millisecond",
+        "a time that can not be counted is refused",
+        "storage/core/limits.py",
+        "else per) < 0.001:",
+        "else per) < 0:",
+        _defined("a_time_that_is_none"),
+    ),
+    Bug(
+        "limit-with-a-field-that-nobody-fills",
+        "a template that no call could fill is refused",
+        "storage/core/limits.py",
+        "taken = _fields(key) & _TAKEN",
+        "taken = _fields(key) & frozenset()",
+        _defined("no_call_could_fill"),
+    ),
+    Bug(
+        "limit-whose-name-means-nothing",
+        "limits of different names share nothing",
+        "storage/core/limits.py",
+        "{self.per_ms}{burst}{name}",
+        "{self.per_ms}{burst}",
+        _defined("differ or something_else"),
+    ),
+    Bug(
+        "limit-whose-burst-means-nothing",
+        "limits of different bursts share nothing",
+        "storage/core/limits.py",
+        "{self.per_ms}{burst}{name}",
+        "{self.per_ms}{name}",
+        _defined("differ or something_else"),
+    ),
+    Bug(
+        "limit-that-stands-there-twice",
+        "the same limit twice is refused",
+        "storage/core/limits.py",
+        "if len(set(found)) != len(found):",
+        "if not found:",
+        _defined("twice"),
+    ),
+    Bug(
+        "limit-with-a-time-too-long-to-say",
+        "a text that is no limit is a ValueError, whatever it is",
+        "storage/core/limits.py",
+        "per_ms = min(int(match[2] or 1) * unit_ms, _TOO_LONG_MS)",
+        "per_ms = int(match[2] or 1) * unit_ms",
+        _defined("what_is_no_limit"),
+    ),
+    Bug(
+        "limiter-with-a-colon-in-a-value",
+        "a colon in a value is no border of the template",
+        "storage/core/limits.py",
+        "parts.append(escaped(values[name]))",
+        "parts.append(str(values[name]))",
+        _limiter("colon"),
+    ),
+    Bug(
+        "limiter-for-everybody-by-each",
+        "a limit for everybody counts for everybody beside one for each",
+        "storage/core/targets.py",
+        "self._wants_only_key = all(limit.key is None for limit in limits)",
+        "self._wants_only_key = not self.fields",
+        _limiter("without_a_template_only"),
+    ),
+    Bug(
+        "limiter-that-blocks-everybody",
+        "who blocks or resets one does not do it for everybody",
+        "storage/core/targets.py",
+        "is_known = key is None and not values",
+        "is_known = True",
+        _limiter("block"),
+    ),
+    Bug(
+        "limiter-that-counts-twice",
+        "a chat and a user who are called the same count once",
+        "storage/core/targets.py",
+        "chosen.setdefault((rule.stored, text), (limit, Meter(rule, text)))",
+        "chosen[rule.stored, text + str(limit.key)] = limit, Meter(rule, text)",
+        _limiter("counts_once"),
+    ),
+    Bug(
+        "limiter-of-what-can-never-pass",
+        "a cost that could never pass is refused",
+        "storage/core/targets.py",
+        "        if cost > self.most:",
+        "        if cost < 0:",
+        _limiter("never_pass"),
+    ),
+    Bug(
+        "limiter-that-remembers-what-can-never-pass",
+        "a cost that could never pass is refused, also for who was refused before",
+        "storage/core/denials.py",
+        "and self.least <= cost <= self.most",
+        "and self.least <= cost",
+        _limiter("never_pass"),
+    ),
+    Bug(
+        "limiter-that-takes-one-for-true",
+        "what is no key is refused, also where it equals somebody who was refused",
+        "storage/limiter.py",
+        "(name, type(value), value)",
+        "(name, value)",
+        _limiter("equals_somebody"),
+    ),
+    Bug(
+        "limiter-that-takes-true-for-one",
+        "what is no key is refused, also where it equals somebody who was refused",
+        "storage/core/denials.py",
+        "and type(who) is self.kind",
+        "and self.kind is not None",
+        _limiter("equals_somebody"),
+    ),
+    Bug(
+        "limiter-that-refunds-twice",
+        "a verdict is given back once",
+        "storage/core/verdicts.py",
+        "    verdict._note_refund()\n",
+        "",
+        _limiter("given_back_once"),
+    ),
+    Bug(
+        "limiter-that-refunds-what-was-refused",
+        "nothing is given back for what was refused",
+        "storage/core/verdicts.py",
+        "if not verdict.allowed or decision is None",
+        "if decision is None",
+        _limiter("for_what_was_refused"),
+    ),
+    Bug(
+        "verdict-of-the-shorter-wait",
+        "of several limits the one that refused for the longest time is told",
+        "storage/core/verdicts.py",
+        "return max(places, key=lambda place: readings[place].wait)",
+        "return min(places, key=lambda place: readings[place].wait)",
+        _limiter("longer_wait"),
+    ),
+    Bug(
+        "verdict-of-the-looser-limit",
+        "of several limits the one that has the least left is told",
+        "storage/core/verdicts.py",
+        "return min(places, key=lambda place: (readings[place].left",
+        "return max(places, key=lambda place: (readings[place].left",
+        _limiter("tightest"),
+    ),
+    Bug(
+        "denial-of-what-costs-less",
+        "who asks for less than was refused is asked about",
+        "storage/core/denials.py",
+        "and self.least <= cost <= self.most",
+        "and cost <= self.most",
+        _denials("less"),
+    ),
+    Bug(
+        "denial-that-lasts-too-long",
+        "who remembers says what who asks says",
+        "storage/core/denials.py",
+        "for reading in decision.readings) // 1000",
+        "for reading in decision.readings) / 1000",
+        _denials("microsecond"),
+    ),
+    Bug(
+        "denial-that-is-kept",
+        "a refusal is remembered for no longer than is said",
+        "storage/core/denials.py",
+        "until = since + min(wait, seconds * 1000)",
+        "until = since + wait",
+        _denials("forgotten"),
+    ),
+    Bug(
+        "denial-of-what-was-under-way",
+        "a refusal that was under way during a reset is not remembered",
+        "storage/limiter.py",
+        "        self._known = {}\n\n",
+        "        self._known.clear()\n\n",
+        _denials("under_way"),
+    ),
+    Bug(
+        "denial-that-is-news",
+        "a flooder is told once in a window",
+        "storage/core/denials.py",
+        "decision._replace(is_news=False)",
+        "decision",
+        _denials("told_once"),
+    ),
+    Bug(
+        "denial-that-outlives-a-reset",
+        "what is reset by the same limiter counts at once",
+        "storage/limiter.py",
+        "        self._room.reset(target.meters)\n        self._forget()\n",
+        "        self._room.reset(target.meters)\n",
+        _denials("by_the_same_limiter"),
+    ),
+    Bug(
+        "denial-that-outlives-a-refund",
+        "what is given back by the same limiter counts at once",
+        "storage/limiter.py",
+        "passed.cost, passed.at)\n        self._forget()\n",
+        "passed.cost, passed.at)\n",
+        _denials("by_the_same_limiter"),
+    ),
+    Bug(
+        "denial-that-tells-a-stale-wait",
+        "a refusal that is remembered tells the time that is left",
+        "storage/core/verdicts.py",
+        "self._reading().wait / _US - self._late",
+        "self._reading().wait / _US",
+        _denials("tells_the_same"),
+    ),
+    Bug(
+        "denials-that-fill-the-memory",
+        "so many refusals are remembered and no more",
+        "storage/core/denials.py",
+        "        denials.clear()\n",
+        "        pass\n",
+        _denials("fill_the_memory"),
+    ),
+    Bug(
+        "acquire-that-keeps-its-place",
+        "who is interrupted while waiting gives the place back",
+        "storage/limiter.py",
+        "            if not is_local:\n",
+        "            if is_local:\n",
+        _acquire("cancelled or interrupt"),
+    ),
+    Bug(
+        "acquire-that-gives-back-twice",
+        "a place is given back once, however often the task is cancelled",
+        "storage/limiter.py",
+        "self._runtime.finish_once(self._room.refund",
+        "self._runtime.finish(self._room.refund",
+        _acquire("again_and_again"),
+    ),
+    Bug(
+        "acquire-that-is-cancelled-as-it-gives-back",
+        "a place is given back, however often the task is cancelled",
+        "storage/aio/runtime.py",
+        "        while not once.done():",
+        "        while False:",
+        _acquire("again_and_again"),
+    ),
+    Bug(
+        "acquire-with-no-timeout",
+        "who would have to wait too long hears no at once",
+        "storage/limiter.py",
+        "most = _FOREVER if seconds is None else int(min(seconds * 1_000_000, _FOREVER))",
+        "most = _FOREVER",
+        _acquire("too_long"),
+    ),
+    Bug(
+        "acquire-of-several-with-no-timeout",
+        "who waits for limits over several keys hears no in time",
+        "storage/limiter.py",
+        " or monotonic() + pause > end:",
+        ":",
+        _acquire("together"),
+    ),
+    Bug(
+        "acquire-that-does-not-wait",
+        "nobody goes on before the moment that was reserved",
+        "storage/limiter.py",
+        "self._runtime.sleep((decision.at - decision.now) / 1_000_000)",
+        "self._runtime.sleep(0)",
+        _acquire("when_that_is_over"),
+    ),
+    Bug(
+        "slot-that-is-the-only-one",
+        "one thread may have several slots for one key",
+        "storage/slots.py",
+        "return token, key",
+        'return "", key',
+        _slots("several_slots"),
+    ),
+    Bug(
+        "slot-that-is-given-back-everywhere",
+        "what counts beside a slot has none to give back",
+        "storage/slots.py",
+        'return [meter for limit, meter in pairs if limit.algorithm == "slots"]',
+        "return [meter for limit, meter in pairs]",
+        _slots("all_or_nothing"),
+    ),
+    Bug(
+        "slot-that-is-renewed-too-late",
+        "of several slots each is renewed in its time",
+        "storage/slots.py",
+        "ttl_ms = min(limit.per_ms for limit in slots)",
+        "ttl_ms = max(limit.per_ms for limit in slots)",
+        _slots("all_slots_of_a_holding"),
+    ),
+    Bug(
+        "slots-that-are-limited-as-hits",
+        "a function can not be limited by slots, and hears so at once",
+        "storage/limiter.py",
+        "        self._refuse_slots()\n        return Limits",
+        "        return Limits",
+        _limiter("no_hit"),
+    ),
+    Bug(
+        "breaker-that-lets-all-ask",
+        "while a store is down one asks for all",
+        "storage/core/breaker.py",
+        "        self._closed_at = now + self._pause\n        return True",
+        "        return True",
+        _policy("longer_and_longer"),
+    ),
+    Bug(
+        "breaker-that-is-in-a-hurry",
+        "a store that stays away is asked less and less often",
+        "storage/core/breaker.py",
+        "min(2 * self._pause or _FIRST, _LONGEST)",
+        "_FIRST",
+        _policy("longer_and_longer"),
+    ),
+    Bug(
+        "breaker-of-its-own",
+        "limiters of one store share what they know of it",
+        "storage/breakers.py",
+        "breaker = self._known.get(id(place))",
+        "breaker = None",
+        _policy("share_what_they_know"),
+    ),
+    Bug(
+        "breaker-that-is-deaf-to-bad-data",
+        "a store that answers with bad data is back",
+        "storage/guarding.py",
+        "        except _BAD_ANSWERS:\n            self._breaker.worked()\n",
+        "        except _BAD_ANSWERS:\n",
+        _policy("bad_data_is_back"),
+    ),
+    Bug(
+        "policy-that-asks-again-and-again",
+        "later checks do not ask a store that is down",
+        "storage/guarding.py",
+        "            self._breaker.failed(monotonic())\n            told",
+        "            told",
+        _policy("do_not_ask"),
+    ),
+    Bug(
+        "policy-for-bad-data",
+        "bad data is told whatever the policy",
+        "storage/guarding.py",
+        "        except _BAD_ANSWERS:\n            self._breaker.worked()\n            raise\n"
+        "        except _FAILURES",
+        "        except (*_FAILURES, *_BAD_ANSWERS)",
+        _policy("bad_data_is_told"),
+    ),
+    Bug(
+        "policy-that-does-not-share",
+        "local limits are the share of one worker",
+        "storage/guarding.py",
+        "max(1, limit.hits // workers)",
+        "limit.hits",
+        _policy("share_of_a_worker"),
+    ),
+    Bug(
+        "policy-that-refuses-a-large-cost",
+        "what costs more than a share costs a whole one",
+        "storage/guarding.py",
+        "        ask = ask._replace(cost=min(ask.cost, *(rule.most for rule in shares)))\n",
+        "",
+        _policy("no_reason"),
+    ),
+    Bug(
+        "policy-whose-refusals-are-remembered",
+        "a local refusal ends when the store is back",
+        "storage/limiter.py",
+        " and decision is not None and error is None and self._remember:",
+        " and decision is not None and self._remember:",
+        _policy("when_the_store_is_back"),
+    ),
+    Bug(
+        "policy-that-hides-what-was-spent",
+        "an unknown outcome counts as spent and says so",
+        "storage/guarding.py",
+        'told = f"{error.args[0]}: it counts as spent"',
+        "told = error.args[0]",
+        _policy("counts_as_spent"),
+    ),
+    Bug(
+        "policy-with-all-the-time-of-the-store",
+        "a check takes its budget and no more",
+        "storage/limiter.py",
+        "seconds = BUDGET if budget is None",
+        "seconds = None if budget is None",
+        _policy("policy_holds"),
+    ),
+    Bug(
+        "limited-for-nobody",
+        "what the limits want to know is looked for when decorating",
+        "storage/limited.py",
+        "elif (key is not None) != targets.wants_key:",
+        "elif targets is None:",
+        _limited("when_decorating"),
+    ),
+    Bug(
+        "limited-without-defaults",
+        "a default fills in a template as well",
+        "storage/core/calls.py",
+        "        bound.apply_defaults()\n",
+        "",
+        _limited("templates"),
+    ),
+    Bug(
+        "limited-without-the-templates",
+        "a key and the arguments for templates are told together",
+        "storage/limited.py",
+        "[*limits.targets.fields, *names]",
+        "names or limits.targets.fields",
+        _limited("told_together"),
+    ),
+    Bug(
+        "limited-by-a-coroutine",
+        "the blocking half refuses coroutine functions",
+        "storage/limited.py",
+        "        callback(function)\n",
+        "",
+        _limited("refuses_coroutine"),
+    ),
+]
