@@ -309,4 +309,17 @@ BUGS = [
         "self.is_odd: bool = self.seen != self.at and self.barred <= self.at",
         _QUICK,
     ),
+    Bug(
+        "limit-step-for-half-of-the-keys",
+        "who asks for what is no key changes nothing",
+        "storage/metering.py",
+        """        self._check(meters)
+        for meter in meters:
+
+            def barred""",
+        """        for meter in meters:
+
+            def barred""",
+        ("tests/contract/test_limits.py", "-k", "StepByStep and memory and no_key"),
+    ),
 ]
