@@ -270,8 +270,8 @@ BUGS = [
         _laws("same_keys"),
     ),
     Bug(
-        "limit-of-infinity",
-        "a record that holds no numbers is refused",
+        "limit-of-less-than-nothing",
+        "a record of numbers that can not be counted exactly is refused",
         "storage/core/meters.py",
         "if not 0 <= number <= _MOST or not number.is_integer():",
         "if number != number or not number.is_integer():",
