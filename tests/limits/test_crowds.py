@@ -262,4 +262,4 @@ def test_no_window_of_the_latest_clock_holds_more_than_a_limit(machines: Any) ->
                 granted.append(latest)
         for end in granted:
             assert sum(end - 9.99 < one <= end for one in granted) <= 4
-        assert len(granted) > 8
+        assert len(granted) > 4  # more than in one window
