@@ -109,6 +109,7 @@ class LimitsStepByStep:
             await self._give_back(meter, now, cost, when)
 
     async def block(self, meters: Sequence[Meter], span: int) -> None:
+        self._check(meters)
         for meter in meters:
 
             def barred(state: State | None, now: int, meter: Meter = meter) -> State | None:
@@ -117,11 +118,13 @@ class LimitsStepByStep:
             await self._changed(meter, barred)
 
     async def reset(self, meters: Sequence[Meter]) -> None:
+        self._check(meters)
         await self._backend.remove(name_of_places(self._names, meters))
         for meter in meters:
             await self._backend.remove(name_of(self._names, meter))
 
     async def renew(self, meters: Sequence[Meter], token: str) -> bool:
+        self._check(meters)
         had_all = True
         for meter in meters:
             had = await self._hold(meter, token, meter.rule.per)
@@ -129,6 +132,7 @@ class LimitsStepByStep:
         return had_all
 
     async def release(self, meters: Sequence[Meter], token: str) -> bool:
+        self._check(meters)
         had_all = True
         for meter in meters:
             had = await self._hold(meter, token, None)
@@ -180,6 +184,11 @@ class LimitsStepByStep:
             return after[0]
 
         await self._changed(meter, given)
+
+    def _check(self, meters: Sequence[Meter]) -> None:
+        """Refuse what is no key before anything is done for the others."""
+        for meter in meters:
+            self._names.name(meter.key)
 
     async def _hold(self, meter: Meter, token: str, span: int | None) -> bool:
         return await self._changed(meter, lambda state, now: held(state, now, token, span))

@@ -349,6 +349,7 @@ def test_what_is_not_of_a_meter_is_refused(code: int) -> None:
             counted[False] += 1
             return
         counted[True] += 1
+        assert all(0 <= number <= EXACT for number in (*state[:4], *state.kept))
         for done in (hit, peek):
             decision = done([rule], [state], 1_700_000_000_000_000, 1)
             assert decision

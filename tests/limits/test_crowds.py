@@ -28,7 +28,7 @@ from tests.limits import crowd as worker
 from tests.limits.crowd import ASK, LIMITS, MOST, meters
 from tests.servers import Server
 
-STORES = ("memory", "sqlite", "valkey")
+STORES = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
 """The stores that have rate limits; of the others, processes share what is kept."""
 
 SHARED = tuple(kind for kind in STORES if kind != "memory")
@@ -262,4 +262,4 @@ def test_no_window_of_the_latest_clock_holds_more_than_a_limit(machines: Any) ->
                 granted.append(latest)
         for end in granted:
             assert sum(end - 9.99 < one <= end for one in granted) <= 4
-        assert len(granted) > 8
+        assert len(granted) > 4  # more than in one window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from storage.core.algorithms import Log, Rule
+from storage.core.algorithms import Log, Rule, Slots
 from storage.core.meters import packed, unpacked
 from storage.core.window import Place, State, bar, ends, give_back, held, hit, peek, reserve
 from storage.records import Ask, Decision, Meter
@@ -118,6 +118,9 @@ def counting(rule: Rule, state: State) -> State:
     """A state without what counts no more in it."""
     barred, told = (end if end > state.seen else 0 for end in (state.barred, state.told))
     state = state._replace(barred=barred, told=told)
+    if isinstance(rule, Slots):
+        alive = tuple(holder for holder in state.more if holder.until > state.seen)
+        return state._replace(kept=(0, 0, 0), more=alive)
     if not isinstance(rule, Log):
         return state
     first, last = state.kept[1], state.kept[0]

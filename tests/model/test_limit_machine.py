@@ -7,6 +7,7 @@ import itertools
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,10 +21,14 @@ from storage.core.window import State, ends, latest, nothing
 from storage.records import Ask, Decision, Meter
 from storage.testing import Bridge, Clock, CountingMachine, run_machine, step
 from tests.contract.backends import BACKENDS, Ground, Row, params
+from tests.contract.layers import IS_LONG
 from tests.model.limits import Model, counting
 
-PARTICIPANTS = ("memory", "sqlite", "valkey")
+PARTICIPANTS = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
 """The stores that have rate limits."""
+
+STEP_BY_STEP = ("memory", "sqlite")
+"""The stores where they are counted step by step as well, with what every backend has."""
 
 GRAINS = {"memory": 1, "sqlite": 1000}
 """To how many microseconds a store knows that something is over. A server does by itself."""
@@ -67,6 +72,7 @@ class LimitMachine(CountingMachine):
     """
 
     make: ClassVar[Callable[..., tuple[Row, Ground]]]
+    by_steps: ClassVar[bool]
 
     outcomes: ClassVar[frozenset[str]] = frozenset(
         {
@@ -86,9 +92,11 @@ class LimitMachine(CountingMachine):
         self.row, self.ground = type(self).make(self.clock)
         self.base = self.row.opened(self.ground)
         self.store = self.bridge.driven(self.base)
-        self.room = self.bridge.driven(self.base.room(self.row.half.protocols.RateLimitStore))
+        self.room = self.bridge.driven(self.opened())
+        self.is_exact = self.row.server is None and not self.by_steps
         self.look = _looks(self)
-        self.model = Model(forgets=GRAINS.get(self.row.name, 0))
+        self.model = Model(forgets=1 if self.by_steps else GRAINS.get(self.row.name, 0))
+        self.over: dict[Meter, State] = {}
         self.granted: list[Passed] = []
         self.ahead = 0
         """The latest that it ever was."""
@@ -98,6 +106,13 @@ class LimitMachine(CountingMachine):
         self.store.close()
         self.ground.close()
         self.bridge.close()
+
+    def opened(self) -> Any:
+        """The rate limits of the store."""
+        if not self.by_steps:
+            return self.base.room(self.row.half.protocols.RateLimitStore)
+        metering = import_module(f"{self.row.half.__name__}.metering")
+        return metering.LimitsStepByStep(self.base._backend, self.base._layers.names)
 
     @step(meters=GROUPS, cost=COSTS, token=TOKEN, tell=st.sampled_from([False, False, True]))
     def hit(self, meters: list[Meter], cost: int, token: str, tell: bool) -> None:
@@ -184,7 +199,7 @@ class LimitMachine(CountingMachine):
         told = self.model.peek(self.now()[0], meters, Ask(cost))
         spans = [one.fresh if fresh else one.wait for one in told.readings]
         moment = told.now + max(spans)
-        if self.row.server:  # there, a moment is a millisecond
+        if not self.is_exact:  # there, a moment is a millisecond
             moment = moment + 1000 if late else moment - 1001
         else:
             moment -= 0 if late else 1
@@ -276,11 +291,15 @@ class LimitMachine(CountingMachine):
         raise AssertionError(f"{what} {more}: {answer}, {found}, and not {wrong}")
 
     def forget(self, meters: list[Meter]) -> None:
-        """A server frees by itself what counts no more, which does not come back with the clock."""
-        if self.row.server:
-            for meter, found, right in self.pairs(self.model, meters):
-                if found is None and self.is_same(meter, found, right):
-                    self.model.states.pop((meter.rule.stored, meter.key), None)
+        """What counts no more is freed, at some time, and may be there again where a clock goes
+        back before that."""
+        for meter in [] if self.is_exact else meters:
+            name, found = (meter.rule.stored, meter.key), self.look(meter)
+            right = self.model.states.get(name)
+            if found is None and right is not None and self.is_same(meter, found, right):
+                self.over[meter] = self.model.states.pop(name)
+            elif found is not None and right is None and meter in self.over:
+                self.model.states[name] = self.over[meter]
 
     def compare(self, meters: list[Meter]) -> None:
         """What is kept is what the transition keeps."""
@@ -299,7 +318,7 @@ class LimitMachine(CountingMachine):
             return found is None or found == nothing(meter.rule)
         if found is None:
             return ends(meter.rule, right) <= self.ahead
-        if self.row.server:  # what counts no more may be there still when it is looked at
+        if not self.is_exact:  # what counts no more may be there still when it is looked at
             found, right = counting(meter.rule, found), counting(meter.rule, right)
         return packed(meter.rule, found) == packed(meter.rule, right)
 
@@ -311,7 +330,7 @@ class LimitMachine(CountingMachine):
         """The first and the last microsecond that it may be."""
         if self.row.server:
             return self.clock.ms * 1000, self.clock.ms * 1000 + 999
-        now = round(self.clock() * SECOND)
+        now = self.clock.ms * 1000 if self.by_steps else round(self.clock() * SECOND)
         return now, now
 
 
@@ -321,6 +340,9 @@ Look = Callable[[Meter], State | None]
 def _looks(machine: LimitMachine) -> Look:
     """How it is seen what a store keeps of a meter, past the store."""
     names = machine.base._layers.names
+    if machine.by_steps:
+        backend = machine.bridge.driven(machine.base._backend)
+        return _unpacking(lambda meter: backend.read(name_of(names, meter)))
     if machine.row.server:
         server: Any = machine.ground.server
 
@@ -364,16 +386,32 @@ def _row(folder: Path, name: str) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
-@pytest.mark.parametrize("row", params([row for row in BACKENDS if row.name in PARTICIPANTS]))
-def test_stores_do_what_the_transition_says(
-    row: Row, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def _run(row: Row, request: pytest.FixtureRequest, folder: Path, *, by_steps: bool) -> None:
     numbers = itertools.count()
 
     def make(clock: Clock) -> tuple[Row, Ground]:
-        folder = tmp_path / str(next(numbers))
-        folder.mkdir()
-        return row, row.ground(request, folder, clock)
+        own = folder / str(next(numbers))
+        own.mkdir()
+        return row, row.ground(request, own, clock)
 
-    machine = type(f"LimitsOf{row}", (LimitMachine,), {"make": staticmethod(make)})
+    members = {"make": staticmethod(make), "by_steps": by_steps}
+    machine = type(f"LimitsOf{row}", (LimitMachine,), members)
     run_machine(machine, share=row.share)
+
+
+def _rows(names: tuple[str, ...]) -> list[Any]:
+    return params([row for row in BACKENDS if row.name in names])
+
+
+@pytest.mark.parametrize("row", _rows(PARTICIPANTS))
+def test_stores_do_what_the_transition_says(
+    row: Row, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    _run(row, request, tmp_path, by_steps=False)
+
+
+@pytest.mark.parametrize("row", _rows(STEP_BY_STEP))
+def test_steps_do_what_the_transition_says(
+    row: Row, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    _run(row, request, tmp_path, by_steps=True)

@@ -270,8 +270,8 @@ BUGS = [
         _laws("same_keys"),
     ),
     Bug(
-        "limit-of-infinity",
-        "a record that holds no numbers is refused",
+        "limit-of-less-than-nothing",
+        "a record of numbers that can not be counted exactly is refused",
         "storage/core/meters.py",
         "if not 0 <= number <= _MOST or not number.is_integer():",
         "if number != number or not number.is_integer():",
@@ -308,5 +308,18 @@ BUGS = [
         "self.is_odd: bool = self.seen != self.at or self.barred > self.at",
         "self.is_odd: bool = self.seen != self.at and self.barred <= self.at",
         _QUICK,
+    ),
+    Bug(
+        "limit-step-for-half-of-the-keys",
+        "who asks for what is no key changes nothing",
+        "storage/metering.py",
+        """        self._check(meters)
+        for meter in meters:
+
+            def barred""",
+        """        for meter in meters:
+
+            def barred""",
+        ("tests/contract/test_limits.py", "-k", "StepByStep and memory and no_key"),
     ),
 ]

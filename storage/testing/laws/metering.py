@@ -289,10 +289,12 @@ class Slotting(Metered):
     ) -> None:
         slots = of(self.SLOTS)
         told = hit(slots)
+        self.tick_ms(clock, 500 * PER)
+        limits.hit([slots], Ask(1, BOB))
         self.come_to(clock, told.now + PER * SECOND)
         for call in (limits.renew, limits.release):
             assert call([slots], ANN) is False
-        assert limits.hit([slots], Ask(MOST, BOB)).passed
+        assert limits.hit([slots], Ask(MOST - 1, BOB)).passed
 
         for call in (limits.renew, limits.release):
             assert call([slots], ANN) is False
