@@ -200,7 +200,7 @@ class RateLimiter:
         if not isinstance(told, int):
             raise ValueError("a block must end by itself: say seconds or a timedelta")
         target = self._targets.known(key, values)
-        self._room.block(target.meters, told * 1000)
+        self._room.block(target.meters, min(told * 1000, _FOREVER))
 
     def reset(self, key: Subject | None = None, **values: Subject) -> None:
         """Forget what was counted and blocked.

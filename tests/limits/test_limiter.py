@@ -669,3 +669,12 @@ def test_a_slot_is_no_hit(memory: Ground) -> None:
         with pytest.raises(ConfigurationError, match=r"use slot\(\)"):
             call()
     assert limiter.peek("k").remaining == 2
+
+
+def test_a_block_for_centuries_is_counted_exactly(ground: Ground) -> None:
+    """No number that counts time gets too large for that."""
+    limiter = ground.limiter("5/min")
+    limiter.block("k", seconds=365 * 86_400 * 5000)
+
+    assert limiter.hit("k").retry_after > 50 * 365 * 86_400
+    assert not limiter.peek("k")
