@@ -175,6 +175,15 @@ def window_ms(window: float | timedelta) -> int:
     return span
 
 
+def moment_ms(now: float) -> int:
+    """The milliseconds of a moment that somebody tells in seconds since 1970."""
+    if isinstance(now, bool) or not isinstance(now, (int, float)):
+        raise TypeError(f"now must be seconds since 1970, not {type(now).__name__}")
+    if not 0 <= now <= _LONGEST_MS / 1000:
+        raise ValueError(f"now must be seconds since 1970, not {now!r}")
+    return round(now * 1000)
+
+
 def seconds(wait_ms: int) -> int:
     """*wait_ms* as it is told: in whole seconds, rounded up, and never 0."""
     return max(1, -(-wait_ms // 1000))

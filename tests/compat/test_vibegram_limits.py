@@ -176,6 +176,12 @@ def test_a_bad_record_or_lifetime_is_refused(drive: Callable[[Any], Any], memory
     for window in (0, -1, math.nan, True, None):
         with pytest.raises(ValueError, match="window"):
             store.increment("k", window)
+    for now, kind in (
+        *((math.nan, ValueError), (math.inf, ValueError), (-1, ValueError), (1e18, ValueError)),
+        *((True, TypeError), ("5", TypeError)),
+    ):
+        with pytest.raises(kind, match="now"):
+            store.increment("k", 60, now)
 
     assert store.get("k") is None
 

@@ -232,7 +232,7 @@ BUGS = [
         VIBEGRAM,
         "if left <= 0 and",
         "if left < 0 and",
-        _of("vibegram", "taken_away"),
+        _of("vibegram", "is_over_goes_away"),
     ),
     Bug(
         "vibegram-groups-are-people",

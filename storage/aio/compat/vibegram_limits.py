@@ -14,7 +14,14 @@ from .. import stores
 from ..adapted import adapt
 from ...codecs import JSON, UnreadableError
 from ...core.clients import RedisClientLike
-from ...core.originals import VIBEGRAM, RateLimitStoreLike, check_limit, seconds, window_ms
+from ...core.originals import (
+    VIBEGRAM,
+    RateLimitStoreLike,
+    check_limit,
+    moment_ms,
+    seconds,
+    window_ms,
+)
 from ...core.rules import called, plain
 from ...core.subjects import chat_of, keyed_by
 from ...errors import WrongTypeError, shown
@@ -90,7 +97,7 @@ class RateLimitStore:
         A *window* of so many seconds begins with the first hit of it; *now* are seconds since 1970,
         by the clock of the store unless they are told.
         """
-        moment = None if now is None else int(now * 1000)
+        moment = None if now is None else moment_ms(now)
         stroke = await self._tally.hit(key, 0, window_ms(window), moment)
         assert stroke.new is not None
         record: dict[str, Any] = JSON.decode(stroke.new)
