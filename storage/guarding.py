@@ -70,8 +70,8 @@ class Guarded:
 
     def ask(self, what: str, target: Target, ask: Ask, patience: int = 0) -> Outcome:
         """The outcome of *what*, which is a `"hit"`, a `"peek"` or to `"reserve"`."""
-        raises = self._on_error == "raise"
-        if not raises and not self._breaker.lets_ask(monotonic()):
+        raises, asked = self._on_error == "raise", monotonic()
+        if not raises and not self._breaker.lets_ask(asked):
             message = "the store did not answer a moment ago, and was not asked"
             return self._otherwise(what, target, ask, patience, UnavailableError(message))
         try:
@@ -80,7 +80,7 @@ class Guarded:
             self._breaker.worked()
             raise
         except _FAILURES as error:
-            self._breaker.failed(monotonic())
+            self._breaker.failed(asked, monotonic())
             told = _spent(error) if what != "peek" else error
             if raises:
                 raise told from error
@@ -90,16 +90,16 @@ class Guarded:
 
     def ask_many(self, targets: Sequence[Target], ask: Ask) -> list[Outcome]:
         """The outcomes of hits for each of *targets*."""
-        raises = self._on_error == "raise"
+        raises, asked = self._on_error == "raise", monotonic()
         error: StorageError = UnavailableError("the store did not answer a moment ago")
-        if raises or self._breaker.lets_ask(monotonic()):
+        if raises or self._breaker.lets_ask(asked):
             try:
                 decisions = self._room.hit_many([target.meters for target in targets], ask)
             except _BAD_ANSWERS:
                 self._breaker.worked()
                 raise
             except _FAILURES as failure:
-                self._breaker.failed(monotonic())
+                self._breaker.failed(asked, monotonic())
                 error = _spent(failure)
                 if raises:
                     raise error from failure
@@ -111,6 +111,14 @@ class Guarded:
             outcome = self._otherwise("hit", target, ask, 0, error)
             outcomes.append(outcome)
         return outcomes
+
+    def give_back(self, target: Target, cost: int, when: int, is_local: bool) -> None:
+        """Give back a moment to where it was reserved."""
+        if not is_local:
+            self._room.refund(target.meters, cost, when)
+        elif self._local is not None:
+            meters, share = self._shared(target, Ask(cost))
+            self._local.refund(meters, share.cost, when)
 
     def _asked(self, what: str, meters: Sequence[Meter], ask: Ask, patience: int) -> Decision:
         if what == "hit":
@@ -125,9 +133,7 @@ class Guarded:
         """What holds without the store."""
         if self._local is None:
             return self._on_error == "allow", None, error
-        shares = [self._shares[limit] for limit in target.limits]
-        meters = [Meter(rule, meter.key) for rule, meter in zip(shares, target.meters)]
-        ask = ask._replace(cost=min(ask.cost, *(rule.most for rule in shares)))
+        meters, ask = self._shared(target, ask)
         if what == "hit":
             decision = self._local.hit(meters, ask)
         elif what == "peek":
@@ -136,11 +142,19 @@ class Guarded:
             decision = self._local.reserve(meters, ask, patience)
         return decision.passed, decision, error
 
+    def _shared(self, target: Target, ask: Ask) -> tuple[list[Meter], Ask]:
+        """The meters of this process for those of *target*, and what may be asked of them."""
+        shares = [self._shares[limit] for limit in target.limits]
+        meters = [Meter(rule, meter.key) for rule, meter in zip(shares, target.meters)]
+        return meters, ask._replace(cost=min(ask.cost, *(rule.most for rule in shares)))
+
 
 def _share(limit: Limit, workers: int) -> Any:
     """What one of so many *workers* may use of *limit*, when they do not know of each other."""
     hits, burst = max(1, limit.hits // workers), max(1, limit.burst // workers)
-    return limit._replace(hits=hits, burst=burst).rule
+    # What can not be divided comes less often.
+    per_ms = limit.per_ms if limit.hits >= workers else limit.per_ms * -(-workers // limit.hits)
+    return limit._replace(hits=hits, burst=burst, per_ms=per_ms).rule
 
 
 def _spent(error: StorageError) -> StorageError:

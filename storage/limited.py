@@ -47,7 +47,9 @@ class Limits:
         self.label = label
         self.key: Any = key
         self.cost = cost
-        self.on_limit = None if on_limit is None else callback(on_limit)
+        self.on_limit: Callable[..., Answer[Any]] | None = None
+        if on_limit is not None:
+            self.on_limit = callback(on_limit)
 
     def decorate(self, function: F) -> F:
         """*function*, limited."""

@@ -69,6 +69,10 @@ class Runtime:
         """Call *function*, which must not run twice: what strikes in the middle of it ends it."""
         return function(*args)
 
+    def entire(self, function: Callable[..., T], *args: object) -> tuple[T, BaseException | None]:
+        """What *function* answers, and what struck meanwhile: here it would have ended it."""
+        return function(*args), None
+
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after *attempt* conflicts: up to 0.2 ms first, 50 ms at the most."""

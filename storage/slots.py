@@ -55,6 +55,7 @@ class SlotRoom:
         decision = self._room.hit(self.target.meters, self._ask._replace(token=token))
         self.decision = decision
         wait = max(reading.wait for reading in decision.readings)
+        self._looks = 0 if decision.passed else self._looks
         return Turn(decision.passed, 0 if decision.passed else -(-wait // 1000))
 
     def wait(self, key: str, token: str, wait_ms: int) -> None:
@@ -94,6 +95,8 @@ def limited_error(verdict: Verdict, label: str) -> RateLimitedError:
     """The error that tells of a *verdict*."""
     if verdict.error is not None:
         message = "the store did not decide, and without it nothing passes"
+    elif verdict.limit.algorithm == "slots":
+        message = f"{verdict.limit.hits} at once is the limit, and no slot was free in time"
     else:
         us = round(verdict.retry_after * 1_000_000)
         message = f"{verdict.limit} is the limit: try again in {in_seconds(us)}"

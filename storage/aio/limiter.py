@@ -16,7 +16,7 @@ from ..core.limits import Limit, limits_of
 from ..core.targets import Subject, Target, Targets
 from ..core.turns import patience
 from ..core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
-from ..errors import ConfigurationError, StorageError
+from ..errors import ConfigurationError, StorageError, UnavailableError
 from .guarding import Guarded, OnError, check_policy
 from .limited import Limits
 from .metering import limits_of_store
@@ -24,11 +24,11 @@ from ..offers import Clocked, QuickMeters, offered_or_none
 from .protocols import RateLimitStore
 from ..records import Ask, Decision
 from .rooms import Adaptable
-from .runtime import Answer, Runtime, monotonic
+from .runtime import Answer, Runtime, monotonic, mutex
 from .slots import Slot, SlotRoom, Slots
 from .tracing import DEBUG
 from .tracing import known as is_quiet
-from ..ttl import span
+from ..ttl import default_span
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +68,8 @@ class RateLimiter:
         check_policy(on_error, workers)
         chosen = limits_of(limits)
         seconds = BUDGET if budget is None and on_error != "raise" else patience(budget, "budget")
+        if seconds == 0:
+            raise ValueError("budget must be positive: in no time nothing can be decided")
         self._base = adapt(store)
         self._label = self._base._layers.label
         self._targets = Targets(chosen, self._label)
@@ -76,6 +78,7 @@ class RateLimiter:
             self._room, BREAKERS.of(self._base._backend), on_error, chosen, workers
         )
         self._runtime = Runtime()
+        self._claiming = mutex()
         self._slots = Slots()
         self._ask = Ask(1, "", tells_once, seconds)
         self._remember = remembering(remember)
@@ -87,6 +90,9 @@ class RateLimiter:
             self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
         clocked = offered_or_none(self._base._backend, Clocked, names)
         self._now_ms: Callable[[], float] = _monotonic_ms if clocked is None else clocked.now_ms
+
+    def __repr__(self) -> str:
+        return f"<RateLimiter of {self._label}: {', '.join(map(str, self.limits))}>"
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -126,6 +132,8 @@ class RateLimiter:
         Each is a key, or a mapping that fills in the templates of keys.
         """
         self._targets.check_cost(cost)
+        if isinstance(whom, str):
+            raise TypeError("hit_many wants several keys, and a str is one: use hit")
         targets = []
         for who in whom:
             if isinstance(who, Mapping):
@@ -166,9 +174,14 @@ class RateLimiter:
         if not target.is_one:
             return await self._await(target, ask, math.inf if seconds is None else seconds)
         most = _FOREVER if seconds is None else int(min(seconds * 1_000_000, _FOREVER))
-        passed, decision, error = await self._guard.ask("reserve", target, ask, most)
-        if passed and decision is not None:
-            await self._wait(target, cost, decision, is_local=error is not None)
+        outcome, struck = await self._runtime.entire(self._guard.ask, "reserve", target, ask, most)
+        passed, decision, error = outcome
+        if passed and decision is not None and decision.at > decision.now:
+            await self._wait(target, cost, decision, struck, is_local=error is not None)
+        elif struck is not None:
+            if passed and decision is not None:
+                await self._give_back(target, cost, decision.at, is_local=error is not None)
+            raise struck
         return Told(passed, target, cost, decision, error)
 
     async def refund(
@@ -176,17 +189,14 @@ class RateLimiter:
     ) -> None:
         """Give back what passed for nothing: a *verdict* that allowed it, or *cost* for a key.
 
-        What counts no more is not given back, and a verdict is so once.
+        What counts no more is not given back. A verdict is so once, to the limiter that gave it.
         """
         if not isinstance(key, Verdict):
             self._targets.check_cost(cost)
             target = self._target(key, values)
             await self._room.refund(target.meters, cost, 0)
         else:
-            passed = refundable(key)
-            if passed is None:
-                return
-            await self._room.refund(passed.target.meters, passed.cost, passed.at)
+            await self._refund(key)
         self._forget()
 
     async def block(
@@ -196,11 +206,12 @@ class RateLimiter:
 
         Of limits with templates these are the ones that *values* are enough for.
         """
-        told = span(seconds, "seconds")
-        if not isinstance(told, int):
+        told = default_span(seconds, "seconds")
+        if told is None:
             raise ValueError("a block must end by itself: say seconds or a timedelta")
         target = self._targets.known(key, values)
         await self._room.block(target.meters, min(told * 1000, _FOREVER))
+        self._forget()
 
     async def reset(self, key: Subject | None = None, **values: Subject) -> None:
         """Forget what was counted and blocked.
@@ -231,6 +242,8 @@ class RateLimiter:
 
     def limited(
         self,
+        function: None = None,
+        /,
         *,
         key: Callable[..., Answer[Any]] | str | None = None,
         cost: int = 1,
@@ -242,6 +255,8 @@ class RateLimiter:
         is; without one, arguments fill in templates. What is refused raises `RateLimitedError`, or
         calls *on_limit* with the verdict and the same arguments.
         """
+        if function is not None:
+            raise TypeError("write it with parentheses: @limiter.limited(key=...)")
         self._targets.check_cost(cost)
         self._refuse_slots()
         return Limits(self, self._targets, self._label, key, cost, on_limit).decorate
@@ -251,6 +266,18 @@ class RateLimiter:
         target = self._target(key, values, peeks=True)
         decision = await self._room.peek(target.meters, self._ask)
         return explained(target, decision)
+
+    async def _refund(self, verdict: Verdict) -> None:
+        """Give back what a *verdict* allowed, once, however many ask for that."""
+        with self._claiming:
+            passed = refundable(verdict, self._targets)
+        if passed is None:
+            return
+        try:
+            await self._room.refund(passed.target.meters, passed.cost, passed.at)
+        except UnavailableError:
+            verdict._note_refund(False)
+            raise
 
     async def _await(self, target: Target, ask: Ask, seconds: float) -> Verdict:
         """Ask again and again, whenever it may pass."""
@@ -263,21 +290,28 @@ class RateLimiter:
                 return verdict
             await self._runtime.sleep(pause)
 
-    async def _wait(self, target: Target, cost: int, decision: Decision, *, is_local: bool) -> None:
-        """Wait for the moment that was reserved."""
-        if decision.at <= decision.now:
-            return
+    async def _wait(
+        self,
+        target: Target,
+        cost: int,
+        decision: Decision,
+        struck: BaseException | None,
+        *,
+        is_local: bool,
+    ) -> None:
+        """Wait for the moment that was reserved, unless something *struck* meanwhile."""
         try:
+            if struck is not None:
+                raise struck
             await self._runtime.sleep((decision.at - decision.now) / 1_000_000)
         except BaseException:
-            if not is_local:
-                await self._give_back(target, cost, decision.at)
+            await self._give_back(target, cost, decision.at, is_local=is_local)
             raise
 
-    async def _give_back(self, target: Target, cost: int, at: int) -> None:
+    async def _give_back(self, target: Target, cost: int, at: int, *, is_local: bool) -> None:
         """Give back a moment; what does not arrive is not used by anybody."""
         try:
-            await self._runtime.finish_once(self._room.refund, target.meters, cost, at)
+            await self._runtime.finish_once(self._guard.give_back, target, cost, at, is_local)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
         self._forget()

@@ -16,7 +16,19 @@ from ..core.meters import (
     unpacked,
     unpacked_places,
 )
-from ..core.window import Place, State, bar, ends, give_back, held, hit, latest, peek, reserve
+from ..core.window import (
+    Place,
+    State,
+    bar,
+    ends,
+    give_back,
+    held,
+    hit,
+    is_held,
+    latest,
+    peek,
+    reserve,
+)
 from ..errors import ConflictError, CorruptValueError
 from ..keys import Names
 from ..offers import Clocked, Plain, offered_or_none
@@ -103,7 +115,8 @@ class LimitsStepByStep:
         states = [one.state for one in found]
         now = latest(states, self._now())
         if when > now and not all(state is not None and state.at == when for state in states):
-            await self._leave_place(meters, (when, cost))
+            if is_held(states, when):
+                await self._leave_place(meters, (when, cost))
             return
         for meter in meters:
             await self._give_back(meter, now, cost, when)
@@ -270,7 +283,7 @@ class LimitsStepByStep:
         return self._clocked.now_ms() * 1000
 
     def _corrupt(self, meter: Meter, error: ValueError) -> CorruptValueError:
-        message = f"what is kept of a limit can not be read: {error}"
+        message = f"what is kept of a limit can not be read, until a reset: {error}"
         return CorruptValueError(message, store=self._label, key=meter.key)
 
     def _busy(self, meter: Meter) -> ConflictError:

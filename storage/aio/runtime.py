@@ -66,18 +66,34 @@ class Runtime:
     async def finish_once(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
         """Await *function*, which must not run twice, to its end, however often one is
         cancelled."""
-        once = asyncio.ensure_future(function(*args))
-        struck: asyncio.CancelledError | None = None
-        while not once.done():
-            try:
-                await asyncio.wait([once])
-            except asyncio.CancelledError as error:
-                struck = error
+        once, struck = await _done(function(*args))
         if struck is None:
             return once.result()
         if not once.cancelled():
             once.exception()
         raise struck
+
+    async def entire(
+        self, function: Callable[..., Awaitable[T]], *args: object
+    ) -> tuple[T, BaseException | None]:
+        """What *function* answers, awaited to its end, and the cancellation that struck
+        meanwhile."""
+        once, struck = await _done(function(*args))
+        if struck is not None and (once.cancelled() or once.exception() is not None):
+            raise struck
+        return once.result(), struck
+
+
+async def _done(awaitable: Awaitable[T]) -> tuple[asyncio.Future[T], BaseException | None]:
+    """*awaitable* when it is done, however often one is cancelled, and the last cancellation."""
+    once = asyncio.ensure_future(awaitable)
+    struck: asyncio.CancelledError | None = None
+    while not once.done():
+        try:
+            await asyncio.wait([once])
+        except asyncio.CancelledError as error:
+            struck = error
+    return once, struck
 
 
 def runner() -> object:

@@ -16,6 +16,7 @@ _EXACT: Final = 2**52
 """What is counted stays below, so that a sum of two is exact in Lua as well."""
 
 _MOST_SLOTS: Final = 10_000
+_LONGEST_LOG: Final = 100_000
 
 Kept = tuple[int, int, int]
 
@@ -251,6 +252,12 @@ class Log(Rule):
 
     code = 4
     __slots__ = ()
+
+    def check(self) -> None:
+        super().check()
+        if self.count > _LONGEST_LOG:
+            message = f"a log keeps every hit, {_LONGEST_LOG:,} at the most"
+            raise ValueError(f'{message}: say algorithm="gcra" or "counter" for more')
 
     def empty(self) -> Any:
         return array("d")

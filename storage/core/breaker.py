@@ -8,31 +8,38 @@ from typing import Final
 _FIRST: Final = 0.1
 _LONGEST: Final = 5.0
 
+_SHARE: Final = 9
+"""So many times as long as it took to fail nobody waits again: a tenth of the time is lost."""
+
 
 class Breaker:
     """Remembers that a store has failed: nobody asks it for a while, and then one does.
 
-    The while is longer from failure to failure, up to 5 seconds. Times are those of one clock that
-    never goes back. What two threads note at the same moment may be noted once.
+    The while is longer from failure to failure, and where it takes long to fail, up to 5 seconds.
+    Times are those of one clock that never goes back.
     """
 
     def __init__(self) -> None:
         self._closed_at = -math.inf
+        self._open_at = -math.inf
         self._pause = 0.0
 
     def lets_ask(self, now: float) -> bool:
         """Whether the store is to be asked *now*; who hears yes while it is down asks for all."""
         if not self._pause:
             return True
-        if now < self._closed_at:
+        if now < self._open_at:
             return False
-        self._closed_at = now + self._pause
+        self._open_at = now + self._pause
         return True
 
-    def failed(self, now: float) -> None:
-        """It did not answer."""
-        self._pause = min(2 * self._pause or _FIRST, _LONGEST)
-        self._closed_at = now + self._pause
+    def failed(self, asked: float, now: float) -> None:
+        """It did not answer who *asked* then. Of those who asked at the same time one counts."""
+        if asked < self._closed_at:
+            return
+        self._pause = min(max(2 * self._pause or _FIRST, _SHARE * (now - asked)), _LONGEST)
+        self._closed_at = now
+        self._open_at = now + self._pause
 
     def worked(self) -> None:
         """It answered."""

@@ -120,8 +120,16 @@ class Limit(_Parts):
         """The limit that is written as *text*, such as `"20/min"` or `"5 per 10 seconds"`."""
         found = parse(text, **options)
         if len(found) != 1:
-            raise ValueError(f"{text!r} is not one limit, but {len(found)}")
+            raise ValueError(f"{text!r} is not one limit, but {len(found)}: use parse_all")
         return found[0]
+
+    @classmethod
+    def parse_all(cls, text: str, **options: Any) -> tuple[Limit, ...]:
+        """The limits that are written as *text*, such as `"20/min, 1/s"`.
+
+        *options* are those of `Limit`, for all of them.
+        """
+        return parse(text, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._make, (tuple(self),)

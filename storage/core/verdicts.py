@@ -86,8 +86,8 @@ class Verdict:
             return f"<Verdict: allowed, {self.remaining} of {self.limit} left>"
         return f"<Verdict: refused by {self.limit}, try again in {self.retry_after:g} s>"
 
-    def _note_refund(self) -> None:
-        """Remember that it was given back."""
+    def _note_refund(self, is_refunded: bool) -> None:
+        """Remember whether it was given back."""
 
     def _reading(self) -> Reading:
         assert self._decision is not None
@@ -119,15 +119,15 @@ class Told(Verdict):
         decision: Decision | None,
         error: StorageError | None = None,
     ) -> None:
-        self.allowed = allowed
-        self.cost = cost
-        self.error = error
+        self.allowed: bool = allowed
+        self.cost: int = cost
+        self.error: StorageError | None = error
         self._target = target
         self._decision = decision
         self._is_refunded = False
 
-    def _note_refund(self) -> None:
-        self._is_refunded = True
+    def _note_refund(self, is_refunded: bool) -> None:
+        self._is_refunded = is_refunded
 
 
 class Denied(Verdict):
@@ -135,12 +135,12 @@ class Denied(Verdict):
 
     __slots__ = ("_denial", "_now", "cost")
 
-    allowed = False
-    error = None
+    allowed: bool = False
+    error: StorageError | None = None
 
     def __init__(self, denial: Denial, cost: int, now: float) -> None:
         self._denial = denial
-        self.cost = cost
+        self.cost: int = cost
         self._now = now
 
     @property
@@ -161,9 +161,9 @@ class Simple(Verdict):
 
     __slots__ = ("_is_refunded", "_key", "_now", "_targets", "_x", "_y")
 
-    allowed = True
-    cost = 1
-    error = None
+    allowed: bool = True
+    cost: int = 1
+    error: StorageError | None = None
 
     def __init__(self, targets: Targets, key: str, now: int, x: int, y: int) -> None:
         self._targets = targets
@@ -172,8 +172,8 @@ class Simple(Verdict):
         self._x = x
         self._y = y
 
-    def _note_refund(self) -> None:
-        self._is_refunded = True
+    def _note_refund(self, is_refunded: bool) -> None:
+        self._is_refunded = is_refunded
 
     @property
     def remaining(self) -> int:
@@ -218,11 +218,13 @@ class Passed(NamedTuple):
     at: int
 
 
-def refundable(verdict: Verdict) -> Passed | None:
-    """What a *verdict* can give back, which it does once."""
-    decision = verdict._decision
+def refundable(verdict: Verdict, targets: Targets) -> Passed | None:
+    """What a *verdict* can give back, which it does once and to whose *targets* it is about."""
+    decision, target = verdict._decision, verdict._target
     is_first = not getattr(verdict, "_is_refunded", False)
     if not verdict.allowed or decision is None or verdict.error is not None or not is_first:
         return None
-    verdict._note_refund()
-    return Passed(verdict._target, verdict.cost, decision.at)
+    if not set(target.limits) <= set(targets.limits):
+        raise ValueError("this verdict is one of another limiter")
+    verdict._note_refund(True)
+    return Passed(target, verdict.cost, decision.at)

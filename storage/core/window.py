@@ -124,7 +124,8 @@ def reserve(
     """
     now = latest(states, clock)
     found = looks(rules, states, now, cost)
-    left = [place for place in places if place[0] >= now]
+    last = min(0 if state is None else state.at for state in states)
+    left = [place for place in places if now <= place[0] <= last]
     barred = max(one.state.barred for one in found)
     for number, (at, free) in enumerate(left):
         if free >= cost and barred <= at <= now + patience:
@@ -150,7 +151,10 @@ def give_back(
     when = when or now
     left = [place for place in places if place[0] >= now]
     if when > now and not all(state is not None and state.at == when for state in states):
-        return list(states), sorted([*left, (when, cost)])
+        # What counts at that moment goes to who asks next. After a reset nothing does.
+        if is_held(states, when):
+            left = sorted([*left, (when, cost)])
+        return list(states), left
     given: list[State | None] = []
     for rule, state in zip(rules, states):
         if state is None:
@@ -163,6 +167,11 @@ def give_back(
             kept = rule.refunded(kept, state.more, at, cost, when)
             given.append(state._replace(seen=now, at=at, kept=kept))
     return given, left
+
+
+def is_held(states: Sequence[State | None], when: int) -> bool:
+    """Whether what passes *when* counts still, as far as that can be known."""
+    return all(state is not None and state.at >= when for state in states)
 
 
 def bar(rule: Rule, state: State | None, clock: int, span: int) -> State:

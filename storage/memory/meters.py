@@ -31,14 +31,24 @@ class Kept:
 
     __slots__ = ("at", "barred", "is_odd", "more", "seen", "told", "x", "y", "z")
 
+    seen: int
+    at: int
+    barred: int
+    told: int
+    x: int
+    y: int
+    z: int
+    more: Any
+    is_odd: bool
+    """Whether it is not as simple: somebody waits, or was refused, or nothing passes."""
+
     def __init__(self, state: State) -> None:
         self.put(state)
 
     def put(self, state: State) -> None:
         """Be *state* from now on."""
         self.seen, self.at, self.barred, self.told, (self.x, self.y, self.z), self.more = state
-        self.is_odd: bool = self.seen != self.at or self.barred > self.at
-        """Whether it is not as simple: somebody waits, or was refused, or nothing passes."""
+        self.is_odd = self.seen != self.at or self.barred > self.at
 
     def state(self) -> State:
         """What is kept now."""
@@ -112,6 +122,7 @@ class Meters:
         """Keep *state* for *key*, and free others if there are many."""
         if len(board.kept) >= board.most and key not in board.kept:
             board.drop(now)
+            self.places = {name: left for name, left in self.places.items() if left[-1][0] > now}
             self._freed_at = now
         board.keep(key, state)
 

@@ -29,6 +29,9 @@ _SOON = 0.1
 _LATE = 1.0
 """How much later than it should a server may answer who waits there."""
 
+_CONNECTING = 0.5
+"""In how many seconds who is in a hurry wants to be connected."""
+
 _ASKING = Command(READ, b"", (b"ASKING",))
 
 _ANYBODY = Command(READ, b"", (b"SCAN", b"0", b"COUNT", b"1"))
@@ -68,8 +71,7 @@ class Door:
         takes to connect.
         """
         now = monotonic()
-        until = now + self._seconds
-        budget = None if within is None else Budget(now + within)
+        until, budget = self._until(now, within)
         place = self.places.of(command)
         reply: Any = NOWHERE
         if place is None or now >= self._finder.due:
@@ -86,8 +88,7 @@ class Door:
     def batch(self, commands: Sequence[Command], within: float | None = None) -> list[Any]:
         """What the servers reply to *commands*: one trip to each server."""
         now = monotonic()
-        until = now + self._seconds
-        budget = None if within is None else Budget(now + within)
+        until, budget = self._until(now, within)
         if not self.places.all() or now >= self._finder.due:
             self._search(until, budget)
         replies: list[Any] = [NOWHERE] * len(commands)
@@ -143,6 +144,12 @@ class Door:
         if budget is not None:
             budget.forgive(monotonic() - before)
         return trouble
+
+    def _until(self, now: float, within: float | None) -> tuple[float, Budget | None]:
+        """When a call is over that begins *now*, and what ends it earlier."""
+        if within is None:
+            return now + self._seconds, None
+        return now + min(self._seconds, within + _CONNECTING), Budget(now + within)
 
     def _ask_each(
         self,

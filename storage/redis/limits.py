@@ -299,9 +299,9 @@ class RedisLimits:
             return
         key = (*meters, meters[0])[reply[1] - 1].key
         if word == -2:
-            message = "what is stored for this limit is of another kind"
+            message = "what is stored for this limit is of another kind, until a reset"
             raise WrongTypeError(message, store=self._label, key=key)
-        message = "what is stored for this limit is none of its records"
+        message = "what is stored for this limit is none of its records, until a reset"
         raise CorruptValueError(message, store=self._label, key=key)
 
 

@@ -130,7 +130,7 @@ class Meters:
         self._passed = rows[-1][0] if len(rows) == _LOOKED_AT else b""
 
     def _corrupt(self, what: str, meter: Meter) -> CorruptValueError:
-        message = f"what is kept of a limit can not be read: {what}"
+        message = f"what is kept of a limit can not be read, until a reset: {what}"
         return CorruptValueError(message, store=self._label, key=meter.key)
 
 

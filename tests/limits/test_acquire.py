@@ -17,7 +17,7 @@ import pytest
 import storage
 import storage.aio
 from storage import RateLimitStore
-from storage.records import Ask
+from storage.records import Ask, Meter
 from tests.fault.ground import Crew, locked, until
 from tests.leases.ground import run, until_in_loop
 from tests.limits.standing import Ground, Noting, noting, passed
@@ -373,3 +373,39 @@ def test_what_was_waited_for_can_be_given_back(real: Ground) -> None:
     limiter.refund(limiter.acquire("k"))
 
     assert limiter.hit("k")
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_place_that_was_reset_is_nobodys(real: Ground, narrow: bool) -> None:
+    """Who gives up after a reset hands out no moment at which nothing counts."""
+    limits = [real.limit(1, BRIEF), real.limit(2, BRIEF)]
+    room = real.bridge.driven(real.inner(*limits)._room)
+    meters = [Meter(limit.rule, "k") for limit in limits]
+    moments = [room.reserve(meters, Ask(), 10**9).at for _ in range(4)]
+    room.reset(meters[:1] if narrow else meters)
+    for at in moments[1:-1]:
+        room.refund(meters, 1, at)
+    reserved = [room.reserve(meters, Ask(), 10**9).at for _ in range(8)]
+
+    apart = [after - before for before, after in pairwise(reserved)]
+    assert min(apart) >= BRIEF * 1_000_000
+
+
+def test_a_task_that_is_cancelled_while_it_asks_keeps_no_place(real: Ground) -> None:
+    if real.half is not storage.aio:
+        return
+    inner = real.inner(real.limit(1, 0.05), remember=0)
+
+    async def work() -> float:
+        await inner.hit("k")
+        for ticks in range(12):
+            task = asyncio.create_task(inner.acquire("k"))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        begun = time.monotonic()
+        assert await inner.acquire("k")
+        return time.monotonic() - begun
+
+    assert real.bridge.call(work) < 0.3

@@ -228,13 +228,9 @@ def test_a_corrupt_entry_is_one_typed_error_and_stays(place: Place, raw: bytes) 
 def test_corrupt_places_are_one_typed_error(place: Place) -> None:
     place.backend.write(name_of_places(place.names, [SLOTS]), b"\xff", None)
 
-    for call in (
-        lambda: place.room.reserve([SLOTS], ONE, 1),
-        lambda: place.room.refund([SLOTS], 1, 10**16),
-    ):
-        with pytest.raises(CorruptValueError) as caught:
-            call()
-        assert caught.value.key == "k"
+    with pytest.raises(CorruptValueError) as caught:
+        place.room.reserve([SLOTS], ONE, 1)
+    assert caught.value.key == "k"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -450,7 +450,7 @@ def test_a_store_that_answers_with_bad_data_is_back(
         hanging(proxy)
         assert limited.hit("k").error
         proxy.mend()
-        time.sleep(0.11)
+        time.sleep(0.6)
         with pytest.raises(storage.CorruptValueError):
             ask()
         assert limited.hit("k").error is None
@@ -480,7 +480,8 @@ def test_a_breaker_lets_one_ask_after_longer_and_longer() -> None:
     assert breaker.lets_ask(100)
     now, pauses = 100.0, []
     for _ in range(8):
-        breaker.failed(now)
+        breaker.failed(now, now)
+        breaker.failed(now - 0.001, now)  # who asked at the same time
         assert not breaker.lets_ask(now)
         pause = next(one for one in LONGER if breaker.lets_ask(now + one))
         pauses.append(pause)
@@ -489,8 +490,36 @@ def test_a_breaker_lets_one_ask_after_longer_and_longer() -> None:
     assert pauses == [*LONGER, LONGER[-1]]
     breaker.worked()
     assert breaker.lets_ask(now)
-    breaker.failed(now)
+    breaker.failed(now, now)
     assert breaker.lets_ask(now + 0.1)
+
+
+def test_little_of_the_time_is_lost_to_a_store_that_fails_slowly() -> None:
+    """Each of those who ask waits for half a second, which is all that is lost of a minute."""
+    breaker, now, lost = Breaker(), 0.0, 0.0
+    while now < 60:
+        if breaker.lets_ask(now):
+            breaker.failed(now, now + 0.55)
+            lost += 0.55
+            now += 0.55
+        now += 0.01
+    assert lost < 0.11 * 60
+
+
+def test_who_is_let_through_to_a_store_that_hangs_waits_for_no_more_than_half_a_second(
+    limiter: Callable[..., Any], proxy: Proxy
+) -> None:
+    """The connection that is made anew has a time of its own, and the store's is much longer."""
+    limited = limiter("1000/h", on_error="allow")
+    limited.hit("k")
+    hanging(proxy)
+    lost, begun = 0.0, time.monotonic()
+    while time.monotonic() < begun + 4:
+        asked = time.monotonic()
+        assert limited.hit("k")
+        lost += time.monotonic() - asked
+        time.sleep(0.01)
+    assert lost < 1.5
 
 
 def test_of_a_crowd_one_asks(limiter: Callable[..., Any], proxy: Proxy) -> None:
@@ -498,7 +527,7 @@ def test_of_a_crowd_one_asks(limiter: Callable[..., Any], proxy: Proxy) -> None:
     limited = limiter("1000/h", on_error="allow", budget=0.3)
     hanging(proxy)
     limited.hit("k")
-    time.sleep(0.12)
+    time.sleep(9 * 0.3 + 0.1)
     took: list[float] = []
 
     def work() -> None:

@@ -42,7 +42,7 @@ def test_so_many_are_in_at_the_same_time_and_no_more(ground: Ground) -> None:
     error = told.value
     assert error.retry_after == near(HOUR)
     assert error.verdict.refused_by == slots(ground.half)
-    assert "2/h is the limit: try again in 3600 s" in str(error)
+    assert "2 at once is the limit, and no slot was free in time" in str(error)
 
 
 def test_of_a_crowd_so_many_are_in_and_all_get_in(real: Ground) -> None:

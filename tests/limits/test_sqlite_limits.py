@@ -372,7 +372,9 @@ def test_a_corrupt_row_is_one_typed_error_and_changes_nothing(
 def test_corrupt_places_are_one_typed_error(file: Path, room: Open) -> None:
     limits, asked = room(file), [meter(1)]
     hits(limits, *asked)
-    limits.refund(asked, 1, 10**16)
+    first = limits.reserve(asked, ONE, 10**12)
+    limits.reserve(asked, ONE, 10**12)
+    limits.refund(asked, 1, first.at)
     rows(file, "UPDATE storage_limits SET state = x'00' WHERE name LIKE '%places%'")
 
     for call in (CALLS["reserve"], CALLS["refund"]):

@@ -8,11 +8,15 @@ It says that it is ready, waits for a line on stdin, hits, and says how many pas
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import storage
 import storage.aio
 from storage.testing import driven
+
+sys.path.append(str(Path(__file__).parents[2]))  # after the installed library
+
 from tests.limits.ground import KINDS, TOKEN, hits, meter
 
 

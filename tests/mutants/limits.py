@@ -305,8 +305,8 @@ BUGS = [
         "limit-block-that-is-quick-to-pass",
         "the quick way stops at a block",
         "storage/memory/meters.py",
-        "self.is_odd: bool = self.seen != self.at or self.barred > self.at",
-        "self.is_odd: bool = self.seen != self.at and self.barred <= self.at",
+        "self.is_odd = self.seen != self.at or self.barred > self.at",
+        "self.is_odd = self.seen != self.at and self.barred <= self.at",
         _QUICK,
     ),
     Bug(

@@ -13,11 +13,15 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import storage
 import storage.aio.telegram
 import storage.telegram
+
+sys.path.append(str(Path(__file__).parents[2]))  # after the installed library
+
 from tests.telegram.network import AsyncLine, Line
 
 

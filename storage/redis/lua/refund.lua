@@ -43,17 +43,23 @@ end
 if not called then
   at = math.min(at, now)
 end
-local is_last = true
+local is_last, is_held = true, true
 for number = 1, #meters do
   local m = meters[number]
   is_last = is_last and m.raw ~= '' and m.at == at
+  is_held = is_held and m.raw ~= '' and m.at >= at
 end
 if at > now and not is_last then
-  places[#places + 1] = {at, cost}
-  table.sort(places, function(one, other)
-    return one[1] < other[1] or (one[1] == other[1] and one[2] < other[2])
-  end)
-  keep_places(called, places)
+  -- What counts at that moment goes to who asks next. After a reset nothing does.
+  if is_held then
+    places[#places + 1] = {at, cost}
+    table.sort(places, function(one, other)
+      return one[1] < other[1] or (one[1] == other[1] and one[2] < other[2])
+    end)
+  end
+  if is_held or places.is_shorter then
+    keep_places(called, places)
+  end
   return {1}
 end
 for number = 1, #meters do

@@ -8,6 +8,18 @@ local places, problem = places_in(called, #meters + 1, now)
 if not places then
   return problem
 end
+-- What was given back after the last that counts is of before a reset.
+local last = math.huge
+for number = 1, #meters do
+  local m = meters[number]
+  last = math.min(last, m.raw == '' and 0 or m.at)
+end
+for number = #places, 1, -1 do
+  if places[number][1] > last then
+    table.remove(places, number)
+    places.is_shorter = true
+  end
+end
 local at, barred = look(meters, now, cost), 0
 for number = 1, #meters do
   barred = math.max(barred, meters[number].barred)
