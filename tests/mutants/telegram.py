@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .bug import Bug
 
+PAGE = "docs/guide/telegram.md"
+
 
 def _sending(words: str) -> tuple[str, ...]:
     return ("tests/telegram/test_sending.py", "-k", words)
@@ -11,6 +13,10 @@ def _sending(words: str) -> tuple[str, ...]:
 
 def _flooding(words: str) -> tuple[str, ...]:
     return ("tests/telegram/test_flooding.py", "-k", words)
+
+
+def _shown(words: str) -> tuple[str, ...]:
+    return ("tests/telegram/test_frameworks.py", "-k", words)
 
 
 BUGS = [
@@ -261,5 +267,37 @@ BUGS = [
         "        limits = listed(self._group.limits, self._longer)\n",
         "        limits = listed(self._group.limits)\n",
         _sending("without_the_margin"),
+    ),
+    Bug(
+        "telegram-page-paces-what-a-bot-does",
+        "that a bot is typing is no message",
+        PAGE,
+        ' and method != "sendChatAction"',
+        "",
+        _shown("messages_are_paced"),
+    ),
+    Bug(
+        "telegram-page-forgets-copies",
+        "what is copied is a message",
+        PAGE,
+        '("send", "copy", "forward")',
+        '("send", "forward")',
+        _shown("messages_are_paced"),
+    ),
+    Bug(
+        "telegram-page-wants-a-chat",
+        "what is sent may go to no chat",
+        PAGE,
+        'getattr(method, "chat_id", None)',
+        "method.chat_id",
+        _shown("aiogram_asks_for"),
+    ),
+    Bug(
+        "telegram-page-paces-everything",
+        "what sends nothing goes at once",
+        PAGE,
+        "        if not is_message(endpoint):\n",
+        "        if False:\n",
+        _shown("python_telegram_bot_asks_for"),
     ),
 ]
