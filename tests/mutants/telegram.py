@@ -19,6 +19,10 @@ def _shown(words: str) -> tuple[str, ...]:
     return ("tests/telegram/test_frameworks.py", "-k", words)
 
 
+def _bots(words: str) -> tuple[str, ...]:
+    return ("tests/docs/test_bots.py", "-k", words)
+
+
 BUGS = [
     Bug(
         "telegram-no-margin",
@@ -299,5 +303,21 @@ BUGS = [
         "        if not is_message(endpoint):\n",
         "        if False:\n",
         _shown("python_telegram_bot_asks_for"),
+    ),
+    Bug(
+        "telegram-example-sends-at-once",
+        "a bot of the examples sends one a second to a chat",
+        "examples/telebot_limits.py",
+        "        self.outbound.send(message.chat.id, self.bot.reply_to, message, text)\n",
+        "        self.bot.reply_to(message, text)\n",
+        _bots("message_in_a_second and telebot"),
+    ),
+    Bug(
+        "telegram-example-answers-nobody",
+        "who types too fast for a bot of the examples is told so",
+        "examples/aiogram_limits.py",
+        ", answer=echo.too_fast)",
+        ")",
+        _bots("told_once and aiogram"),
     ),
 ]
