@@ -82,9 +82,10 @@ def backoff(attempt: int) -> float:
     return random.random() * longest
 
 
-def callback(function: T) -> T:
-    """*function* as it was handed over; a coroutine function could never be called from here."""
-    check_callable(function)
+def callback(function: T, name: str = "") -> T:
+    """*function* as it was handed over, which errors call by its *name*; a coroutine function could
+    never be called from here."""
+    check_callable(function, name)
     if is_async(function):
         raise TypeError("this is the blocking half: it can not call a coroutine function")
     return function
@@ -100,10 +101,11 @@ def wrapped(function: Any, doing: Any) -> Any:
     return wrapper
 
 
-def check_callable(function: object) -> None:
-    """Refuse what can not be called."""
+def check_callable(function: object, name: str = "") -> None:
+    """Refuse what can not be called; errors call it by its *name*, if it has one."""
     if not callable(function):
-        raise TypeError(f"a function is wanted here, not {type(function).__name__}")
+        wanted = f"{name} must be a function" if name else "a function is wanted here"
+        raise TypeError(f"{wanted}, not {type(function).__name__}")
 
 
 def is_async(function: object) -> bool:

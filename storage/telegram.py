@@ -19,9 +19,12 @@ from .core.telegram import (
     Limited,
     addressed,
     check_attempts,
+    check_pause,
     inbound_limits,
     is_from_group,
     is_group,
+    listed,
+    margin_ms,
     outbound_limits,
     retry_after,
     subject,
@@ -79,10 +82,10 @@ def inbound(
         tells_once=True,
     )
     return Inbound(
-        limited(*inbound_limits(private, name)),
-        limited(*inbound_limits(group, name)),
-        subject if key is None else callback(key),
-        None if answer is None else callback(answer),
+        limited(*inbound_limits("private", private, name)),
+        limited(*inbound_limits("group", group, name)),
+        subject if key is None else callback(key, "key"),
+        None if answer is None else callback(answer, "answer"),
         strict,
     )
 
@@ -101,6 +104,7 @@ class Inbound:
         self._runtime = Runtime()
         self._private = _Way(private)
         self._group = _Way(group)
+        self._label = private._label
         self._key = key
         self._answer = answer
         self._strict = strict
@@ -134,11 +138,15 @@ class Inbound:
         self, event: Any, handler: Callable[..., Answer[Any]], /, *args: Any, **named: Any
     ) -> Any:
         """Call *handler* with *event* and what else it is to get, if the event passes."""
-        callback(handler)
+        callback(handler, "handler")
         passes = self.passes(event)
         if not passes:
             return None
         return self._runtime.call(partial(handler, event, *args, **named))
+
+    def __repr__(self) -> str:
+        limits = f"{listed(self._private.limits)}, in groups {listed(self._group.limits)}"
+        return f"<{type(self).__name__} of {self._label}: {limits}>"
 
 
 class Outbound:
@@ -168,9 +176,9 @@ class Outbound:
     ) -> None:
         check_attempts(attempts)
         base = adapt(store)
-        at_all = outbound_limits(overall, ALL, margin)
-        in_chat = (*at_all, *outbound_limits(chat, "chat:{chat}", margin))
-        in_group = (*in_chat, *outbound_limits(group, "group:{chat}", margin))
+        at_all = outbound_limits("overall", overall, ALL, margin)
+        in_chat = (*at_all, *outbound_limits("chat", chat, "chat:{chat}", margin))
+        in_group = (*in_chat, *outbound_limits("group", group, "group:{chat}", margin))
         limited = partial(RateLimiter, base, on_error=on_error, budget=budget, workers=workers)
         self._all = limited(*at_all)
         self._private = limited(*in_chat)
@@ -178,6 +186,7 @@ class Outbound:
         self._label = base._layers.label
         self._keys = KeyLock(self._label, patient=True)
         self._runtime = Runtime()
+        self._longer = margin_ms(margin)
         self._attempts = attempts
         self._timeout = patience(timeout, "timeout")
         self._raises = on_error == "raise"
@@ -203,7 +212,7 @@ class Outbound:
         names a time which is too long to wait, is raised. `RateLimitedError` says that it did not
         come to be called in time.
         """
-        callback(function)
+        callback(function, "function")
         way, end = self._way(chat), self._end()
         verdict = self._in_line(way, end)
         if not verdict:
@@ -237,7 +246,12 @@ class Outbound:
     def pause(self, chat: Chat | None, seconds: float | timedelta) -> None:
         """Send nothing to *chat* for so many *seconds*, whoever wants to; for `None` to nobody."""
         way = self._way(chat)
+        check_pause(seconds)
         way._limiter.block(seconds=seconds, **way.values)
+
+    def __repr__(self) -> str:
+        limits = listed(self._group.limits, self._longer)
+        return f"<{type(self).__name__} of {self._label}: {limits}>"
 
     def _in_line(self, way: _Way, end: float) -> Verdict:
         """Wait behind those of this process who were here before for the same chat."""

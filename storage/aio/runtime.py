@@ -210,9 +210,10 @@ def _call_off(plans: dict[asyncio.AbstractEventLoop, _Plan]) -> None:
             pass
 
 
-def callback(function: T) -> T:
-    """*function* as it was handed over: here it may be of either colour."""
-    check_callable(function)
+def callback(function: T, name: str = "") -> T:
+    """*function* as it was handed over, which errors call by its *name*: here it may be of either
+    colour."""
+    check_callable(function, name)
     return function
 
 

@@ -175,6 +175,12 @@ def window_ms(window: float | timedelta) -> int:
     return span
 
 
+def check_ttl(ttl: object) -> None:
+    """Refuse what is no time that a record has left, which may be none."""
+    if not isinstance(ttl, (int, float, timedelta)):
+        raise TypeError(f"ttl must be seconds or a timedelta, not {type(ttl).__name__}")
+
+
 def moment_ms(now: float) -> int:
     """The milliseconds of a moment that somebody tells in seconds since 1970."""
     if isinstance(now, bool) or not isinstance(now, (int, float)):

@@ -54,17 +54,21 @@ def is_group(address: str) -> bool:
     return address.startswith(("-", "@"))
 
 
-def inbound_limits(limits: Limited, name: str) -> tuple[Limit, ...]:
-    """The *limits* of what comes in, which share nothing with those of other *name*s."""
+def inbound_limits(which: str, limits: Limited, name: str) -> tuple[Limit, ...]:
+    """The *limits* of what comes in, which share nothing with those of other *name*s; errors say
+    *which* they are."""
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
-    found = _limits(limits, "what comes in is counted by its own keys")
+    found = _limits(which, limits, "what comes in is counted by its own keys")
     return tuple(limit if limit.name else limit._replace(name=name) for limit in found)
 
 
-def outbound_limits(limits: Limited, key: str, margin: float | timedelta) -> tuple[Limit, ...]:
-    """The *limits* of what is sent, counted by *key*, in windows that are longer by *margin*."""
-    found = _limits(limits, "what is sent is counted by its chat")
+def outbound_limits(
+    which: str, limits: Limited, key: str, margin: float | timedelta
+) -> tuple[Limit, ...]:
+    """The *limits* of what is sent, counted by *key*, in windows that are longer by *margin*;
+    errors say *which* they are."""
+    found = _limits(which, limits, "what is sent is counted by its chat")
     longer = margin_ms(margin)
     return tuple(
         limit._replace(key=key, per_ms=limit.per_ms + longer, name=limit.name or "outbound")
@@ -80,6 +84,18 @@ def margin_ms(margin: float | timedelta) -> int:
     if found is None:
         raise ValueError("margin must be seconds or a timedelta")
     return found
+
+
+def listed(limits: Sequence[Limit], longer: int = 0) -> str:
+    """*limits* as they were said, before their windows became *longer*."""
+    return ", ".join(str(limit._replace(per_ms=limit.per_ms - longer)) for limit in limits)
+
+
+def check_pause(seconds: object) -> None:
+    """Refuse what is no time for which nothing is sent."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float, timedelta)):
+        kind = type(seconds).__name__
+        raise TypeError(f"seconds must be a number of seconds or a timedelta, not {kind}")
 
 
 def check_attempts(attempts: object) -> None:
@@ -116,9 +132,13 @@ def _seconds(told: object) -> float | None:
     return max(float(told), 0.001)
 
 
-def _limits(limits: Limited, why: str) -> tuple[Limit, ...]:
+def _limits(which: str, limits: Limited, why: str) -> tuple[Limit, ...]:
     """The *limits*, in whatever way they are given."""
-    found = limits_of([limits] if isinstance(limits, (Limit, str)) else limits)
+    given: Any = [limits] if isinstance(limits, (Limit, str)) else limits
+    if not isinstance(given, Sequence) or isinstance(given, (bytes, bytearray)):
+        wanted = 'a text such as "1/s", a Limit, or several of them'
+        raise TypeError(f"{which} must be {wanted}, not {type(given).__name__}")
+    found = limits_of(given)
     for limit in found:
         if limit.key is not None:
             raise ValueError(f"leave out the key of {limit}: {why}")

@@ -224,6 +224,25 @@ def test_what_can_not_be_used_is_refused_before_anything_is_written(
     assert list(seen.keys()) == []
 
 
+def test_what_is_no_function_is_called_by_its_name(
+    limits: Callable[..., Any], timed: Any, seen: Any
+) -> None:
+    for name in ("key", "on_limit_exceeded"):
+        with pytest.raises(TypeError, match=f"^{name} must be a function, not int"):
+            limits(**{name: 5})
+    with pytest.raises(TypeError, match="on_limit_exceeded must be a function, not int"):
+        timed.allows(event(), **OFTEN, on_limit_exceeded=5)
+    with pytest.raises(TypeError, match="handler must be a function, not int"):
+        timed.run(event(), 5, **OFTEN)
+    assert list(seen.keys()) == []
+
+
+def test_rate_limits_say_where_they_are_and_nobody_whom_they_are_for(timed: Any) -> None:
+    timed.check(event(), **OFTEN)
+
+    assert repr(timed) == "<RateLimits of memory>"
+
+
 def test_a_list_on_a_server_ends_with_its_last_window(
     half: Any, limits: Callable[..., Any], drive: Callable[[Any], Any], valkey: Server
 ) -> None:

@@ -306,6 +306,25 @@ def test_what_can_not_be_used_is_refused_before_anything_is_written(
     assert list(seen.keys()) == []
 
 
+def test_what_is_no_function_is_called_by_its_name(
+    limits: Callable[..., Any], timed: Any, seen: Any
+) -> None:
+    for name in ("get_storage_key", "on_limit_exceeded"):
+        with pytest.raises(TypeError, match=f"^{name} must be a function, not int"):
+            limits(**{name: 5})
+    with pytest.raises(TypeError, match="on_limit_exceeded must be a function, not int"):
+        timed.allows(update(), **OFTEN, on_limit_exceeded=5)
+    with pytest.raises(TypeError, match="next must be a function, not int"):
+        timed.run(update(), 5, **OFTEN)
+    assert list(seen.keys()) == []
+
+
+def test_rate_limits_say_where_they_are_and_nobody_whom_they_are_for(timed: Any) -> None:
+    timed.check(update(), **OFTEN)
+
+    assert repr(timed) == "<RateLimits of memory>"
+
+
 # Stores.
 
 

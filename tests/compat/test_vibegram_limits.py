@@ -8,6 +8,7 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -173,12 +174,15 @@ def test_a_bad_record_or_lifetime_is_refused(drive: Callable[[Any], Any], memory
     for ttl in (math.nan, math.inf, True, False):
         with pytest.raises(ValueError, match="ttl"):
             store.set("k", {"count": 1, "resetTime": 5}, ttl)
+    for ttl in ("5", None, [5], storage.KEEP, datetime.now(timezone.utc)):
+        with pytest.raises(TypeError, match="ttl must be seconds or a timedelta, not"):
+            store.set("k", {"count": 1, "resetTime": 5}, ttl)
     for window in (0, -1, math.nan, True, None):
         with pytest.raises(ValueError, match="window"):
             store.increment("k", window)
     for now, kind in (
         *((math.nan, ValueError), (math.inf, ValueError), (-1, ValueError), (1e18, ValueError)),
-        *((True, TypeError), ("5", TypeError)),
+        *((1e300, ValueError), (True, TypeError), ("5", TypeError)),
     ):
         with pytest.raises(kind, match="now"):
             store.increment("k", 60, now)
@@ -530,6 +534,30 @@ def test_what_can_not_be_used_is_refused_at_once(half: Any) -> None:
     ):
         with pytest.raises(kind, match=words):
             half.rate_limit(**options)
+
+
+def test_what_is_no_function_is_called_by_its_name(
+    limits: Callable[..., Any], drive: Callable[[Any], Any], memory: Any
+) -> None:
+    for name in ("key", "on_limit_exceeded"):
+        with pytest.raises(TypeError, match=f"^{name} must be a function, not int"):
+            limits(**{name: 5})
+    with pytest.raises(TypeError, match="next must be a function, not int"):
+        limits(store=memory).run(update(), 5)
+
+    assert drive(memory).get("100_7") is None
+
+
+def test_rate_limits_say_what_they_are_and_nobody_whom_they_are_for(
+    limits: Callable[..., Any], memory: Any
+) -> None:
+    once = limits(store=memory, window=0.5)
+    once.check(update())
+
+    assert repr(once) == "<RateLimits of memory: 1 in 0.5 s, in groups 20 in 0.5 s>"
+    assert repr(limits()) == "<RateLimits of memory: 1 in 1 s, in groups 20 in 60 s>"
+    always = limits(limit=5, window=86_400 * 100, store=Counter())
+    assert repr(always) == "<RateLimits of adapted Counter: 5 in 8640000 s>"
 
 
 def test_the_blocking_half_calls_nothing_that_is_awaited() -> None:

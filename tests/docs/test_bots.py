@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ class Telegram:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.came: list[tuple[float, int]] = []
         self.refused = 0
         self.is_down = False
         self._lock = threading.Lock()
@@ -62,6 +64,7 @@ class Telegram:
                 told = {"ok": False, "error_code": 500, "description": "Internal Server Error"}
                 return 500, json.dumps(told)
             self.said.append(text)
+            self.came.append((time.monotonic(), int(chat)))
         place = {"id": int(chat), "type": "group", "title": "A group"}
         sent = {"message_id": 1, "date": 1, "chat": place, "text": text}
         return 200, json.dumps({"ok": True, "result": sent})
@@ -72,12 +75,12 @@ class Telegram:
 
 
 class TelebotBot:
-    """A bot of `telebot_counter.py`, with a store of its own."""
+    """A bot of `telebot_counter.py` or another program, with a store of its own."""
 
-    def __init__(self, telegram: Telegram, url: str) -> None:
+    def __init__(self, telegram: Telegram, url: str, program: str) -> None:
         self._telegram = telegram
         self._store = storage.open(url)
-        self._bot = example("telebot_counter").make_bot(TOKEN, self._store)
+        self._bot = example(f"telebot_{program}").make_bot(TOKEN, self._store)
 
     def receives(self, *updates: dict[str, Any]) -> None:
         """Give it these updates at once, and go on."""
@@ -124,12 +127,12 @@ class CaughtSession(BaseSession):
 
 
 class AiogramBot:
-    """A bot of `aiogram_counter.py`, with a loop and a store of its own."""
+    """A bot of `aiogram_counter.py` or another program, with a loop and a store of its own."""
 
-    def __init__(self, telegram: Telegram, url: str) -> None:
+    def __init__(self, telegram: Telegram, url: str, program: str) -> None:
         self._bridge = Bridge()
         self._store = aio.open(url)
-        self._dispatcher = example("aiogram_counter").make_dispatcher(self._store)
+        self._dispatcher = example(f"aiogram_{program}").make_dispatcher(self._store)
         self._bot = aiogram.Bot(TOKEN, session=CaughtSession(telegram))
 
     def receives(self, *updates: dict[str, Any]) -> None:
@@ -169,9 +172,9 @@ class World:
         self.url = url
         self._running = running
 
-    def start(self, name: str) -> TelebotBot | AiogramBot:
-        """Start a bot on the framework of the name."""
-        bot = FRAMEWORKS[name](self.telegram, self.url)
+    def start(self, name: str, program: str = "counter") -> TelebotBot | AiogramBot:
+        """Start a bot of the program on the framework of the name."""
+        bot = FRAMEWORKS[name](self.telegram, self.url, program)
         self._running.callback(bot.stop)
         return bot
 
@@ -208,6 +211,15 @@ def world(tmp_path: Path) -> Iterator[World]:
 each = pytest.mark.parametrize("name", FRAMEWORKS)
 
 
+def at_once(*told: tuple[TelebotBot | AiogramBot, list[dict[str, Any]]]) -> None:
+    """Give each bot its updates, all of them at the same time."""
+    threads = [threading.Thread(target=bot.receives, args=updates) for bot, updates in told]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 @each
 def test_every_user_of_every_chat_is_counted_alone(world: World, name: str) -> None:
     bot = world.start(name)
@@ -238,17 +250,12 @@ def test_messages_that_come_at_once_are_all_counted(world: World, name: str, bot
     """Whether one bot gets them, or two that share the file."""
     several = [world.start(name) for _ in range(bots)]
 
-    threads = [
-        threading.Thread(
-            target=bot.receives,
-            args=[world.telegram.update("hello", 7, 100) for _ in range(20 // bots)],
+    at_once(
+        *(
+            (bot, [world.telegram.update("hello", 7, 100) for _ in range(20 // bots)])
+            for bot in several
         )
-        for bot in several
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    )
     world.telegram.wants(20)
 
     assert sorted(world.telegram.said) == sorted(
@@ -310,10 +317,53 @@ def test_one_bot_goes_on_where_the_other_one_ended(world: World) -> None:
 
 
 @each
-def test_a_program_without_a_token_says_so(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bots", [1, 2])
+def test_who_types_too_fast_is_told_once(world: World, name: str, bots: int) -> None:
+    """Whether one bot gets the messages, or two that share the file."""
+    several = [world.start(name, "limits") for _ in range(bots)]
+
+    at_once(
+        *(
+            (bot, [world.telegram.update("hello", 7, 100) for _ in range(8 // bots)])
+            for bot in several
+        ),
+        (several[-1], [world.telegram.update("hi", 8, 200)]),
+    )
+    world.telegram.wants(5)
+    world.stop()
+
+    *echoes, told = sorted(world.telegram.said)
+    assert echoes == ["hello", "hello", "hello", "hi"]
+    assert told.startswith("not so fast: try again in ")
+
+
+@each
+def test_a_chat_gets_a_message_in_a_second_and_keeps_nobody_waiting(
+    world: World, name: str
+) -> None:
+    bot = world.start(name, "limits")
+
+    bot.receives(
+        *(
+            world.telegram.update("hello", user, chat)
+            for user, chat in ((7, 100), (8, 100), (7, 200))
+        )
+    )
+    world.telegram.wants(3)
+
+    times = {
+        chat: [when for when, told in world.telegram.came if told == chat] for chat in (100, 200)
+    }
+    assert times[100][1] - times[100][0] > 0.5  # one of them may be late
+    assert times[200][0] < times[100][1]
+
+
+@each
+@pytest.mark.parametrize("program", ["counter", "limits"])
+def test_a_program_without_a_token_says_so(name: str, program: str, tmp_path: Path) -> None:
     inherited = {word: value for word, value in os.environ.items() if word != "BOT_TOKEN"}
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / f"{name}_counter.py")],
+        [sys.executable, str(ROOT / "examples" / f"{name}_{program}.py")],
         cwd=tmp_path,
         env={**inherited, "PYTHONPATH": str(Path(storage.__file__).parents[1])},
         capture_output=True,

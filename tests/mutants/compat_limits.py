@@ -310,4 +310,12 @@ BUGS = [
         "return found",
         _of("gramio", "by_its_channel"),
     ),
+    Bug(
+        "vibegram-takes-any-lifetime",
+        "what is no lifetime of a record is refused by its name",
+        VIBEGRAM,
+        "        check_ttl(ttl)\n",
+        "",
+        _of("vibegram", "bad_record_or_lifetime"),
+    ),
 ]

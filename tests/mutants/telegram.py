@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .bug import Bug
 
+PAGE = "docs/guide/telegram.md"
+
 
 def _sending(words: str) -> tuple[str, ...]:
     return ("tests/telegram/test_sending.py", "-k", words)
@@ -11,6 +13,14 @@ def _sending(words: str) -> tuple[str, ...]:
 
 def _flooding(words: str) -> tuple[str, ...]:
     return ("tests/telegram/test_flooding.py", "-k", words)
+
+
+def _shown(words: str) -> tuple[str, ...]:
+    return ("tests/telegram/test_frameworks.py", "-k", words)
+
+
+def _bots(words: str) -> tuple[str, ...]:
+    return ("tests/docs/test_bots.py", "-k", words)
 
 
 BUGS = [
@@ -229,5 +239,85 @@ BUGS = [
         "limit if limit.name else limit._replace(name=name)",
         "limit",
         _flooding("another_name"),
+    ),
+    Bug(
+        "telegram-bad-limit-unnamed",
+        "what is no limit is called by its name",
+        "storage/core/telegram.py",
+        '        raise TypeError(f"{which} must be {wanted}, not {type(given).__name__}")\n',
+        "        pass\n",
+        _sending("called_by_its_name"),
+    ),
+    Bug(
+        "telegram-bad-pause-unnamed",
+        "what is no pause is called by its name",
+        "storage/telegram.py",
+        "        check_pause(seconds)\n",
+        "",
+        _sending("no_pause"),
+    ),
+    Bug(
+        "telegram-bad-function-unnamed",
+        "what is no function is called by its name",
+        "storage/runtime.py",
+        'f"{name} must be a function" if name else "a function is wanted here"',
+        '"a function is wanted here"',
+        _flooding("called_by_its_name"),
+    ),
+    Bug(
+        "telegram-told-with-the-margin",
+        "what is sent is told without the margin",
+        "storage/telegram.py",
+        "        limits = listed(self._group.limits, self._longer)\n",
+        "        limits = listed(self._group.limits)\n",
+        _sending("without_the_margin"),
+    ),
+    Bug(
+        "telegram-page-paces-what-a-bot-does",
+        "that a bot is typing is no message",
+        PAGE,
+        ' and method != "sendChatAction"',
+        "",
+        _shown("messages_are_paced"),
+    ),
+    Bug(
+        "telegram-page-forgets-copies",
+        "what is copied is a message",
+        PAGE,
+        '("send", "copy", "forward")',
+        '("send", "forward")',
+        _shown("messages_are_paced"),
+    ),
+    Bug(
+        "telegram-page-wants-a-chat",
+        "what is sent may go to no chat",
+        PAGE,
+        'getattr(method, "chat_id", None)',
+        "method.chat_id",
+        _shown("aiogram_asks_for"),
+    ),
+    Bug(
+        "telegram-page-paces-everything",
+        "what sends nothing goes at once",
+        PAGE,
+        "        if not is_message(endpoint):\n",
+        "        if False:\n",
+        _shown("python_telegram_bot_asks_for"),
+    ),
+    Bug(
+        "telegram-example-sends-at-once",
+        "a bot of the examples sends one a second to a chat",
+        "examples/telebot_limits.py",
+        "        self.outbound.send(message.chat.id, self.bot.reply_to, message, text)\n",
+        "        self.bot.reply_to(message, text)\n",
+        _bots("message_in_a_second and telebot"),
+    ),
+    Bug(
+        "telegram-example-answers-nobody",
+        "who types too fast for a bot of the examples is told so",
+        "examples/aiogram_limits.py",
+        ", answer=echo.too_fast)",
+        ")",
+        _bots("told_once and aiogram"),
     ),
 ]

@@ -266,3 +266,37 @@ def test_the_blocking_half_takes_no_coroutine_functions() -> None:
 def test_a_bad_option_is_refused(options: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         storage.telegram.inbound(storage.MemoryStorage(), **options)
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [("private", "a text"), ("group", "a text"), ("key", "a function"), ("answer", "a function")],
+)
+@pytest.mark.parametrize("value", [5, b"1/s", {"1/s"}], ids=repr)
+def test_a_bad_option_is_called_by_its_name(
+    memory: Ground, option: str, wanted: str, value: Any
+) -> None:
+    with pytest.raises(TypeError, match=f"^{option} must be {wanted}.* not {type(value).__name__}"):
+        memory.inbound(**{option: value})
+
+
+@pytest.mark.parametrize("option", ["private", "group"])
+def test_there_are_always_limits(memory: Ground, option: str) -> None:
+    with pytest.raises(TypeError, match=f"^{option} must be a text such as .* not NoneType"):
+        memory.inbound(**{option: None})
+
+
+def test_what_is_no_handler_is_refused_before_anything_is_counted(memory: Ground) -> None:
+    inbound = memory.inbound()
+    event = of_telebot("private")
+
+    with pytest.raises(TypeError, match="handler must be a function"):
+        inbound.run(event, 5)
+    assert inbound.passes(event)
+
+
+def test_flood_control_says_what_it_is_and_nothing_of_whom_it_is_for(memory: Ground) -> None:
+    inbound = memory.inbound(private=["3/5s", storage.Limit(100, 3600)], name="secret")
+    inbound.passes(of_telebot("private"))
+
+    assert repr(inbound) == "<Inbound of memory: 3/5s, 100/h, in groups 20/min>"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
-from pathlib import Path
 from typing import Any
 
 import aiogram
+import aiogram.methods
 import pytest
 import requests
 import telebot
@@ -44,14 +44,16 @@ class Telegram:
         )
 
 
-@pytest.fixture
-def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What the examples of the page define."""
-    (tmp_path / "run").mkdir()
-    monkeypatch.chdir(tmp_path / "run")
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "run").mkdir()
     names: dict[str, Any] = {"__name__": "__main__"}
-    run_page(PAGE, PAGE.read_text(encoding="utf-8"), names, tmp_path)
-    yield names
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder / "run")
+        run_page(PAGE, PAGE.read_text(encoding="utf-8"), names, folder)
+        yield names
     names["store"].close()
 
 
@@ -91,6 +93,94 @@ def test_a_bot_of_aiogram_is_paced_by_its_session(shown: dict[str, Any]) -> None
 
     assert run(work()) == [False, True]
     assert telegram.came == [("sendmessage", 5), ("editmessagetext", 5)]
+
+
+SENT = ("send", "copy", "forward")
+
+METHODS: dict[str, type[aiogram.methods.TelegramMethod[Any]]] = {
+    kind.__api_method__: kind
+    for kind in vars(aiogram.methods).values()
+    if isinstance(kind, type) and isinstance(getattr(kind, "__api_method__", None), str)
+}
+"""All that a bot of aiogram can ask for."""
+
+PACED = {name for name in METHODS if name.startswith(SENT) and name != "sendChatAction"}
+
+
+def test_there_are_messages_to_be_paced() -> None:
+    """The names are those of Telegram, whatever the framework adds."""
+    known = {"sendMessage", "sendPhoto", "copyMessage", "copyMessages", "forwardMessage"}
+
+    assert known | {"forwardMessages", "sendChatJoinRequestWebApp"} <= PACED
+    assert {"sendChatAction", "getUpdates", "editMessageText"} <= set(METHODS) - PACED
+
+
+def outbound_of_two() -> storage.aio.telegram.Outbound:
+    """It sends two messages, of which a chat gets one."""
+    store = storage.aio.MemoryStorage()
+    return storage.aio.telegram.Outbound(store, overall="2/min", chat="1/min")
+
+
+async def left(outbound: storage.aio.telegram.Outbound) -> tuple[bool, int]:
+    """Whether the chat 5 gets a message, and how many others do after that."""
+    told = [bool(await outbound.wait(chat, timeout=0)) for chat in (5, 6, 7)]
+    return told[0], sum(told[1:])
+
+
+def left_after(name: str, has_chat: bool) -> tuple[bool, int]:
+    """What is left after a request of the *name*, to the chat 5 or to none."""
+    if name not in PACED:
+        return True, 1
+    return (False, 1) if has_chat else (True, 0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_of_what_aiogram_asks_for_messages_are_paced(shown: dict[str, Any], name: str) -> None:
+    """Each counts for its chat, if it has one, and for the bot; all else goes at once."""
+    has_chat = "chat_id" in METHODS[name].model_fields
+    method = METHODS[name].model_construct(**({"chat_id": 5} if has_chat else {}))
+    came: list[Any] = []
+
+    async def make_request(bot: Any, asked: Any) -> str:
+        came.append(asked)
+        return "sent"
+
+    async def work() -> tuple[bool, int]:
+        outbound = outbound_of_two()
+        assert await shown["Pacing"](outbound)(make_request, None, method) == "sent"
+        return await left(outbound)
+
+    assert run(work()) == left_after(name, has_chat)
+    assert came == [method]
+
+
+@pytest.mark.parametrize("chat", [5, "5", None], ids=repr)
+@pytest.mark.parametrize("name", METHODS)
+def test_of_what_python_telegram_bot_asks_for_messages_are_paced(
+    shown: dict[str, Any], name: str, chat: Any
+) -> None:
+    """A rate limiter gets what its bot hands over, as far as it matters."""
+    data = {} if chat is None else {"chat_id": chat}
+    came: list[Any] = []
+
+    async def callback(*args: Any, **named: Any) -> str:
+        came.append((args, named))
+        return "sent"
+
+    async def work() -> tuple[bool, int]:
+        outbound = outbound_of_two()
+        limiter = shown["PacedRequests"](outbound)
+        await limiter.initialize()
+        asked = {"endpoint": name, "data": data, "rate_limit_args": None}
+        told = await limiter.process_request(
+            callback=callback, args=(name, data), kwargs={"read_timeout": 5}, **asked
+        )
+        await limiter.shutdown()
+        assert told == "sent"
+        return await left(outbound)
+
+    assert run(work()) == left_after(name, chat is not None)
+    assert came == [((name, data), {"read_timeout": 5})]
 
 
 def test_a_bot_of_pytelegrambotapi_is_paced_by_its_methods(

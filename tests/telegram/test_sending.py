@@ -466,6 +466,31 @@ def test_a_bad_option_is_refused(memory: Ground, options: Any) -> None:
         memory.outbound(**options)
 
 
+@pytest.mark.parametrize("option", ["overall", "chat", "group"])
+@pytest.mark.parametrize("value", [None, 5, b"1/s", {"1/s"}], ids=repr)
+def test_what_is_no_limit_is_called_by_its_name(memory: Ground, option: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{option} must be a text .* not {type(value).__name__}"):
+        memory.outbound(**{option: value})
+
+
+def test_what_is_no_function_is_refused_before_anything_is_counted(memory: Ground) -> None:
+    outbound = memory.outbound()
+
+    with pytest.raises(TypeError, match="function must be a function, not int"):
+        outbound.send(5, 5)
+    assert may_send(outbound, 5)
+
+
+@pytest.mark.parametrize("margin", [0, 0.03, timedelta(minutes=1)], ids=repr)
+def test_what_is_sent_is_told_without_the_margin_and_without_chats(
+    memory: Ground, margin: Any
+) -> None:
+    outbound = memory.outbound(chat=["1/s", "100/h"], margin=margin)
+    outbound.wait(12345)
+
+    assert repr(outbound) == "<Outbound of memory: 30/s, 1/s, 100/h, 20/min>"
+
+
 @pytest.mark.parametrize("chat", [True, 5.0, "", b"5", [5], {"id": 5}], ids=repr)
 def test_what_is_no_chat_is_refused(memory: Ground, chat: Any) -> None:
     outbound = memory.outbound()
@@ -481,11 +506,11 @@ def test_what_is_no_chat_is_refused(memory: Ground, chat: Any) -> None:
     assert calls.times == []
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("inf"), None, "5"])
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan"), None, "5", True], ids=repr)
 def test_what_is_no_pause_is_refused(memory: Ground, seconds: Any) -> None:
     outbound = memory.outbound()
 
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError), match=r"^seconds must be"):
         outbound.pause(5, seconds)
     assert may_send(outbound, 5)
 

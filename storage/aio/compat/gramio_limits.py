@@ -74,7 +74,7 @@ class RateLimits:
         told, or else that of these limits."""
         told = self._exceeded if on_limit_exceeded is None else on_limit_exceeded
         if told is not None:
-            callback(told)
+            callback(told, "on_limit_exceeded")
         wait = await self.check(event, limit=limit, window=window, id=id)
         if wait is not None and told is not None:
             await self._runtime.call(told, event)
@@ -92,11 +92,14 @@ class RateLimits:
     ) -> Any:
         """Count an event, and call *handler* with it where it passes; the rest is as for
         `allows`."""
-        callback(handler)
+        callback(handler, "handler")
         passes = await self.allows(
             event, limit=limit, window=window, id=id, on_limit_exceeded=on_limit_exceeded
         )
         return await self._runtime.call(handler, event) if passes else None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._tally.label}>"
 
 
 def rate_limit(
@@ -112,7 +115,7 @@ def rate_limit(
     """
     find = _sender if key is None else plain("key", called("key", key))
     if on_limit_exceeded is not None:
-        callback(on_limit_exceeded)
+        callback(on_limit_exceeded, "on_limit_exceeded")
     store = stores.MemoryStorage[Any]() if storage is None else adapt(storage)
     return RateLimits(store, find, on_limit_exceeded)
 

@@ -83,7 +83,7 @@ class RateLimits:
         told, or else that of these limits."""
         told = self.on_limit_exceeded if on_limit_exceeded is None else on_limit_exceeded
         if told is not None:
-            callback(told)
+            callback(told, "on_limit_exceeded")
         wait = await self.check(update, limit=limit, window=window, bucket=bucket)
         if wait is not None and told is not None:
             await self._runtime.call(told, update, wait)
@@ -100,7 +100,7 @@ class RateLimits:
         on_limit_exceeded: Exceeded | None = None,
     ) -> Any:
         """Count an update, and call *next* where it passes; the rest is as for `allows`."""
-        callback(next)
+        callback(next, "next")
         passes = await self.allows(
             update,
             limit=limit,
@@ -109,6 +109,9 @@ class RateLimits:
             on_limit_exceeded=on_limit_exceeded,
         )
         return await self._runtime.call(next) if passes else None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._tally.label}>"
 
 
 def rate_limit(
@@ -127,7 +130,7 @@ def rate_limit(
     find = _sender if get_storage_key is None else called("get_storage_key", get_storage_key)
     plain("get_storage_key", find)
     if on_limit_exceeded is not None:
-        callback(on_limit_exceeded)
+        callback(on_limit_exceeded, "on_limit_exceeded")
     store = stores.LruMemoryStorage[Any](max_entries) if storage is None else adapt(storage)
     return RateLimits(store, find, on_limit_exceeded)
 

@@ -30,6 +30,7 @@ class Tallies:
         layers = store._layers
         if layers.plain.encode(10) != b"10":
             raise ConfigurationError(_NOT_JSON, store=layers.label)
+        self.label: str = layers.label
         self._layers = layers.spoken(layers.plain)
         self._rule = rule
         self._backend = store._backend

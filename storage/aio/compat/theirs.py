@@ -36,9 +36,9 @@ class Theirs:
                 callback(method)
         if self._increment is None:
             warnings.warn(_LOSES_HITS.format(methods.kind), stacklevel=4)
-        self._label = f"adapted {methods.kind}"
+        self.label: str = f"adapted {methods.kind}"
         self._methods = methods
-        self._keys = KeyLock(self._label, patient=True)
+        self._keys = KeyLock(self.label, patient=True)
         self._runtime = Runtime()
 
     async def hit(self, key: str, limit: int, window: int, now: int | None = None) -> Stroke:
@@ -66,7 +66,7 @@ class Theirs:
         try:
             return VIBEGRAM.check(record)
         except UnreadableError as error:
-            raise CorruptValueError(str(error), store=self._label, key=key) from None
+            raise CorruptValueError(str(error), store=self.label, key=key) from None
 
     async def _call(self, method: Callable[..., Any], key: str, *values: object) -> Any:
         try:
@@ -75,4 +75,4 @@ class Theirs:
             raise
         except Exception as error:
             message = f"the store raised {type(error).__name__}"
-            raise StorageError(message, store=self._label, key=key) from error
+            raise StorageError(message, store=self.label, key=key) from error

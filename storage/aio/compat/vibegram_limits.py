@@ -18,6 +18,7 @@ from ...core.originals import (
     VIBEGRAM,
     RateLimitStoreLike,
     check_limit,
+    check_ttl,
     moment_ms,
     seconds,
     window_ms,
@@ -77,6 +78,7 @@ class RateLimitStore:
             written = VIBEGRAM.written(record)
         except UnreadableError as error:
             raise WrongTypeError(f"this is no record: {error}", key=key) from None
+        check_ttl(ttl)
         left = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
         if left <= 0 and not isinstance(left, bool):
             await self._store.delete(key)
@@ -188,7 +190,7 @@ class RateLimits:
         Otherwise `on_limit_exceeded(ctx, next)` is called, or the update is dropped with a warning
         in the log and the answer is `None`.
         """
-        callback(next)
+        callback(next, "next")
         key = self.key_of(ctx)
         wait = await self._wait(key, ctx)
         if wait is None:
@@ -201,15 +203,22 @@ class RateLimits:
             log.warning("rate limit: an update of %s was dropped", shown(key))
         return None
 
+    def __repr__(self) -> str:
+        everywhere = self._limit is not None and self._window is not None
+        limits = _told(*self._rates("private"))
+        if not everywhere:
+            limits += f", in groups {_told(*self._rates('group'))}"
+        return f"<{type(self).__name__} of {self._tally.label}: {limits}>"
+
     async def _wait(self, key: str | None, ctx: Any) -> float | None:
         if key is None:
             return math.inf if self._strict else None
-        limit, window = self._rates(ctx)
+        limit, window = self._rates(getattr(chat_of(ctx), "type", None))
         stroke = await self._tally.hit(key, limit, window)
         return None if stroke.passed else seconds(stroke.wait)
 
-    def _rates(self, ctx: Any) -> tuple[int, int]:
-        kind = getattr(chat_of(ctx), "type", None)
+    def _rates(self, kind: object) -> tuple[int, int]:
+        """How many pass in a *kind* of chat, and in how many milliseconds."""
         limit, window = _IN_GROUPS if kind in ("group", "supergroup") else _ELSEWHERE
         limit = limit if self._limit is None else self._limit
         return limit, window if self._window is None else self._window
@@ -235,7 +244,7 @@ def rate_limit(
     most = None if limit is None else check_limit(limit)
     find = _key_of if key is None else plain("key", called("key", key))
     if on_limit_exceeded is not None:
-        callback(on_limit_exceeded)
+        callback(on_limit_exceeded, "on_limit_exceeded")
     return RateLimits(_tally_of(store), span, most, find, on_limit_exceeded, bool(strict))
 
 
@@ -247,6 +256,10 @@ def _tally_of(store: Any) -> Tallies | Theirs:
     if own_store(store) is not None or isinstance(store, MutableMapping):
         return RateLimitStore(store)._tally
     return Theirs(store)
+
+
+def _told(limit: int, window: int) -> str:
+    return f"{limit} in {window / 1000:.12g} s"
 
 
 def _key_of(ctx: Any) -> str | None:
