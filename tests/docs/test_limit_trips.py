@@ -92,7 +92,7 @@ def renew(ground: Ground) -> None:
 OPERATIONS: dict[str, Callable[[Ground], object]] = {
     "`hit`, by however many limits": lambda ground: ground.limiter.hit("a"),
     "`hit`, of a key that was refused before": hit_again,
-    "`hit_many`, 3 keys": lambda ground: ground.limiter.hit_many("abc"),
+    "`hit_many`, 3 keys": lambda ground: ground.limiter.hit_many(list("abc")),
     "`peek`, `explain`": look,
     "`acquire`, by limits for one key": lambda ground: ground.limiter.acquire("a"),
     "`refund`, `block`, `reset`": correct,
