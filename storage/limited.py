@@ -33,7 +33,7 @@ class Limits:
         on_limit: Callable[..., Answer[Any]] | None,
     ) -> None:
         if callable(key):
-            callback(key)
+            callback(key, "key")
         elif key is not None and not isinstance(key, str):
             kind = type(key).__name__
             raise TypeError(f"key must be a function or the name of an argument, not {kind}")
@@ -47,13 +47,13 @@ class Limits:
         self.label = label
         self.key: Any = key
         self.cost = cost
-        self.on_limit: Callable[..., Answer[Any]] | None = None
+        self.on_limit: Callable[..., Any] | None = None
         if on_limit is not None:
-            self.on_limit = callback(on_limit)
+            self.on_limit = callback(on_limit, "on_limit")
 
     def decorate(self, function: F) -> F:
         """*function*, limited."""
-        callback(function)
+        callback(function, "function")
         limited: F = wrapped(function, Limited(self, function))
         return limited
 

@@ -29,8 +29,8 @@ _SOON = 0.1
 _LATE = 1.0
 """How much later than it should a server may answer who waits there."""
 
-_CONNECTING = 0.5
-"""In how many seconds who is in a hurry wants to be connected."""
+_CONNECTING = 10
+"""So many times as long as for an answer who is in a hurry waits to be connected."""
 
 _ASKING = Command(READ, b"", (b"ASKING",))
 
@@ -149,7 +149,7 @@ class Door:
         """When a call is over that begins *now*, and what ends it earlier."""
         if within is None:
             return now + self._seconds, None
-        return now + min(self._seconds, within + _CONNECTING), Budget(now + within)
+        return now + min(self._seconds, within * (1 + _CONNECTING)), Budget(now + within)
 
     def _ask_each(
         self,
