@@ -53,7 +53,7 @@ class Limits:
 
     def decorate(self, function: F) -> F:
         """*function*, limited."""
-        callback(function, "function")
+        callback(function)
         limited: F = wrapped(function, Limited(self, function))
         return limited
 
