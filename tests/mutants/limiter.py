@@ -455,7 +455,7 @@ BUGS = [
         "limited-by-a-coroutine",
         "the blocking half refuses coroutine functions",
         "storage/limited.py",
-        '        callback(function, "function")\n',
+        "        callback(function)\n",
         "",
         _limited("refuses_coroutine"),
     ),
