@@ -375,20 +375,34 @@ def test_what_was_waited_for_can_be_given_back(real: Ground) -> None:
     assert limiter.hit("k")
 
 
-@pytest.mark.parametrize("narrow", [False, True])
-def test_a_place_that_was_reset_is_nobodys(real: Ground, narrow: bool) -> None:
-    """Who gives up after a reset hands out no moment at which nothing counts."""
+def test_who_gives_up_after_a_reset_hands_out_nothing(real: Ground) -> None:
+    """Nothing counts at that moment, whoever waits then for the same limits in another order."""
     limits = [real.limit(1, BRIEF), real.limit(2, BRIEF)]
     room = real.bridge.driven(real.inner(*limits)._room)
     meters = [Meter(limit.rule, "k") for limit in limits]
     moments = [room.reserve(meters, Ask(), 10**9).at for _ in range(4)]
-    room.reset(meters[:1] if narrow else meters)
+    room.reset(meters)
     for at in moments[1:-1]:
         room.refund(meters, 1, at)
-    reserved = [room.reserve(meters, Ask(), 10**9).at for _ in range(8)]
+    others = [room.reserve(meters[::-1], Ask(), 10**9).at for _ in range(6)]
+    taken = room.reserve(meters, Ask(), 10**9).at
 
-    apart = [after - before for before, after in pairwise(reserved)]
-    assert min(apart) >= BRIEF * 1_000_000
+    assert min(abs(taken - at) for at in others) >= BRIEF * 1_000_000
+
+
+def test_a_place_goes_with_a_reset_of_one_of_its_limits(real: Ground) -> None:
+    limits = [real.limit(1, BRIEF), real.limit(2, BRIEF)]
+    room = real.bridge.driven(real.inner(*limits)._room)
+    meters = [Meter(limit.rule, "k") for limit in limits]
+    moments = [room.reserve(meters, Ask(), 10**9).at for _ in range(4)]
+    for at in moments[1:-1]:
+        room.refund(meters, 1, at)
+    room.reset(meters[:1])
+    moments = [room.reserve(meters, Ask(), 10**9).at for _ in range(2)]
+    moments += [room.reserve(meters[:1], Ask(), 10**9).at for _ in range(4)]
+
+    between = [after - before for before, after in pairwise(sorted(moments))]
+    assert min(between) >= BRIEF * 1_000_000
 
 
 def test_a_task_that_is_cancelled_while_it_asks_keeps_no_place(real: Ground) -> None:

@@ -481,7 +481,7 @@ BUGS = [
         "storage/core/window.py",
         "        if is_held(states, when):",
         "        if True:",
-        _acquire("reset_is_nobodys and not valkey"),
+        _acquire("after_a_reset and not valkey"),
     ),
     Bug(
         "place-that-outlives-the-reset-of-one-limit",
@@ -489,6 +489,6 @@ BUGS = [
         "storage/core/window.py",
         "if now <= place[0] <= last]",
         "if now <= place[0]]",
-        _acquire("reset_is_nobodys and not valkey"),
+        _acquire("reset_of_one and not valkey"),
     ),
 ]
