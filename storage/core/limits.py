@@ -152,7 +152,7 @@ class Limit(_Parts):
     def _stored(self) -> str:
         """What tells it from all other definitions in the names of what is stored."""
         burst = f":{self.burst}" if self.algorithm == "gcra" else ""
-        name = f":{_plain(self.name)}" if self.name else ""
+        name = f":{plain(self.name)}" if self.name else ""
         return f"{self.algorithm}:{self.hits}:{self.per_ms}{burst}{name}"
 
 
@@ -246,6 +246,6 @@ def _check_count(word: str, count: object) -> None:
         raise ValueError(f"the {word} of a limit must be at least 1, not {count}")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """*name* with nothing in it that means something in a stored name."""
     return re.sub(r"[^\w.\-]", lambda found: f"%{ord(found[0]):X}%", name)

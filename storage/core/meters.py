@@ -8,7 +8,6 @@ a token of 16 bytes and a number.
 from __future__ import annotations
 
 import math
-import re
 import struct
 from array import array
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final
 from ..keys import Names
 from ..records import Meter
 from .algorithms import Holder, Log, Rule, Slots
+from .limits import plain
 from .window import Place, State
 
 HEAD: Final = struct.Struct("<8d")
@@ -73,7 +73,7 @@ def start_of_places(names: Names, meters: Sequence[Meter]) -> str:
     the same keys, of which the first one comes after it."""
     first = meters[0].key
     stored = "+".join(
-        meter.rule.stored + ("" if meter.key == first else f"@{_plain(names.name(meter.key))}")
+        meter.rule.stored + ("" if meter.key == first else f"@{plain(names.name(meter.key))}")
         for meter in meters
     )
     return f"{names.segment('limit')}places:{stored}~"
@@ -87,11 +87,6 @@ def name_of(names: Names, meter: Meter) -> str:
 def name_of_places(names: Names, meters: Sequence[Meter]) -> str:
     """What the places that were given back are called there."""
     return start_of_places(names, meters) + names.name(meters[0].key)
-
-
-def _plain(name: str) -> str:
-    """*name* with nothing in it that means something in a stored name."""
-    return re.sub(r"[^\w.:\-]", lambda found: f"%{ord(found[0]):X}%", name)
 
 
 def _more(rule: Rule, raw: bytes, length: int) -> Any:

@@ -48,6 +48,15 @@ _CROSSED = [
 """By day, each in one colour: what is waited for takes its time."""
 
 
+@pytest.fixture(
+    params=[one for one in params("memory", "sqlite", "valkey") if str(one.id).endswith("aio")]
+)
+def tasks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """A ground of the asyncio half where time passes by itself."""
+    with passing(request, tmp_path) as ground:
+        yield ground
+
+
 @pytest.fixture(params=_CROSSED)
 def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """A ground where time passes by itself."""

@@ -405,10 +405,8 @@ def test_a_place_goes_with_a_reset_of_one_of_its_limits(real: Ground) -> None:
     assert min(between) >= BRIEF * 1_000_000
 
 
-def test_a_task_that_is_cancelled_while_it_asks_keeps_no_place(real: Ground) -> None:
-    if real.half is not storage.aio:
-        return
-    inner = real.inner(real.limit(1, 0.05), remember=0)
+def test_a_task_that_is_cancelled_while_it_asks_keeps_no_place(tasks: Ground) -> None:
+    inner = tasks.inner(tasks.limit(1, 0.05), remember=0)
 
     async def work() -> float:
         await inner.hit("k")
@@ -422,4 +420,4 @@ def test_a_task_that_is_cancelled_while_it_asks_keeps_no_place(real: Ground) -> 
         assert await inner.acquire("k")
         return time.monotonic() - begun
 
-    assert real.bridge.call(work) < 0.3
+    assert tasks.bridge.call(work) < 0.3

@@ -476,6 +476,14 @@ BUGS = [
         _policy("longer_and_longer"),
     ),
     Bug(
+        "acquire-that-is-cancelled-as-it-asks",
+        "a task that is cancelled while it asks keeps no place",
+        "storage/aio/runtime.py",
+        "        if struck is not None and (once.cancelled() or once.exception() is not None):",
+        "        if struck is not None:",
+        _acquire("while_it_asks"),
+    ),
+    Bug(
         "place-that-outlives-a-reset",
         "what is given back after a reset is nobody's",
         "storage/core/window.py",

@@ -265,7 +265,7 @@ BUGS = [
         "limit-place-for-other-keys",
         "a place is for who waits for the same keys",
         "storage/core/meters.py",
-        '("" if meter.key == first else f"@{_plain(names.name(meter.key))}")',
+        '("" if meter.key == first else f"@{plain(names.name(meter.key))}")',
         '""',
         _laws("same_keys"),
     ),
