@@ -23,13 +23,20 @@ class Breaker:
         self._closed_at = -math.inf
         self._open_at = -math.inf
         self._pause = 0.0
+        self._claimed: dict[float, object] = {}
+        """Who asks for all, by when somebody was to."""
 
     def lets_ask(self, now: float) -> bool:
         """Whether the store is to be asked *now*; who hears yes while it is down asks for all."""
         if not self._pause:
             return True
-        if now < self._open_at:
+        due = self._open_at
+        if now < due:
             return False
+        mine = object()
+        if self._claimed.setdefault(due, mine) is not mine:  # in one step, whoever comes as well
+            return False
+        self._claimed = {due: mine}
         self._open_at = now + self._pause
         return True
 

@@ -494,6 +494,29 @@ def test_a_breaker_lets_one_ask_after_longer_and_longer() -> None:
     assert breaker.lets_ask(now + 0.1)
 
 
+def test_of_two_who_come_at_the_same_moment_one_asks() -> None:
+    """The other one comes in the middle of the question of the first."""
+    breaker, told = Breaker(), []
+    breaker.failed(100, 100)
+
+    class Moment(float):
+        def __lt__(self, other: float) -> bool:
+            told.append(breaker.lets_ask(float(self)))
+            return float(self) < other
+
+    told.append(breaker.lets_ask(Moment(101)))
+    assert sorted(told) == [False, True]
+
+
+def test_where_who_asks_never_tells_another_one_asks_later() -> None:
+    """A task may be cancelled while it asks for all."""
+    breaker = Breaker()
+    breaker.failed(100, 100)
+    for moment in (101.0, 102.0, 103.0):
+        assert breaker.lets_ask(moment)
+        assert not breaker.lets_ask(moment)
+
+
 def test_little_of_the_time_is_lost_to_a_store_that_fails_slowly() -> None:
     """Each of those who ask waits for half a second, which is all that is lost of a minute."""
     breaker, now, lost = Breaker(), 0.0, 0.0

@@ -339,12 +339,12 @@ BUGS = [
         _limiter("no_hit"),
     ),
     Bug(
-        "breaker-that-lets-all-ask",
-        "while a store is down one asks for all",
+        "breaker-that-waits-for-who-is-gone",
+        "where who asks for all never tells, another one asks later",
         "storage/core/breaker.py",
         "        self._open_at = now + self._pause\n        return True",
         "        return True",
-        _policy("longer_and_longer"),
+        _policy("never_tells"),
     ),
     Bug(
         "breaker-that-is-in-a-hurry",
@@ -458,6 +458,14 @@ BUGS = [
         "        callback(function)\n",
         "",
         _limited("refuses_coroutine"),
+    ),
+    Bug(
+        "breaker-that-two-pass",
+        "of two who come at the same moment one asks a store that is down",
+        "storage/core/breaker.py",
+        "        if self._claimed.setdefault(due, mine) is not mine:",
+        "        if self._claimed.setdefault(due, mine) is None:",
+        _policy("at_the_same_moment"),
     ),
     Bug(
         "breaker-that-loses-all-the-time",
