@@ -14,6 +14,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
         *("runtime", "keylock", "offers", "compression", "encryption", "shapes", "fidelity"),
+        *("histories",),
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
@@ -58,6 +59,7 @@ PURE = {
         "fractions",
         "inspect",
         "functools",
+        "hashlib",
         "heapq",
         "itertools",
         "json",
