@@ -39,6 +39,7 @@ LED: Final = 2
 """The next message belongs to the last one."""
 
 _FIXED: Final = Struct("<BBBIIIIIQQQQHHHH")
+_FIRST: Final = Struct("<7xI")
 _GUARD: Final = Struct("<I")
 _OPEN: Final = Struct(f"<{ID_BYTES}sI")
 _SPAN: Final = Struct("<II")
@@ -147,6 +148,11 @@ def unpacked(raw: bytes) -> State:
     guards, state.opens, state.spans, state.notes = lists
     state.guards = [one for (one,) in guards]
     return state
+
+
+def beginning(raw: bytes) -> int:
+    """What is not guarded and has a smaller number is gone; 0 where *raw* is no state."""
+    return int(_FIRST.unpack_from(raw)[0]) if len(raw) >= _FIXED.size else 0
 
 
 def append(

@@ -119,6 +119,17 @@ class Connection:
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
 
+    def look(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
+        """Do *work*, which only reads, and sees nothing that is written meanwhile."""
+        with self._lock:
+            cursor = self._cursor or self._open()
+            try:
+                if self._inside_the_callers(cursor):
+                    return work(cursor)
+                return _inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
+            except sqlite3.Error as error:
+                raise translated(error, self._label, key) from error
+
     def attempt(self, sql: str, values: Sequence[object]) -> None:
         """Run one statement that writes, if nobody else is writing; it does not matter much."""
         if not self.owned:
