@@ -109,11 +109,14 @@ class Connection:
         """Run one writing statement for each of *rows*, all or none of it."""
         return self.transact(lambda cursor: cursor.executemany(sql, rows).rowcount, None)
 
-    def transact(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
-        """Do *work* alone: committed as a whole, or not at all."""
+    def transact(
+        self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
+    ) -> T:
+        """Do *work* alone: committed as a whole, or not at all. It may *seldom look* as above."""
         with self._lock:
             cursor = self._cursor or self._open()
-            self._check_file()
+            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+                self._check_file()
             try:
                 return alone(cursor, work, nested=self._inside_the_callers(cursor))
             except sqlite3.Error as error:

@@ -8,9 +8,10 @@ from ..keys import Names
 from ..protocols import HistoryStore, LeaseStore, RateLimitStore, VisitStore
 from ..ttl import Clock
 from .connection import Connection
-from .histories import Histories, SqliteHistories
+from .histories import SqliteHistories
 from .leases import SqliteLeases, Tables
 from .limits import Meters, SqliteLimits
+from .talks import Histories
 from .visits import SqliteVisits
 
 if TYPE_CHECKING:

@@ -176,8 +176,9 @@ class HistoryStatements:
     """What is said to the tables of conversations beside the table called *table*.
 
     What is known of a conversation stands in a row after its last message, where the next one
-    comes: so an append changes one page of the file, and the end of a conversation, which moves
-    with each, has no index.
+    comes: so an append changes one page of the file. It is over at the time of that row, and
+    `guarded` counts there, downwards, how often it was altered. The end has no index, which would
+    be written anew with every append.
     """
 
     def __init__(self, table: str) -> None:
@@ -201,12 +202,16 @@ class HistoryStatements:
 
     def _known(self, names: str, rows: str) -> None:
         known = f"{names} LEFT JOIN {rows} ON history = id AND seq = {LAST}"
-        self.find: str = f"SELECT id, at, record FROM {known} WHERE name = ?"
+        self.find: str = f"SELECT id, at, guarded, record FROM {known} WHERE name = ?"
         self.name: str = f"INSERT INTO {names} (name) VALUES (?)"
         self.begin: str = (
             f"INSERT INTO {rows} (history, seq, at, guarded, record) VALUES (?, {LAST}, ?, 0, ?)"
         )
-        self.know: str = f"UPDATE {rows} SET at = ?, record = ? WHERE history = ? AND seq = {LAST}"
+        last = f"WHERE history = ? AND seq = {LAST}"
+        same = f"{last} AND record = ? AND guarded = ? AND at IS ?"
+        self.is_still: str = f"SELECT 1 FROM {rows} {same}"
+        self.go_on: str = f"UPDATE {rows} SET at = ?, record = ? {same}"
+        self.alter: str = f"UPDATE {rows} SET at = ?, record = ?, guarded = guarded - 1 {last}"
         self.keys: str = (
             f"SELECT {_NAME} FROM {names} JOIN {rows} ON history = id AND seq = {LAST} "
             "WHERE name >= ? AND name < ? AND (at IS NULL OR at > ?) ORDER BY name LIMIT ?"
@@ -222,13 +227,17 @@ class HistoryStatements:
         self.replace: str = (
             f"UPDATE {rows} SET guarded = ?, role = ?, record = ? WHERE history = ? AND seq = ?"
         )
-        self.heads: str = f"SELECT record {theirs} AND seq >= ? AND seq < {LAST} ORDER BY seq"
+        self.heads: str = (
+            f"SELECT record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
+            "ORDER BY seq LIMIT ?"
+        )
         self.guarded: str = f"SELECT seq, record {theirs} AND guarded = 1 ORDER BY seq"
         self.last: str = (
             f"SELECT seq, record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
             "ORDER BY seq DESC"
         )
         self._stretch = f"SELECT record {theirs} AND seq > ? AND seq < ?"
+        self._texts: dict[tuple[bool, bool, bool, int], str] = {}
         self._reached = f"SELECT seq {theirs} AND seq < {LAST} AND at"
 
     def _removals(self, names: str, rows: str) -> None:
@@ -242,19 +251,25 @@ class HistoryStatements:
             f"(SELECT seq FROM {rows} WHERE history = ? ORDER BY seq LIMIT ?)"
         )
 
-    def read(self, *, newest: bool, since: bool, until: bool, roles: int) -> str:
+    def read(self, newest: bool, since: bool, until: bool, roles: int) -> str:
         """Reads messages: of one history, with numbers between two others and not gone before
         another one. What ends the stretch, where they are asked for from one end on, wants the
         history once more."""
+        kind = (newest, since, until, roles)
+        text = self._texts.get(kind)
+        if text is None:
+            text = self._texts[kind] = self._read(*kind)
+        return text
+
+    def _read(self, newest: bool, since: bool, until: bool, roles: int) -> str:
         conditions = ["(seq >= ? OR guarded = 1)"]
         if since and newest:
             conditions.append(f"seq > coalesce(({self._reached} < ? ORDER BY seq DESC LIMIT 1), 0)")
         elif since:
             conditions.append("at >= ?")
         if until and not newest:
-            conditions.append(
-                f"seq < coalesce(({self._reached} >= ? ORDER BY seq LIMIT 1), {LAST})"
-            )
+            end = f"{self._reached} >= ? ORDER BY seq LIMIT 1"
+            conditions.append(f"seq < coalesce(({end}), {LAST})")
         elif until:
             conditions.append("at < ?")
         if roles:
