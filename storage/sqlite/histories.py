@@ -51,6 +51,7 @@ class SqliteHistories:
             if talk is not None and not talk.is_over(now):
                 done = self._append(cursor, talk, key, entries, terms, now)
                 if done is not None and done.outcome == "appended":
+                    self._histories.free(cursor, talk.id, len(entries), now)
                     return done, talk
             return self._append_slowly(cursor, name, key, entries, terms, now)
 
@@ -68,13 +69,16 @@ class SqliteHistories:
             talk = self._live(cursor, name, key, now)
             if talk is None:
                 return _NOTHING
-            rows = cursor.execute(sql, _asked(talk, query)).fetchall()
-            more = query.limit is not None and len(rows) > query.limit
+            records = []
+            for (raw,) in cursor.execute(sql, _asked(talk, query)):
+                if raw is None:
+                    break
+                records.append(raw if type(raw) is bytes else b"")
+            more = query.limit is not None and len(records) > query.limit
             if more:
-                del rows[query.limit :]
+                records.pop()
             if query.newest:
-                rows.reverse()
-            records = [raw if type(raw) is bytes else b"" for (raw,) in rows]
+                records.reverse()
             return Stretch(talk.raw, records, more)
 
         return self._histories.look(read, key, _NOTHING)
@@ -192,16 +196,19 @@ class SqliteHistories:
         now: int,
     ) -> tuple[Appended, Talk | None]:
         """Append to what is there, after a look at it."""
-        talk = self._histories.find(cursor, name, key)
+        talk, appended = self._histories.find(cursor, name, key), len(entries)
         if talk is None or talk.is_over(now):
             done, _ = append(State(now), entries, terms, now)
             if done.outcome != "appended" or not entries:
                 return done, None
             talk = self._histories.begin(cursor, name, packed(State(now)), None, talk)
-            self._histories.free(cursor, talk.id, FREE_AFTER, now)
+            appended = FREE_AFTER
         tried = self._append(cursor, talk, key, entries, terms, now)
         assert tried is not None, "nobody else writes now"
-        return tried, talk if tried.outcome == "appended" else None
+        if tried.outcome != "appended":
+            return tried, None
+        self._histories.free(cursor, talk.id, appended, now)
+        return tried, talk
 
     def _append(
         self,
@@ -237,7 +244,6 @@ class SqliteHistories:
         if state.first // _LEFT_BEHIND > first // _LEFT_BEHIND:
             cursor.execute(self._sql.trim, (talk.id, state.first))
         talk.go_on(state.first, raw, ends)
-        self._histories.free(cursor, talk.id, len(entries), now)
         return done
 
     def _add(
@@ -266,14 +272,16 @@ def _stays(one: Mark, state: State) -> bool:
 
 def _asked(talk: Talk, query: Query) -> list[object]:
     """What is to be put into the statement for *query*."""
-    before = LAST if query.before is None else min(query.before, LAST)
-    limit = -1 if query.limit is None else query.limit + 1
-    values: list[object] = [talk.id, query.after, before, beginning(talk.raw)]
-    if query.since is not None:
-        values += [talk.id, query.since] if query.newest else [query.since]
-    if query.until is not None:
-        values += [query.until] if query.newest else [talk.id, query.until]
-    return [*values, *query.roles, limit]
+    far, near = (query.since, query.until) if query.newest else (query.until, query.since)
+    past = [] if far is None else [far]
+    values: list[object] = [*past, talk.id, query.after]
+    values += [LAST if query.before is None else min(query.before, LAST), beginning(talk.raw)]
+    if near is not None:
+        values.append(near)
+    if query.roles:
+        values += [*past, *query.roles]
+    values.append(-1 if query.limit is None else query.limit + 1)
+    return values
 
 
 def _raw(cell: Any) -> bytes:

@@ -197,7 +197,7 @@ class HistoryStatements:
         ]
         self.is_there: str = _IS_THERE
         self._known(names, rows)
-        self._messages(rows)
+        self._messages(rows, guards)
         self._removals(names, rows)
 
     def _known(self, names: str, rows: str) -> None:
@@ -218,7 +218,7 @@ class HistoryStatements:
         )
         self.some: str = f"SELECT id, seq, at FROM {known} WHERE id > ? ORDER BY id LIMIT ?"
 
-    def _messages(self, rows: str) -> None:
+    def _messages(self, rows: str, guards: str) -> None:
         theirs = f"FROM {rows} WHERE history = ?"
         self.add: str = (
             f"INSERT INTO {rows} (history, seq, at, guarded, role, record) "
@@ -231,14 +231,16 @@ class HistoryStatements:
             f"SELECT record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
             "ORDER BY seq LIMIT ?"
         )
-        self.guarded: str = f"SELECT seq, record {theirs} AND guarded = 1 ORDER BY seq"
+        self.guarded: str = (
+            f"SELECT seq, record FROM {rows} INDEXED BY {guards} "
+            "WHERE history = ? AND guarded = 1 ORDER BY seq"
+        )
         self.last: str = (
             f"SELECT seq, record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
             "ORDER BY seq DESC"
         )
-        self._stretch = f"SELECT record {theirs} AND seq > ? AND seq < ?"
+        self._rows = rows
         self._texts: dict[tuple[bool, bool, bool, int], str] = {}
-        self._reached = f"SELECT seq {theirs} AND seq < {LAST} AND at"
 
     def _removals(self, names: str, rows: str) -> None:
         self.remove: str = f"DELETE FROM {rows} WHERE history = ? AND seq = ?"
@@ -252,9 +254,7 @@ class HistoryStatements:
         )
 
     def read(self, newest: bool, since: bool, until: bool, roles: int) -> str:
-        """Reads messages: of one history, with numbers between two others and not gone before
-        another one. What ends the stretch, where they are asked for from one end on, wants the
-        history once more."""
+        """Reads messages; see `_read`."""
         kind = (newest, since, until, roles)
         text = self._texts.get(kind)
         if text is None:
@@ -262,20 +262,23 @@ class HistoryStatements:
         return text
 
     def _read(self, newest: bool, since: bool, until: bool, roles: int) -> str:
-        conditions = ["(seq >= ? OR guarded = 1)"]
-        if since and newest:
-            conditions.append(f"seq > coalesce(({self._reached} < ? ORDER BY seq DESC LIMIT 1), 0)")
-        elif since:
-            conditions.append("at >= ?")
-        if until and not newest:
-            end = f"{self._reached} >= ? ORDER BY seq LIMIT 1"
-            conditions.append(f"seq < coalesce(({end}), {LAST})")
-        elif until:
-            conditions.append("at < ?")
+        """Of one history, with numbers between two others and not gone before another one.
+
+        Where time bounds the far end, that comes first of all, and once more before roles: there
+        is a NULL in the place of what comes after it, and nobody needs to read on.
+        """
+        past = ("at < ?" if newest else "at >= ?") if (since if newest else until) else ""
+        wanted = f"CASE WHEN {past} THEN NULL ELSE record END" if past else "record"
+        conditions = ["history = ? AND seq > ? AND seq < ? AND (seq >= ? OR guarded = 1)"]
+        if until if newest else since:
+            conditions.append("at < ?" if newest else "at >= ?")
         if roles:
-            conditions.append(f"role IN ({', '.join('?' * roles)})")
-        order = "DESC" if newest else "ASC"
-        return f"{self._stretch} AND {' AND '.join(conditions)} ORDER BY seq {order} LIMIT ?"
+            among = f"role IN ({', '.join('?' * roles)})"
+            conditions.append(f"({past} OR {among})" if past else among)
+        return (
+            f"SELECT {wanted} FROM {self._rows} WHERE {' AND '.join(conditions)} "
+            f"ORDER BY seq {'DESC' if newest else 'ASC'} LIMIT ?"
+        )
 
 
 def _by_end(table: str) -> str:

@@ -168,8 +168,9 @@ class Histories:
         if self._appended < FREE_AFTER:
             return
         self._appended = 0
-        passed = now % newest if self._passed is None else self._passed
-        rows = cursor.execute(self.sql.some, (passed, _LOOKED_AT)).fetchall()
+        if self._passed is None:  # who is made anew each time does not always begin alike
+            self._passed = now % max(1, newest - _LOOKED_AT + 1)
+        rows = cursor.execute(self.sql.some, (self._passed, _LOOKED_AT)).fetchall()
         left = _FREED_AT_ONCE
         for history, is_known, ends in rows:
             if is_known and (type(ends) is not int or ends > now):
