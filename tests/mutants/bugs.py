@@ -16,6 +16,7 @@ from . import (
     redis_limits,
     session_faults,
     sessions,
+    sqlite_histories,
     sqlite_limits,
     stores,
     telegram,
@@ -44,5 +45,6 @@ BUGS: list[Bug] = [
     *session_faults.BUGS,
     *demo.BUGS,
     *sqlite_limits.BUGS,
+    *sqlite_histories.BUGS,
     *telegram.BUGS,
 ]
