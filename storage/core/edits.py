@@ -24,9 +24,9 @@ from .messages import (
 from .trim import Held, estimate, held
 
 
-def group(marks: Sequence[Mark], seq: int) -> list[Mark] | None:
+def group(marks: Sequence[Mark], seq: int) -> tuple[list[Mark], bool]:
     """The message *seq* and what stands and falls with it, of *marks* in order: a call and its
-    results. `None` where *marks* do not go back to all of its calls."""
+    results; and whether *marks* go back to all of its calls."""
     members: set[int] = set()
     more = {seq}
     while more != members:
@@ -36,19 +36,12 @@ def group(marks: Sequence[Mark], seq: int) -> list[Mark] | None:
     found = [one for one in marks if one.seq in members]
     called = {call for one in found for call in one.calls}
     answered = {call for one in found if not one.flags & ORPHAN for call in one.answers}
-    return found if answered <= called else None
+    return found, answered <= called
 
 
 def callers(marks: Iterable[Mark]) -> dict[bytes, int]:
     """Which message makes which call."""
     return {call: one.seq for one in marks for call in one.calls}
-
-
-def unknown_calls(removed: Iterable[Mark], known: Mapping[bytes, int]) -> bool:
-    """Whether some of what is *removed* answers a call that is not *known*."""
-    return any(
-        call not in known for one in removed if not one.flags & ORPHAN for call in one.answers
-    )
 
 
 def without(

@@ -139,6 +139,18 @@ def mark(raw: bytes) -> Mark:
     return Mark(seq, at, flags, packed >> 8, role, called, answered, place)
 
 
+def bodies(records: Sequence[bytes]) -> list[bytes]:
+    """The JSON of each of *records*; a `ValueError` where one has no head."""
+    plain, tied = _HEAD.size, CALLS | ANSWERS
+    try:
+        return [
+            raw[plain:] if raw[0] != OTHER_ROLE and not raw[1] & tied else raw[mark(raw).body :]
+            for raw in records
+        ]
+    except IndexError:
+        raise ValueError("it is no record of a message") from None
+
+
 def marks(records: Sequence[bytes]) -> list[Mark]:
     """What the heads of records say, whose numbers rise."""
     found = [mark(raw) for raw in records]
