@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +55,8 @@ class CodexStore:
         self._layers = layers.spoken(self._arrays).lasting(ttl)
         self._layers.corrupts = partial(RedisStoreParseError, "codex-memory")
         self._store = base._view(self._layers)
+        default = self._layers.lifetimes.default
+        self._ttl = None if default is None else timedelta(milliseconds=default)
 
     def append(self, key: str, message: Mapping[str, Any]) -> None:
         """Add *message* behind the others."""
@@ -97,8 +100,8 @@ class CodexStore:
         return f"<{type(self).__name__} {self._layers.label}>"
 
     def _extend(self, key: str, new: Messages) -> None:
-        most = self._most
-        self._store.update(key, lambda kept: longer(kept, new, most), default=list, ttl=DEFAULT)
+        most, ttl = self._most, self._ttl
+        self._store.update(key, lambda kept: longer(kept, new, most), default=list, ttl=ttl)
 
     def _checked(self, key: str, message: object, path: str) -> Item:
         try:

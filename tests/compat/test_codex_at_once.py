@@ -23,6 +23,7 @@ from tests.compat.codex_worker import KEY, MOST, said
 from tests.contract.clients import Mixed, OneStep, TwoSteps
 from tests.leases.ground import run
 from tests.servers import Server
+from tests.servers.counting import counted
 
 WORKER = Path(__file__).with_name("codex_worker.py")
 PATIENCE_SECONDS = 60
@@ -129,6 +130,25 @@ def test_what_another_one_says_between_two_steps_is_not_lost(there: int, others:
 
     names = [message["content"].split(" ")[0] for message in shelf[KEY]]
     assert names == ["first"] * there + ["other"] * others + ["ours"]
+
+
+def test_on_a_server_an_append_is_two_trips(valkey: Server) -> None:
+    with BLOCKING.RedisCodexMemoryStore(valkey.url, ttl=60) as store:
+        for _ in range(2):  # a server that does not know a script yet gets it the first time
+            valkey.call("FLUSHALL")
+            with counted(valkey.connect) as first:
+                store.append(KEY, said("ann", 0))
+            with counted(valkey.connect) as second:
+                store.append_many(KEY, [said("ann", 1), said("ann", 2)])
+            with counted(valkey.connect) as others:
+                store.list(KEY)
+                store.append_many(KEY, [])
+                store.clear(KEY)
+    valkey.call("FLUSHALL")
+
+    assert first.names == ["GET", "SET"]
+    assert second.names == ["GET", "EVALSHA"]
+    assert others.names == ["GET", "UNLINK"]
 
 
 @pytest.mark.parametrize("where", ["sqlite", "valkey"])

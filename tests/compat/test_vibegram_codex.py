@@ -28,6 +28,7 @@ from storage import (
     UnsupportedError,
 )
 from storage.compat.vibegram import MemoryCodexStore, RedisStoreParseError
+from storage.core.codex import Arrays
 from storage.testing import Bridge, Clock
 from tests.contract.clients import InSeconds, OneStep, TwoSteps
 from tests.servers import Server
@@ -311,6 +312,30 @@ def test_a_history_grows_no_longer_than_can_be_read(half: Any, drive: Callable[[
     assert store.list(KEY) == [said("1" * 60)]
 
 
+def test_a_history_that_is_too_long_to_be_read_is_told_and_stays(
+    half: Any, drive: Callable[[Any], Any], file: Path
+) -> None:
+    home = storage if half is BLOCKING else storage.aio
+    wide = home.SqliteStorage(file)
+    drive(wide).set(KEY, told("1", "2", "3"))
+    narrow = home.SqliteStorage(file, codec=storage.JsonCodec(max_bytes=60))
+    drive(narrow)
+    store = drive(half.CodexStore(narrow))
+    for use in (lambda: store.list(KEY), lambda: store.append(KEY, said("4"))):
+        with pytest.raises(RedisStoreParseError, match="more than the 60 allowed"):
+            use()
+
+    assert drive(half.CodexStore(wide)).list(KEY) == told("1", "2", "3")
+
+
+def test_arrays_are_the_same_where_their_bytes_are() -> None:
+    """What others wrote is no more ours than it was."""
+    arrays = Arrays(storage.JsonCodec())
+
+    assert arrays.same(b"[1]", b"[1]") is True
+    assert arrays.same(b"[ 1]", b"[1]") is False
+
+
 # What is kept.
 
 
@@ -540,6 +565,27 @@ def test_a_dict_has_the_messages_themselves(half: Any, drive: Callable[[Any], An
     assert shelf == {KEY: [said("1")]}
     with pytest.raises(UnsupportedError, match="nothing expires"):
         half.CodexStore(shelf, ttl=5)
+
+
+@pytest.mark.parametrize("ttl", [None, 60])
+@pytest.mark.parametrize("precise", [False, True])
+def test_an_enhanced_store_of_a_dict_has_records(
+    half: Any, drive: Callable[[Any], Any], clock: Clock, ttl: float | None, precise: bool
+) -> None:
+    """With the end in them, where there is one, also where a `set` would keep that."""
+    home = storage if half is BLOCKING else storage.aio
+    shelf: dict[str, Any] = {}
+    base = home.enhance_storage(shelf, millisecond_precision=precise, ttl=ttl, clock=clock)
+    store = drive(half.CodexStore(base, 1))
+    for text in ("a longer one", "1"):
+        clock.tick(59)
+        store.append(KEY, said(text))
+        assert store.list(KEY) == [said(text)]
+        end = {} if ttl is None else {"__exp": clock.ms + 60_000}
+        assert shelf == {KEY: {"__v": 0, "data": [said(text)], **end}}
+    clock.tick(60)
+
+    assert store.list(KEY) == ([said("1")] if ttl is None else [])
 
 
 def test_a_store_has_to_write_json(half: Any) -> None:
