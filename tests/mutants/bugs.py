@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from . import (
+    codex,
     compat_limits,
     compat_sessions,
     demo,
+    dialects,
     layers,
     leases,
     limiter,
@@ -41,9 +43,11 @@ BUGS: list[Bug] = [
     *vibegram.BUGS,
     *compat_sessions.BUGS,
     *compat_limits.BUGS,
+    *codex.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
     *demo.BUGS,
+    *dialects.BUGS,
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
