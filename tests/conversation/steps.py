@@ -6,9 +6,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from storage.core.edits import callers, edited, group, pinned, unpinned, without
+from storage.core.edits import edited, pinned, unpinned, without
 from storage.core.history import State, packed, unpacked
 from storage.core.messages import ESTIMATED, GUARDED, LEADS, NOSTART, TURN, Mark, entry, marks
+from storage.core.pairs import group, pairs
 from storage.histories import Alteration, Bounds, Entry, Query, Terms
 from storage.testing import Clock
 
@@ -156,8 +157,8 @@ class Steps:
     def _alteration(self, state: State, records: list[bytes]) -> Alteration | None:
         random, found = self._random, marks(records)
         number = random.randrange(max(0, len(found) - 8), len(found))
-        members = group(found, found[number].seq)
-        if members is None:
+        members, is_whole = group(found, found[number].seq)
+        if not is_whole:
             return None
         kept = {one.seq: raw for one, raw in zip(found, records)}
         kind = random.choice(["remove", "truncate", "pin", "unpin", "edit"])
@@ -170,7 +171,7 @@ class Steps:
         removed = members if kind == "remove" else found[number:]
         left = [one for one in found if one not in removed]
         led = None if not left or left[-1] is found[-1] else left[-1].flags & LEADS > 0
-        return without(state, removed, callers(found), led=led)
+        return without(state, removed, pairs(found), led=led)
 
     def _other(self, one: Mark) -> Entry:
         text = f'{{"role":"{one.role}","content":"{self._random.random()}"}}'
