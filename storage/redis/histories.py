@@ -51,6 +51,12 @@ _STRETCH, _RECENT = Script("stretch", "history"), Script("recent", "history")
 _STANDING, _FILL = Script("standing", "now"), Script("fill", "now", "ending")
 _ALTER = Script("alter", "now", "ending", "history")
 
+_APPENDING: Final = (b"EVALSHA", _APPEND.sha, b"1")
+
+_MOST_KNOWN: Final = 1024
+
+_new: Final = tuple.__new__
+
 _PLAIN: Final = Query()[1:]
 
 _FEW: Final = 256
@@ -74,26 +80,27 @@ class RedisHistories:
         self._names = names
         self._start: str = names.segment("history")
         self._told: tuple[Terms | None, bytes] = (None, b"")
+        self._known: dict[str, bytes] = {}
 
     def append(self, key: str, entries: Sequence[Entry], terms: Terms) -> Appended:
-        name = beside_name(self._start, self._names.name(key))
+        name = self._known.get(key) or self._learn(key)
         known, told = self._told
         if known is not terms:
             told = terms_told(terms)
             self._told = terms, told
-        head = (b"EVALSHA", _APPEND.sha, b"1", name, told)
         effect = AGAIN if terms.note or not entries else ONCE
-        words = (*head, *[entry.packed() for entry in entries])
+        words = (*_APPENDING, name, told, *[entry.packed() for entry in entries])
         reply = self._door.call(Command(effect, name, words, _APPEND), key)
-        if type(reply) is int:
-            return Appended("appended", reply - len(entries) + 1, reply)
-        return self._appended(key, reply, len(entries))
+        if type(reply) is not int:
+            return self._appended(key, reply, len(entries))
+        done: Appended = _new(Appended, ("appended", reply - len(entries) + 1, reply, False, 0))
+        return done
 
     def read(self, key: str, query: Query) -> Stretch:
         limit = query.limit
         if limit is None or limit > _FEW or query[1:] != _PLAIN:
             return self._read(key, query)
-        name = beside_name(self._start, self._names.name(key))
+        name = self._known.get(key) or self._learn(key)
         words = (b"LRANGE", name, b"-%d" % (limit + 1), b"-1")
         reply = self._door.call(Command(READ, name, words), key)
         if len(reply) <= limit or reply[0][:2] == _HEAD:
@@ -103,7 +110,7 @@ class RedisHistories:
         return Stretch(None, reply[1:], True)
 
     def recent(self, key: str, bounds: Bounds) -> Stretch:
-        name = beside_name(self._start, self._names.name(key))
+        name = self._known.get(key) or self._learn(key)
         found, read = Found(), NOTHING_READ
         while True:
             command = run(_RECENT, READ, (name,), bounds_told(bounds, read))
@@ -135,7 +142,7 @@ class RedisHistories:
         return found
 
     def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
-        name = beside_name(self._start, self._names.name(key))
+        name = self._known.get(key) or self._learn(key)
         removed = Struct(f"<{len(alteration.removed)}I").pack(*alteration.removed)
         records = [raw for _, raw in alteration.replaced]
         words = (state, alteration.state, *ends_told(terms, alteration.state), removed, *records)
@@ -188,7 +195,7 @@ class RedisHistories:
 
     def _read(self, key: str, query: Query) -> Stretch:
         """What is asked for with conditions, or too much to be read by a plain command."""
-        name = beside_name(self._start, self._names.name(key))
+        name = self._known.get(key) or self._learn(key)
         found, asked = Found(), query
         while True:
             reply = self._door.call(run(_STRETCH, READ, (name,), *query_told(asked)), key)
@@ -236,7 +243,15 @@ class RedisHistories:
         return CorruptValueError(message, store=self._label, key=key)
 
     def _called(self, keys: Sequence[str]) -> list[bytes]:
-        return [beside_name(self._start, self._names.name(key)) for key in keys]
+        return [self._known.get(key) or self._learn(key) for key in keys]
+
+    def _learn(self, key: str) -> bytes:
+        """What the conversation is called, which is the same every time."""
+        name = beside_name(self._start, self._names.name(key))
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = name
+        return name
 
     def _parts(self, names: Sequence[bytes]) -> list[list[int]]:
         """The places of *names* that may stand in one command: those of one slot, not too many."""

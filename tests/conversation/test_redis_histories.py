@@ -75,7 +75,12 @@ class Twins:
         return int(self.clock() * 1000)
 
     def pass_by(self) -> None:
+        """Let some time pass, and not just as much as there is: in that very millisecond something
+        is over in memory, and on a server after it."""
+        ends = {one.ends for one in self.model.look(KEYS) if one is not None}
         seconds = self.chance.one_of(0.001, 0.5, 1, 3, 100)
+        while self.now + round(seconds * 1000) in ends:
+            seconds += 0.001
         self.clock.tick(seconds)
         self.server.advance(seconds)
 

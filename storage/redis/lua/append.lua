@@ -26,7 +26,9 @@ if raw then
   if zero ~= 0 or version ~= 1 or #raw ~= 63 + 4 * g + 12 * o + 8 * s + 16 * n then
     return {-1, sub(raw, 1, 63)}
   end
-  if #raw > 63 then
+  if o + s + n == 0 then
+    guards = sub(raw, 64)
+  else
     local after = 63 + 4 * g
     guards = sub(raw, 64, after)
     opens = sub(raw, after + 1, after + 12 * o)
@@ -53,7 +55,7 @@ if expected >= 0 and expected ~= seq then
 elseif not raw and #ARGV == 1 then
   return 0
 end
-local before, leading, led, records = seq, mood % 2 == 1, mood % 4 >= 2, {}
+local before, leading, led, records, count = seq, mood % 2 == 1, mood % 4 >= 2, {}, 0
 
 -- Each message has flags: 1 it always stays, 2 nothing begins with it, 4 a turn begins, 8 its tokens
 -- are an estimate, 16 it is the result of no call, 32 it calls, 64 it answers, 128 the next is led.
@@ -172,7 +174,8 @@ for number = 2, #ARGV do
     if flags % 8 >= 4 and flags % 2 == 0 then
       turns = turns + 1
     end
-    records[#records + 1] = struct.pack('<BI4I4I6', role, flags + 256 * cost, seq, at) .. sub(one, 6)
+    count = count + 1
+    records[count] = struct.pack('<BI4I4I6', role, flags + 256 * cost, seq, at) .. sub(one, 6)
   end
 end
 if #note > 0 and #ARGV > 1 then
@@ -180,16 +183,17 @@ if #note > 0 and #ARGV > 1 then
 end
 
 -- What goes: from the first message on that may, which stands at a place in the list.
-local kept, place, dropped, more, passed, gone = 0, 1, 0, false, {}, {}
-local is_empty = false
+local kept, place, dropped, more, is_empty = 0, 1, 0, false, false
+local passed, gone, other, between = nil, nil, nil, nil
 if messages > most or tokens > most_tokens or turns >= most_turns then
+  -- What always stays, and is older than all that may go, stands before that.
   kept = #guards / 4
   while kept > 0 and unpacked('<I4', guards, 4 * kept - 3) >= first do
     kept = kept - 1
   end
   place = kept + 1
-  local between = {}
   for from = 1, #spans, 8 do
+    between = between or {}
     between[#between + 1] = {unpacked('<I4I4', spans, from)}
   end
   local some, index, asked = records, 0, 0
@@ -212,13 +216,14 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
       flags = flags % 256
       cost = (cost - flags) / 256
       if flags % 2 == 1 then
+        passed = passed or {}
         passed[#passed + 1] = one
       else
         local begins = flags % 8 >= 4
         local fits = messages <= most and tokens <= most_tokens and turns + (begins and 0 or 1) <= most_turns
         if fits and dropped > 0 then
           fits = flags % 4 < 2
-          for span = 1, #between do
+          for span = 1, between and #between or 0 do
             fits = fits and not (between[span][1] < number and number <= between[span][2])
           end
         end
@@ -233,7 +238,7 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
         if begins then
           turns = turns - 1
         end
-        gone[dropped] = dropped < 3 and one or nil
+        gone, other = one, gone
       end
       place = place + 1
     elseif asked == 0 then
@@ -250,7 +255,7 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
       index = 0
     end
   end
-  if #between > 0 then
+  if between then
     spans = ''
     for span = 1, #between do
       if between[span][2] >= first then
@@ -271,40 +276,37 @@ elseif is_empty then
   call('LTRIM', key, 0, kept)
 end
 if not raw or is_empty then
-  for index = 1, #passed do
+  for index = 1, passed and #passed or 0 do
     call('RPUSH', key, passed[index])
   end
 end
-if not is_empty then
-  local from = raw and 1 or place
-  while from <= #records do
-    call('RPUSH', key, unpack(records, from, math.min(#records, from + 999)))
-    from = from + 1000
-  end
+if is_empty then
+  count = 0
+end
+for from = raw and 1 or place, count, 1000 do
+  call('RPUSH', key, unpack(records, from, math.min(count, from + 999)))
 end
 if raw then
-  local is_long = dropped > 2 and kept + #passed > 0
-  if is_empty or dropped == 0 then
-    call('LSET', key, 0, state)
-  elseif is_long then
-    local front = call('LRANGE', key, 1, kept)
-    for index = 1, #passed do
-      front[#front + 1] = passed[index]
+  if dropped > 0 and not is_empty then
+    if kept == 0 and not passed then
+      call('LTRIM', key, dropped, -1)
+    elseif dropped < 3 then
+      call('LREM', key, 1, gone)
+      if other then
+        call('LREM', key, 1, other)
+      end
+    else
+      local front = call('LRANGE', key, 0, kept)
+      for index = 1, passed and #passed or 0 do
+        front[#front + 1] = passed[index]
+      end
+      call('LTRIM', key, place, -1)
+      for index = #front, 1, -1 do
+        call('LPUSH', key, front[index])
+      end
     end
-    call('LTRIM', key, place, -1)
-    for index = #front, 1, -1 do
-      call('LPUSH', key, front[index])
-    end
-    call('LPUSH', key, state)
-  elseif kept + #passed == 0 then
-    call('LTRIM', key, dropped, -1)
-    call('LSET', key, 0, state)
-  else
-    for index = 1, dropped do
-      call('LREM', key, 1, gone[index])
-    end
-    call('LSET', key, 0, state)
   end
+  call('LSET', key, 0, state)
 end
 local ends = math.min(now + ttl, born + age)
 if ends < math.huge then
