@@ -53,8 +53,8 @@ def cut(
 ) -> Cut:
     """Drop the first of *marks*, which are in order, until what is *held* fits into *bounds*.
 
-    They are the messages from the first on that is not guarded, as many as are asked for; *most*
-    of them are dropped now.
+    They are the messages from the first on that is not guarded, as many as are asked for; about
+    *most* of them are dropped now: who goes on later begins with one that has to go.
     """
     messages, tokens, estimated, turns = held
     dropped = 0
@@ -69,7 +69,7 @@ def cut(
         )
         if not is_over and (not dropped or may_begin(one, spans)):
             return Cut(one, Held(messages, tokens, estimated, turns), False)
-        if dropped == most:
+        if is_over and most is not None and dropped >= most:
             return Cut(one, Held(messages, tokens, estimated, turns), True)
         messages, tokens, dropped = messages - 1, tokens - one.tokens, dropped + 1
         estimated -= estimate(one)
