@@ -23,7 +23,7 @@ from .messages import (
     Mark,
     record,
 )
-from .trim import MOST_AT_ONCE, Held, Span, cut, estimate
+from .trim import MOST_AT_ONCE, Held, Open, Span, cut, estimate
 
 VERSION: Final = 1
 
@@ -45,9 +45,6 @@ _SPAN: Final = Struct("<II")
 _NOTE: Final = Struct(f"<{ID_BYTES}sII")
 
 _SYSTEM: Final = frozenset(ROLES.index(role) for role in SYSTEM)
-
-Open = tuple[bytes, int]
-"""A call that has no result so far: its id, and the message that makes it."""
 
 Note = tuple[bytes, int, int]
 """What was appended under an idempotency key: the first message and the last."""
@@ -201,10 +198,12 @@ def is_over(state: State, bounds: Bounds) -> bool:
 def _admitted(
     state: State, entry: Entry, *, keeps_orphans: bool
 ) -> int | Literal["orphan", "full"] | None:
-    """The flags of an *entry* that becomes the last message; `None` where its call is gone."""
+    """The flags of an *entry* that becomes the last message; `None` where what it belongs to is
+    gone."""
     flags = entry.flags
     if state.flags & LED:
         flags |= NOSTART
+    is_lost = state.flags & LED and _is_gone(state, state.seq - 1)
     if state.flags & LEADING:
         if entry.role in _SYSTEM:
             flags |= GUARDED
@@ -216,6 +215,10 @@ def _admitted(
         if not isinstance(answering, int):
             return answering
         flags = answering
+    if is_lost and not flags & GUARDED:
+        opened(state, entry.calls, state.seq)
+        state.first = state.seq + 1
+        return None
     if flags & GUARDED:
         if len(state.guards) == MOST_GUARDED:
             return "full"
@@ -229,6 +232,11 @@ def _admitted(
     turns += flags & (TURN | GUARDED) == TURN
     state.held = Held(messages + 1, tokens + entry.tokens, estimated + estimate(told), turns)
     return flags
+
+
+def _is_gone(state: State, last: int) -> bool:
+    """Whether the *last* message was dropped, and all before it that is not guarded."""
+    return state.first > last and state.guards[-1:] != [last]
 
 
 def _answering(

@@ -9,16 +9,21 @@ that may begin where it does; it may be empty.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ..histories import Bounds
-from .messages import ANSWERS, CALLS, ESTIMATED, GUARDED, NOSTART, ORPHAN, TURN, Mark
+from .messages import ANSWERS, CALLS, ESTIMATED, GUARDED, LEADS, NOSTART, ORPHAN, TURN, Mark
 
 MOST_AT_ONCE: Final = 1000
 """How many messages are dropped in one step; there may have to be several."""
 
 Span = tuple[int, int]
 """A message and a later one that belongs to it: nothing begins after the one, up to the other."""
+
+Open = tuple[bytes, int]
+"""A call that has no result so far: its id, and the message that makes it."""
 
 
 class Held(NamedTuple):
@@ -99,35 +104,36 @@ def held(marks: Iterable[Mark]) -> Held:
     return Held(messages, tokens, estimated, turns)
 
 
-def window(marks: Sequence[Mark], bounds: Bounds, spans: Sequence[Span]) -> tuple[list[Mark], bool]:
+def window(
+    marks: Sequence[Mark], bounds: Bounds, spans: Sequence[Span], opens: Sequence[Open]
+) -> tuple[list[Mark], bool]:
     """Those of *marks* that a model can be shown, and whether any had to go for the *bounds*.
 
     *marks* are in order: what is guarded, and all others from some message on. Results without a
-    call are left out, and calls that were not answered when something else was said.
+    call are left out, and calls that were not answered when something else was said. Where none
+    had to go, a message that comes before *marks* may fit as well.
     """
-    broken = _broken(marks)
-    whole = [one for one in marks if one.seq not in broken and not one.flags & ORPHAN]
-    head, _, _ = cut(whole, held(whole), bounds, spans)
+    others = (one.seq for one in marks if not one.flags & (ANSWERS | CALLS | LEADS))
+    last = max(others, default=0)
+    broken = {seq for _, seq in opens if seq < last}
+    whole = _whole(marks, broken)
+    head, _, _ = cut(whole, held(whole), bounds, [one for one in spans if one[0] not in broken])
     first = head.seq if head is not None else float("inf")
     shown = [one for one in whole if one.flags & GUARDED or one.seq >= first]
     return shown, len(shown) < len(whole)
 
 
-def _broken(marks: Sequence[Mark]) -> set[int]:
-    """The numbers of calls without all of their results, and of the results that they have; what
-    is still going on at the end is none of them."""
-    waiting: dict[bytes, int] = {}
-    answers: dict[int, list[int]] = {}
-    last = 0
+def _whole(marks: Sequence[Mark], broken: AbstractSet[int]) -> list[Mark]:
+    """*marks* without the calls that are *broken*, without results whose call is not there, and
+    without what belongs to a call that is not."""
+    callers: dict[bytes, int] = {}
+    out: set[int] = set()
     for one in marks:
-        for called in one.calls:
-            waiting[called] = one.seq
-            answers.setdefault(one.seq, [])
-        for answered in one.answers:
-            call = waiting.pop(answered, None)
-            if call is not None:
-                answers[call].append(one.seq)
-        if not one.flags & (ANSWERS | CALLS):
-            last = one.seq
-    broken = {call for call in waiting.values() if call < last}
-    return broken.union(*(answers[call] for call in broken))
+        callers.update(dict.fromkeys(one.calls, one.seq))
+        calls = {callers.get(call, 0) for call in one.answers}
+        if one.flags & ORPHAN or one.seq in broken or calls & (broken | {0}):
+            out.add(one.seq)
+    for one, following in reversed([*pairwise(marks)]):
+        if one.flags & LEADS and following.seq == one.seq + 1 and following.seq in broken:
+            broken, out = broken | {one.seq}, out | {one.seq}
+    return [one for one in marks if one.seq not in out]
