@@ -10,11 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ..histories import Bounds
-from .messages import ANSWERS, CALLS, ESTIMATED, GUARDED, LEADS, NOSTART, ORPHAN, TURN, Mark
+from .messages import (
+    ANSWERS,
+    CALLS,
+    ESTIMATED,
+    GUARDED,
+    LEADS,
+    NOSTART,
+    ORPHAN,
+    TURN,
+    Mark,
+    is_by_name,
+)
+from .pairs import pairs
 
 MOST_AT_ONCE: Final = 1000
 """How many messages are dropped in one step; there may have to be several."""
@@ -113,9 +124,7 @@ def window(
     call are left out, and calls that were not answered when something else was said. Where none
     had to go, a message that comes before *marks* may fit as well.
     """
-    others = (one.seq for one in marks if not one.flags & (ANSWERS | CALLS | LEADS))
-    last = max(others, default=0)
-    broken = {seq for _, seq in opens if seq < last}
+    broken = _broken(marks, opens)
     whole = _whole(marks, broken)
     head, _, _ = cut(whole, held(whole), bounds, [one for one in spans if one[0] not in broken])
     first = head.seq if head is not None else float("inf")
@@ -123,17 +132,29 @@ def window(
     return shown, len(shown) < len(whole)
 
 
+def _broken(marks: Sequence[Mark], opens: Sequence[Open]) -> set[int]:
+    """The numbers of calls without all of their results, but for what still goes on at the end.
+
+    *marks* have all results of the calls among them; of calls before them, *opens* have none.
+    """
+    missing = {one.seq: set(one.calls) for one in marks if one.calls}
+    for _, name, call in pairs(marks):
+        if call is not None:
+            missing[call].discard(name)
+    for name, call in opens:
+        if not is_by_name(name):
+            missing.setdefault(call, {name})
+    others = (one.seq for one in marks if not one.flags & (ANSWERS | CALLS | LEADS))
+    last = max(others, default=0)
+    return {call for call, names in missing.items() if names and call < last}
+
+
 def _whole(marks: Sequence[Mark], broken: AbstractSet[int]) -> list[Mark]:
-    """*marks* without the calls that are *broken*, without results whose call is not there, and
-    without what belongs to a call that is not."""
-    callers: dict[bytes, int] = {}
-    out: set[int] = set()
-    for one in marks:
-        callers.update(dict.fromkeys(one.calls, one.seq))
-        calls = {callers.get(call, 0) for call in one.answers}
-        if one.flags & ORPHAN or one.seq in broken or calls & (broken | {0}):
-            out.add(one.seq)
-    for one, following in reversed([*pairwise(marks)]):
-        if one.flags & LEADS and following.seq == one.seq + 1 and following.seq in broken:
-            broken, out = broken | {one.seq}, out | {one.seq}
-    return [one for one in marks if one.seq not in out]
+    """*marks* without calls that are *broken* and what leads to them, and without results whose
+    call is not there."""
+    out = {answer for answer, _, call in pairs(marks) if call is None or call in broken}
+    led = set(broken)
+    for one in reversed(marks):
+        if one.flags & LEADS and one.seq + 1 in led:
+            led.add(one.seq)
+    return [one for one in marks if one.seq not in out | led and not one.flags & ORPHAN]

@@ -42,6 +42,8 @@ class Said:
 
     seq: int
     line: Line
+    calls: frozenset[tuple[int, str]] = frozenset()
+    """The calls that it answers: who made them, and their ids."""
     is_guarded: bool = False
     is_orphan: bool = False
     is_led: bool = False
@@ -65,11 +67,11 @@ class Talk:
         self.seq += 1
         led, self.leader = self.leader, self.seq if line.leads else 0
         self.prompting = self.prompting and line.role in PROMPTS
-        self.opens.update(dict.fromkeys(line.calls, self.seq))
         guarded = line.pin or self.prompting
-        calls = {self.opens.pop(call) for call in line.answers if call in self.opens}
-        there = [call for call in sorted(calls) if self.has(call)]
-        if calls and not there:
+        answers = self.answered(line)
+        self.opens.update(dict.fromkeys(line.calls, self.seq))
+        there = sorted({call for call, _ in answers if self.has(call)})
+        if answers and not there:
             return
         if line.answers:
             guarded = any(one.is_guarded for one in self.said if one.seq in there)
@@ -77,8 +79,21 @@ class Talk:
             return
         if not guarded:
             self.ties += [(call, self.seq) for call in there]
-        is_orphan = len(line.answers) > 0 and not calls
-        self.said.append(Said(self.seq, line, guarded, is_orphan, bool(led)))
+        is_orphan = len(line.answers) > 0 and not answers
+        self.said.append(Said(self.seq, line, answers, guarded, is_orphan, bool(led)))
+
+    def answered(self, line: Line) -> frozenset[tuple[int, str]]:
+        """The calls that wait for *line*, which do so no more unless they go by a name; none where
+        it is not the result of such calls alone."""
+        if not self.opens.keys() >= set(line.answers):
+            return frozenset()
+        answers = frozenset((self.opens[call], call) for call in line.answers)
+        self.opens = {
+            call: seq
+            for call, seq in self.opens.items()
+            if call not in line.answers or call.startswith("function:")
+        }
+        return answers
 
     def has(self, seq: int) -> bool:
         return any(one.seq == seq for one in self.said)
@@ -131,11 +146,11 @@ def stays(said: Sequence[Said], bounds: Bounds, may_begin: Callable[[Said], bool
 
 def unanswered(said: Sequence[Said]) -> set[int]:
     """The messages with calls that have no result, where something else was said after them."""
-    answered = {call for one in said if not one.is_orphan for call in one.line.answers}
+    answered = {call for one in said for call in one.calls}
     return {
         one.seq
         for number, one in enumerate(said)
-        if not answered.issuperset(one.line.calls)
+        if not answered.issuperset((one.seq, call) for call in one.line.calls)
         and any(
             not (later.line.calls or later.line.answers or later.line.leads)
             for later in said[number + 1 :]
@@ -144,11 +159,16 @@ def unanswered(said: Sequence[Said]) -> set[int]:
 
 
 def without(said: Sequence[Said], broken: AbstractSet[int]) -> list[Said]:
-    """What is *said* but for calls that are *broken*, all that belongs to them, and orphans."""
-    calls = {call for one in said if one.seq in broken for call in one.line.calls}
-    out = {one.seq for one in said if one.is_orphan or calls.intersection(one.line.answers)}
+    """What is *said* but for calls that are *broken*, what leads to them and their results, and
+    orphans."""
     led = set(broken)
     for one in reversed(said):
         if one.line.leads and one.seq + 1 in led:
             led.add(one.seq)
-    return [one for one in said if one.seq not in out | led]
+    return [
+        one
+        for one in said
+        if one.seq not in led
+        and not one.is_orphan
+        and broken.isdisjoint(call for call, _ in one.calls)
+    ]

@@ -7,16 +7,19 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from storage.core.history import State, append, is_over, trim
-from storage.core.messages import GUARDED, Mark, mark, marks
+from storage.core.messages import BY_NAME, GUARDED, Mark, mark, marks
 from storage.histories import Appended, Bounds, Terms
 from tests.conversation.oracle import Line
 
 KINDS = (
-    *("user", "user", "user", "assistant", "assistant", "calls", "calls", "parallel calls"),
+    *("user", "user", "user", "assistant", "assistant", "calls", "parallel calls", "named call"),
     *("result", "result", "result", "all results", "reasoning", "system", "developer", "critic"),
     "orphan",
 )
 
+
+NAMED = f"{BY_NAME}f"
+"""The id of a call that has none."""
 
 ALL = Bounds()
 
@@ -56,7 +59,8 @@ def lines(said: list[Act]) -> list[Line]:
     for number, act in enumerate(said):
         line = _line(number, act, opens)
         written.append(line)
-        opens = [left for one in opens if (left := [c for c in one if c not in line.answers])]
+        over = {*line.calls, *(call for call in line.answers if call != NAMED)}
+        opens = [left for one in opens if (left := [call for call in one if call not in over])]
         if line.calls:
             opens.append(list(line.calls))
     return written
@@ -67,6 +71,8 @@ def _line(number: int, act: Act, opens: list[list[str]]) -> Line:
     if kind in ("calls", "parallel calls"):
         calls = tuple(f"{number}.{part}" for part in range(1 if kind == "calls" else 3))
         return Line("assistant", tokens, calls=calls, pin=pin)
+    if kind == "named call":
+        return Line("assistant", tokens, calls=(NAMED,), pin=pin)
     if kind in ("result", "all results") and opens:
         group = opens[which % len(opens)]
         if kind == "all results":

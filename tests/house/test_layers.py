@@ -38,6 +38,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "dumps",
         "breakers",
         "telegram",
+        "conversation",
+        "amending",
     ),
     "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),
