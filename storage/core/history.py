@@ -39,6 +39,10 @@ LEADING: Final = 1
 LED: Final = 2
 """The next message belongs to the last one."""
 
+ALTERED: Final = 4
+"""What each alteration adds to the flags, round and round: who swaps a state must not take one for
+another that only looks like it."""
+
 _FIXED: Final = Struct("<BBBIIIIIQQQQHHHH")
 _GUARD: Final = Struct("<I")
 _OPEN: Final = Struct(f"<{ID_BYTES}sI")
