@@ -13,8 +13,8 @@ from storage.testing.contract import HistoryContract
 from tests.contract.backends import BACKENDS, Ground, Row, params
 from tests.contract.layers import IS_LONG
 
-BY_DAY = ("memory",)
-ALSO = ("lru",)
+BY_DAY = ("memory", "sqlite", "valkey", "redis6")
+ALSO = ("lru", "sqlite-gramio", "sqlite-connection", "valkey-puregram", "redis8")
 """The same rooms in other layouts and by other clients."""
 
 REMEMBERING = [row for row in BACKENDS if row.name in (BY_DAY + ALSO if IS_LONG else BY_DAY)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.core.history import State, append, is_over, trim
@@ -126,3 +128,9 @@ class Kept:
 def seqs(said: Any) -> list[int]:
     """The numbers of messages."""
     return [one.seq for one in said]
+
+
+def for_all(law: Callable[..., None], *inputs: st.SearchStrategy[Any], share: float = 1) -> None:
+    """Run *law* on a *share* of the examples of the present Hypothesis profile."""
+    examples = max(1, round(settings().max_examples * share))
+    settings(deadline=None, max_examples=examples)(given(*inputs)(law))()

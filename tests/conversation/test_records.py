@@ -22,9 +22,8 @@ from storage.core.messages import (
 )
 from storage.core.trim import Held, may_begin
 from storage.histories import Appended, Bounds, Terms
-from storage.testing.laws.suite import for_all
 from tests.conversation.oracle import Line
-from tests.conversation.scripts import ALL, Act, Kept, acts, bounds, lines
+from tests.conversation.scripts import ALL, Act, Kept, acts, bounds, for_all, lines
 
 LONG = 2**32 - 1
 LATE = 2**48 - 1

@@ -12,9 +12,8 @@ from storage.core.messages import GUARDED, Mark
 from storage.core.picking import recent, unguarded
 from storage.core.trim import cut, held, window
 from storage.histories import Bounds
-from storage.testing.laws.suite import for_all
 from tests.conversation.oracle import Line, Talk
-from tests.conversation.scripts import Act, Kept, acts, bounds, lines, seqs
+from tests.conversation.scripts import Act, Kept, acts, bounds, for_all, lines, seqs
 
 PLAIN = ("user", "assistant")
 PROMPT = Line("system", 2)
