@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ...core.history import MOST_GUARDED, MOST_NOTES
-from ...core.messages import ORPHAN, mark
+from ...core.history import MOST_GUARDED, MOST_NOTES, State, packed
+from ...core.messages import ORPHAN, mark, record
 from ...errors import ClosedError, InvalidKeyError
 from ...histories import Alteration, Appended, Bounds
 from ..bridge import Bridge
@@ -229,15 +229,15 @@ class TalkLogs(Remembered):
 
 def _calls(talks: Any, key: Any, several: tuple[Any, ...] = ()) -> dict[str, Callable[[], object]]:
     """Everything that can be asked about *key*, or about *several*."""
-    keys = several or (key,)
-    altered = Alteration(SECRET.encode())
+    keys, state = several or (key,), packed(State(1))
+    raw = record(says(SECRET), 0, 1, 1)
     return {
         "append": lambda: talks.append(key, [says(SECRET)], FOR_GOOD),
         "read": lambda: talks.read(key, ALL),
         "recent": lambda: talks.recent(key, Bounds()),
         "look": lambda: talks.look(keys),
-        "alter": lambda: talks.alter(key, SECRET.encode(), altered, FOR_GOOD),
-        "restore": lambda: talks.restore(key, SECRET.encode(), [SECRET.encode()], FOR_GOOD),
+        "alter": lambda: talks.alter(key, state, Alteration(state), FOR_GOOD),
+        "restore": lambda: talks.restore(key, state, [raw], FOR_GOOD),
         "keys": lambda: talks.keys(key, None),
         "clear": lambda: talks.clear(keys),
     }

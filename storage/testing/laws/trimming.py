@@ -96,24 +96,31 @@ class Trimming(Remembered):
 
         assert hear() == ["thought", "word"]
 
-    def test_a_lower_bound_is_come_down_to_bit_by_bit(
-        self, say: Say, hear: Hear, talks: Any
-    ) -> None:
-        """And what is left never begins with a result, wherever a step ends."""
+    def test_a_lower_bound_is_come_down_to_bit_by_bit(self, say: Say, hear: Hear) -> None:
         for _ in range(5):
             say(*["x"] * 499, A_CALL, ITS_RESULT)
-        steps = 0
-        while say(bounds=Bounds(1003)).more:
-            steps += 1
+        left = 2505
+        while say(bounds=Bounds(501)).more:
+            assert 501 < len(hear()) < left
             left = len(hear())
-            assert left >= 2505 - 1010 * steps
-        assert hear() == (["x"] * 499 + ["call", "result"]) * 2
 
-        say(bounds=Bounds(501))
         assert hear() == ["x"] * 499 + ["call", "result"]
         say(bounds=Bounds(1))
         assert hear() == []
         assert say("y").first == 2506
+
+    def test_no_step_of_a_trim_ends_between_a_call_and_its_result(
+        self, say: Say, hear: Hear
+    ) -> None:
+        for before in (998, 999, 1000):
+            key = f"{before}"
+            for _ in range(2):
+                say(*["x"] * (before // 2), key=key)
+            say(*["x"] * (before % 2), A_CALL, ITS_RESULT, *["y"] * 100, key=key)
+            while say(bounds=Bounds(before + 102 - 1000), key=key).more:
+                pass
+
+            assert hear(key)[:1] == (["call"] if before == 1000 else ["y"])
 
 
 class Reading(Remembered):
