@@ -103,6 +103,8 @@ def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]
     after = _next(state)
     gone = {one.seq for one in members}
     after.guards = [seq for seq in state.guards if seq not in gone]
+    if len(members) > 1:
+        spanned(after, members[0].seq, members[-1].seq)
     turns = sum(one.flags & (TURN | GUARDED) == TURN | GUARDED for one in members)
     after.held = state.held._replace(turns=state.held.turns + turns)
     marked = [
@@ -128,7 +130,7 @@ def replayed(marks: Sequence[Mark], born: int) -> State:
         if one.answers and not one.flags & ORPHAN:
             calls = answered(state, one.answers)
             if calls and state.start > min(calls) and not one.flags & GUARDED:
-                spanned(state, min(calls))
+                spanned(state, min(calls), state.seq)
         opened(state, one.calls, one.seq)
         if not one.flags & NOSTART and not is_led:
             state.start = one.seq

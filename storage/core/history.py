@@ -258,7 +258,7 @@ def _answering(
     if any(call in state.guards for call in there):
         flags |= GUARDED
     elif state.start > min(there):
-        spanned(state, min(there))
+        spanned(state, min(there), state.seq)
     return flags
 
 
@@ -278,9 +278,9 @@ def opened(state: State, calls: Sequence[bytes], seq: int) -> None:
     state.opens = [*others, *((one, seq) for one in calls)][-MOST_OPEN:]
 
 
-def spanned(state: State, start: int) -> None:
-    """Let nothing begin between *start* and the last message."""
-    state.spans = [*(one for one in state.spans if one[0] != start), (start, state.seq)]
+def spanned(state: State, start: int, end: int) -> None:
+    """Let nothing begin between the messages *start* and *end*."""
+    state.spans = [*(one for one in state.spans if one[0] != start), (start, end)]
     if len(state.spans) > MOST_SPANS:
         (start, end), (_, other), *rest = sorted(state.spans)
         state.spans = [(start, max(end, other)), *rest]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from storage.core.edits import edited, replayed
 from storage.core.history import LEADING, LED, State, packed, unpacked
 from storage.core.messages import ESTIMATED, GUARDED, LEADS, entry, is_by_name, mark, shortened
-from storage.core.pairs import group
+from storage.core.pairs import group, pairs
 from storage.core.picking import picked
 from storage.core.plans import Delete, Edit, Pin, Plan, Pop, Truncate, Undo, seen
 from storage.core.trim import held, window
@@ -80,6 +80,7 @@ class Edited(Kept):
         assert all(is_by_name(name) for name, _ in set(again.opens) - opens)
         for one in self.marks:
             assert one.flags & GUARDED or one.seq >= self.state.first
+        assert all(pair.call is not None for pair in pairs(self.marks))
 
 
 def edited_talk(script: list[Act], most: Bounds, steps: list[Step]) -> Edited:
@@ -229,6 +230,16 @@ def test_the_results_of_a_pinned_call_are_pinned_and_later_ones_too() -> None:
     assert kept.seqs == [2, 3, 5, 6]
     do(kept, Pin(5, stays=False))
     assert kept.seqs == [6]
+
+
+def test_a_late_result_of_a_pinned_call_goes_with_it_when_it_is_let_go() -> None:
+    kept = said(Line("user"), Line("assistant", calls=("a",), pin=True), Line("user"))
+    kept.say(Line("tool", answers=("a",)), Line("user"))
+    do(kept, Pin(2, stays=False))
+    assert kept.seqs == [1, 2, 3, 4, 5]
+    kept.say(bounds=Bounds(3))
+
+    assert kept.seqs == [5]
 
 
 def test_a_pinned_turn_is_no_turn_until_it_is_let_go() -> None:
