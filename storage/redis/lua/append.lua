@@ -66,6 +66,8 @@ for number = 2, #ARGV do
   flags = flags % 256
   cost = (cost - flags) / 256
   seq = seq + 1
+  -- What it belongs to may be gone, and then it goes too.
+  local is_lost = led and first >= seq and sub(guards, -4) ~= struct.pack('<I4', seq - 1)
   if led and flags % 4 < 2 then
     flags = flags + 2
   end
@@ -141,28 +143,31 @@ for number = 2, #ARGV do
       flags = flags + 16
     end
   end
+  if stays and flags % 64 >= 32 then
+    local calls, made, others = unpacked('<B', one, 6), {}, ''
+    for from = 8, 8 * calls, 8 do
+      local id = sub(one, from, from + 7)
+      made[id], made[#made + 1] = true, id
+    end
+    for from = 1, #opens, 12 do
+      if not made[sub(opens, from, from + 7)] then
+        others = others .. sub(opens, from, from + 11)
+      end
+    end
+    for place = 1, #made do
+      others = others .. made[place] .. struct.pack('<I4', seq)
+    end
+    opens = sub(others, -3072)
+  end
+  if stays and is_lost and flags % 2 == 0 then
+    stays, first = false, seq + 1
+  end
   if stays then
     if flags % 2 == 1 then
       if #guards == 1024 then
         return {5, before, number - 2}
       end
       guards = guards .. struct.pack('<I4', seq)
-    end
-    if flags % 64 >= 32 then
-      local calls, made, others = unpacked('<B', one, 6), {}, ''
-      for from = 8, 8 * calls, 8 do
-        local id = sub(one, from, from + 7)
-        made[id], made[#made + 1] = true, id
-      end
-      for from = 1, #opens, 12 do
-        if not made[sub(opens, from, from + 7)] then
-          others = others .. sub(opens, from, from + 11)
-        end
-      end
-      for place = 1, #made do
-        others = others .. made[place] .. struct.pack('<I4', seq)
-      end
-      opens = sub(others, -3072)
     end
     if flags % 4 < 2 then
       start = seq
@@ -221,14 +226,13 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
       else
         local begins = flags % 8 >= 4
         local fits = messages <= most and tokens <= most_tokens and turns + (begins and 0 or 1) <= most_turns
-        if fits and dropped > 0 then
-          fits = flags % 4 < 2
-          for span = 1, between and #between or 0 do
-            fits = fits and not (between[span][1] < number and number <= between[span][2])
-          end
+        local may_begin = dropped == 0 or flags % 4 < 2
+        for span = 1, dropped > 0 and between and #between or 0 do
+          may_begin = may_begin and not (between[span][1] < number and number <= between[span][2])
         end
-        if fits or dropped == 1000 then
-          first, more = number, not fits
+        -- Who goes on later begins with one that has to go.
+        if fits and may_begin or not fits and dropped >= 1000 then
+          first, more = dropped > 0 and number or first, not fits
           break
         end
         dropped, messages, tokens = dropped + 1, messages - 1, tokens - cost
@@ -242,7 +246,7 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
       end
       place = place + 1
     elseif asked == 0 then
-      first, is_empty = seq + 1, true
+      first, is_empty = dropped > 0 and seq + 1 or first, true
       break
     else
       -- After all that are in the list come the new ones.
@@ -265,8 +269,8 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
   end
 end
 local state = struct.pack(
-  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, (leading and 1 or 0) + (led and 2 or 0), seq, first, messages, turns, start,
-  tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
+  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood - mood % 4 + (leading and 1 or 0) + (led and 2 or 0), seq, first,
+  messages, turns, start, tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
 ) .. guards .. opens .. spans .. notes
 
 -- A list that is empty for a moment would lose its end.
