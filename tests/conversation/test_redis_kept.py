@@ -388,7 +388,8 @@ def test_a_reader_sees_no_gap_and_no_result_without_its_call(
         for _ in range(10 if is_long else 60):
             some = server_room.recent("k", Bounds(4))
             whole = server_room.read("k", Query())
-            found, _ = window(marks(some.records), Bounds(4), unpacked(some.state).spans)
+            state = unpacked(some.state)
+            found, _ = window(marks(some.records), Bounds(4), state.spans, state.opens)
             stretches = [
                 found,
                 marks(whole.records),
