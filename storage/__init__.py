@@ -3,7 +3,9 @@ the others, over the same data."""
 
 from .adapted import adapt
 from .codecs import Codec, FastJsonCodec, JsonCodec
+from .conversation import Conversation
 from .core.limits import Limit
+from .core.listing import Messages, Remembered, Usage
 from .core.reports import Failure, Report
 from .core.session import SessionInfo
 from .core.subjects import SessionKey, keyed_by
@@ -40,7 +42,15 @@ from .limiter import RateLimiter
 from .moving import copy, dump, load
 from .opened import LazySession, Opened, Session
 from .opening import open
-from .protocols import Backend, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
+from .protocols import (
+    Backend,
+    HistoryStore,
+    KVStorage,
+    LeaseStore,
+    RateLimitStore,
+    TtlStorage,
+    is_ttl_storage,
+)
 from .records import DELETE, MISSING, Capabilities
 from .sessions import Sessions
 from .store import Storage
@@ -63,12 +73,14 @@ __all__ = [
     "Codec",
     "ConfigurationError",
     "ConflictError",
+    "Conversation",
     "CorruptStoreError",
     "CorruptValueError",
     "Entries",
     "Entry",
     "Failure",
     "FastJsonCodec",
+    "HistoryStore",
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
@@ -82,6 +94,7 @@ __all__ = [
     "Limit",
     "LruMemoryStorage",
     "MemoryStorage",
+    "Messages",
     "MigrationError",
     "MismatchError",
     "Opened",
@@ -92,6 +105,7 @@ __all__ = [
     "ReadOnlyError",
     "RedisStorage",
     "ReentryError",
+    "Remembered",
     "Report",
     "Session",
     "SessionInfo",
@@ -106,6 +120,7 @@ __all__ = [
     "UnavailableError",
     "UnstorableError",
     "UnsupportedError",
+    "Usage",
     "Verdict",
     "WrongTypeError",
     "adapt",

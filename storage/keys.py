@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .errors import ConfigurationError, InvalidKeyError
 
 _MARK = "~"
-_SEGMENTS = ("~lease~", "~claim~", "~limit~")
+_SEGMENTS = ("~lease~", "~claim~", "~limit~", "~history~")
 _SPACE = "~ns~"
 _RESERVED = f"can not begin with {', '.join(_SEGMENTS)}: these are not entries"
 _LAST = "\U0010ffff"

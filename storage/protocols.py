@@ -6,6 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
+from .histories import (
+    Alteration,
+    Appended,
+    Bounds,
+    Entry,
+    KeyPage,
+    Query,
+    Standing,
+    Stretch,
+    Terms,
+)
 from .records import (
     Ask,
     Capabilities,
@@ -270,6 +281,55 @@ class TallyStore(Protocol):
     def hit(self, key: str, window: Window, now_ms: int | None) -> Counted | Sight:
         """Count a hit at that moment, or now by the clock of the store. Of an entry that is not
         written as JavaScript writes just such a record, what is seen."""
+        ...
+
+
+class HistoryStore(Protocol):
+    """Conversations: messages in order, and what is known of all of them, which is enough to append
+    and to trim without a look at what stays. Each method is one step that is atomic by itself.
+
+    Keys are those of a user, and lie in a reserved segment (see `Names.reserved`). The time is that
+    of the store, and within a conversation it never goes back. One that is over is absent to every
+    method. What is kept and decided is told by `core.messages`, `core.history` and `core.trim`.
+    """
+
+    def append(self, key: str, entries: Sequence[Entry], terms: Terms) -> Appended:
+        """Append all *entries*, one right after another, and drop what has to go.
+
+        Or none of them, where that was done before, or is not what *terms* expect.
+        """
+        ...
+
+    def read(self, key: str, query: Query) -> Stretch:
+        """The messages that are asked for."""
+        ...
+
+    def recent(self, key: str, bounds: Bounds) -> Stretch:
+        """What is guarded, and of all others as many of the last as do not fit into *bounds* any
+        more, or all."""
+        ...
+
+    def look(self, keys: Sequence[str]) -> Sequence[Standing | None]:
+        """How conversations stand, in the order of *keys*."""
+        ...
+
+    def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
+        """Make an *alteration*, if what is known of the conversation is *state* still; says whether
+        it is. Its end is that of one to which something is appended on these *terms*."""
+        ...
+
+    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+        """Have a conversation that consists of *records*, unless there is one already; says whether
+        there was none. Nobody sees a part of it."""
+        ...
+
+    def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
+        """Take conversations away, where *states* are given only those of which that is still what
+        is known, and say how many there were."""
+        ...
+
+    def keys(self, prefix: str, cursor: str | None) -> KeyPage:
+        """The next few keys of conversations that start with *prefix*."""
         ...
 
 

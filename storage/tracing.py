@@ -9,9 +9,28 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from .closed import closed
+from .histories import (
+    Alteration,
+    Appended,
+    Bounds,
+    Entry,
+    KeyPage,
+    Query,
+    Standing,
+    Stretch,
+    Terms,
+)
 from .keys import Names
 from .offers import offered
-from .protocols import Backend, LeaseStore, RateLimitStore, Sweeper, TallyStore, VisitStore
+from .protocols import (
+    Backend,
+    HistoryStore,
+    LeaseStore,
+    RateLimitStore,
+    Sweeper,
+    TallyStore,
+    VisitStore,
+)
 from .records import (
     Ask,
     Capabilities,
@@ -129,6 +148,8 @@ class Traced:
             room = TracedVisits(room, self.label)
         elif kind is RateLimitStore:
             room = TracedLimits(room, self.label)
+        elif kind is HistoryStore:
+            room = TracedHistories(room, self.label)
         elif kind is TallyStore:
             room = TracedTallies(room, self.label)
         elif kind is Sweeper:
@@ -274,6 +295,57 @@ class TracedTallies:
             return self._room.hit(key, window, now_ms)
         with timed(self._label, "hit", key):
             return self._room.hit(key, window, now_ms)
+
+
+class TracedHistories:
+    """A *room* of conversations, with a log line an operation while that is wanted."""
+
+    def __init__(self, room: HistoryStore, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    def append(self, key: str, entries: Sequence[Entry], terms: Terms) -> Appended:
+        if known(DEBUG) is False:
+            return self._room.append(key, entries, terms)
+        with timed(self._label, "append", key):
+            return self._room.append(key, entries, terms)
+
+    def read(self, key: str, query: Query) -> Stretch:
+        if known(DEBUG) is False:
+            return self._room.read(key, query)
+        with timed(self._label, "read", key):
+            return self._room.read(key, query)
+
+    def recent(self, key: str, bounds: Bounds) -> Stretch:
+        if known(DEBUG) is False:
+            return self._room.recent(key, bounds)
+        with timed(self._label, "recent", key):
+            return self._room.recent(key, bounds)
+
+    def look(self, keys: Sequence[str]) -> Sequence[Standing | None]:
+        with timed(self._label, "look", _told(keys)):
+            return self._room.look(keys)
+
+    def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
+        with timed(self._label, "alter", key):
+            return self._room.alter(key, state, alteration, terms)
+
+    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+        with timed(self._label, "restore", key):
+            return self._room.restore(key, state, records, terms)
+
+    def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
+        with timed(self._label, "clear", _told(keys)):
+            return self._room.clear(keys, states)
+
+    def keys(self, prefix: str, cursor: str | None) -> KeyPage:
+        with timed(self._label, "keys", f"{prefix}*"):
+            return self._room.keys(prefix, cursor)
+
+
+def _told(keys: Sequence[str]) -> str:
+    """What *keys* are called in the log."""
+    return keys[0] if len(keys) == 1 else f"{len(keys)} keys"
 
 
 def _keys(meters: Sequence[Meter]) -> str:

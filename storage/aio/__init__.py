@@ -3,6 +3,7 @@
 from .adapted import adapt
 from ..codecs import Codec, FastJsonCodec, JsonCodec
 from ..core.limits import Limit
+from ..core.listing import Messages, Remembered, Usage
 from ..core.reports import Failure, Report
 from ..core.session import SessionInfo
 from ..core.subjects import SessionKey, keyed_by
@@ -35,11 +36,12 @@ from ..family import Key
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .holding import Lease
 from .leases import Claim, Leases
+from .conversation import Conversation
 from .limiter import RateLimiter
 from .moving import copy, dump, load
 from .opened import LazySession, Opened, Session
 from .opening import open
-from .protocols import Backend, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
+from .protocols import Backend, HistoryStore, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .sessions import Sessions
@@ -61,12 +63,14 @@ __all__ = [
     "Codec",
     "ConfigurationError",
     "ConflictError",
+    "Conversation",
     "CorruptStoreError",
     "CorruptValueError",
     "Entries",
     "Entry",
     "Failure",
     "FastJsonCodec",
+    "HistoryStore",
     "InvalidKeyError",
     "JsonCodec",
     "KVStorage",
@@ -80,6 +84,7 @@ __all__ = [
     "Limit",
     "LruMemoryStorage",
     "MemoryStorage",
+    "Messages",
     "MigrationError",
     "MismatchError",
     "Opened",
@@ -90,6 +95,7 @@ __all__ = [
     "ReadOnlyError",
     "RedisStorage",
     "ReentryError",
+    "Remembered",
     "Report",
     "Session",
     "SessionInfo",
@@ -104,6 +110,7 @@ __all__ = [
     "UnavailableError",
     "UnstorableError",
     "UnsupportedError",
+    "Usage",
     "Verdict",
     "WrongTypeError",
     "adapt",

@@ -9,9 +9,21 @@ from typing import Any, TypeVar
 
 from ..core.turns import pauses
 from ..errors import ClosedError
+from ..histories import (
+    Alteration,
+    Appended,
+    Bounds,
+    Entry,
+    KeyPage,
+    Query,
+    Standing,
+    Stretch,
+    Terms,
+)
 from ..keys import Names
 from ..offers import NEVER_WAIT
 from ..protocols import Backend as BlockingBackend
+from ..protocols import HistoryStore as BlockingHistoryStore
 from ..protocols import LeaseStore as BlockingLeaseStore
 from ..protocols import RateLimitStore as BlockingRateLimitStore
 from ..protocols import Sweeper as BlockingSweeper
@@ -32,7 +44,7 @@ from ..records import (
 )
 from ..runtime import after_fork
 from ..ttl import Expiry
-from .protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
+from .protocols import HistoryStore, LeaseStore, RateLimitStore, Sweeper, VisitStore
 
 T = TypeVar("T")
 
@@ -124,6 +136,9 @@ class Lifted:
         if kind is RateLimitStore:
             limits = offer(BlockingRateLimitStore, names)
             return None if limits is None else LiftedLimits(self, limits)
+        if kind is HistoryStore:
+            histories = offer(BlockingHistoryStore, names)
+            return None if histories is None else LiftedHistories(self, histories)
         leases = offer(BlockingLeaseStore, names) if kind is LeaseStore else None
         return LiftedLeases(self, leases) if hasattr(leases, "ready") else None
 
@@ -244,3 +259,35 @@ class LiftedLimits:
 
     async def release(self, meters: Sequence[Meter], token: str) -> bool:
         return await self._run(self._inner.release, meters, token)
+
+
+class LiftedHistories:
+    """Blocking *histories*, a hop each."""
+
+    def __init__(self, lifted: Lifted, histories: Any) -> None:
+        self._run = lifted._run
+        self._inner = histories
+
+    async def append(self, key: str, entries: Sequence[Entry], terms: Terms) -> Appended:
+        return await self._run(self._inner.append, key, entries, terms)
+
+    async def read(self, key: str, query: Query) -> Stretch:
+        return await self._run(self._inner.read, key, query)
+
+    async def recent(self, key: str, bounds: Bounds) -> Stretch:
+        return await self._run(self._inner.recent, key, bounds)
+
+    async def look(self, keys: Sequence[str]) -> Sequence[Standing | None]:
+        return await self._run(self._inner.look, keys)
+
+    async def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
+        return await self._run(self._inner.alter, key, state, alteration, terms)
+
+    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+        return await self._run(self._inner.restore, key, state, records, terms)
+
+    async def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
+        return await self._run(self._inner.clear, keys, states)
+
+    async def keys(self, prefix: str, cursor: str | None) -> KeyPage:
+        return await self._run(self._inner.keys, prefix, cursor)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..histories import (
+    Alteration,
+    Appended,
+    Bounds,
+    Entry,
+    KeyPage,
+    Query,
+    Standing,
+    Stretch,
+    Terms,
+)
 from ..keys import Names
+from ..memory.histories import MemoryHistories
 from ..memory.kv import MemoryBackend
 from ..memory.leases import MemoryLeases
 from ..memory.limits import MemoryLimits
 from ..memory.visits import MemoryVisits
 from ..offers import NEVER_WAIT
+from ..protocols import HistoryStore as BlockingHistoryStore
 from ..protocols import LeaseStore as BlockingLeaseStore
 from ..protocols import RateLimitStore as BlockingRateLimitStore
 from ..protocols import VisitStore as BlockingVisitStore
@@ -28,7 +41,7 @@ from ..records import (
     Turn,
 )
 from ..ttl import Expiry
-from .protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
+from .protocols import HistoryStore, LeaseStore, RateLimitStore, Sweeper, VisitStore
 from .runtime import Bell
 
 
@@ -101,6 +114,9 @@ class MemoryFace:
         if kind is RateLimitStore:
             limits = self._inner.room(BlockingRateLimitStore, names)
             return MemoryLimitsFace(limits) if isinstance(limits, MemoryLimits) else None
+        if kind is HistoryStore:
+            talks = self._inner.room(BlockingHistoryStore, names)
+            return MemoryHistoriesFace(talks) if isinstance(talks, MemoryHistories) else None
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
         return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
 
@@ -194,3 +210,34 @@ class MemoryLimitsFace:
 
     async def release(self, meters: Sequence[Meter], token: str) -> bool:
         return self._inner.release(meters, token)
+
+
+class MemoryHistoriesFace:
+    """Conversations in memory behind `await`."""
+
+    def __init__(self, histories: MemoryHistories) -> None:
+        self._inner = histories
+
+    async def append(self, key: str, entries: Sequence[Entry], terms: Terms) -> Appended:
+        return self._inner.append(key, entries, terms)
+
+    async def read(self, key: str, query: Query) -> Stretch:
+        return self._inner.read(key, query)
+
+    async def recent(self, key: str, bounds: Bounds) -> Stretch:
+        return self._inner.recent(key, bounds)
+
+    async def look(self, keys: Sequence[str]) -> Sequence[Standing | None]:
+        return self._inner.look(keys)
+
+    async def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
+        return self._inner.alter(key, state, alteration, terms)
+
+    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+        return self._inner.restore(key, state, records, terms)
+
+    async def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
+        return self._inner.clear(keys, states)
+
+    async def keys(self, prefix: str, cursor: str | None) -> KeyPage:
+        return self._inner.keys(prefix, cursor)

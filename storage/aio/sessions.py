@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, overload
 from .adapted import adapt
 from ..core.drafts import Draft, Drafts
 from ..core.layers import OnCorrupt, check_walk
-from ..core.layouts import OURS, Layout
+from ..core.layouts import OURS, Layout, has_parts
 from ..core.rules import Lock, OnCorruptSession, OnError, Rules, check_lock, finder, kind_of
 from ..core.session import OnConflict, SessionInfo
 from ..core.standing import Standing
@@ -298,8 +298,7 @@ class Sessions(Generic[S]):
         """Whether *key* is that of a session with the parts that are asked for, if any."""
         if not asked and not self._is_among_others:
             return True
-        parts = self._layout.keys.parts(key)
-        return parts is not None and all(parts.get(name) == part for name, part in asked.items())
+        return has_parts(self._layout.keys, key, asked)
 
     def _read(self, key: str, raw: bytes | None, now_ms: int) -> Draft | None:
         """The session in *raw*, unless there is none, or it is over."""

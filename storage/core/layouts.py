@@ -141,6 +141,12 @@ GRAMIO: Final = Layout(Bare(), lifetimes=False, nothing=(b"null", b""))
 GRAMIO_SCENES: Final = GRAMIO._replace(keys=SCENES)
 
 
+def has_parts(keys: Keys, text: str, asked: dict[str, str]) -> bool:
+    """Whether *text* is a key with the parts that are *asked* for."""
+    parts = keys.parts(text)
+    return parts is not None and all(parts.get(name) == part for name, part in asked.items())
+
+
 def _check_places(key: SessionKey, places: tuple[str, ...], *, all_of_them: bool = False) -> None:
     for name, part in key._asdict().items():
         if part is not None and name not in places:

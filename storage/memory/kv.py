@@ -9,12 +9,13 @@ from ..core.counting import counted
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
 from ..offers import Clocked, Countable, QuickMeters
-from ..protocols import LeaseStore, RateLimitStore, Sweeper, VisitStore
+from ..protocols import HistoryStore, LeaseStore, RateLimitStore, Sweeper, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import after_fork, mutex
 from ..ttl import At, Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
 from .entry import Entry
+from .histories import MemoryHistories, Talks
 from .leases import Board, MemoryLeases
 from .limits import MemoryLimits
 from .meters import Meters
@@ -40,6 +41,7 @@ class MemoryBackend:
         self._lock = mutex()
         self._board = Board(self.label, clock)
         self._meters = Meters(self.label, clock)
+        self._talks = Talks(self.label, clock)
         self._entries: MutableMapping[str, Entry]
         self._peek: Callable[[str], Entry | None]
         self._use: Callable[[str], Entry | None]
@@ -206,7 +208,7 @@ class MemoryBackend:
 
     def room(
         self, kind: object, names: Names
-    ) -> MemoryLeases | MemoryLimits | MemoryVisits | MemoryBackend | None:
+    ) -> MemoryLeases | MemoryLimits | MemoryVisits | MemoryHistories | MemoryBackend | None:
         """The room of this *kind*, if there is one: the backend itself is what is counted or swept
         and tells the time."""
         if kind in (Countable, Clocked, Sweeper):
@@ -215,11 +217,14 @@ class MemoryBackend:
             return MemoryVisits(self, self._board, names)
         if kind in (RateLimitStore, QuickMeters):
             return MemoryLimits(self._meters, names)
+        if kind is HistoryStore:
+            return MemoryHistories(self._talks, names)
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 
     def close(self) -> None:
         self._board.close()
         self._meters.close()
+        self._talks.close()
         self._peek = self._use = self._find = self._pairs = self._refuse
         with self._lock:
             self._entries = {}

@@ -6,6 +6,7 @@ from . import (
     compat_limits,
     compat_sessions,
     demo,
+    dialects,
     layers,
     leases,
     limiter,
@@ -43,6 +44,7 @@ BUGS: list[Bug] = [
     *sessions.BUGS,
     *session_faults.BUGS,
     *demo.BUGS,
+    *dialects.BUGS,
     *sqlite_limits.BUGS,
     *telegram.BUGS,
 ]

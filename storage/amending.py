@@ -1,0 +1,84 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Edits of a conversation: look, decide, and swap what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .core.composing import Composer, refused
+from .core.edits import edited
+from .core.layers import MOST_ATTEMPTS, Layers
+from .core.listing import Messages, Reader
+from .core.plans import FIRST_LOOK, NOTHING, WIDER, Edit, Plan
+from .histories import Appended, Query, Terms
+from .protocols import HistoryStore
+from .runtime import Answer, Runtime, callback
+
+Change = Callable[[dict[str, Any]], Answer[Mapping[str, Any]]]
+"""Makes a message of the one that is there."""
+
+
+class Amending:
+    """Edits what is kept in a *room*, on the same *terms* as it is appended."""
+
+    def __init__(
+        self, room: HistoryStore, layers: Layers, composer: Composer, reader: Reader, terms: Terms
+    ) -> None:
+        self._room = room
+        self._layers = layers
+        self._composer = composer
+        self._reader = reader
+        self._terms = terms
+        self._runtime = Runtime()
+
+    def do(self, key: str, edit: Edit) -> Messages:
+        """Do an *edit*, and give back the messages that it is about."""
+        for attempt in range(MOST_ATTEMPTS):
+            state, plan = self._planned(key, edit)
+            if plan.is_too_much:
+                raise refused(Appended("full"), None, self._layers.label, key, several=False)
+            # Nothing is done to what nobody could be given back.
+            touched = self._reader.all(key, plan.touched)
+            if plan.alteration is None:
+                return touched
+            done = self._room.alter(key, state, plan.alteration, self._terms)
+            if done:
+                return touched
+            self._runtime.pause(attempt)
+        raise self._layers.busy(key)
+
+    def replace(self, key: str, seq: int, change: Mapping[str, Any] | Change) -> bool:
+        """Put another message in the place of *seq*; says whether it is there."""
+        if not isinstance(change, Mapping):
+            callback(change)
+        asked = Query(after=seq - 1, before=seq + 1)
+        for attempt in range(MOST_ATTEMPTS):
+            stretch = self._room.read(key, asked)
+            if stretch.state is None or not stretch.records:
+                return False
+            seen = self._reader.seen(key, stretch, asked)
+            new: Any = change
+            if not isinstance(change, Mapping):
+                old = self._reader.all(key, stretch.records)
+                new = self._runtime.call(change, old[0])
+            entry = self._composer.replacing(key, seen.marks[0], new)
+            alteration = edited(seen.state, stretch.records[0], seen.marks[0], entry)
+            done = self._room.alter(key, stretch.state, alteration, self._terms)
+            if done:
+                return True
+            self._runtime.pause(attempt)
+        raise self._layers.busy(key)
+
+    def _planned(self, key: str, edit: Edit) -> tuple[bytes, Plan]:
+        """What is known of the conversation, and what is to be done."""
+        width = FIRST_LOOK
+        while True:
+            asked = edit.query(width)
+            stretch = self._room.read(key, asked)
+            if stretch.state is None:
+                return b"", NOTHING
+            plan = edit.plan(self._reader.seen(key, stretch, asked))
+            if plan is not None:
+                return stretch.state, plan
+            width *= WIDER

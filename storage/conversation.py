@@ -1,0 +1,362 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Conversation memory: what was said, in order, and what of it a model is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from .adapted import adapt
+from .amending import Amending, Change
+from .core.composing import (
+    MAX_BYTES,
+    Composer,
+    Counter,
+    agreed,
+    bounds,
+    checked_seq,
+    query,
+    refused,
+    terms,
+)
+from .core.dialects import meaning
+from .core.layers import OnCorrupt, check_walk
+from .core.layouts import OURS, has_parts
+from .core.listing import Messages, Reader, Usage, usage
+from .core.messages import mark
+from .core.plans import Delete, Pin, Pop, Truncate, Undo
+from .core.subjects import KeyParts, SessionKey, matching
+from .errors import ConflictError, StorageError
+from .histories import Appended, Bounds, Entry, Query
+from .keys import check_key
+from .protocols import HistoryStore
+from .rooms import Adaptable
+from .runtime import Runtime
+from .tracing import log
+from .ttl import DefaultTtl
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+PAGE: Final = 1000
+"""How many messages are copied in one trip."""
+
+Message = Mapping[str, Any]
+"""A JSON object with a role."""
+
+
+class Conversation:
+    """Conversations in *store*, of which each has a key: messages in order, of which the last stay.
+
+    There are *max_messages*, *max_tokens* and *max_turns* of them at the most, `None` for as many
+    as there are. The system prompt and pinned messages stay always, and count. A conversation is
+    over when nothing was said for *ttl*, or *max_age* after it began. Tokens are what
+    *count_tokens* says of a message, unless they are told with it, or else an estimate. A tool
+    result without a call is refused, or kept and never shown, as *on_orphan* says.
+    """
+
+    _means = staticmethod(meaning)
+    """What a message means."""
+
+    def __init__(
+        self,
+        store: Adaptable,
+        *,
+        max_messages: int | None = 20,
+        max_tokens: int | None = None,
+        max_turns: int | None = None,
+        ttl: DefaultTtl = None,
+        max_age: DefaultTtl = None,
+        count_tokens: Counter | None = None,
+        max_bytes: int = MAX_BYTES,
+        on_orphan: Literal["raise", "keep"] = "raise",
+    ) -> None:
+        most = bounds(max_messages, max_tokens, max_turns, "max_")
+        self._terms = terms(most, ttl, max_age, on_orphan)
+        base = adapt(store)
+        self._layers = base._layers
+        self._label = base._layers.label
+        self._composer = Composer(self._layers, self._means, count_tokens, max_bytes)
+        self._reader = Reader(self._composer.codec, self._label)
+        self._room: HistoryStore = base.room(HistoryStore)
+        self._amends = Amending(self._room, self._layers, self._composer, self._reader, self._terms)
+        self._runtime = Runtime()
+
+    def __repr__(self) -> str:
+        kept = [f"{name}={most}" for name, most in zip(Bounds._fields, self._terms.bounds) if most]
+        return f"<{type(self).__name__} of {self._label}: {', '.join(kept) or 'all is kept'}>"
+
+    def append(
+        self,
+        key: SessionKey | str,
+        message: Message,
+        *,
+        tokens: int | None = None,
+        pin: bool = False,
+        if_seq: int | None = None,
+        once: str | None = None,
+    ) -> int:
+        """Append *message*, let go of what has to go, and say which number it has.
+
+        A message that is *pinned* always stays. With *if_seq* it is only appended right after that
+        message, 0 for a new conversation. What was appended *once* under an idempotency key, which
+        32 of are remembered, is not appended again.
+        """
+        text = self._text(key)
+        entry = self._composer.entry(text, message, tokens, pin=pin)
+        done = self._append(text, [entry], if_seq, once, several=False)
+        return done.last
+
+    def append_many(
+        self,
+        key: SessionKey | str,
+        messages: Iterable[Message],
+        *,
+        tokens: Sequence[int | None] | None = None,
+        if_seq: int | None = None,
+        once: str | None = None,
+    ) -> list[int]:
+        """Append *messages*, all or none of them and nothing in between, and say which numbers they
+        have. *tokens* are those of each."""
+        text, several = self._text(key), list(messages)
+        counted = [None] * len(several) if tokens is None else list(tokens)
+        if len(counted) != len(several):
+            raise ValueError(
+                f"{len(several)} messages can not have {len(counted)} counts of tokens"
+            )
+        entries = self._composer.entries(text, several, counted)
+        if not entries:
+            return []
+        done = self._append(text, entries, if_seq, once, several=True)
+        return list(range(done.first, done.last + 1))
+
+    def list(
+        self,
+        key: SessionKey | str,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        roles: str | Iterable[str] | None = None,
+        since: datetime | float | None = None,
+        until: datetime | float | None = None,
+        on_corrupt: OnCorrupt = "raise",
+    ) -> Messages:
+        """Messages in order: all, or the *first* or the *last* so many of those that are asked for.
+
+        They have numbers *before* one, *after* one, some *roles*, or came *since* a moment or
+        *until* one. What comes back knows what to say for the next page in either direction.
+        What can not be read raises, is left out with `"skip"`, or is told to a function.
+        """
+        text, asked = self._text(key), query(first, last, before, after, roles, since, until)
+        check_walk(False, on_corrupt)
+        if asked.limit == 0:
+            return Messages()
+        stretch = self._room.read(text, asked)
+        messages, records, errors = self._reader.messages(text, stretch.records, on_corrupt)
+        if callable(on_corrupt):
+            for error in errors:
+                self._runtime.call(on_corrupt, error)
+        return Messages(
+            messages,
+            records,
+            has_older=stretch.more if asked.newest else asked.after > 0,
+            has_newer=asked.before is not None if asked.newest else stretch.more,
+        )
+
+    def window(
+        self,
+        key: SessionKey | str,
+        *,
+        tokens: int | None = None,
+        turns: int | None = None,
+        messages: int | None = None,
+    ) -> Messages:
+        """What a model can be shown: what is guarded, and as many of the last messages as fit into
+        so many *tokens*, *turns* and *messages*.
+
+        It does not begin with a tool result and has all of the results of each call, except where
+        these are still to come.
+        """
+        text, wanted = self._text(key), bounds(messages, tokens, turns)
+        asked = wanted
+        while True:
+            stretch = self._room.recent(text, asked)
+            shown, is_cut = self._reader.shown(text, stretch, wanted)
+            if is_cut or not stretch.more:
+                return shown
+            # What is broken has no place in a window: there is room for more.
+            asked = Bounds(*(most and 2 * most for most in asked))
+
+    def pop(self, key: SessionKey | str) -> dict[str, Any] | None:
+        """Take the last message away, and give it back."""
+        taken = self._amends.do(self._text(key), Pop())
+        return taken[-1] if taken else None
+
+    def undo(self, key: SessionKey | str, turns: int = 1) -> Messages:
+        """Take the last *turns* away, all that was said since they began, and give that back."""
+        if type(turns) is not int or turns < 1:
+            raise ValueError(f"turns must be a positive integer, not {turns!r}")
+        return self._amends.do(self._text(key), Undo(turns))
+
+    def truncate_after(self, key: SessionKey | str, seq: int) -> Messages:
+        """Take away all that came after the message *seq*, and give it back."""
+        return self._amends.do(self._text(key), Truncate(checked_seq(seq, least=0)))
+
+    def delete(self, key: SessionKey | str, seq: int) -> Messages:
+        """Take the message *seq* away, a call with its results, and give that back."""
+        return self._amends.do(self._text(key), Delete(checked_seq(seq)))
+
+    def pin(self, key: SessionKey | str, seq: int) -> bool:
+        """Let the message *seq* always stay, a call with its results; says whether it is there."""
+        pinned = self._amends.do(self._text(key), Pin(checked_seq(seq), stays=True))
+        return bool(pinned)
+
+    def unpin(self, key: SessionKey | str, seq: int) -> bool:
+        """Let the message *seq* go when its time comes, or now where that was before; says whether
+        it is there."""
+        pinned = self._amends.do(self._text(key), Pin(checked_seq(seq), stays=False))
+        return bool(pinned)
+
+    def edit(self, key: SessionKey | str, seq: int, change: Message | Change) -> bool:
+        """Put another message in the place of *seq*, which a function may make of the one that is
+        there and which has the same role and tool calls; says whether it is there.
+
+        The function may run several times.
+        """
+        return self._amends.replace(self._text(key), checked_seq(seq), change)
+
+    def usage(self, key: SessionKey | str) -> Usage | None:
+        """How many messages, tokens and turns there are, and since when; `None` where there is no
+        conversation."""
+        text = self._text(key)
+        standings = self._room.look([text])
+        found = standings[0]
+        return None if found is None else usage(self._reader.state(text, found.state), found.ends)
+
+    def clear(self, key: SessionKey | str) -> bool:
+        """Forget the conversation, and say whether there was one."""
+        text = self._text(key)
+        removed = self._room.clear([text])
+        return removed == 1
+
+    def fork(self, key: SessionKey | str, to: SessionKey | str, *, at: int | None = None) -> int:
+        """Have another conversation under the key *to* with the messages up to *at*, or all, under
+        the same numbers, and say how many these are.
+
+        `KeyError` where there is none to fork, `ConflictError` where there is one already.
+        """
+        text, other = self._text(key), self._text(to)
+        before = None if at is None else checked_seq(at, least=0) + 1
+        records: list[bytes] = []
+        asked = Query(PAGE, newest=False, before=before)
+        while True:
+            stretch = self._room.read(text, asked)
+            if stretch.state is None:
+                raise KeyError(text)
+            records += stretch.records
+            if not stretch.more:
+                break
+            asked = asked._replace(after=mark(records[-1]).seq)
+        state = self._reader.replayed(text, records, stretch.state)
+        is_new = self._room.restore(other, state, records, self._terms)
+        if not is_new:
+            message = "there is a conversation already: clear it first"
+            raise ConflictError(message, store=self._label, key=other)
+        return len(records)
+
+    def keys(self, **parts: Unpack[KeyParts]) -> Iterator[str]:
+        """The keys of the conversations, all or those of a `chat`, a `user` and so on."""
+        return self._keys_of(matching(parts))
+
+    def clear_all(self, **parts: Unpack[KeyParts]) -> int:
+        """Forget the conversations of a chat, a user and so on, and say how many there were."""
+        asked = matching(parts)
+        if not asked:
+            raise ValueError("whose conversations? say chat=, user= or another part of the key")
+        removed = 0
+        for keys in self._pages_of(asked):
+            gone = self._room.clear([key for key in keys if _is_asked(key, asked)])
+            removed += gone
+        return removed
+
+    def keep_newest(self, number: int, **parts: Unpack[KeyParts]) -> int:
+        """Forget all but so many of the conversations, of all or of a `chat`, a `user` and so on:
+        those to which something was appended last. Says how many are forgotten."""
+        if type(number) is not int or number < 0:
+            raise ValueError(f"number must be an integer that is not negative, not {number!r}")
+        newest: list[tuple[int, str, bytes]] = []
+        seen: set[str] = set()
+        removed = 0
+        asked = matching(parts)
+        for page in self._pages_of(asked):
+            keys = [key for key in page if _is_asked(key, asked)]
+            standings = self._room.look(keys)
+            for key, standing in zip(keys, standings):
+                if standing is not None and key not in seen:
+                    seen.add(key)
+                    changed = self._reader.state(key, standing.state).at
+                    heappush(newest, (changed, key, standing.state))
+            oldest = [heappop(newest) for _ in range(len(newest) - number)]
+            # One to which something was appended meanwhile is not the oldest any more.
+            gone = self._room.clear([key for _, key, _ in oldest], [state for *_, state in oldest])
+            removed += gone
+        return removed
+
+    def _keys_of(self, asked: dict[str, str]) -> Iterator[str]:
+        for keys in self._pages_of(asked):
+            for key in keys:
+                if _is_asked(key, asked):
+                    yield key
+
+    def _pages_of(self, asked: dict[str, str]) -> Iterator[Sequence[str]]:
+        cursor: str | None = None
+        prefix = OURS.keys.prefix(asked)
+        while True:
+            page = self._room.keys(prefix, cursor)
+            yield page.keys
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def _append(
+        self,
+        key: str,
+        entries: Sequence[Entry],
+        if_seq: int | None,
+        once: str | None,
+        *,
+        several: bool,
+    ) -> Appended:
+        plain = if_seq is None and once is None
+        told = self._terms if plain else agreed(self._terms, if_seq, once)
+        done = self._room.append(key, entries, told)
+        if done.outcome in ("appended", "repeated"):
+            if done.more:
+                self._trim(key)
+            return done
+        raise refused(done, if_seq, self._label, key, several=several)
+
+    def _trim(self, key: str) -> None:
+        """Let go of the rest of what has to go, bit by bit. What was appended stays appended."""
+        more = True
+        try:
+            while more:
+                done = self._room.append(key, (), self._terms)
+                more = done.more
+        except StorageError as error:
+            log.warning("%s: trimming goes on when something is appended: %s", self._label, error)
+
+    def _text(self, key: SessionKey | str) -> str:
+        """*key* as it is written; refuses what is none."""
+        text = OURS.keys.text(key) if isinstance(key, SessionKey) else key
+        check_key(text, self._label)
+        return text
+
+
+def _is_asked(key: str, asked: dict[str, str]) -> bool:
+    """Whether *key* has the parts that are asked for, if any."""
+    return not asked or has_parts(OURS.keys, key, asked)

@@ -1,0 +1,158 @@
+"""What becomes of a conversation when messages are taken away, pinned or written anew.
+
+A tool call and its results stand and fall together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..histories import Alteration, Entry
+from .history import LEADING, LED, MOST_GUARDED, MOST_OPEN, State, opened, packed, spanned
+from .messages import (
+    ESTIMATED,
+    GUARDED,
+    LEADS,
+    NOSTART,
+    ORPHAN,
+    SYSTEM,
+    TURN,
+    Mark,
+    remarked,
+    rewritten,
+)
+from .trim import Held, estimate, held
+
+
+def group(marks: Sequence[Mark], seq: int) -> tuple[list[Mark], bool]:
+    """The message *seq* and what stands and falls with it, of *marks* in order: a call and its
+    results; and whether *marks* go back to all of its calls."""
+    members: set[int] = set()
+    more = {seq}
+    while more != members:
+        members = more
+        ties = {tie for one in marks if one.seq in members for tie in _ties(one)}
+        more = members | {one.seq for one in marks if ties.intersection(_ties(one))}
+    found = [one for one in marks if one.seq in members]
+    called = {call for one in found for call in one.calls}
+    answered = {call for one in found if not one.flags & ORPHAN for call in one.answers}
+    return found, answered <= called
+
+
+def callers(marks: Iterable[Mark]) -> dict[bytes, int]:
+    """Which message makes which call."""
+    return {call: one.seq for one in marks for call in one.calls}
+
+
+def without(
+    state: State,
+    removed: Sequence[Mark],
+    known: Mapping[bytes, int],
+    *,
+    led: bool | None = None,
+) -> Alteration:
+    """The conversation without the messages that are *removed*.
+
+    It is *known* which messages make the calls that they answer. Where the last message is another
+    one then, it is also known whether what follows is *led* by that.
+    """
+    gone = {one.seq for one in removed}
+    after = state.copy()
+    after.held = _less(state.held, held(removed))
+    after.guards = [seq for seq in state.guards if seq not in gone]
+    opens = [one for one in state.opens if one[1] not in gone]
+    for one in removed:
+        if not one.flags & ORPHAN:
+            opens += [
+                (call, known[call]) for call in one.answers if known.get(call, 0) not in gone | {0}
+            ]
+    after.opens = opens[-MOST_OPEN:]
+    # Where a history could begin last is not known any more: a span too many does no harm.
+    after.start = state.seq
+    if after.held.messages == 0:
+        after.flags = LEADING
+    elif led is not None:
+        after.flags = state.flags & ~LED | (LED if led else 0)
+    return Alteration(packed(after), tuple(sorted(gone)))
+
+
+def edited(state: State, raw: bytes, old: Mark, entry: Entry) -> Alteration:
+    """The conversation with *entry* in the place of a message in *raw*, which has the same role and
+    the same calls."""
+    after = state.copy()
+    flags = old.flags & ~ESTIMATED | entry.flags & ESTIMATED
+    new = old._replace(flags=flags, tokens=entry.tokens)
+    after.held = state.held._replace(
+        tokens=state.held.tokens - old.tokens + new.tokens,
+        estimated=state.held.estimated - estimate(old) + estimate(new),
+    )
+    return Alteration(packed(after), replaced=((old.seq, rewritten(raw, entry, flags)),))
+
+
+def pinned(
+    state: State, records: Mapping[int, bytes], members: Sequence[Mark]
+) -> Alteration | None:
+    """The conversation in which *members*, a whole group, always stay; `None` where that would be
+    too many."""
+    after = state.copy()
+    new = [one for one in members if not one.flags & GUARDED]
+    after.guards = sorted([*state.guards, *(one.seq for one in new)])
+    if len(after.guards) > MOST_GUARDED:
+        return None
+    turns = sum(one.flags & TURN > 0 for one in new)
+    after.held = state.held._replace(turns=state.held.turns - turns)
+    marked = [(one.seq, remarked(records[one.seq], one.flags | GUARDED)) for one in new]
+    return Alteration(packed(after), replaced=tuple(marked))
+
+
+def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]) -> Alteration:
+    """The conversation in which *members*, a whole group, may go; they do where all as old are
+    gone."""
+    if any(one.seq < state.first for one in members):
+        return without(state, members, callers(members))
+    after = state.copy()
+    gone = {one.seq for one in members}
+    after.guards = [seq for seq in state.guards if seq not in gone]
+    turns = sum(one.flags & (TURN | GUARDED) == TURN | GUARDED for one in members)
+    after.held = state.held._replace(turns=state.held.turns + turns)
+    marked = [
+        (one.seq, remarked(records[one.seq], one.flags & ~GUARDED))
+        for one in members
+        if one.flags & GUARDED
+    ]
+    return Alteration(packed(after), replaced=tuple(marked))
+
+
+def replayed(marks: Sequence[Mark], born: int) -> State:
+    """The state of a conversation that consists of these messages and nothing else."""
+    state = State(born)
+    state.held = held(marks)
+    for one in marks:
+        state.seq, state.at = one.seq, max(state.at, one.at)
+        is_led = state.flags & LED
+        if not (state.flags & LEADING and one.role in SYSTEM):
+            state.flags &= ~LEADING
+        state.flags = state.flags & ~LED | (LED if one.flags & LEADS else 0)
+        if one.flags & GUARDED:
+            state.guards.append(one.seq)
+        if one.answers and not one.flags & ORPHAN:
+            found = dict(state.opens)
+            calls = [found.pop(call) for call in one.answers if call in found]
+            state.opens = list(found.items())
+            if calls and state.start > min(calls) and not one.flags & GUARDED:
+                spanned(state, min(calls))
+        opened(state, one.calls, one.seq)
+        if not one.flags & NOSTART and not is_led:
+            state.start = one.seq
+    others = [one.seq for one in marks if not one.flags & GUARDED]
+    state.first = others[0] if others else state.seq + 1
+    return state
+
+
+def _less(have: Held, lost: Held) -> Held:
+    return Held(*(one - other for one, other in zip(have, lost)))
+
+
+def _ties(one: Mark) -> tuple[bytes, ...]:
+    """The calls that a message makes or answers."""
+    return one.calls if one.flags & ORPHAN else one.calls + one.answers
