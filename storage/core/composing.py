@@ -10,7 +10,8 @@ from ..codecs import JSON, FastJsonCodec, JsonCodec
 from ..errors import ConflictError, StorageError, UnstorableError, UnsupportedError
 from ..histories import Appended, Bounds, Entry, Query, Terms
 from ..ttl import At, DefaultTtl, default_span, span
-from .dialects import Meaning, estimate
+from .dialects import Meaning
+from .estimates import estimate
 from .history import MOST_GUARDED
 from .layers import Layers
 from .messages import (

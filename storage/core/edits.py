@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..histories import Alteration, Entry
-from .history import LEADING, LED, MOST_GUARDED, MOST_OPEN, State, opened, packed, spanned
+from .history import LEADING, LED, MOST_GUARDED, MOST_OPEN, State, answered, opened, packed, spanned
 from .messages import (
     ESTIMATED,
     GUARDED,
@@ -21,52 +21,31 @@ from .messages import (
     remarked,
     rewritten,
 )
+from .pairs import Pair, pairs
 from .trim import Held, estimate, held
-
-
-def group(marks: Sequence[Mark], seq: int) -> tuple[list[Mark], bool]:
-    """The message *seq* and what stands and falls with it, of *marks* in order: a call and its
-    results; and whether *marks* go back to all of its calls."""
-    members: set[int] = set()
-    more = {seq}
-    while more != members:
-        members = more
-        ties = {tie for one in marks if one.seq in members for tie in _ties(one)}
-        more = members | {one.seq for one in marks if ties.intersection(_ties(one))}
-    found = [one for one in marks if one.seq in members]
-    called = {call for one in found for call in one.calls}
-    answered = {call for one in found if not one.flags & ORPHAN for call in one.answers}
-    return found, answered <= called
-
-
-def callers(marks: Iterable[Mark]) -> dict[bytes, int]:
-    """Which message makes which call."""
-    return {call: one.seq for one in marks for call in one.calls}
 
 
 def without(
     state: State,
     removed: Sequence[Mark],
-    known: Mapping[bytes, int],
+    ties: Iterable[Pair],
     *,
     led: bool | None = None,
 ) -> Alteration:
     """The conversation without the messages that are *removed*.
 
-    It is *known* which messages make the calls that they answer. Where the last message is another
-    one then, it is also known whether what follows is *led* by that.
+    *ties* are the pairs that they are part of. Where the last message is another one then, it is
+    known whether what follows is *led* by that.
     """
     gone = {one.seq for one in removed}
     after = state.copy()
     after.held = _less(state.held, held(removed))
     after.guards = [seq for seq in state.guards if seq not in gone]
-    opens = [one for one in state.opens if one[1] not in gone]
-    for one in removed:
-        if not one.flags & ORPHAN:
-            opens += [
-                (call, known[call]) for call in one.answers if known.get(call, 0) not in gone | {0}
-            ]
-    after.opens = opens[-MOST_OPEN:]
+    opens = {name: call for name, call in state.opens if call not in gone}
+    for answer, name, call in ties:
+        if answer in gone and call is not None and call not in gone:
+            opens.setdefault(name, call)
+    after.opens = list(opens.items())[-MOST_OPEN:]
     # Where a history could begin last is not known any more: a span too many does no harm.
     after.start = state.seq
     if after.held.messages == 0:
@@ -109,7 +88,7 @@ def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]
     """The conversation in which *members*, a whole group, may go; they do where all as old are
     gone."""
     if any(one.seq < state.first for one in members):
-        return without(state, members, callers(members))
+        return without(state, members, pairs(members))
     after = state.copy()
     gone = {one.seq for one in members}
     after.guards = [seq for seq in state.guards if seq not in gone]
@@ -136,9 +115,7 @@ def replayed(marks: Sequence[Mark], born: int) -> State:
         if one.flags & GUARDED:
             state.guards.append(one.seq)
         if one.answers and not one.flags & ORPHAN:
-            found = dict(state.opens)
-            calls = [found.pop(call) for call in one.answers if call in found]
-            state.opens = list(found.items())
+            calls = answered(state, one.answers)
             if calls and state.start > min(calls) and not one.flags & GUARDED:
                 spanned(state, min(calls))
         opened(state, one.calls, one.seq)
@@ -151,8 +128,3 @@ def replayed(marks: Sequence[Mark], born: int) -> State:
 
 def _less(have: Held, lost: Held) -> Held:
     return Held(*(one - other for one, other in zip(have, lost)))
-
-
-def _ties(one: Mark) -> tuple[bytes, ...]:
-    """The calls that a message makes or answers."""
-    return one.calls if one.flags & ORPHAN else one.calls + one.answers

@@ -21,6 +21,7 @@ from .messages import (
     SYSTEM,
     TURN,
     Mark,
+    is_by_name,
     record,
 )
 from .trim import MOST_AT_ONCE, Held, Span, cut, estimate
@@ -236,11 +237,9 @@ def _answering(
 ) -> int | Literal["orphan"] | None:
     """The flags of an *entry* that answers calls, which stays for as long as they do."""
     flags = flags & ~GUARDED | NOSTART
-    found = dict(state.opens)
-    if not found.keys() >= set(entry.answers):
+    calls = answered(state, entry.answers)
+    if calls is None:
         return flags | ORPHAN if keeps_orphans else "orphan"
-    calls = [found.pop(one) for one in entry.answers]
-    state.opens = list(found.items())
     there = [call for call in calls if call >= state.first or call in state.guards]
     if not there:
         return None
@@ -249,6 +248,16 @@ def _answering(
     elif state.start > min(there):
         spanned(state, min(there))
     return flags
+
+
+def answered(state: State, answers: Sequence[bytes]) -> list[int] | None:
+    """Let the calls with these ids wait no more, and say which messages make them; `None` where one
+    of them does not wait."""
+    calls = dict(state.opens)
+    if any(name not in calls for name in answers):
+        return None
+    state.opens = [one for one in state.opens if one[0] not in answers or is_by_name(one[0])]
+    return [calls[name] for name in answers]
 
 
 def opened(state: State, calls: Sequence[bytes], seq: int) -> None:

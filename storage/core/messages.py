@@ -51,6 +51,9 @@ SYSTEM: Final = frozenset({"system", "developer"})
 
 ID_BYTES: Final = 8
 
+BY_NAME: Final = "function:"
+"""What the ids begin with of calls that have none of their own."""
+
 _HEAD: Final = Struct("<BIIIH")
 _NUMBERS: Final = {role: number for number, role in enumerate(ROLES) if role}
 _ID: Final = Struct(f"{ID_BYTES}s")
@@ -96,8 +99,14 @@ def entry(
 
 
 def shortened(text: str) -> bytes:
-    """The few bytes that an id is known by."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES).digest()
+    """The few bytes that an id is known by; they say whether it is the name of a function."""
+    first, *rest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES).digest()
+    return bytes((first & ~1 | text.startswith(BY_NAME), *rest))
+
+
+def is_by_name(name: bytes) -> bool:
+    """Whether a call goes by its name: it may have several results."""
+    return name[0] & 1 == 1
 
 
 def record(one: Entry, flags: int, seq: int, at: int) -> bytes:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ..histories import Alteration, Query, Stretch
-from .edits import callers, group, pinned, unpinned, without
+from .edits import pinned, unpinned, without
 from .history import State, unpacked
-from .messages import ANSWERS, GUARDED, LEADS, ORPHAN, TURN, Mark, marks
+from .messages import GUARDED, LEADS, TURN, Mark, marks
+from .pairs import group, pairs
 
 FIRST_LOOK = 16
 WIDER = 8
@@ -129,7 +130,7 @@ class Delete(NamedTuple):
             if not rest and not seen.is_first:
                 return None
             led = bool(rest and rest[-1].flags & LEADS)
-        alteration = without(seen.state, members, callers(members), led=led)
+        alteration = without(seen.state, members, pairs(members), led=led)
         return Plan(alteration, list(seen.of(members).values()))
 
 
@@ -165,22 +166,13 @@ def _end(seen: Seen, place: int) -> Plan | None:
     rest, removed = seen.marks[: max(place, 0)], seen.marks[max(place, 0) :]
     if not removed:
         return NOTHING
-    known = callers(seen.marks)
-    if not seen.is_first and (not rest or _answers_others(removed, known)):
+    gone = {one.seq for one in removed}
+    ties = [pair for pair in pairs(seen.marks) if pair.answer in gone]
+    if not seen.is_first and (not rest or any(pair.call is None for pair in ties)):
         return None
     led = bool(rest and rest[-1].flags & LEADS)
-    alteration = without(seen.state, removed, known, led=led)
+    alteration = without(seen.state, removed, ties, led=led)
     return Plan(alteration, list(seen.records[len(rest) :]))
-
-
-def _answers_others(removed: Sequence[Mark], known: dict[bytes, int]) -> bool:
-    """Whether some of what is *removed* answers a call that is not *known*."""
-    return any(
-        call not in known
-        for one in removed
-        if one.flags & (ANSWERS | ORPHAN) == ANSWERS
-        for call in one.answers
-    )
 
 
 def _group(seen: Seen, seq: int) -> list[Mark] | None:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from ..histories import Bounds
 from .messages import ANSWERS, CALLS, ESTIMATED, GUARDED, NOSTART, ORPHAN, TURN, Mark
+from .pairs import pairs
 
 MOST_AT_ONCE: Final = 1000
 """How many messages are dropped in one step; there may have to be several."""
@@ -116,18 +117,12 @@ def window(marks: Sequence[Mark], bounds: Bounds, spans: Sequence[Span]) -> tupl
 def _broken(marks: Sequence[Mark]) -> set[int]:
     """The numbers of calls without all of their results, and of the results that they have; what
     is still going on at the end is none of them."""
-    waiting: dict[bytes, int] = {}
-    answers: dict[int, list[int]] = {}
-    last = 0
-    for one in marks:
-        for called in one.calls:
-            waiting[called] = one.seq
-            answers.setdefault(one.seq, [])
-        for answered in one.answers:
-            call = waiting.pop(answered, None)
-            if call is not None:
-                answers[call].append(one.seq)
-        if not one.flags & (ANSWERS | CALLS):
-            last = one.seq
-    broken = {call for call in waiting.values() if call < last}
-    return broken.union(*(answers[call] for call in broken))
+    results: dict[int, list[int]] = {}
+    missing = {one.seq: set(one.calls) for one in marks if one.calls}
+    for answer, name, call in pairs(marks):
+        if call is not None:
+            missing[call].discard(name)
+            results.setdefault(call, []).append(answer)
+    last = max((one.seq for one in marks if not one.flags & (ANSWERS | CALLS)), default=0)
+    broken = {call for call, names in missing.items() if names and call < last}
+    return broken.union(*(results.get(call, ()) for call in broken))
