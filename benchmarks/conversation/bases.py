@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from itertools import islice
 from typing import Any
 
 import redis
@@ -161,7 +162,7 @@ class RawDeque:
     """A bounded deque of JSON behind a lock; nothing ends."""
 
     append_text = "raw = dumps(message);  with lock: deque.append(raw)  # maxlen"
-    last_text = "with lock: raws = list(deque)[-20:];  loads each"
+    last_text = "with lock: raws = list(islice(reversed(deque), 20));  loads each, turned"
 
     def __init__(self, size: int) -> None:
         self._lock = threading.Lock()
@@ -178,8 +179,8 @@ class RawDeque:
 
     def last(self) -> list[Message]:
         with self._lock:
-            raws = list(self._messages)[-LAST:]
-        return [json.loads(raw) for raw in raws]
+            raws = list(islice(reversed(self._messages), LAST))
+        return [json.loads(raw) for raw in reversed(raws)]
 
     def settle(self) -> None:
         """Nothing is left to do."""
