@@ -31,12 +31,13 @@ class Whole(Protocol):
 
 
 class Contender(NamedTuple):
-    """A *kind* of conversations at a *place*."""
+    """A *kind* of conversations at a *place*. One of asyncio *has a loop* of its own."""
 
     kind: str
     name: str
     text: str
     place: str
+    has_loop: bool = False
 
     @contextmanager
     def opened(self, key: str) -> Iterator[Whole]:
@@ -53,7 +54,7 @@ def on_redis(report: Report, url: str) -> list[Contender]:
     ]
     others = [
         Contender("langchain", "langchain-community", of_langchain.Community.append_text, url),
-        Contender("agents", "openai-agents RedisSession", of_agents.Kept.append_text, url),
+        Contender("agents", "openai-agents RedisSession", of_agents.Kept.append_text, url, True),
     ]
     for side in others:
         try:

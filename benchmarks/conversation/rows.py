@@ -33,6 +33,8 @@ class Rounds:
         own, other = self._samples[ours], self._samples[base]
         if self._clock == "wall":
             notes = [f"on the wall; of the processor's time {shown(ratios(own, other))}", *notes]
+        elif not notes:
+            notes = [f"on the wall {shown(ratios(own, other, 'wall'))}"]
         self._report.add(
             Row(
                 law,
