@@ -32,6 +32,7 @@ from .errors import ConflictError, StorageError
 from .histories import Appended, Bounds, Entry, Query
 from .keys import check_key
 from .protocols import HistoryStore
+from .recalling import histories_of_store
 from .rooms import Adaptable
 from .runtime import Runtime
 from .tracing import log
@@ -80,7 +81,7 @@ class Conversation:
         self._label = base._layers.label
         self._composer = Composer(self._layers, self._means, count_tokens, max_bytes)
         self._reader = Reader(self._composer.codec, self._label)
-        self._room: HistoryStore = base.room(HistoryStore)
+        self._room: HistoryStore = histories_of_store(base)
         self._amends = Amending(self._room, self._layers, self._composer, self._reader, self._terms)
         self._runtime = Runtime()
 
