@@ -40,6 +40,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "telegram",
         "conversation",
         "amending",
+        "transcripts",
     ),
     "compat": ("compat",),
     "doors": ("", "cli", "testing", "__main__"),
