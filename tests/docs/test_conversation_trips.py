@@ -1,4 +1,4 @@
-"""What `docs/guide/conversation.md` says that conversations cost, and what it says of their bytes."""
+"""What `docs/guide/conversation.md` says of the cost of conversations and of their bytes is so."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import struct
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -164,5 +165,5 @@ def test_a_state_is_as_long_as_the_page_says() -> None:
         lengths.append(len(history.packed(state)))
 
     assert lengths[0] == sum(fixed)
-    assert [after - before for before, after in zip(lengths, lengths[1:])] == each
+    assert [after - before for before, after in pairwise(lengths)] == each
     assert struct.unpack_from("<BB", history.packed(state)) == (0, history.VERSION)
