@@ -1,7 +1,7 @@
 """Which result belongs to which call.
 
-An id means the last call that was made with it. A call that has no id of its own goes by the name of
-what it calls; it may have several results, where it was made several times at once.
+An id means the last call that was made with it. A call that has no id of its own goes by the name
+of what it calls; it may have several results, where it was made several times at once.
 """
 
 from __future__ import annotations

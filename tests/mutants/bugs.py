@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    codex,
     compat_limits,
     compat_sessions,
     demo,
@@ -17,6 +18,7 @@ from . import (
     redis_limits,
     session_faults,
     sessions,
+    sqlite_histories,
     sqlite_limits,
     stores,
     telegram,
@@ -41,10 +43,12 @@ BUGS: list[Bug] = [
     *vibegram.BUGS,
     *compat_sessions.BUGS,
     *compat_limits.BUGS,
+    *codex.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
     *demo.BUGS,
     *dialects.BUGS,
     *sqlite_limits.BUGS,
+    *sqlite_histories.BUGS,
     *telegram.BUGS,
 ]
