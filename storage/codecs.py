@@ -180,6 +180,14 @@ def members(text: str) -> dict[str, tuple[Any, str]]:
         raise UnreadableError("it is no JSON object") from None
 
 
+def items(text: str) -> list[tuple[Any, str]]:
+    """The items of the JSON array in *text*: of each its value, and how that is written."""
+    try:
+        return _items(text)
+    except (StopIteration, ValueError, RecursionError, IndexError):
+        raise UnreadableError("it is no JSON array") from None
+
+
 def _members(text: str) -> dict[str, tuple[Any, str]]:
     found: dict[str, tuple[Any, str]] = {}
     at = _past(text, 0, "{")
@@ -197,6 +205,22 @@ def _members(text: str) -> dict[str, tuple[Any, str]]:
                 raise ValueError("a member is wanted after a comma")
     if _blanks(text, at + 1) != len(text):
         raise ValueError("something follows the object")
+    return found
+
+
+def _items(text: str) -> list[tuple[Any, str]]:
+    found: list[tuple[Any, str]] = []
+    at = _past(text, 0, "[")
+    while text[at] != "]":
+        value, end = _SCAN(text, at)
+        found.append((value, text[at:end]))
+        at = _blanks(text, end)
+        if text[at] != "]":
+            at = _past(text, at, ",")
+            if text[at] == "]":
+                raise ValueError("an item is wanted after a comma")
+    if _blanks(text, at + 1) != len(text):
+        raise ValueError("something follows the array")
     return found
 
 

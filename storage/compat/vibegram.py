@@ -1,6 +1,6 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""VibeGram's sessions, rate limits and their stores, in memory and on Redis: their names and
-defaults, and what they read and write there."""
+"""VibeGram's sessions, rate limits, memory of Codex and their stores, in memory and on Redis: their
+names and defaults, and what they read and write there."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ..ttl import Clock, DefaultTtl, default_span
 from .errors import RedisStoreParseError
 from .originals import OriginalOptions, OriginalSessions
 from .servers import server
+from .vibegram_codex import CodexStore, MemoryCodexStore, RedisCodexMemoryStore
 from .vibegram_limits import (
     MemoryRateLimitStore,
     RateLimits,
@@ -45,12 +46,15 @@ else:
     V = TypeVar("V")
 
 __all__ = [
+    "CodexStore",
+    "MemoryCodexStore",
     "MemoryRateLimitStore",
     "MemorySessionStore",
     "RateLimitStore",
     "RateLimitStoreLike",
     "RateLimits",
     "RedisClientLike",
+    "RedisCodexMemoryStore",
     "RedisRateLimitStore",
     "RedisSessionStore",
     "RedisStoreParseError",

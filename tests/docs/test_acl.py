@@ -290,6 +290,24 @@ def test_the_patterns_of_a_verbatim_layout_are_enough(
     assert refused(admin) == set()
 
 
+def test_the_pattern_of_the_memory_of_codex_is_enough(
+    opened: Callable[..., Store], admin: redis.Redis, valkey: Server
+) -> None:
+    row = r"^\| the store is `compat.vibegram.RedisCodexMemoryStore` \| `(.*)` as the prefix \|$"
+    (pattern,) = re.findall(row, PAGE, re.MULTILINE)
+    admin.script_flush()
+    opened([pattern if rule.startswith("~") else rule for rule in RULES])
+    url = f"redis://bot:secret@{valkey.host}:{valkey.port}"
+
+    with storage.compat.vibegram.RedisCodexMemoryStore(url, ttl=60) as memory:
+        for _ in range(2):
+            memory.append("user:42", {"role": "user", "content": "hi"})
+        assert len(memory.list("user:42")) == 2
+        assert memory.clear("user:42") is True
+
+    assert refused(admin) == set()
+
+
 @pytest.mark.parametrize("prefix", ["other:", "storage", ""])
 def test_another_prefix_is_refused(
     opened: Callable[..., Store], admin: redis.Redis, prefix: str

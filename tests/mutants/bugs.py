@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    codex,
     compat_limits,
     compat_sessions,
     demo,
@@ -41,6 +42,7 @@ BUGS: list[Bug] = [
     *vibegram.BUGS,
     *compat_sessions.BUGS,
     *compat_limits.BUGS,
+    *codex.BUGS,
     *sessions.BUGS,
     *session_faults.BUGS,
     *demo.BUGS,

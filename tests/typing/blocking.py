@@ -240,6 +240,14 @@ def coming_from_vibegram(client: redis.Redis, plain: PlainClient) -> None:
     for place in (client, plain, "redis://localhost"):
         assert_type(vibegram.RedisSessionStore[Cart](place, ttl=None).get("1:2"), Cart | None)
     assert_type(vibegram.RedisSessionStore(client), vibegram.RedisSessionStore[Any])
+    codex = vibegram.RedisCodexMemoryStore(plain, "bot:", 20, ttl=timedelta(days=30))
+    codex.append("user:42", {"role": "user", "content": "hi"})
+    codex.append_many("user:42", ({"role": "tool", "content": None} for _ in range(2)))
+    assert_type(codex.list("user:42"), list[Any])
+    assert_type(codex.clear("user:42"), bool)
+    with vibegram.MemoryCodexStore(10, 60) as memory:
+        assert_type(memory, vibegram.MemoryCodexStore)
+    vibegram.CodexStore({}, max_history=5, ttl=None).close()
 
 
 def rate_limits_of_others(plain: PlainClient, store: Storage[Any], update: object) -> None:

@@ -158,6 +158,10 @@ async def coming_from_vibegram(client: AwaitedClient) -> None:
         limits = vibegram.rate_limit(store=records)
         assert_type(await limits.check("update"), float | None)
         assert_type(limits.key_of("update"), str | None)
+    async with vibegram.RedisCodexMemoryStore(client, max_history=5) as codex:
+        await codex.append("user:42", {"role": "user"})
+        assert_type(await codex.list("user:42"), list[Any])
+        assert_type(await codex.clear("user:42"), bool)
 
 
 async def rate_limits_of_others(store: Storage[Any]) -> None:
