@@ -33,9 +33,7 @@ class Amending:
         self._terms = terms
         self._runtime = Runtime()
 
-    def do(
-        self, key: str, edit: Edit, lost: list[CorruptValueError] | None = None
-    ) -> Messages:
+    def do(self, key: str, edit: Edit, lost: list[CorruptValueError] | None = None) -> Messages:
         """Do an *edit*, and give back the messages that it is about.
 
         Nothing is done to what nobody could be given back, unless it can be noted as *lost*.

@@ -29,12 +29,12 @@ ALL: Final = 2**31 - 1
 """Who asks for so many items, or more, asks for all."""
 
 
-def meaning_of(item: Mapping[str, Any]) -> Meaning:
-    """What *item* means to a conversation; one that is malformed means as little as it can."""
+def meaning_of(message: Mapping[str, Any]) -> Meaning:
+    """What an item means to a conversation; one that is malformed means as little as it can."""
     try:
-        return meaning_of_item(item)
+        return meaning_of_item(message)
     except UnstorableError:
-        if not isinstance(item, Mapping):
+        if not isinstance(message, Mapping):
             raise
     return Meaning("assistant", (), (), leads=False, is_turn=False)
 
@@ -66,8 +66,8 @@ class Session:
     ) -> None:
         self.session_settings: SessionSettings | None = _settings(session_settings)
         self.session_id: str = session_id
-        self._opened = open_store(store) if isinstance(store, str) else None
-        base = adapt(store) if self._opened is None else self._opened
+        base = open_store(store) if isinstance(store, str) else adapt(store)
+        self._opened = base if isinstance(store, str) else None
         check_key(session_id, base._layers.label)
         self._items = Items(
             base if namespace is None else base.namespace(namespace),

@@ -51,7 +51,9 @@ class Script(Model):
         self.given.append(given if isinstance(given, list) else [{"content": given}])
         return self.answers.pop(0)
 
-    async def get_response(self, system_instructions: Any, input: Any, *args: Any, **rest: Any) -> ModelResponse:
+    async def get_response(
+        self, system_instructions: Any, input: Any, *args: Any, **rest: Any
+    ) -> ModelResponse:
         return ModelResponse(output=self._answer(input), usage=Usage(), response_id=None)
 
     async def stream_response(

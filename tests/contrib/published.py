@@ -48,7 +48,8 @@ def main(sources: Path, places: list[str]) -> int:
 def _passes(sources: Path, place: str) -> bool:
     modules = [name for name in MODULES if (sources / name).exists()]
     with _address(place) as address:
-        print(f"== {place}", flush=True)
+        sys.stdout.write(f"== {place}\n")
+        sys.stdout.flush()
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "stand_ins", *QUIET, *modules],
             cwd=sources,

@@ -13,11 +13,10 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import agents
 import agents.memory
-import agents.memory.sqlite_session
 import pytest
 from left_out import LEFT_OUT
 
@@ -38,7 +37,7 @@ class Told:
 
     passed = 0
     failed = 0
-    left_out: Counter[str] = Counter()
+    left_out: ClassVar[Counter[str]] = Counter()
     """By reason."""
 
     others = 0
