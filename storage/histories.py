@@ -93,6 +93,9 @@ class Query(NamedTuple):
 
     roles: tuple[str, ...] = ()
 
+    with_state: bool = False
+    """Whether what is known of the conversation has to be told too."""
+
 
 class Stretch(NamedTuple):
     """What was found of a conversation."""

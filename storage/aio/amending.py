@@ -81,7 +81,7 @@ class Amending:
         """What is known of the conversation, and what is to be done."""
         width = FIRST_LOOK
         while True:
-            asked = edit.query(width)
+            asked = edit.query(width)._replace(with_state=True)
             stretch = await self._room.read(key, asked)
             if stretch.state is None:
                 return b"", NOTHING

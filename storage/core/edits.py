@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..histories import Alteration, Entry
-from .history import LEADING, LED, MOST_GUARDED, MOST_OPEN, State, answered, opened, packed, spanned
+from .history import (
+    ALTERED,
+    LEADING,
+    LED,
+    MOST_GUARDED,
+    MOST_OPEN,
+    State,
+    answered,
+    opened,
+    packed,
+    spanned,
+)
 from .messages import (
     ESTIMATED,
     GUARDED,
@@ -38,7 +49,7 @@ def without(
     known whether what follows is *led* by that.
     """
     gone = {one.seq for one in removed}
-    after = state.copy()
+    after = _next(state)
     after.held = _less(state.held, held(removed))
     after.guards = [seq for seq in state.guards if seq not in gone]
     opens = {name: call for name, call in state.opens if call not in gone}
@@ -49,16 +60,16 @@ def without(
     # Where a history could begin last is not known any more: a span too many does no harm.
     after.start = state.seq
     if after.held.messages == 0:
-        after.flags = LEADING
+        after.flags = after.flags & ~LED | LEADING
     elif led is not None:
-        after.flags = state.flags & ~LED | (LED if led else 0)
+        after.flags = after.flags & ~LED | (LED if led else 0)
     return Alteration(packed(after), tuple(sorted(gone)))
 
 
 def edited(state: State, raw: bytes, old: Mark, entry: Entry) -> Alteration:
     """The conversation with *entry* in the place of a message in *raw*, which has the same role and
     the same calls."""
-    after = state.copy()
+    after = _next(state)
     flags = old.flags & ~ESTIMATED | entry.flags & ESTIMATED
     new = old._replace(flags=flags, tokens=entry.tokens)
     after.held = state.held._replace(
@@ -73,7 +84,7 @@ def pinned(
 ) -> Alteration | None:
     """The conversation in which *members*, a whole group, always stay; `None` where that would be
     too many."""
-    after = state.copy()
+    after = _next(state)
     new = [one for one in members if not one.flags & GUARDED]
     after.guards = sorted([*state.guards, *(one.seq for one in new)])
     if len(after.guards) > MOST_GUARDED:
@@ -89,9 +100,11 @@ def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]
     gone."""
     if any(one.seq < state.first for one in members):
         return without(state, members, pairs(members))
-    after = state.copy()
+    after = _next(state)
     gone = {one.seq for one in members}
     after.guards = [seq for seq in state.guards if seq not in gone]
+    if len(members) > 1:
+        spanned(after, members[0].seq, members[-1].seq)
     turns = sum(one.flags & (TURN | GUARDED) == TURN | GUARDED for one in members)
     after.held = state.held._replace(turns=state.held.turns + turns)
     marked = [
@@ -117,13 +130,20 @@ def replayed(marks: Sequence[Mark], born: int) -> State:
         if one.answers and not one.flags & ORPHAN:
             calls = answered(state, one.answers)
             if calls and state.start > min(calls) and not one.flags & GUARDED:
-                spanned(state, min(calls))
+                spanned(state, min(calls), state.seq)
         opened(state, one.calls, one.seq)
         if not one.flags & NOSTART and not is_led:
             state.start = one.seq
     others = [one.seq for one in marks if not one.flags & GUARDED]
     state.first = others[0] if others else state.seq + 1
     return state
+
+
+def _next(state: State) -> State:
+    """The state after this one, which is not any of those before it, whatever changes."""
+    after = state.copy()
+    after.flags = (state.flags + ALTERED) & 0xFF
+    return after
 
 
 def _less(have: Held, lost: Held) -> Held:

@@ -24,7 +24,7 @@ from .messages import (
     is_by_name,
     record,
 )
-from .trim import MOST_AT_ONCE, Held, Span, cut, estimate
+from .trim import MOST_AT_ONCE, Held, Open, Span, cut, estimate
 
 VERSION: Final = 1
 
@@ -39,16 +39,18 @@ LEADING: Final = 1
 LED: Final = 2
 """The next message belongs to the last one."""
 
+ALTERED: Final = 4
+"""What each alteration adds to the flags, round and round: who swaps a state must not take one for
+another that only looks like it."""
+
 _FIXED: Final = Struct("<BBBIIIIIQQQQHHHH")
+_FIRST: Final = Struct("<7xI")
 _GUARD: Final = Struct("<I")
 _OPEN: Final = Struct(f"<{ID_BYTES}sI")
 _SPAN: Final = Struct("<II")
 _NOTE: Final = Struct(f"<{ID_BYTES}sII")
 
 _SYSTEM: Final = frozenset(ROLES.index(role) for role in SYSTEM)
-
-Open = tuple[bytes, int]
-"""A call that has no result so far: its id, and the message that makes it."""
 
 Note = tuple[bytes, int, int]
 """What was appended under an idempotency key: the first message and the last."""
@@ -150,6 +152,11 @@ def unpacked(raw: bytes) -> State:
     return state
 
 
+def beginning(raw: bytes) -> int:
+    """What is not guarded and has a smaller number is gone; 0 where *raw* is no state."""
+    return int(_FIRST.unpack_from(raw)[0]) if len(raw) >= _FIXED.size else 0
+
+
 def append(
     state: State, entries: Sequence[Entry], terms: Terms, now_ms: int
 ) -> tuple[Appended, list[bytes]]:
@@ -202,10 +209,12 @@ def is_over(state: State, bounds: Bounds) -> bool:
 def _admitted(
     state: State, entry: Entry, *, keeps_orphans: bool
 ) -> int | Literal["orphan", "full"] | None:
-    """The flags of an *entry* that becomes the last message; `None` where its call is gone."""
+    """The flags of an *entry* that becomes the last message; `None` where what it belongs to is
+    gone."""
     flags = entry.flags
     if state.flags & LED:
         flags |= NOSTART
+    is_lost = state.flags & LED and _is_gone(state, state.seq - 1)
     if state.flags & LEADING:
         if entry.role in _SYSTEM:
             flags |= GUARDED
@@ -217,6 +226,10 @@ def _admitted(
         if not isinstance(answering, int):
             return answering
         flags = answering
+    if is_lost and not flags & GUARDED:
+        opened(state, entry.calls, state.seq)
+        state.first = state.seq + 1
+        return None
     if flags & GUARDED:
         if len(state.guards) == MOST_GUARDED:
             return "full"
@@ -230,6 +243,11 @@ def _admitted(
     turns += flags & (TURN | GUARDED) == TURN
     state.held = Held(messages + 1, tokens + entry.tokens, estimated + estimate(told), turns)
     return flags
+
+
+def _is_gone(state: State, last: int) -> bool:
+    """Whether the *last* message was dropped, and all before it that is not guarded."""
+    return state.first > last and state.guards[-1:] != [last]
 
 
 def _answering(
@@ -246,7 +264,7 @@ def _answering(
     if any(call in state.guards for call in there):
         flags |= GUARDED
     elif state.start > min(there):
-        spanned(state, min(there))
+        spanned(state, min(there), state.seq)
     return flags
 
 
@@ -266,9 +284,9 @@ def opened(state: State, calls: Sequence[bytes], seq: int) -> None:
     state.opens = [*others, *((one, seq) for one in calls)][-MOST_OPEN:]
 
 
-def spanned(state: State, start: int) -> None:
-    """Let nothing begin between *start* and the last message."""
-    state.spans = [*(one for one in state.spans if one[0] != start), (start, state.seq)]
+def spanned(state: State, start: int, end: int) -> None:
+    """Let nothing begin between the messages *start* and *end*."""
+    state.spans = [*(one for one in state.spans if one[0] != start), (start, end)]
     if len(state.spans) > MOST_SPANS:
         (start, end), (_, other), *rest = sorted(state.spans)
         state.spans = [(start, max(end, other)), *rest]

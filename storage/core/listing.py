@@ -202,7 +202,8 @@ class Reader:
             found = marks(stretch.records)
         except ValueError as error:
             raise self.corrupt(key, error) from None
-        chosen, is_cut = window(found, bounds, self.state(key, stretch.state).spans)
+        state = self.state(key, stretch.state)
+        chosen, is_cut = window(found, bounds, state.spans, state.opens)
         seqs = {one.seq for one in chosen}
         records = [raw for one, raw in zip(found, stretch.records) if one.seq in seqs]
         return self.all(key, records), is_cut

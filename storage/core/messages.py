@@ -86,7 +86,7 @@ def entry(
     body: bytes,
 ) -> Entry:
     """The message with this *body*, which makes *calls* and *answers* others."""
-    called, answered = tuple(map(shortened, calls)), tuple(map(shortened, answers))
+    called, answered = _once(calls), _once(answers)
     number = _NUMBERS.get(role, OTHER_ROLE)
     if called or answered:
         flags |= (CALLS if called else 0) | (ANSWERS if answered else 0)
@@ -167,6 +167,10 @@ def marks(records: Sequence[bytes]) -> list[Mark]:
         if before.seq >= after.seq:
             raise ValueError("its messages are not in order")
     return found
+
+
+def _once(ids: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(dict.fromkeys(map(shortened, ids)))
 
 
 def _ids(raw: bytes, place: int) -> tuple[tuple[bytes, ...], tuple[bytes, ...], int]:

@@ -9,10 +9,22 @@ that may begin where it does; it may be empty.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from ..histories import Bounds
-from .messages import ANSWERS, CALLS, ESTIMATED, GUARDED, NOSTART, ORPHAN, TURN, Mark
+from .messages import (
+    ANSWERS,
+    CALLS,
+    ESTIMATED,
+    GUARDED,
+    LEADS,
+    NOSTART,
+    ORPHAN,
+    TURN,
+    Mark,
+    is_by_name,
+)
 from .pairs import pairs
 
 MOST_AT_ONCE: Final = 1000
@@ -20,6 +32,9 @@ MOST_AT_ONCE: Final = 1000
 
 Span = tuple[int, int]
 """A message and a later one that belongs to it: nothing begins after the one, up to the other."""
+
+Open = tuple[bytes, int]
+"""A call that has no result so far: its id, and the message that makes it."""
 
 
 class Held(NamedTuple):
@@ -54,8 +69,8 @@ def cut(
 ) -> Cut:
     """Drop the first of *marks*, which are in order, until what is *held* fits into *bounds*.
 
-    They are the messages from the first on that is not guarded, as many as are asked for; *most*
-    of them are dropped now.
+    They are the messages from the first on that is not guarded, as many as are asked for; about
+    *most* of them are dropped now: who goes on later begins with one that has to go.
     """
     messages, tokens, estimated, turns = held
     dropped = 0
@@ -70,7 +85,7 @@ def cut(
         )
         if not is_over and (not dropped or may_begin(one, spans)):
             return Cut(one, Held(messages, tokens, estimated, turns), False)
-        if dropped == most:
+        if is_over and most is not None and dropped >= most:
             return Cut(one, Held(messages, tokens, estimated, turns), True)
         messages, tokens, dropped = messages - 1, tokens - one.tokens, dropped + 1
         estimated -= estimate(one)
@@ -100,29 +115,46 @@ def held(marks: Iterable[Mark]) -> Held:
     return Held(messages, tokens, estimated, turns)
 
 
-def window(marks: Sequence[Mark], bounds: Bounds, spans: Sequence[Span]) -> tuple[list[Mark], bool]:
+def window(
+    marks: Sequence[Mark], bounds: Bounds, spans: Sequence[Span], opens: Sequence[Open]
+) -> tuple[list[Mark], bool]:
     """Those of *marks* that a model can be shown, and whether any had to go for the *bounds*.
 
     *marks* are in order: what is guarded, and all others from some message on. Results without a
-    call are left out, and calls that were not answered when something else was said.
+    call are left out, and calls that were not answered when something else was said. Where none
+    had to go, a message that comes before *marks* may fit as well.
     """
-    broken = _broken(marks)
-    whole = [one for one in marks if one.seq not in broken and not one.flags & ORPHAN]
-    head, _, _ = cut(whole, held(whole), bounds, spans)
+    broken = _broken(marks, opens)
+    whole = _whole(marks, broken)
+    head, _, _ = cut(whole, held(whole), bounds, [one for one in spans if one[0] not in broken])
     first = head.seq if head is not None else float("inf")
     shown = [one for one in whole if one.flags & GUARDED or one.seq >= first]
     return shown, len(shown) < len(whole)
 
 
-def _broken(marks: Sequence[Mark]) -> set[int]:
-    """The numbers of calls without all of their results, and of the results that they have; what
-    is still going on at the end is none of them."""
-    results: dict[int, list[int]] = {}
+def _broken(marks: Sequence[Mark], opens: Sequence[Open]) -> set[int]:
+    """The numbers of calls without all of their results, but for what still goes on at the end.
+
+    *marks* have all results of the calls among them; of calls before them, *opens* have none.
+    """
     missing = {one.seq: set(one.calls) for one in marks if one.calls}
-    for answer, name, call in pairs(marks):
+    for _, name, call in pairs(marks):
         if call is not None:
             missing[call].discard(name)
-            results.setdefault(call, []).append(answer)
-    last = max((one.seq for one in marks if not one.flags & (ANSWERS | CALLS)), default=0)
-    broken = {call for call, names in missing.items() if names and call < last}
-    return broken.union(*(results.get(call, ()) for call in broken))
+    for name, call in opens:
+        if not is_by_name(name):
+            missing.setdefault(call, {name})
+    others = (one.seq for one in marks if not one.flags & (ANSWERS | CALLS | LEADS))
+    last = max(others, default=0)
+    return {call for call, names in missing.items() if names and call < last}
+
+
+def _whole(marks: Sequence[Mark], broken: AbstractSet[int]) -> list[Mark]:
+    """*marks* without calls that are *broken* and what leads to them, and without results whose
+    call is not there."""
+    out = {answer for answer, _, call in pairs(marks) if call is None or call in broken}
+    led = set(broken)
+    for one in reversed(marks):
+        if one.flags & LEADS and one.seq + 1 in led:
+            led.add(one.seq)
+    return [one for one in marks if one.seq not in out | led and not one.flags & ORPHAN]

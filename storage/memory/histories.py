@@ -100,8 +100,8 @@ class Talks:
         """Have the conversation *talk* from now on; now and then, free those that are over."""
         self.talks[name] = talk
         if len(self.talks) > self._most:
-            for over in [one for one in self.talks if self.find(one, now) is None]:
-                self.talks.pop(over, None)
+            for one in list(self.talks):
+                self.find(one, now)
             self._most = 2 * len(self.talks) + _FEW
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..core.counting import SAFE
 from ..errors import UnstorableError, WrongTypeError
 from ..keys import Names
-from ..protocols import LeaseStore, RateLimitStore, TallyStore, VisitStore
+from ..protocols import HistoryStore, LeaseStore, RateLimitStore, TallyStore, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
 from .commands import (
@@ -26,11 +26,12 @@ from .commands import (
     starting_with,
 )
 from .door import Door
+from .histories import RedisHistories
 from .leases import RedisLeases
 from .limits import RedisLimits
 from .options import Options
 from .replies import flag
-from .settings import Address
+from .scanning import begun, further, is_text, scanning
 from .tallies import RedisTallies
 from .visits import RedisVisits
 
@@ -43,9 +44,8 @@ _ROOMS: Final[dict[object, Any]] = {
     VisitStore: RedisVisits,
     RateLimitStore: RedisLimits,
     TallyStore: RedisTallies,
+    HistoryStore: RedisHistories,
 }
-
-_SCANNED_AT_ONCE = b"500"
 
 _KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024
 """What one command carries at the most: a server does one command after the other."""
@@ -168,17 +168,16 @@ class RedisBackend:
 
     def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
         servers = self._door.servers()
-        place, at = _begun(servers, cursor)
-        words = (b"SCAN", at, b"MATCH", starting_with(prefix), b"COUNT", _SCANNED_AT_ONCE)
-        reply = self._door.call(Command(READ, b"", words, at=place))
+        place, at = begun(servers, cursor)
+        reply = self._door.call(scanning(place, at, starting_with(prefix)))
         following, scanned = reply
-        further = _further(servers, place, following)
-        keys = [key for key in scanned if _is_text(key)]
+        beyond = further(servers, place, following)
+        keys = [key for key in scanned if is_text(key)]
         if not values:
-            return Page([key.decode() for key in keys], [], further)
+            return Page([key.decode() for key in keys], [], beyond)
         found = self._read_all(keys)
         pairs = [(key.decode(), raw) for key, raw in zip(keys, found) if raw is not None]
-        return Page([name for name, _ in pairs], [raw for _, raw in pairs], further)
+        return Page([name for name, _ in pairs], [raw for _, raw in pairs], beyond)
 
     def clear(self, prefix: str) -> int:
         cursor = None
@@ -242,31 +241,6 @@ def total(reply: int | list[int]) -> int:
     if reply == [-1]:
         raise WrongTypeError("incr works on integers, and the stored value is none")
     raise UnstorableError("$", "the sum is beyond 2**53 - 1")
-
-
-def _begun(servers: Sequence[Address], cursor: str | None) -> tuple[Address, bytes]:
-    """Which server a page is from, and where it begins there."""
-    if cursor is None:
-        return servers[0], b"0"
-    host, port, at = cursor.rsplit("|", 2)
-    return (host, int(port)), at.encode()
-
-
-def _further(servers: Sequence[Address], place: Address, following: bytes) -> str | None:
-    """Where the next page begins: at the next server when this one has no more."""
-    if following != b"0":
-        return f"{place[0]}|{place[1]}|{following.decode()}"
-    after = [one for one in servers if one > place]
-    return f"{after[0][0]}|{after[0][1]}|0" if after else None
-
-
-def _is_text(key: bytes) -> bool:
-    """Whether a key may be one of ours; what is no UTF-8 was written by somebody else."""
-    try:
-        key.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _reading(keys: Sequence[bytes]) -> Command:

@@ -109,13 +109,27 @@ class Connection:
         """Run one writing statement for each of *rows*, all or none of it."""
         return self.transact(lambda cursor: cursor.executemany(sql, rows).rowcount, None)
 
-    def transact(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
-        """Do *work* alone: committed as a whole, or not at all."""
+    def transact(
+        self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
+    ) -> T:
+        """Do *work* alone: committed as a whole, or not at all. It may *seldom look* as above."""
         with self._lock:
             cursor = self._cursor or self._open()
-            self._check_file()
+            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+                self._check_file()
             try:
                 return alone(cursor, work, nested=self._inside_the_callers(cursor))
+            except sqlite3.Error as error:
+                raise translated(error, self._label, key) from error
+
+    def look(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
+        """Do *work*, which only reads, and sees nothing that is written meanwhile."""
+        with self._lock:
+            cursor = self._cursor or self._open()
+            try:
+                if self._inside_the_callers(cursor):
+                    return work(cursor)
+                return _inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
 

@@ -20,7 +20,9 @@ class Later:
         self._connection = connection
         self._create = create
 
-    def transact(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
+    def transact(
+        self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
+    ) -> T:
         """Do *work* alone, with the tables there."""
 
         def whole(cursor: sqlite3.Cursor) -> T:
@@ -28,7 +30,7 @@ class Later:
                 cursor.execute(statement)
             return work(cursor)
 
-        result = self._connection.transact(whole, key)
+        result = self._connection.transact(whole, key, seldom_looks=seldom_looks)
         # What was made inside of a caller's own transaction may be undone by the caller.
         self.made = self._connection.owned
         return result

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..keys import Names
-from ..protocols import LeaseStore, RateLimitStore, VisitStore
+from ..protocols import HistoryStore, LeaseStore, RateLimitStore, VisitStore
 from ..ttl import Clock
 from .connection import Connection
+from .histories import SqliteHistories
 from .leases import SqliteLeases, Tables
 from .limits import Meters, SqliteLimits
+from .talks import Histories
 from .visits import SqliteVisits
 
 if TYPE_CHECKING:
@@ -26,15 +28,21 @@ class Rooms:
         self._clock = clock
         self._tables: Tables | None = None
         self._meters: Meters | None = None
+        self._histories: Histories | None = None
 
     def room(
         self, kind: object, names: Names, rows: SqliteBackend
-    ) -> SqliteLeases | SqliteVisits | SqliteLimits | None:
-        """The leases and claims, the visits to the entries of *rows*, or the rate limits."""
+    ) -> SqliteLeases | SqliteVisits | SqliteLimits | SqliteHistories | None:
+        """The leases and claims, the visits to the entries of *rows*, the rate limits, or the
+        conversations."""
         if kind is RateLimitStore:
             if self._meters is None:
                 self._meters = Meters(self._connection, self._label, self._table, self._clock)
             return SqliteLimits(self._meters, names)
+        if kind is HistoryStore:
+            if self._histories is None:
+                self._histories = Histories(self._connection, self._label, self._table, self._clock)
+            return SqliteHistories(self._histories, names)
         if kind not in (LeaseStore, VisitStore):
             return None
         if self._tables is None:

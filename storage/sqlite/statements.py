@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 _LIVE = "(expires_at IS NULL OR expires_at > ?)"
 
 # Text as its bytes, whatever the connection makes of text; numbers as they are.
@@ -12,6 +14,10 @@ _NAME = "CAST(name AS BLOB)"
 _SAME = f"WHERE key = ? AND CAST(value AS BLOB) = ? AND {_LIVE}"
 _OURS = "WHERE name = ? AND token = ? AND expires_at > ?"
 _STRETCH = "WHERE key >= ? AND key < ?"
+_IS_THERE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+
+LAST: Final = 2**32
+"""No message has this number or a larger one."""
 
 
 class Statements:
@@ -146,7 +152,7 @@ class LimitStatements:
         columns = "expires_at INTEGER NOT NULL, state BLOB NOT NULL"
         columns = f"name TEXT PRIMARY KEY NOT NULL, {columns}"
         self.create: list[str] = [f"CREATE TABLE IF NOT EXISTS {name} ({columns}) WITHOUT ROWID"]
-        self.is_there: str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        self.is_there: str = _IS_THERE
         self.read: str = f"SELECT expires_at, state FROM {name} WHERE name = ?"
         self.keep: str = (
             f"INSERT INTO {name} (name, expires_at, state) VALUES (?, ?, ?) ON CONFLICT (name) "
@@ -164,6 +170,115 @@ class LimitStatements:
     def read_many(self, count: int) -> str:
         """Reads *count* meters at the same moment."""
         return f"{self._many}({', '.join('?' * count)})"
+
+
+class HistoryStatements:
+    """What is said to the tables of conversations beside the table called *table*.
+
+    What is known of a conversation stands in a row after its last message, where the next one
+    comes: so an append changes one page of the file. It is over at the time of that row, and
+    `guarded` counts there, downwards, how often it was altered. The end has no index, which would
+    be written anew with every append.
+    """
+
+    def __init__(self, table: str) -> None:
+        self.table: str = f"{table}_messages"
+        names, rows = quoted(f"{table}_histories"), quoted(self.table)
+        guards = quoted(f"{table}_messages_guarded")
+        columns = (
+            "history INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER, "
+            "guarded INTEGER NOT NULL, role TEXT, record BLOB NOT NULL, PRIMARY KEY (history, seq)"
+        )
+        named = "id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE"
+        self.create: list[str] = [
+            f"CREATE TABLE IF NOT EXISTS {names} ({named})",
+            f"CREATE TABLE IF NOT EXISTS {rows} ({columns}) WITHOUT ROWID",
+            f"CREATE INDEX IF NOT EXISTS {guards} ON {rows} (history, seq) WHERE guarded = 1",
+        ]
+        self.is_there: str = _IS_THERE
+        self._known(names, rows)
+        self._messages(rows, guards)
+        self._removals(names, rows)
+
+    def _known(self, names: str, rows: str) -> None:
+        known = f"{names} LEFT JOIN {rows} ON history = id AND seq = {LAST}"
+        self.find: str = f"SELECT id, at, guarded, record FROM {known} WHERE name = ?"
+        self.name: str = f"INSERT INTO {names} (name) VALUES (?)"
+        self.begin: str = (
+            f"INSERT INTO {rows} (history, seq, at, guarded, record) VALUES (?, {LAST}, ?, 0, ?)"
+        )
+        last = f"WHERE history = ? AND seq = {LAST}"
+        same = f"{last} AND record = ? AND guarded = ? AND at IS ?"
+        self.is_still: str = f"SELECT 1 FROM {rows} {same}"
+        self.go_on: str = f"UPDATE {rows} SET at = ?, record = ? {same}"
+        self.alter: str = f"UPDATE {rows} SET at = ?, record = ?, guarded = guarded - 1 {last}"
+        self.keys: str = (
+            f"SELECT {_NAME} FROM {names} JOIN {rows} ON history = id AND seq = {LAST} "
+            "WHERE name >= ? AND name < ? AND (at IS NULL OR at > ?) ORDER BY name LIMIT ?"
+        )
+        self.some: str = f"SELECT id, seq, at FROM {known} WHERE id > ? ORDER BY id LIMIT ?"
+
+    def _messages(self, rows: str, guards: str) -> None:
+        theirs = f"FROM {rows} WHERE history = ?"
+        self.add: str = (
+            f"INSERT INTO {rows} (history, seq, at, guarded, role, record) "
+            "VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        self.replace: str = (
+            f"UPDATE {rows} SET guarded = ?, role = ?, record = ? WHERE history = ? AND seq = ?"
+        )
+        self.heads: str = (
+            f"SELECT record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
+            "ORDER BY seq LIMIT ?"
+        )
+        self.guarded: str = (
+            f"SELECT seq, record FROM {rows} INDEXED BY {guards} "
+            "WHERE history = ? AND guarded = 1 ORDER BY seq"
+        )
+        self.last: str = (
+            f"SELECT seq, record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
+            "ORDER BY seq DESC"
+        )
+        self._rows = rows
+        self._texts: dict[tuple[bool, bool, bool, int], str] = {}
+
+    def _removals(self, names: str, rows: str) -> None:
+        self.remove: str = f"DELETE FROM {rows} WHERE history = ? AND seq = ?"
+        self.trim: str = f"DELETE FROM {rows} WHERE history = ? AND seq < ? AND guarded = 0"
+        self.empty: str = f"DELETE FROM {rows} WHERE history = ?"
+        self.forget: str = f"DELETE FROM {names} WHERE id = ?"
+        self.unname: str = f"UPDATE {names} SET name = NULL WHERE id = ?"
+        self.free: str = (
+            f"DELETE FROM {rows} WHERE history = ? AND seq IN "
+            f"(SELECT seq FROM {rows} WHERE history = ? ORDER BY seq LIMIT ?)"
+        )
+
+    def read(self, newest: bool, since: bool, until: bool, roles: int) -> str:
+        """Reads messages; see `_read`."""
+        kind = (newest, since, until, roles)
+        text = self._texts.get(kind)
+        if text is None:
+            text = self._texts[kind] = self._read(*kind)
+        return text
+
+    def _read(self, newest: bool, since: bool, until: bool, roles: int) -> str:
+        """Of one history, with numbers between two others and not gone before another one.
+
+        Where time bounds the far end, that comes first of all, and once more before roles: there
+        is a NULL in the place of what comes after it, and nobody needs to read on.
+        """
+        past = ("at < ?" if newest else "at >= ?") if (since if newest else until) else ""
+        wanted = f"CASE WHEN {past} THEN NULL ELSE record END" if past else "record"
+        conditions = ["history = ? AND seq > ? AND seq < ? AND (seq >= ? OR guarded = 1)"]
+        if until if newest else since:
+            conditions.append("at < ?" if newest else "at >= ?")
+        if roles:
+            among = f"role IN ({', '.join('?' * roles)})"
+            conditions.append(f"({past} OR {among})" if past else among)
+        return (
+            f"SELECT {wanted} FROM {self._rows} WHERE {' AND '.join(conditions)} "
+            f"ORDER BY seq {'DESC' if newest else 'ASC'} LIMIT ?"
+        )
 
 
 def _by_end(table: str) -> str:

@@ -13,10 +13,16 @@ import pytest
 
 pytest.register_assert_rewrite(f"{__package__}.laws")
 
-from .laws.closing import Closing  # noqa: E402 - after what makes their assertions speak
+from .laws.amending import (  # noqa: E402 - after what makes their assertions speak
+    Altering,
+    Forgetting,
+    Restoring,
+)
+from .laws.closing import Closing  # noqa: E402
 from .laws.crowds import Crowds, Once  # noqa: E402
 from .laws.edits import Edits, Merging  # noqa: E402
 from .laws.expired import Expired  # noqa: E402
+from .laws.fading import Fading  # noqa: E402
 from .laws.holding import Arguments, Claims, Holding, Renewing  # noqa: E402
 from .laws.keys import Keys, Namespaces  # noqa: E402
 from .laws.leasing import Claiming, Leasing  # noqa: E402
@@ -26,8 +32,10 @@ from .laws.limiting import Apart, LimitCrowds, LimitLogs, Passing  # noqa: E402
 from .laws.metering import Blocking, Refunding, Slotting, Telling, Together  # noqa: E402
 from .laws.privacy import Privacy  # noqa: E402
 from .laws.queueing import Queueing, Waiting  # noqa: E402
+from .laws.recalling import Appending, TalkLogs  # noqa: E402
 from .laws.reserving import Reserving  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
+from .laws.trimming import Reading, TalkingCrowds, Trimming  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
 from .laws.visiting import Entering, Looking, VisitingCrowds, VisitLogs  # noqa: E402
@@ -110,7 +118,22 @@ class LimitRoomContract(LimitContract, LimitLogs):
     """The same for a store that offers them."""
 
 
+class HistoryContract(
+    Appending,
+    Trimming,
+    Reading,
+    Altering,
+    Restoring,
+    Forgetting,
+    Fading,
+    TalkingCrowds,
+    TalkLogs,
+):
+    """The laws of conversations as a store keeps them; subclass it and override `make`."""
+
+
 __all__ = [
+    "HistoryContract",
     "LeaseContract",
     "LimitContract",
     "LimitRoomContract",

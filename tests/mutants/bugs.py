@@ -18,6 +18,7 @@ from . import (
     redis_limits,
     session_faults,
     sessions,
+    sqlite_histories,
     sqlite_limits,
     stores,
     telegram,
@@ -48,5 +49,6 @@ BUGS: list[Bug] = [
     *demo.BUGS,
     *dialects.BUGS,
     *sqlite_limits.BUGS,
+    *sqlite_histories.BUGS,
     *telegram.BUGS,
 ]

@@ -1,0 +1,198 @@
+"""The tables of conversations in SQLite, and what is remembered of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from ..core.history import State, unpacked
+from ..core.messages import Mark, mark
+from ..errors import CorruptValueError
+from ..ttl import Clock
+from .connection import Connection
+from .later import Later
+from .statements import LAST, HistoryStatements
+
+T = TypeVar("T")
+
+FREE_AFTER: Final = 16
+"""After so many messages, or a new conversation, it is looked for conversations that are over."""
+
+_MOST_KNOWN: Final = 1024
+_LONGEST_KNOWN: Final = 4096
+
+_AHEAD: Final = 16
+"""So many heads of messages are read at once, for this trim and the next ones."""
+
+_LOOKED_AT: Final = 8
+_FREED_AT_ONCE: Final = 128
+
+
+class Talk:
+    """A conversation as it was when it was last read or written here."""
+
+    __slots__ = ("altered", "ends", "front", "id", "raw", "state")
+
+    def __init__(self, history: int, ends: int | None, altered: int, raw: bytes) -> None:
+        self.id: int = history
+        self.ends: int | None = ends
+        self.altered: int = altered
+        self.raw: bytes = raw
+        """What is known of it, as it is kept."""
+
+        self.state: State | None = None
+        """The same, where it was needed."""
+
+        self.front: deque[Mark] = deque()
+        """The first messages that may be trimmed, as far as they were looked at."""
+
+    def go_on(self, first: int, raw: bytes, ends: int | None) -> None:
+        """Be kept as *raw* until it *ends*; what is before *first* is trimmed."""
+        self.raw, self.ends = raw, ends
+        front = self.front
+        while front and front[0].seq < first:
+            front.popleft()
+
+    def is_over(self, now: int) -> bool:
+        """Whether it is over."""
+        return self.ends is not None and self.ends <= now
+
+
+class Histories:
+    """The conversations of one backend; their tables are made when they are used first."""
+
+    def __init__(self, connection: Connection, label: str, table: str, clock: Clock) -> None:
+        self.sql: HistoryStatements = HistoryStatements(table)
+        self._connection = connection
+        self._later = Later(connection, self.sql.create)
+        self._label = label
+        self._clock = clock
+        self._known: OrderedDict[str, Talk] = OrderedDict()
+        self._appended = 0
+        self._passed: int | None = None
+        """The last conversation that was looked at, whether it is over."""
+
+    def transact(
+        self,
+        work: Callable[[sqlite3.Cursor, int], T],
+        key: str | None,
+        *,
+        seldom_looks: bool = False,
+    ) -> T:
+        """Do *work* alone, and tell it the moment at which it is done."""
+
+        def whole(cursor: sqlite3.Cursor) -> T:
+            return work(cursor, int(self._clock() * 1000))
+
+        return self._later.transact(whole, key, seldom_looks=seldom_looks)
+
+    def look(self, work: Callable[[sqlite3.Cursor, int], T], key: str | None, absent: T) -> T:
+        """Do *work*, which only reads; it is *absent* where nothing was ever kept."""
+
+        def whole(cursor: sqlite3.Cursor) -> T:
+            return work(cursor, int(self._clock() * 1000)) if self._is_made(cursor) else absent
+
+        return self._connection.look(whole, key)
+
+    def find(self, cursor: sqlite3.Cursor, name: str, key: str) -> Talk | None:
+        """What is there, if it is over or not."""
+        row = cursor.execute(self.sql.find, (name,)).fetchone()
+        if row is None:
+            return None
+        history, ends, altered, raw = row
+        if type(ends) is not int and ends is not None:
+            raise self.corrupt("its end is no number", key)
+        return Talk(history, ends, altered, raw if type(raw) is bytes else b"")
+
+    def state(self, talk: Talk, key: str) -> State:
+        """What is known of a conversation."""
+        if talk.state is None:
+            try:
+                talk.state = unpacked(talk.raw)
+            except ValueError as error:
+                raise self.corrupt(str(error), key) from None
+        return talk.state
+
+    def heads(self, cursor: sqlite3.Cursor, talk: Talk, first: int, key: str) -> Iterator[Mark]:
+        """What the heads of the messages say that may be trimmed, from the *first* on.
+
+        They end where it is not this conversation any more: nothing comes of it then.
+        """
+        yield from talk.front
+        same = (talk.id, talk.raw, talk.altered, talk.ends)
+        is_read = cursor.execute(self.sql.is_still, same).fetchone() is None
+        while not is_read:
+            start = talk.front[-1].seq + 1 if talk.front else first
+            rows = cursor.execute(self.sql.heads, (talk.id, start, _AHEAD)).fetchall()
+            is_read = len(rows) < _AHEAD
+            try:
+                found = [mark(raw) for (raw,) in rows]
+            except (TypeError, ValueError):
+                raise self.corrupt("one of its messages is no record", key) from None
+            talk.front.extend(found)
+            yield from found
+
+    def taken(self, name: str) -> Talk | None:
+        """What is remembered of a conversation, for one who gives it back."""
+        # In a caller's own transaction all of it may be undone.
+        return self._known.pop(name, None) if self._connection.owned else None
+
+    def given(self, name: str, talk: Talk) -> None:
+        """Remember this of a conversation, unless it is long."""
+        if self._connection.owned and len(talk.raw) <= _LONGEST_KNOWN:
+            self._known[name] = talk
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+
+    def begin(
+        self, cursor: sqlite3.Cursor, name: str, raw: bytes, ends: int | None, old: Talk | None
+    ) -> Talk:
+        """Have a new conversation where the *old* one is over."""
+        if old is not None:
+            self.drop(cursor, old.id)
+        history = cursor.execute(self.sql.name, (name,)).lastrowid or 0
+        cursor.execute(self.sql.begin, (history, ends, raw))
+        return Talk(history, ends, 0, raw)
+
+    def drop(self, cursor: sqlite3.Cursor, history: int) -> None:
+        """Take a conversation away."""
+        cursor.execute(self.sql.empty, (history,))
+        cursor.execute(self.sql.forget, (history,))
+
+    def free(self, cursor: sqlite3.Cursor, newest: int, appended: int, now: int) -> None:
+        """Now and then, free some of what is over among the next few conversations; *newest* is
+        one that is there."""
+        self._appended += appended
+        if self._appended < FREE_AFTER:
+            return
+        self._appended = 0
+        if self._passed is None:  # who is made anew each time does not always begin alike
+            self._passed = now % max(1, newest - _LOOKED_AT + 1)
+        rows = cursor.execute(self.sql.some, (self._passed, _LOOKED_AT)).fetchall()
+        left = _FREED_AT_ONCE
+        for history, is_known, ends in rows:
+            if is_known and (type(ends) is not int or ends > now):
+                self._passed = history
+                continue
+            cursor.execute(self.sql.remove, (history, LAST))
+            cursor.execute(self.sql.unname, (history,))
+            left -= cursor.execute(self.sql.free, (history, history, left)).rowcount
+            if not left:
+                return
+            cursor.execute(self.sql.forget, (history,))
+            self._passed = history
+        if len(rows) < _LOOKED_AT:
+            self._passed = 0
+
+    def _is_made(self, cursor: sqlite3.Cursor) -> bool:
+        """Whether anything was ever kept."""
+        if self._later.made:
+            return True
+        return cursor.execute(self.sql.is_there, (self.sql.table,)).fetchone() is not None
+
+    def corrupt(self, what: str, key: str) -> CorruptValueError:
+        """The error to raise."""
+        message = f"the conversation can not be read: {what}"
+        return CorruptValueError(message, store=self._label, key=key)
