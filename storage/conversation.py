@@ -27,7 +27,7 @@ from .core.layouts import OURS
 from .core.listing import Messages, Reader, Usage, usage
 from .core.plans import Delete, Pin, Pop, Truncate, Undo
 from .core.subjects import KeyParts, SessionKey, matching
-from .errors import StorageError
+from .errors import CorruptValueError, StorageError
 from .histories import Appended, Bounds, Entry
 from .keys import check_key
 from .protocols import HistoryStore
@@ -194,10 +194,24 @@ class Conversation:
             # What is broken has no place in a window: there is room for more.
             asked = Bounds(*(most and 2 * most for most in asked))
 
-    def pop(self, key: SessionKey | str) -> dict[str, Any] | None:
-        """Take the last message away, and give it back."""
-        taken = self._amends.do(self._text(key), Pop())
-        return taken[-1] if taken else None
+    def pop(
+        self, key: SessionKey | str, *, on_corrupt: OnCorrupt = "raise"
+    ) -> dict[str, Any] | None:
+        """Take the last message away, and give it back.
+
+        One that can not be read raises and stays; with `"skip"`, or a function that is told, it
+        goes too, and so on up to one that can be read.
+        """
+        text = self._text(key)
+        check_walk(False, on_corrupt)
+        while True:
+            lost: list[CorruptValueError] = []
+            taken = self._amends.do(text, Pop(), None if on_corrupt == "raise" else lost)
+            if callable(on_corrupt):
+                for error in lost:
+                    self._runtime.call(on_corrupt, error)
+            if taken or not lost:
+                return taken[-1] if taken else None
 
     def undo(self, key: SessionKey | str, turns: int = 1) -> Messages:
         """Take the last *turns* away, all that was said since they began, and give that back."""
