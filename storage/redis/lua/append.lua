@@ -66,10 +66,13 @@ for number = 2, #ARGV do
   flags = flags % 256
   cost = (cost - flags) / 256
   seq = seq + 1
-  -- What it belongs to may be gone, and then it goes too.
-  local is_lost = led and first >= seq and sub(guards, -4) ~= struct.pack('<I4', seq - 1)
-  if led and flags % 4 < 2 then
-    flags = flags + 2
+  local is_lost = false
+  if led then
+    if flags % 4 < 2 then
+      flags = flags + 2
+    end
+    -- What it belongs to is gone, and all before that which does not always stay.
+    is_lost = first >= seq and (guards == '' or unpacked('<I4', guards, #guards - 3) ~= seq - 1)
   end
   if leading then
     if role ~= 1 and role ~= 2 then
@@ -143,24 +146,9 @@ for number = 2, #ARGV do
       flags = flags + 16
     end
   end
-  if stays and flags % 64 >= 32 then
-    local calls, made, others = unpacked('<B', one, 6), {}, ''
-    for from = 8, 8 * calls, 8 do
-      local id = sub(one, from, from + 7)
-      made[id], made[#made + 1] = true, id
-    end
-    for from = 1, #opens, 12 do
-      if not made[sub(opens, from, from + 7)] then
-        others = others .. sub(opens, from, from + 11)
-      end
-    end
-    for place = 1, #made do
-      others = others .. made[place] .. struct.pack('<I4', seq)
-    end
-    opens = sub(others, -3072)
-  end
-  if stays and is_lost and flags % 2 == 0 then
-    stays, first = false, seq + 1
+  local is_dropped = stays and is_lost and flags % 2 == 0
+  if is_dropped then
+    first = seq + 1
   end
   if stays then
     if flags % 2 == 1 then
@@ -169,6 +157,24 @@ for number = 2, #ARGV do
       end
       guards = guards .. struct.pack('<I4', seq)
     end
+    if flags % 64 >= 32 then
+      local calls, made, others = unpacked('<B', one, 6), {}, ''
+      for from = 8, 8 * calls, 8 do
+        local id = sub(one, from, from + 7)
+        made[id], made[#made + 1] = true, id
+      end
+      for from = 1, #opens, 12 do
+        if not made[sub(opens, from, from + 7)] then
+          others = others .. sub(opens, from, from + 11)
+        end
+      end
+      for place = 1, #made do
+        others = others .. made[place] .. struct.pack('<I4', seq)
+      end
+      opens = sub(others, -3072)
+    end
+  end
+  if stays and not is_dropped then
     if flags % 4 < 2 then
       start = seq
     end
@@ -225,13 +231,15 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
         passed[#passed + 1] = one
       else
         local begins = flags % 8 >= 4
-        local fits = messages <= most and tokens <= most_tokens and turns + (begins and 0 or 1) <= most_turns
-        local may_begin = dropped == 0 or flags % 4 < 2
-        for span = 1, dropped > 0 and between and #between or 0 do
-          may_begin = may_begin and not (between[span][1] < number and number <= between[span][2])
+        local is_over = messages > most or tokens > most_tokens or turns + (begins and 0 or 1) > most_turns
+        local fits = not is_over
+        if fits and dropped > 0 then
+          fits = flags % 4 < 2
+          for span = 1, between and #between or 0 do
+            fits = fits and not (between[span][1] < number and number <= between[span][2])
+          end
         end
-        -- Who goes on later begins with one that has to go.
-        if fits and may_begin or not fits and dropped >= 1000 then
+        if fits or is_over and dropped >= 1000 then
           first, more = dropped > 0 and number or first, not fits
           break
         end
@@ -268,9 +276,11 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
     end
   end
 end
+-- The rest of it counts alterations.
+mood = mood - mood % 4 + (leading and 1 or 0) + (led and 2 or 0)
 local state = struct.pack(
-  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood - mood % 4 + (leading and 1 or 0) + (led and 2 or 0), seq, first,
-  messages, turns, start, tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
+  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood, seq, first, messages, turns, start,
+  tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
 ) .. guards .. opens .. spans .. notes
 
 -- A list that is empty for a moment would lose its end.
