@@ -249,13 +249,9 @@ class SqliteHistories:
     def _add(
         self, cursor: sqlite3.Cursor, history: int, messages: Sequence[tuple[Mark, bytes]]
     ) -> None:
-        cursor.executemany(
-            self._sql.add,
-            [
-                (history, one.seq, one.at, one.flags & GUARDED, one.role, raw)
-                for one, raw in messages
-            ],
-        )
+        for one, raw in messages:
+            values = (history, one.seq, one.at, one.flags & GUARDED, one.role, raw)
+            cursor.execute(self._sql.add, values)
 
     def _live(self, cursor: sqlite3.Cursor, name: str, key: str, now: int) -> Talk | None:
         """What is there, if it is not over."""
