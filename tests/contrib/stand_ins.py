@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import agents
-import agents.memory
 import pytest
 from left_out import LEFT_OUT
 
