@@ -12,7 +12,7 @@ from ..core.messages import GUARDED, OTHER_ROLE, ROLES, mark
 from ..histories import Bounds, Query, Stretch, Terms
 from ..keys import Names
 from .commands import starting_with
-from .places import beside_name
+from .places import slot
 
 GOES_ON: Final = 2
 """What a script says that has not looked at everything."""
@@ -127,8 +127,8 @@ def key_of(names: Names, stored: str) -> str | None:
     start = names.segment("history")
     inner, _, after = stored[len(start) + 1 :].partition("}")
     name = after[1:] if after else inner
-    is_ours = name.startswith(names.prefix) and beside_name(start, name) == stored.encode()
-    return names.key(name) if is_ours else None
+    is_ours = after[:1] in (":", "") and slot(stored.encode()) == slot(name.encode())
+    return names.key(name) if is_ours and name.startswith(names.prefix) else None
 
 
 def _role(role: str) -> bytes:

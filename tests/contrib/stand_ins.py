@@ -15,7 +15,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
-import agents
 import pytest
 from left_out import LEFT_OUT
 

@@ -2,68 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
-import storage.aio.protocols
-import storage.protocols
 from storage import MemoryStorage
-from storage.core.history import unpacked
-from storage.histories import Terms
+from storage.core.history import (
+    MOST_GUARDED,
+    MOST_OPEN,
+    MOST_SPANS,
+    State,
+    append,
+    packed,
+    unpacked,
+)
+from storage.core.messages import GUARDED
+from storage.core.plans import Pop
+from storage.core.trim import Held
+from storage.histories import Alteration, Appended, Bounds, Query, Terms
 from storage.protocols import HistoryStore
-from storage.testing import Bridge, Clock
+from storage.testing import Clock
 from tests.servers import Server
 
-from .talking import EVERYTHING, Chance, Room, check_whole, invented, planned, rewritten
-
-Rooms = Callable[..., Any]
+from .talking import EVERYTHING, Chance, Room, check_whole, invented, planned, rewritten, said
 
 NOW = 1_700_000_000_457
 KEYS = ("a", "user:{1}", "", "~x", "{}", "чат")
-SEEDS = range(12)
 STEPS = 150
-
-
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def rooms(half: Any) -> Iterator[Rooms]:
-    """Makes the conversations of a store at some place, in the colour of the test."""
-    stores = []
-    with Bridge() as bridge:
-
-        def make(place: Any, **options: Any) -> Any:
-            store = bridge.driven(half.RedisStorage(getattr(place, "url", place), **options))
-            stores.append(store)
-            return store.room(half.protocols.HistoryStore)
-
-        yield make
-        for store in stores:
-            store.close()
-
-
-@pytest.fixture
-def valkey(valkey: Server) -> Iterator[Server]:
-    yield valkey
-    valkey.call("FLUSHALL")
-
-
-@pytest.fixture
-def room(rooms: Rooms, valkey: Server) -> Any:
-    return rooms(valkey)
+MANY = 100_000
 
 
 class Twins:
     """A room, and what it has to be."""
 
     def __init__(self, room: Room, server: Server, seed: int) -> None:
+        if not server.clock_moves:
+            pytest.skip("the clock of the server can not be moved here")
         self.room, self.server = room, server
         self.clock = Clock(NOW / 1000)
         self.model: Room = MemoryStorage(clock=self.clock).room(HistoryStore)
@@ -142,16 +116,151 @@ class Twins:
             check_whole(stretch.state, stretch.records)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_server_says_what_memory_says(seed: int, room: Any, valkey: Server) -> None:
-    if not valkey.clock_moves:
-        pytest.skip("the clock of the server can not be moved here")
-    twins = Twins(room, valkey, seed)
+@pytest.fixture
+def twins(server_room: Any, valkey: Server) -> Twins:
+    return Twins(server_room, valkey, 0)
+
+
+def begun(count: int, *, tokens: int = 3, text: str = "") -> tuple[bytes, list[bytes]]:
+    """A conversation of so many messages."""
+    state = State(NOW)
+    _, records = append(state, [said(text=text, tokens=tokens)] * count, Terms(), NOW)
+    return packed(state), records
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_server_says_what_memory_says(seed: int, server_room: Any, valkey: Server) -> None:
+    wander(Twins(server_room, valkey, seed))
+
+
+@pytest.mark.parametrize("kind", ["redis8", "redis6"])
+@pytest.mark.parametrize("seed", range(12, 15))
+def test_so_do_other_servers(
+    kind: str, seed: int, rooms: Any, request: pytest.FixtureRequest
+) -> None:
+    server: Server = request.getfixturevalue(kind)
+    wander(Twins(rooms(server), server, seed))
+    server.call("FLUSHALL")
+
+
+def wander(twins: Twins) -> None:
     for number in range(STEPS):
         key = KEYS[number * 7 % len(KEYS) if twins.chance.rarely(3) else 0]
         twins.step(key)
         twins.check(key)
 
-    page = room.keys("", None)
+    page = twins.room.keys("", None)
     assert sorted(page.keys) == twins.model.keys("", None).keys
     assert page.cursor is None
+
+
+def test_a_long_history_is_trimmed_bit_by_bit(twins: Twins, valkey: Server) -> None:
+    system, state, records = said("system"), *begun(MANY)
+    twins.both("restore", "a", state, records, Terms())
+    twins.both("append", "a", [system._replace(flags=GUARDED)], Terms())
+    terms, steps = Terms(Bounds(20)), 0
+
+    done = Appended("appended", more=True)
+    while done.more:
+        if steps % 40 == 0:
+            with valkey.counted() as calls:
+                done = twins.both("append", "a", [], terms)
+            inside = [call for call in calls.everything if call.scripted]
+            read = [tuple(map(int, one.words[2:])) for one in inside if one.name == "LRANGE"]
+            assert len(inside) < 30
+            assert sum(last - first for first, last in read) < 2000
+        else:
+            done = twins.both("append", "a", [], terms)
+        steps += 1
+
+    assert steps == -(-(MANY - 19) // 1000)
+    twins.check("a")
+
+
+@pytest.mark.parametrize("count", [1, 7, 1500])
+@pytest.mark.parametrize("pinned", [0, 1, 3])
+def test_more_at_once_than_may_stay(count: int, pinned: int, twins: Twins) -> None:
+    terms = Terms(Bounds(5))
+    for several in (count, 1, 9, count):
+        entries = [said()] * several
+        entries[:pinned] = [said(flags=GUARDED)] * min(pinned, several)
+        twins.both("append", "a", entries, terms)
+        twins.check("a")
+
+
+def test_when_all_has_to_go_its_end_stays(twins: Twins, valkey: Server) -> None:
+    twins.both("append", "a", [said("system"), said(), said()], Terms(ttl_ms=60_000))
+    twins.both("append", "a", [said(), said()], Terms(Bounds(1)))
+    twins.check("a")
+    twins.both("append", "b", [said(), said()], Terms(ttl_ms=60_000))
+    twins.both("append", "b", [said(tokens=9)], Terms(Bounds(tokens=8)))
+    twins.check("b")
+
+    assert [one.ends for one in twins.both("look", ["a", "b"])] == [NOW + 60_000] * 2
+
+
+def test_many_calls_many_pins_many_notes(twins: Twins) -> None:
+    terms = Terms(Bounds(2000))
+    for number in range(90):
+        twins.both("append", "a", [said("assistant", calls=[f"{number}"]), said()], terms)
+    for number in range(0, 90, 4):
+        twins.both("append", "a", [said("tool", answers=[f"{number}"])], terms)
+    assert len(unpacked(twins.known("a") or b"").spans) == MOST_SPANS
+    several = [
+        said("assistant", calls=[f"{number}-{one}" for one in range(90)]) for number in "abc"
+    ]
+    twins.both("append", "a", several, terms)
+    assert len(unpacked(twins.known("a") or b"").opens) == MOST_OPEN
+    for _ in range(MOST_GUARDED // 100 + 1):
+        twins.both("append", "a", [said(flags=GUARDED)] * 100, terms)
+    for _ in range(MOST_GUARDED % 100 + 1):
+        twins.both("append", "a", [said(flags=GUARDED)], terms)
+    for number in (*range(40), 8, 7, 6):
+        note = bytes((number,)) * 8
+        twins.both("append", "a", [said(), said()], terms._replace(note=note))
+    for bound in (200, 100, 99, 3, 1):
+        twins.both("append", "a", [said(), said("tool", answers=["c-1"])], Terms(Bounds(bound)))
+        twins.both("recent", "a", Bounds(2))
+        twins.check("a")
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_what_is_long_is_read_in_slices(newest: bool, twins: Twins, valkey: Server) -> None:
+    twins.both("restore", "a", *begun(700, text="x" * 10_000), Terms())
+    for _ in range(5):
+        twins.both("append", "a", [said(flags=GUARDED), said("narrator")], Terms(Bounds(500)))
+    queries = [
+        Query(newest=newest),
+        Query(450, newest),
+        Query(newest=newest, roles=("user", "narrator")),
+        Query(newest=newest, after=300, before=650, since=NOW, until=NOW + 1),
+    ]
+    with valkey.counted() as calls:
+        for query in queries:
+            twins.both("read", "a", query)
+        for bounds in (Bounds(), Bounds(450), Bounds(tokens=1400), Bounds(turns=400)):
+            twins.both("recent", "a", bounds)
+    assert 4 * 8 < len(calls) < 60
+
+
+def test_an_edit_of_what_is_not_so_any_more_does_nothing(twins: Twins) -> None:
+    twins.both("append", "a", [said(), said()], Terms())
+    plan = planned(twins.model, "a", Pop())
+    assert plan is not None
+    twins.both("append", "a", [said()], Terms())
+
+    assert not twins.both("alter", "a", *plan, Terms())
+    assert not twins.both("alter", "nobody", *plan, Terms())
+    twins.check("a")
+
+
+@pytest.mark.parametrize("gone", [(1,), (5,), (9, 10), (1, 5, 9), (2, 3, 4), (6, 8, 10), (11, 40)])
+def test_whatever_goes_the_rest_stays(gone: tuple[int, ...], twins: Twins) -> None:
+    twins.both("append", "a", [said()] * 10, Terms())
+    state = unpacked(twins.known("a") or b"")
+    there = [seq for seq in gone if seq <= 10]
+    state.held = Held(10 - len(there), 3 * (10 - len(there)), 0, 10 - len(there))
+
+    twins.both("alter", "a", twins.known("a"), Alteration(packed(state), gone), Terms())
+
+    twins.check("a")

@@ -17,11 +17,15 @@ import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
 from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
+from storage.core.history import unpacked
 from storage.core.limits import Limit
-from storage.protocols import RateLimitStore, VisitStore
+from storage.core.messages import GUARDED
+from storage.histories import Alteration, Bounds, Query, Terms
+from storage.protocols import HistoryStore, RateLimitStore, VisitStore
 from storage.records import Ask, Change, Meter
 from storage.testing import Bridge
 from storage.ttl import At, Keeping
+from tests.conversation.talking import said
 from tests.house.tree import ROOT
 from tests.servers import Server
 
@@ -33,6 +37,10 @@ OF_LEASES = re.findall(r"^\| leases and claims are used \| `(.*)` besides \|$", 
 FOR_LEASES = OF_LEASES[0].split()
 OF_LIMITS = re.findall(r"^\| rate limits are used \| `(.*)` besides \|$", PAGE, re.MULTILINE)
 FOR_LIMITS = OF_LIMITS[0].split()
+OF_CONVERSATIONS = re.findall(
+    r"^\| conversations are kept \| `(.*)` besides \|$", PAGE, re.MULTILINE
+)
+FOR_CONVERSATIONS = OF_CONVERSATIONS[0].split()
 LUA = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
 
 LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -117,6 +125,27 @@ def use_limits(store: Store) -> None:
     room.release(slots, "ab" * 16)
 
 
+def use_conversations(store: Store) -> None:
+    room = store.room(HistoryStore)
+    whole = Terms(Bounds(3), ttl_ms=60_000)
+    for several in (1, 1, 1, 1, 3, 5):
+        room.append("k", [said(flags=GUARDED)] * (several == 3) + [said()] * several, whole)
+    room.append("k", [], Terms(Bounds(1)))
+    room.append("k", [said()] * 3, whole)
+    found = room.read("k", Query(with_state=True))
+    room.read("k", Query(5))
+    room.recent("k", Bounds(1))
+    known = unpacked(found.state)
+    for removed in ((known.guards[0],), (known.seq,)):
+        (standing,) = room.look(["k"])
+        room.alter("k", standing.state, Alteration(standing.state, removed), whole)
+    room.clear(["other"])
+    room.restore("other", found.state, found.records, whole)
+    list(room.keys("", None).keys)
+    room.clear(["k", "other"], [found.state] * 2)
+    room.clear(["k"])
+
+
 @pytest.fixture
 def admin(valkey: Server) -> Iterator[redis.Redis]:
     """Who gives the rights, and takes everything away again."""
@@ -166,10 +195,11 @@ def test_no_operation_is_left_out() -> None:
 
 
 def test_what_scripts_call_is_in_the_line() -> None:
-    """`TIME` is for leases, for rate limits, and for Redis before version 7: each has a row."""
+    """`TIME` is for Redis before version 7, and for what has a row of its own."""
     called = {name for path in LUA for name in re.findall(r"p?call\('(\w+)'", path.read_text())}
 
-    assert called <= {rule[1:].upper() for rule in GRANTED + FOR_LEASES + FOR_LIMITS}
+    others = FOR_LEASES + FOR_LIMITS + FOR_CONVERSATIONS
+    assert called <= {rule[1:].upper() for rule in GRANTED + others}
     assert "| Redis 6.2 | `+time` in the place of `+pexpiretime` |" in PAGE
 
 
@@ -263,13 +293,33 @@ def test_none_of_the_rights_for_rate_limits_is_too_much(
         use_limits(store)
 
 
+def test_the_rights_for_conversations_are_enough(
+    opened: Callable[..., Store], admin: redis.Redis
+) -> None:
+    admin.script_flush()
+
+    use_conversations(opened([*RULES, *FOR_CONVERSATIONS]))
+
+    assert refused(admin) == set()
+
+
+@pytest.mark.parametrize("rule", FOR_CONVERSATIONS)
+def test_none_of_the_rights_for_conversations_is_too_much(
+    opened: Callable[..., Store], admin: redis.Redis, rule: str
+) -> None:
+    store = opened([*RULES, *(one for one in FOR_CONVERSATIONS if one != rule)])
+
+    with pytest.raises(AccessDeniedError):
+        use_conversations(store)
+
+
 @pytest.mark.parametrize("name", ["puregram.RedisStorage", "vibegram.RedisSessionStore"])
 def test_the_patterns_of_a_verbatim_layout_are_enough(
     opened: Callable[..., Store], admin: redis.Redis, valkey: Server, name: str
 ) -> None:
     module, kind = name.split(".")
     (row,) = re.findall(rf"^\| the store is `compat.{name}` \| (.*) \|$", PAGE, re.MULTILINE)
-    values, lease, claim, limit = re.findall(r"`(~[^`]*)`", row)
+    values, lease, claim, limit, history = re.findall(r"`(~[^`]*)`", row)
     rules = [values if rule.startswith("~") else rule for rule in RULES]
     admin.script_flush()
     opened(rules)
@@ -286,6 +336,8 @@ def test_the_patterns_of_a_verbatim_layout_are_enough(
         use_leases(store)
         admin.execute_command("ACL", "SETUSER", *rules, *FOR_LIMITS, limit)
         use_limits(store)
+        admin.execute_command("ACL", "SETUSER", *rules, *FOR_CONVERSATIONS, history)
+        use_conversations(store)
 
     assert refused(admin) == set()
 

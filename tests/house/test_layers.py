@@ -20,7 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        *("entries", "visits", "metering"),
+        *("entries", "visits", "metering", "recalling"),
     ),
     "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered"),
     "faces": (
@@ -40,6 +40,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "telegram",
         "conversation",
         "amending",
+        "transcripts",
     ),
     "compat": ("compat", "contrib"),
     "doors": ("", "cli", "testing", "__main__"),

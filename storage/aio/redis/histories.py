@@ -147,11 +147,11 @@ class RedisHistories:
         records = [raw for _, raw in alteration.replaced]
         words = (state, alteration.state, *ends_told(terms, alteration.state), removed, *records)
         reply = await self._door.call(run(_ALTER, ONCE, (name,), *words), key)
-        if reply is None:
-            return False
-        if type(reply) is list:
+        if type(reply) is int:
+            return flag(reply)
+        if reply is not None:
             self._checked(key, reply)
-        return flag(reply)
+        return False
 
     async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
         called = self._names.name(key)

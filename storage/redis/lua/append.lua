@@ -66,8 +66,13 @@ for number = 2, #ARGV do
   flags = flags % 256
   cost = (cost - flags) / 256
   seq = seq + 1
-  if led and flags % 4 < 2 then
-    flags = flags + 2
+  local is_lost = false
+  if led then
+    if flags % 4 < 2 then
+      flags = flags + 2
+    end
+    -- What it belongs to is gone, and all before that which does not always stay.
+    is_lost = first >= seq and (guards == '' or unpacked('<I4', guards, #guards - 3) ~= seq - 1)
   end
   if leading then
     if role ~= 1 and role ~= 2 then
@@ -141,6 +146,10 @@ for number = 2, #ARGV do
       flags = flags + 16
     end
   end
+  local is_dropped = stays and is_lost and flags % 2 == 0
+  if is_dropped then
+    first = seq + 1
+  end
   if stays then
     if flags % 2 == 1 then
       if #guards == 1024 then
@@ -164,6 +173,8 @@ for number = 2, #ARGV do
       end
       opens = sub(others, -3072)
     end
+  end
+  if stays and not is_dropped then
     if flags % 4 < 2 then
       start = seq
     end
@@ -220,14 +231,15 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
         passed[#passed + 1] = one
       else
         local begins = flags % 8 >= 4
-        local fits = messages <= most and tokens <= most_tokens and turns + (begins and 0 or 1) <= most_turns
+        local is_over = messages > most or tokens > most_tokens or turns + (begins and 0 or 1) > most_turns
+        local fits = not is_over
         if fits and dropped > 0 then
           fits = flags % 4 < 2
           for span = 1, between and #between or 0 do
             fits = fits and not (between[span][1] < number and number <= between[span][2])
           end
         end
-        if fits or dropped == 1000 then
+        if fits or is_over and dropped >= 1000 then
           first, more = number, not fits
           break
         end
@@ -264,8 +276,10 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
     end
   end
 end
+-- The rest of it counts alterations.
+mood = mood - mood % 4 + (leading and 1 or 0) + (led and 2 or 0)
 local state = struct.pack(
-  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, (leading and 1 or 0) + (led and 2 or 0), seq, first, messages, turns, start,
+  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood, seq, first, messages, turns, start,
   tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
 ) .. guards .. opens .. spans .. notes
 
