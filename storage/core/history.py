@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from ..histories import Appended, Bounds, Entry, Terms
 from .messages import (
+    ESTIMATED,
     GUARDED,
     ID_BYTES,
     LEADS,
@@ -24,7 +25,7 @@ from .messages import (
     is_by_name,
     record,
 )
-from .trim import MOST_AT_ONCE, Held, Open, Span, cut, estimate
+from .trim import MOST_AT_ONCE, Held, Open, Span, cut
 
 VERSION: Final = 1
 
@@ -241,9 +242,9 @@ def _admitted(
     if not flags & NOSTART:
         state.start = state.seq
     messages, tokens, estimated, turns = state.held
-    told = Mark(state.seq, 0, flags, entry.tokens, "", (), (), 0)
+    estimated += entry.tokens if flags & ESTIMATED else 0
     turns += flags & (TURN | GUARDED) == TURN
-    state.held = Held(messages + 1, tokens + entry.tokens, estimated + estimate(told), turns)
+    state.held = Held(messages + 1, tokens + entry.tokens, estimated, turns)
     return flags
 
 

@@ -226,7 +226,7 @@ def test_a_pin_by_somebody_else_holds_against_who_trims(file: Path, room: Open) 
     assert seqs(one) == [5, *range(24, 33)]
 
 
-def test_edits_by_somebody_else_count_though_as_much_is_kept(file: Path, room: Open) -> None:
+def test_edits_by_somebody_else_count_though_the_tokens_are_as_many(file: Path, room: Open) -> None:
     one, other, terms = room(file), room(file), Terms(Bounds(tokens=40))
     for _ in range(12):
         one.append("k", [said(tokens=4)], terms)
