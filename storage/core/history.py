@@ -190,8 +190,10 @@ def trim(state: State, marks: Iterable[Mark], bounds: Bounds) -> bool:
     *marks* are those of the messages from `state.first` on, in order, as many as are asked for.
     What is not guarded and comes before the new `state.first` is gone.
     """
-    head, state.held, more = cut(marks, state.held, bounds, state.spans, MOST_AT_ONCE)
-    state.first = state.seq + 1 if head is None else head.seq
+    before = state.held
+    head, state.held, more = cut(marks, before, bounds, state.spans, MOST_AT_ONCE)
+    if state.held.messages < before.messages:
+        state.first = state.seq + 1 if head is None else head.seq
     if state.spans:
         state.spans = [(start, end) for start, end in state.spans if end >= state.first]
     return more
