@@ -25,7 +25,7 @@ from .messages import (
     is_by_name,
     record,
 )
-from .trim import MOST_AT_ONCE, Held, Open, Span, cut
+from .trim import MOST_AT_ONCE, Held, Open, Span, cut, exceeds
 
 VERSION: Final = 1
 
@@ -202,11 +202,7 @@ def trim(state: State, marks: Iterable[Mark], bounds: Bounds) -> bool:
 def is_over(state: State, bounds: Bounds) -> bool:
     """Whether something may have to go; where not, no message needs a look."""
     messages, tokens, _, turns = state.held
-    return (
-        (bounds.messages is not None and messages > bounds.messages)
-        or (bounds.tokens is not None and tokens > bounds.tokens)
-        or (bounds.turns is not None and turns >= bounds.turns)
-    )
+    return exceeds(messages, tokens, turns + 1, bounds)
 
 
 def _admitted(
