@@ -22,6 +22,7 @@ from . import (
     sqlite_limits,
     stores,
     telegram,
+    transcripts,
     typed,
     vibegram,
     visits,
@@ -51,4 +52,5 @@ BUGS: list[Bug] = [
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
+    *transcripts.BUGS,
 ]
