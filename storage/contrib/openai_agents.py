@@ -12,9 +12,11 @@ from ..aio.conversation import Conversation
 from ..aio.opening import open as open_store
 from ..aio.rooms import Adaptable
 from ..aio.runtime import Runtime
+from ..core.composing import terms
 from ..core.dialects import Meaning, meaning_of_item
 from ..errors import ConfigurationError, StorageError, UnstorableError
-from ..keys import check_key
+from ..histories import Bounds
+from ..keys import Names, check_key
 from ..ttl import DefaultTtl
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Session:
 
     It is over when nothing was added or taken away for *ttl*, or *max_age* after it began.
     `session_settings.limit` is how many of its items, of the newest, an agent is given, unless the
-    run says otherwise. Nothing else is asked of the framework, which takes it as it is.
+    run says otherwise.
     """
 
     def __init__(
@@ -66,9 +68,12 @@ class Session:
     ) -> None:
         self.session_settings: SessionSettings | None = _settings(session_settings)
         self.session_id: str = session_id
+        # What is wrong is said before anything is opened.
+        check_key(session_id)
+        terms(Bounds(), ttl, max_age, "keep")
+        Names().namespace("agents" if namespace is None else namespace)
         base = open_store(store) if isinstance(store, str) else adapt(store)
         self._opened = base if isinstance(store, str) else None
-        check_key(session_id, base._layers.label)
         self._items = Items(
             base if namespace is None else base.namespace(namespace),
             max_messages=None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import agents
+import redis
 from agents.items import ModelResponse
 from agents.models.interface import Model
 from agents.usage import Usage
@@ -23,6 +26,8 @@ from storage.contrib.openai_agents import Session
 from tests.servers import Server
 
 agents.set_tracing_disabled(True)
+
+SPOIL = "UPDATE storage_messages SET record = substr(record, 1, length(record) - 1) WHERE seq = ?"
 
 
 def said(text: str) -> ResponseOutputMessage:
@@ -75,11 +80,14 @@ class Script(Model):
 
 
 class Place:
-    """Where sessions are kept: `memory`, `sqlite` or `valkey`."""
+    """Where sessions are kept."""
 
-    def __init__(self, kind: str, url: str) -> None:
-        self.kind = kind
+    def __init__(self, url: str) -> None:
         self.url = url
+
+    def spoil(self, *numbers: int) -> None:
+        """Cut off the end of the JSON of items, by their numbers in the one session."""
+        raise NotImplementedError
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Any]:
@@ -93,13 +101,32 @@ class Place:
             yield Session(session_id, store, **options)
 
 
-def placed(kind: str, folder: Any, server: Server | None) -> Place:
+class InAFile(Place):
+    path: Path
+
+    def spoil(self, *numbers: int) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.executemany(SPOIL, [(number,) for number in numbers])
+
+
+class OnAServer(Place):
+    def spoil(self, *numbers: int) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            (name,) = client.keys("*~history~*")
+            for number in numbers:
+                raw: Any = client.lindex(name, number)
+                client.lset(name, number, raw[:-1])
+
+
+def placed(kind: str, folder: Path, server: Server | None) -> Place:
     if kind == "memory":
-        return Place(kind, "memory://")
+        return Place("memory://")
     if kind == "sqlite":
-        return Place(kind, f"sqlite:///{folder}/agents.db")
+        place = InAFile(f"sqlite:///{folder}/agents.db")
+        place.path = folder / "agents.db"
+        return place
     assert server is not None
-    return Place(kind, server.url)
+    return OnAServer(server.url)
 
 
 def texts(items: list[Any]) -> list[Any]:

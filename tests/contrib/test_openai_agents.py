@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import agents
 import pytest
+import redis
 from agents.extensions.memory import EncryptedSession
 
 import storage
@@ -21,6 +24,7 @@ from tests.contrib.ground import Place, Script, called, messages, said, texts
 from tests.contrib.writer import batch
 from tests.fault.ground import PATIENCE
 from tests.leases.ground import run
+from tests.servers import Server
 
 WRITER = Path(__file__).with_name("writer.py")
 WRITERS, BATCHES = 8, 25
@@ -317,6 +321,91 @@ def test_a_session_is_a_conversation(place: Place) -> None:
     run(work())
 
 
+def test_what_can_not_be_read_is_passed_over_and_does_not_count(shared: Place) -> None:
+    async def work() -> None:
+        async with shared.session() as session:
+            await session.add_items(messages(*"abcdefgh"))
+            shared.spoil(1, 5, 7, 8)
+            assert texts(await session.get_items()) == ["b", "c", "d", "f"]
+            for limit in range(1, 6):
+                assert texts(await session.get_items(limit)) == ["b", "c", "d", "f"][-limit:]
+            assert [texts([await session.pop_item()]) for _ in range(3)] == [["f"], ["d"], ["c"]]
+            await session.add_items(messages("i"))
+            assert texts(await session.get_items()) == ["b", "i"]
+
+    run(work())
+
+
+def test_what_can_not_be_read_is_taken_away_with_what_can(shared: Place) -> None:
+    async def work() -> None:
+        async with shared.session() as session:
+            await session.add_items(messages(*"abc"))
+            shared.spoil(1, 2, 3)
+            assert await session.get_items() == []
+            assert await session.get_items(2) == []
+            assert await session.pop_item() is None
+            await session.add_items(messages("d"))
+            assert await session.pop_item() == messages("d")[0]
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("doing", "left"),
+    [
+        (lambda session: session.add_items(messages("c")), ["a", "b", "c"]),
+        (lambda session: session.pop_item(), ["a"]),
+        (lambda session: session.clear_session(), []),
+    ],
+    ids=["add", "pop", "clear"],
+)
+def test_a_task_that_is_cancelled_knows_what_was_done(
+    doing: Any, left: list[str], tmp_path: Path
+) -> None:
+    """It is cancelled when that is done, and not before."""
+    file = tmp_path / "agents.db"
+
+    async def work() -> None:
+        async with aio.SqliteStorage(file) as store:
+            session = Session("ann", store)
+            await session.add_items(messages("a", "b"))
+            with closing(sqlite3.connect(file, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                task = asyncio.ensure_future(doing(session))
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                    task.cancel()
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert not task.done()
+                other.execute("ROLLBACK")
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            with closing(sqlite3.connect(file)) as other:
+                kept = other.execute(
+                    "SELECT count(*) FROM storage_messages WHERE seq > 0"
+                ).fetchone()[0]
+            assert kept == len(left)
+            assert texts(await session.get_items()) == left
+
+    run(work())
+
+
+def test_on_a_server_a_session_has_an_end(valkey: Server) -> None:
+    async def work() -> None:
+        async with aio.RedisStorage(valkey.url, prefix="ends:") as store:
+            await Session("ann", store, ttl=60).add_items(messages("a"))
+            await Session("bob", store).add_items(messages("a"))
+
+    run(work())
+    with redis.Redis.from_url(valkey.url) as client:
+        lives: Any = {str(name): client.pttl(name) for name in client.keys("ends:*")}
+        client.flushdb()
+    ann, bob = (lives[name] for name in sorted(lives))
+    assert 50_000 < ann <= 60_000
+    assert bob == -1
+
+
 def test_eight_tasks_add_at_once_and_nothing_is_lost(place: Place) -> None:
     async def work() -> list[Any]:
         async with place.store() as store:
@@ -426,7 +515,7 @@ def test_what_wraps_sessions_wraps_ours(place: Place) -> None:
     assert texts(script.given[1])[::2] == ["which city?", "which country?"]
 
 
-def test_a_store_of_the_blocking_half_does_as_well(tmp_path: Path) -> None:
+def test_a_store_of_the_blocking_half_does_as_well() -> None:
     async def work() -> None:
         with storage.MemoryStorage() as store:
             await Session("ann", store).add_items(messages("a"))
@@ -474,12 +563,14 @@ def test_a_store_that_the_session_opened_is_closed_with_it() -> None:
     ids=lambda case: str(case).encode("ascii", "replace").decode(),
 )
 def test_what_can_not_be_a_session_is_refused_when_it_is_made(
-    error: type[Exception], options: Any
+    error: type[Exception], options: Any, tmp_path: Path
 ) -> None:
-    given = {"session_id": "ann", "store": storage.MemoryStorage(), **options}
+    file = tmp_path / "never.db"
+    given = {"session_id": "ann", "store": f"sqlite:///{file}", **options}
 
     with pytest.raises(error):
         Session(given.pop("session_id"), given.pop("store"), **given)
+    assert not file.exists()
 
 
 def test_a_store_that_keeps_no_conversations_is_refused() -> None:

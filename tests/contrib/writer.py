@@ -11,6 +11,8 @@ import asyncio
 import sys
 from typing import Any
 
+import agents  # noqa: F401 - the session would import it after all have begun
+
 from storage.contrib.openai_agents import Session
 
 
