@@ -23,6 +23,7 @@ from . import (
     sqlite_limits,
     stores,
     telegram,
+    transcripts,
     typed,
     vibegram,
     visits,
@@ -53,4 +54,5 @@ BUGS: list[Bug] = [
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
+    *transcripts.BUGS,
 ]
