@@ -13,6 +13,7 @@ from . import (
     limiter,
     limits,
     moving,
+    openai_agents,
     puregram,
     redis,
     redis_limits,
@@ -51,4 +52,5 @@ BUGS: list[Bug] = [
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
+    *openai_agents.BUGS,
 ]
