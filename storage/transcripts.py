@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OnExisting = Literal["refuse", "keep", "replace"]
 
-_ALL: Final = Query(newest=False)
+_ALL: Final = Query(newest=False, with_state=True)
 
 
 class Transcripts:

@@ -41,7 +41,7 @@ def beside(report: Report, chosen: Settings) -> None:
 def _blocking(report: Report, chosen: Settings, size: int) -> None:
     store, client, crowd = chosen.store(), chosen.client(), Alone()
     ours, base = Ours(store, size), RawList(client, f"base:{size}", size)
-    theirs = peers.on_redis(report, chosen.url, size)
+    theirs = peers.on_redis(report, chosen, size)
     for side in (ours, base, *(peer.history for peer in theirs)):
         side.fill(talk(size))
     sides: Sides = {"storage, Redis": ours} | {peer.name: peer.history for peer in theirs}
@@ -53,7 +53,7 @@ def _blocking(report: Report, chosen: Settings, size: int) -> None:
 def _for_tasks(report: Report, chosen: Settings, crowd: Tasks, size: int) -> None:
     _fill(chosen, size)
     store, client = chosen.aio_store(), chosen.aio_client()
-    theirs = peers.aio_on_redis(report, chosen.url, size)
+    theirs = peers.aio_on_redis(report, chosen, size)
     for peer in theirs:
         crowd.wait_for(peer.history.fill(talk(size)))
     sides: Sides = {"storage, aio Redis": AioOurs(store, size, TASKS)}
@@ -81,7 +81,7 @@ def _in_sqlite(report: Report, chosen: Settings, crowd: Tasks, size: int) -> Non
     with storage.SqliteStorage(path, durability="full") as store:
         Ours(store, size).fill(talk(size))
     aio_store = aio.SqliteStorage(path, durability="full")
-    theirs = peers.aio_in_sqlite(report, chosen.folder, size)
+    theirs = peers.aio_in_sqlite(report, chosen, size)
     for peer in theirs:
         crowd.wait_for(peer.history.fill(talk(size)))
     sides: Sides = {"storage, aio SQLite": AioOurs(aio_store, size)}
@@ -119,14 +119,14 @@ def _compare(
         append[name] = appends(of_side, side, _operations(took))
     rounds = Rounds(report, last, chosen.some(7))
     for name in sides:
-        law = f"last 20 of {size:,}, {name}"
+        law = f"last 20 of {size:,}: {name}"
         if name in slow:
             rounds.single(law, sides[name].last_text, slow[name], "base")
         else:
             rounds.row(law, name, "base", whose="call")
     rounds = Rounds(report, append, chosen.some(7))
     for name in sides:
-        rounds.row(f"append, {size:,} stored, {name}", name, "base", whose="call")
+        rounds.row(f"append, {size:,}: {name}", name, "base", whose="call")
 
 
 def _timed(crowd: Crowd, call: Callable[[], Any]) -> tuple[Any, float]:

@@ -16,6 +16,7 @@ from ..report import Report
 from .bases import RawList, RawSqlite
 from .history import Ours
 from .peers import Peer, of_agents, of_langchain
+from .settings import Settings
 from .talk import Message
 
 MOST = 800
@@ -46,22 +47,23 @@ class Contender(NamedTuple):
             yield _KINDS[self.kind](stack, self.place, key)
 
 
-def on_redis(report: Report, url: str) -> list[Contender]:
+def on_redis(report: Report, chosen: Settings) -> list[Contender]:
     """Ours, the base, and others, of which *report* is told which are missing."""
+    url = chosen.url
     sides = [
         Contender("ours on Redis", "storage", Ours.append_text, url),
         Contender("raw on Redis", "base", RawList.append_text, url),
     ]
     others = [
         Contender("langchain", "langchain-community", of_langchain.Community.append_text, url),
-        Contender("agents", "openai-agents RedisSession", of_agents.Kept.append_text, url, True),
+        Contender("agents", "openai-agents", of_agents.Kept.append_text, url, True),
     ]
     for side in others:
         try:
             with side.opened("probe"):
                 sides.append(side)
         except ImportError as error:
-            report.say(f"    {side.name} is left out: {error}")
+            chosen.leave_out(report, side.name, error)
     return sides
 
 

@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..harness import Clock, Spread, Variant, measure, ratios, typical
+from ..harness import Clock, Sample, Spread, Variant, measure, ratios, typical
 from ..report import Report, Row, Target, shown
 
 
 class Rounds:
-    """The samples of all *variants*, of which any two can be compared."""
+    """The samples of all *variants*, of which any two can be compared.
+
+    Those of `at_server` are of one clock, which is neither of the two.
+    """
 
     def __init__(
-        self, report: Report, variants: Mapping[str, Variant], rounds: int, clock: Clock = "wall"
+        self,
+        report: Report,
+        variants: Mapping[str, Variant],
+        rounds: int,
+        clock: Clock = "wall",
+        *,
+        at_server: bool = False,
     ) -> None:
         self._report = report
         self._variants = variants
         self._clock: Clock = clock
+        self._at_server = at_server
         self._samples = measure(variants, rounds)
 
     def row(
-        self,
-        law: str,
-        ours: str,
-        base: str,
-        target: Target | None = None,
-        *,
-        whose: str = "ours",
-        notes: Sequence[str] = (),
+        self, law: str, ours: str, base: str, target: Target | None = None, *, whose: str = "ours"
     ) -> None:
         """A line about how many times the cost of *base* that of *ours* is."""
         own, other = self._samples[ours], self._samples[base]
-        if self._clock == "wall":
-            notes = [f"on the wall; of the processor's time {shown(ratios(own, other))}", *notes]
-        elif not notes:
-            notes = [f"on the wall {shown(ratios(own, other, 'wall'))}"]
         self._report.add(
             Row(
                 law,
@@ -42,8 +41,8 @@ class Rounds:
                 self._variants[base].text,
                 ratios(own, other, self._clock),
                 target,
-                (typical(own), typical(other)),
-                notes,
+                None if self._at_server else (typical(own), typical(other)),
+                [self._note(own, other)],
                 whose=whose,
             )
         )
@@ -60,3 +59,11 @@ class Rounds:
         """Remember how far *base* lay from itself."""
         samples = self._samples
         self._report.against_itself(law, samples[again], samples[base], self._clock)
+
+    def _note(self, own: Sequence[Sample], other: Sequence[Sample]) -> str:
+        if self._at_server:
+            times = f"{typical(own).cpu * 1e6:.1f}/{typical(other).cpu * 1e6:.1f} us"
+            return f"of the server's time, as INFO commandstats has it: {times}"
+        if self._clock == "wall":
+            return f"on the wall; of the processor's time {shown(ratios(own, other))}"
+        return f"on the wall {shown(ratios(own, other, 'wall'))}"

@@ -11,6 +11,7 @@ import storage
 from storage import Storage
 
 from ..redis import settings
+from ..report import Report
 
 
 class Settings(settings.Settings):
@@ -20,6 +21,7 @@ class Settings(settings.Settings):
         super().__init__(options, url)
         self.folder = folder
         self._files = count()
+        self._left_out: set[str] = set()
 
     def file(self) -> str:
         """A path that nothing has been written to."""
@@ -28,6 +30,12 @@ class Settings(settings.Settings):
     def sqlite(self, durability: Literal["normal", "full"] = "normal") -> Storage[Any]:
         """A store in a new file."""
         return storage.SqliteStorage(self.file(), durability=durability)
+
+    def leave_out(self, report: Report, name: str, error: ImportError) -> None:
+        """Say once that *name* is not installed."""
+        if name not in self._left_out:
+            self._left_out.add(name)
+            report.say(f"    {name} is left out: {error}")
 
     def empty(self) -> None:
         """Leave nothing on the server."""

@@ -26,8 +26,8 @@ def sizes(report: Report, chosen: Settings) -> None:
             raw = _bytes(client, partial(RawList(client, "base", size).fill, talk(size)))
             ours = _bytes(client, partial(Ours(store, size).fill, talk(size)))
             _tell(report, "storage", size, ours, raw, _BYTES)
-            blocking = peers.on_redis(report, chosen.url, size)
-            for_tasks = peers.aio_on_redis(report, chosen.url, size)
+            blocking = peers.on_redis(report, chosen, size)
+            for_tasks = peers.aio_on_redis(report, chosen, size)
             for crowd, sides in ((Alone(), blocking), (Tasks(loop, 1), for_tasks)):
                 for side in sides:
                     fill = partial(_fill, crowd, side, size)
@@ -46,7 +46,7 @@ def _tell(
     value = used / raw
     report.add(
         Row(
-            f"bytes of {size:,} messages, {name}",
+            f"bytes, {size:,}: {name}",
             "MEMORY USAGE of all keys",
             "MEMORY USAGE of one list, RPUSH key dumps(message)",
             Spread(value, value, value),

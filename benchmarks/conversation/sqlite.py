@@ -28,11 +28,11 @@ def sqlite(report: Report, chosen: Settings) -> None:
         with _sides(chosen, "normal", size) as sides:
             _last(report, chosen, sides, size)
             rounds = _appends(report, sides, OPERATIONS, chosen.some(15), "cpu")
-            _tell(rounds, f"SQLite append, {size:,} stored, WAL, NORMAL")
+            _tell(rounds, f"SQLite append, {size:,}, WAL NORMAL")
     for size in SIZES[1:]:
         with _sides(chosen, "full", size) as sides:
             rounds = _appends(report, sides, SYNCED, chosen.some(9), "wall")
-            _tell(rounds, f"SQLite append, {size:,} stored, WAL, FULL")
+            _tell(rounds, f"SQLite append, {size:,}, WAL FULL")
 
 
 class Sides(NamedTuple):

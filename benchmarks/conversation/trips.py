@@ -99,10 +99,10 @@ def _at_server(
         for name, side, command in (("ours", ours, "evalsha"), ("base", base, "rpush")):
             variant = appends(one, side[size], OPERATIONS)
             variants[f"{name} {size}"] = at_server(client, variant, command, OPERATIONS)
-    rounds = Rounds(report, variants, chosen.some(9), "cpu")
+    rounds = Rounds(report, variants, chosen.some(9), "cpu", at_server=True)
     for size in SIZES:
         law = f"server's time of an append, {size:,} stored"
-        rounds.row(law, f"ours {size}", f"base {size}", notes=["of INFO commandstats"])
+        rounds.row(law, f"ours {size}", f"base {size}")
     for size in SIZES[1:]:
         law = f"server's time, {size:,} over {SIZES[0]} stored"
-        rounds.row(law, f"ours {size}", f"ours {SIZES[0]}", _FLAT, notes=["of INFO commandstats"])
+        rounds.row(law, f"ours {size}", f"ours {SIZES[0]}", _FLAT)

@@ -26,7 +26,7 @@ _WAIT_SECONDS = 120
 
 def writers(report: Report, chosen: Settings) -> None:
     """100 messages by each of 8 writers with a handle of its own, against RPUSH and INSERT."""
-    on_a_server, in_a_file = on_redis(report, chosen.url), in_sqlite(chosen.file())
+    on_a_server, in_a_file = on_redis(report, chosen), in_sqlite(chosen.file())
     without_loops = [side for side in on_a_server if not side.has_loop]
     with _threads() as executor:
         _race(report, chosen, "Redis, threads", executor, without_loops)

@@ -78,11 +78,7 @@ def cut(
         flags = one.flags
         if flags & GUARDED:
             continue
-        is_over = (
-            (bounds.messages is not None and messages > bounds.messages)
-            or (bounds.tokens is not None and tokens > bounds.tokens)
-            or (bounds.turns is not None and turns + (not flags & TURN) > bounds.turns)
-        )
+        is_over = exceeds(messages, tokens, turns + (not flags & TURN), bounds)
         if not is_over and (not dropped or may_begin(one, spans)):
             return Cut(one, Held(messages, tokens, estimated, turns), False)
         if is_over and most is not None and dropped >= most:
@@ -91,6 +87,15 @@ def cut(
         estimated -= estimate(one)
         turns -= flags & TURN > 0
     return Cut(None, Held(messages, tokens, estimated, turns), False)
+
+
+def exceeds(messages: int, tokens: int, turns: int, bounds: Bounds) -> bool:
+    """Whether so much does not fit."""
+    return (
+        (bounds.messages is not None and messages > bounds.messages)
+        or (bounds.tokens is not None and tokens > bounds.tokens)
+        or (bounds.turns is not None and turns > bounds.turns)
+    )
 
 
 def may_begin(one: Mark, spans: Sequence[Span]) -> bool:
@@ -130,6 +135,25 @@ def window(
     first = head.seq if head is not None else float("inf")
     shown = [one for one in whole if one.flags & GUARDED or one.seq >= first]
     return shown, len(shown) < len(whole)
+
+
+def plain_window(heads: Sequence[tuple[int, int]], bounds: Bounds) -> tuple[list[int], bool]:
+    """The same of messages that do not belong to each other, as `plain_heads` tells them: the
+    places of those that can be shown, and whether any had to go."""
+    messages, tokens = len(heads), sum([packed >> 8 for _, packed in heads])
+    turns = sum([packed & (TURN | GUARDED) == TURN for _, packed in heads])
+    shown, start = [], messages
+    for place, (_, packed) in enumerate(heads):
+        if packed & GUARDED:
+            shown.append(place)
+            continue
+        if not exceeds(messages, tokens, turns + (not packed & TURN), bounds):
+            start = place
+            break
+        messages, tokens = messages - 1, tokens - (packed >> 8)
+        turns -= packed & TURN > 0
+    shown += range(start, len(heads))
+    return shown, len(shown) < len(heads)
 
 
 def _broken(marks: Sequence[Mark], opens: Sequence[Open]) -> set[int]:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import pytest
@@ -405,6 +405,37 @@ def test_a_reader_sees_no_gap_and_no_result_without_its_call(
     assert writer.rounds > 12
 
 
+@pytest.mark.parametrize("newest", [True, False])
+def test_what_is_begun_anew_meanwhile_is_read_alone(
+    newest: bool, server_room: Room, valkey: Server
+) -> None:
+    several = []
+    for letter in "ab":
+        state, records = begun(250, letter * 10_000)
+        known = unpacked(state)
+        known.born += len(several)
+        server_room.restore(letter, packed(known), records, Terms())
+        several.append(NAME.replace(b"k}", letter.encode() + b"}"))
+    is_over = threading.Event()
+
+    def begin_anew() -> None:
+        for name in cycle(several):
+            valkey.call("COPY", name, NAME, "REPLACE")
+            if is_over.wait(0.01):
+                return
+
+    thread = threading.Thread(target=begin_anew)
+    thread.start()
+    until(lambda: valkey.call("EXISTS", NAME))
+    for _ in range(10):
+        found = [server_room.read("k", Query(newest=newest)), server_room.recent("k", Bounds())]
+        for stretch in found:
+            assert seqs(stretch) == [*range(1, 251)]
+            assert len({raw[-100:] for raw in stretch.records}) == 1
+    is_over.set()
+    thread.join()
+
+
 def test_who_appends_at_once_loses_nothing(rooms: Opened, valkey: Server) -> None:
     found: list[int] = []
 
@@ -445,7 +476,17 @@ def restoring(valkey: Server) -> Iterator[Child]:
     until(lambda: names(valkey))
     os.kill(child.pid, signal.SIGSTOP)
     yield child
+    if is_alive(child):  # where a test has failed
+        child.kill()
+        child.close()
     valkey.call("FLUSHALL")
+
+
+def is_alive(child: Child) -> bool:
+    try:
+        return os.waitpid(child.pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False
 
 
 def hidden(server: Server) -> tuple[bytes, int]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -48,20 +46,19 @@ def on_redis(url: str, size: int, key: str = KEY) -> list[Peer]:
     """On the server at *url*, without and with a lifetime, by a client as all others have it."""
     kind: Any = import_module("agents.extensions.memory.redis_session").RedisSession
     sides = []
-    for name, ttl in (("RedisSession", None), ("RedisSession, ttl", TTL)):
+    for name, ttl in (("Redis", None), ("Redis, ttl", TTL)):
         client = redis.asyncio.Redis.from_url(url, socket_timeout=SECONDS)
         session = kind(f"{size}:{ttl}", redis_client=client, key_prefix=key, ttl=ttl)
         sides.append(Peer(f"openai-agents, {name}", Kept(session), client.aclose))
     return sides
 
 
-def in_sqlite(folder: Path, size: int) -> list[Peer]:
-    """In a new file in *folder*; each step is a thread's."""
+def in_sqlite(path: str, size: int) -> list[Peer]:
+    """In the file at *path*; each step is a thread's."""
     kind: Any = import_module("agents.memory.sqlite_session").SQLiteSession
-    path = Path(tempfile.mkdtemp(dir=folder)) / "session.db"
     session = kind(str(size), path)
 
     async def close() -> None:
         session.close()
 
-    return [Peer("openai-agents, SQLiteSession", Kept(session), close)]
+    return [Peer("openai-agents, SQLite", Kept(session), close)]
