@@ -13,6 +13,7 @@ from . import (
     limiter,
     limits,
     moving,
+    openai_agents,
     puregram,
     redis,
     redis_histories,
@@ -55,4 +56,5 @@ BUGS: list[Bug] = [
     *sqlite_histories.BUGS,
     *telegram.BUGS,
     *transcripts.BUGS,
+    *openai_agents.BUGS,
 ]
