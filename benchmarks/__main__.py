@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import kv, ratelimit, redis, sessions, wrap
+from . import conversation, kv, ratelimit, redis, sessions, wrap
 
 
 class Command(NamedTuple):
@@ -17,6 +17,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "conversation": Command(
+        "conversations, beside other libraries that keep them", conversation.main
+    ),
     "kv": Command("key-value: memory, LRU, SQLite, updates, import", kv.main),
     "ratelimit": Command("rate limits, beside other libraries for them", ratelimit.main),
     "redis": Command(
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _overview() -> str:
-    lines = [f"  {name:9} {command.about}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:12} {command.about}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: python -m benchmarks NAME [--help]", "", *lines])
 
 

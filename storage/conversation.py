@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .adapted import adapt
 from .amending import Amending, Change
@@ -23,25 +23,27 @@ from .core.composing import (
 )
 from .core.dialects import meaning
 from .core.layers import OnCorrupt, check_walk
-from .core.layouts import OURS, has_parts
+from .core.layouts import OURS
 from .core.listing import Messages, Reader, Usage, usage
-from .core.messages import mark
 from .core.plans import Delete, Pin, Pop, Truncate, Undo
 from .core.subjects import KeyParts, SessionKey, matching
-from .errors import ConflictError, StorageError
-from .histories import Appended, Bounds, Entry, Query
+from .errors import CorruptValueError, StorageError
+from .histories import Appended, Bounds, Entry
 from .keys import check_key
 from .protocols import HistoryStore
+from .recalling import histories_of_store
 from .rooms import Adaptable
 from .runtime import Runtime
 from .tracing import log
+from .transcripts import OnExisting, Transcripts
 from .ttl import DefaultTtl
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-PAGE: Final = 1000
-"""How many messages are copied in one trip."""
+    from .core.reports import Report
+    from .dumps import DumpFile
+    from .moving import Progress
 
 Message = Mapping[str, Any]
 """A JSON object with a role."""
@@ -80,8 +82,9 @@ class Conversation:
         self._label = base._layers.label
         self._composer = Composer(self._layers, self._means, count_tokens, max_bytes)
         self._reader = Reader(self._composer.codec, self._label)
-        self._room: HistoryStore = base.room(HistoryStore)
+        self._room: HistoryStore = histories_of_store(base)
         self._amends = Amending(self._room, self._layers, self._composer, self._reader, self._terms)
+        self._copies = Transcripts(base, self._room, self._composer, self._reader, self._terms)
         self._runtime = Runtime()
 
     def __repr__(self) -> str:
@@ -191,10 +194,24 @@ class Conversation:
             # What is broken has no place in a window: there is room for more.
             asked = Bounds(*(most and 2 * most for most in asked))
 
-    def pop(self, key: SessionKey | str) -> dict[str, Any] | None:
-        """Take the last message away, and give it back."""
-        taken = self._amends.do(self._text(key), Pop())
-        return taken[-1] if taken else None
+    def pop(
+        self, key: SessionKey | str, *, on_corrupt: OnCorrupt = "raise"
+    ) -> dict[str, Any] | None:
+        """Take the last message away, and give it back.
+
+        One that can not be read raises and stays; with `"skip"`, or a function that is told, it
+        goes too, and so on up to one that can be read.
+        """
+        text = self._text(key)
+        check_walk(False, on_corrupt)
+        while True:
+            lost: list[CorruptValueError] = []
+            taken = self._amends.do(text, Pop(), None if on_corrupt == "raise" else lost)
+            if callable(on_corrupt):
+                for error in lost:
+                    self._runtime.call(on_corrupt, error)
+            if taken or not lost:
+                return taken[-1] if taken else None
 
     def undo(self, key: SessionKey | str, turns: int = 1) -> Messages:
         """Take the last *turns* away, all that was said since they began, and give that back."""
@@ -251,26 +268,11 @@ class Conversation:
         """
         text, other = self._text(key), self._text(to)
         before = None if at is None else checked_seq(at, least=0) + 1
-        records: list[bytes] = []
-        asked = Query(PAGE, newest=False, before=before)
-        while True:
-            stretch = self._room.read(text, asked)
-            if stretch.state is None:
-                raise KeyError(text)
-            records += stretch.records
-            if not stretch.more:
-                break
-            asked = asked._replace(after=mark(records[-1]).seq)
-        state = self._reader.replayed(text, records, stretch.state)
-        is_new = self._room.restore(other, state, records, self._terms)
-        if not is_new:
-            message = "there is a conversation already: clear it first"
-            raise ConflictError(message, store=self._label, key=other)
-        return len(records)
+        return self._copies.fork(text, other, before)
 
     def keys(self, **parts: Unpack[KeyParts]) -> Iterator[str]:
         """The keys of the conversations, all or those of a `chat`, a `user` and so on."""
-        return self._keys_of(matching(parts))
+        return self._copies.keys(matching(parts))
 
     def clear_all(self, **parts: Unpack[KeyParts]) -> int:
         """Forget the conversations of a chat, a user and so on, and say how many there were."""
@@ -278,8 +280,8 @@ class Conversation:
         if not asked:
             raise ValueError("whose conversations? say chat=, user= or another part of the key")
         removed = 0
-        for keys in self._pages_of(asked):
-            gone = self._room.clear([key for key in keys if _is_asked(key, asked)])
+        for keys in self._copies.pages(asked):
+            gone = self._room.clear(keys)
             removed += gone
         return removed
 
@@ -291,9 +293,7 @@ class Conversation:
         newest: list[tuple[int, str, bytes]] = []
         seen: set[str] = set()
         removed = 0
-        asked = matching(parts)
-        for page in self._pages_of(asked):
-            keys = [key for key in page if _is_asked(key, asked)]
+        for keys in self._copies.pages(matching(parts)):
             standings = self._room.look(keys)
             for key, standing in zip(keys, standings):
                 if standing is not None and key not in seen:
@@ -306,21 +306,36 @@ class Conversation:
             removed += gone
         return removed
 
-    def _keys_of(self, asked: dict[str, str]) -> Iterator[str]:
-        for keys in self._pages_of(asked):
-            for key in keys:
-                if _is_asked(key, asked):
-                    yield key
+    def dump(
+        self,
+        file: DumpFile,
+        *,
+        on_corrupt: OnCorrupt = "raise",
+        progress: Progress | None = None,
+        **parts: Unpack[KeyParts],
+    ) -> Report:
+        """Write the conversations, all or those of a `chat`, a `user` and so on, to *file*: a line
+        of JSON a message.
 
-    def _pages_of(self, asked: dict[str, str]) -> Iterator[Sequence[str]]:
-        cursor: str | None = None
-        prefix = OURS.keys.prefix(asked)
-        while True:
-            page = self._room.keys(prefix, cursor)
-            yield page.keys
-            cursor = page.cursor
-            if cursor is None:
-                return
+        *file* is a path, where nothing is until all is told, or a file open in binary mode. What
+        can not be read raises, is left out with `"skip"`, or is told to a function.
+        """
+        return self._copies.dump(file, matching(parts), on_corrupt, progress)
+
+    def load(
+        self,
+        file: DumpFile,
+        *,
+        existing: OnExisting = "refuse",
+        progress: Progress | None = None,
+    ) -> Report:
+        """Have the conversations in *file*, each of them whole or not at all, under the numbers and
+        the times they had, and trim them when something is appended.
+
+        One that is there already is told in the report, or left as it is with *existing*
+        `"keep"`, or gives way with `"replace"`.
+        """
+        return self._copies.load(file, existing, progress)
 
     def _append(
         self,
@@ -355,8 +370,3 @@ class Conversation:
         text = OURS.keys.text(key) if isinstance(key, SessionKey) else key
         check_key(text, self._label)
         return text
-
-
-def _is_asked(key: str, asked: dict[str, str]) -> bool:
-    """Whether *key* has the parts that are asked for, if any."""
-    return not asked or has_parts(OURS.keys, key, asked)

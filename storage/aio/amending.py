@@ -11,6 +11,7 @@ from ..core.edits import edited
 from ..core.layers import MOST_ATTEMPTS, Layers
 from ..core.listing import Messages, Reader
 from ..core.plans import FIRST_LOOK, NOTHING, WIDER, Edit, Plan
+from ..errors import CorruptValueError
 from ..histories import Appended, Query, Terms
 from .protocols import HistoryStore
 from .runtime import Answer, Runtime, callback
@@ -32,18 +33,24 @@ class Amending:
         self._terms = terms
         self._runtime = Runtime()
 
-    async def do(self, key: str, edit: Edit) -> Messages:
-        """Do an *edit*, and give back the messages that it is about."""
+    async def do(self, key: str, edit: Edit, lost: list[CorruptValueError] | None = None) -> Messages:
+        """Do an *edit*, and give back the messages that it is about.
+
+        Nothing is done to what nobody could be given back, unless it can be noted as *lost*.
+        """
+        on_corrupt = "raise" if lost is None else "skip"
         for attempt in range(MOST_ATTEMPTS):
             state, plan = await self._planned(key, edit)
             if plan.is_too_much:
                 raise refused(Appended("full"), None, self._layers.label, key, several=False)
-            # Nothing is done to what nobody could be given back.
-            touched = self._reader.all(key, plan.touched)
+            messages, records, errors = self._reader.messages(key, plan.touched, on_corrupt)
+            touched = Messages(messages, records)
             if plan.alteration is None:
                 return touched
             done = await self._room.alter(key, state, plan.alteration, self._terms)
             if done:
+                if lost is not None:
+                    lost += errors
                 return touched
             await self._runtime.pause(attempt)
         raise self._layers.busy(key)

@@ -18,10 +18,14 @@ _COUNTING = 1.0
 class Bar:
     """A line on a terminal that is drawn over and over, and nothing where *out* is none.
 
-    It is full at *total* entries; where that is not known they are counted.
+    It is full at *total* entries; where that is not known they are counted, or whatever the *noun*
+    is.
     """
 
-    def __init__(self, total: int | None = None, out: TextIO | None = None) -> None:
+    def __init__(
+        self, total: int | None = None, out: TextIO | None = None, *, noun: str = "entries"
+    ) -> None:
+        self.noun: str = noun
         self._out = sys.stderr if out is None else out
         self._total = total
         self._due = 0.0
@@ -47,7 +51,7 @@ class Bar:
 
     def _line(self, done: int) -> str:
         if not self._total:
-            return f"{done} entries"
+            return f"{done} {self.noun}"
         part = min(done / self._total, 1.0)
         full = int(part * _WIDTH)
         return f"[{'#' * full}{'.' * (_WIDTH - full)}] {part:4.0%}  {done} of {self._total} entries"

@@ -68,19 +68,19 @@ def reported(work: Callable[[], Report], bar: Bar, verb: str, out: TextIO | None
         report = work()
     except KeyboardInterrupt:
         bar.clear()
-        done = counts(bar.report, verb)
+        done = counts(bar.report, verb, bar.noun)
         print(f"interrupted: {done} so far; the same command finishes it", file=sys.stderr)
         raise
     finally:
         bar.clear()
     _show_failures(report)
-    print(counts(report, verb), file=out or sys.stdout)
+    print(counts(report, verb, bar.noun), file=out or sys.stdout)
     return 0 if report.is_whole else 1
 
 
-def counts(report: Report, verb: str) -> str:
-    """The counts in *report* as a line; *verb* says what was done."""
-    parts = [f"{report.written} of {report.looked_at} entries {verb}"]
+def counts(report: Report, verb: str, noun: str = "entries") -> str:
+    """The counts in *report* as a line; *verb* says what was done, the *noun* with what."""
+    parts = [f"{report.written} of {report.looked_at} {noun} {verb}"]
     if report.kept:
         parts.append(f"{report.kept} left as they are")
     if report.over:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from ..histories import Appended, Bounds, Entry, Terms
 from .messages import (
+    ESTIMATED,
     GUARDED,
     ID_BYTES,
     LEADS,
@@ -24,7 +25,7 @@ from .messages import (
     is_by_name,
     record,
 )
-from .trim import MOST_AT_ONCE, Held, Open, Span, cut, estimate
+from .trim import MOST_AT_ONCE, Held, Open, Span, cut, exceeds
 
 VERSION: Final = 1
 
@@ -189,8 +190,10 @@ def trim(state: State, marks: Iterable[Mark], bounds: Bounds) -> bool:
     *marks* are those of the messages from `state.first` on, in order, as many as are asked for.
     What is not guarded and comes before the new `state.first` is gone.
     """
-    head, state.held, more = cut(marks, state.held, bounds, state.spans, MOST_AT_ONCE)
-    state.first = state.seq + 1 if head is None else head.seq
+    before = state.held
+    head, state.held, more = cut(marks, before, bounds, state.spans, MOST_AT_ONCE)
+    if state.held.messages < before.messages:
+        state.first = state.seq + 1 if head is None else head.seq
     if state.spans:
         state.spans = [(start, end) for start, end in state.spans if end >= state.first]
     return more
@@ -199,11 +202,7 @@ def trim(state: State, marks: Iterable[Mark], bounds: Bounds) -> bool:
 def is_over(state: State, bounds: Bounds) -> bool:
     """Whether something may have to go; where not, no message needs a look."""
     messages, tokens, _, turns = state.held
-    return (
-        (bounds.messages is not None and messages > bounds.messages)
-        or (bounds.tokens is not None and tokens > bounds.tokens)
-        or (bounds.turns is not None and turns >= bounds.turns)
-    )
+    return exceeds(messages, tokens, turns + 1, bounds)
 
 
 def _admitted(
@@ -239,9 +238,9 @@ def _admitted(
     if not flags & NOSTART:
         state.start = state.seq
     messages, tokens, estimated, turns = state.held
-    told = Mark(state.seq, 0, flags, entry.tokens, "", (), (), 0)
+    estimated += entry.tokens if flags & ESTIMATED else 0
     turns += flags & (TURN | GUARDED) == TURN
-    state.held = Held(messages + 1, tokens + entry.tokens, estimated + estimate(told), turns)
+    state.held = Held(messages + 1, tokens + entry.tokens, estimated, turns)
     return flags
 
 

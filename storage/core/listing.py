@@ -12,9 +12,9 @@ from ..histories import Bounds, Query, Stretch
 from ..ttl import moment
 from .edits import replayed
 from .history import State, packed, unpacked
-from .messages import ESTIMATED, GUARDED, Mark, bodies, mark, marks
+from .messages import ESTIMATED, GUARDED, Mark, bodies, mark, marks, plain_heads
 from .plans import Seen, seen
-from .trim import window
+from .trim import plain_window, window
 
 _AT_ONCE = 256
 """How many messages are decoded together."""
@@ -198,11 +198,15 @@ class Reader:
         """What a model is shown of what was found, and whether some had to go for *bounds*."""
         if stretch.state is None:
             return Messages(), False
+        state = self.state(key, stretch.state)
+        heads = None if state.spans else plain_heads(stretch.records)
+        if heads is not None:
+            places, is_cut = plain_window(heads, bounds)
+            return self.all(key, [stretch.records[place] for place in places]), is_cut
         try:
             found = marks(stretch.records)
         except ValueError as error:
             raise self.corrupt(key, error) from None
-        state = self.state(key, stretch.state)
         chosen, is_cut = window(found, bounds, state.spans, state.opens)
         seqs = {one.seq for one in chosen}
         records = [raw for one, raw in zip(found, stretch.records) if one.seq in seqs]

@@ -54,6 +54,8 @@ ID_BYTES: Final = 8
 BY_NAME: Final = "function:"
 """What the ids begin with of calls that have none of their own."""
 
+_TIED: Final = NOSTART | ORPHAN | CALLS | ANSWERS | LEADS
+
 _HEAD: Final = Struct("<BIIIH")
 _NUMBERS: Final = {role: number for number, role in enumerate(ROLES) if role}
 _ID: Final = Struct(f"{ID_BYTES}s")
@@ -81,21 +83,23 @@ def entry(
     role: str,
     flags: int,
     tokens: int,
-    calls: Iterable[str],
-    answers: Iterable[str],
+    calls: Sequence[str],
+    answers: Sequence[str],
     body: bytes,
 ) -> Entry:
     """The message with this *body*, which makes *calls* and *answers* others."""
+    number, tokens = _NUMBERS.get(role, OTHER_ROLE), min(tokens, MOST_TOKENS)
+    if not calls and not answers and number != OTHER_ROLE:
+        return Entry(number, flags, tokens, (), (), body)
     called, answered = _once(calls), _once(answers)
-    number = _NUMBERS.get(role, OTHER_ROLE)
     if called or answered:
         flags |= (CALLS if called else 0) | (ANSWERS if answered else 0)
         body = b"".join(
             [bytes((len(called), len(answered))), *called, *answered, _role(role), body]
         )
-    elif number == OTHER_ROLE:
+    else:
         body = _role(role) + body
-    return Entry(number, flags, min(tokens, MOST_TOKENS), called, answered, body)
+    return Entry(number, flags, tokens, called, answered, body)
 
 
 def shortened(text: str) -> bytes:
@@ -158,6 +162,22 @@ def bodies(records: Sequence[bytes]) -> list[bytes]:
         ]
     except IndexError:
         raise ValueError("it is no record of a message") from None
+
+
+def plain_heads(records: Sequence[bytes]) -> list[tuple[int, int]] | None:
+    """The numbers of *records*, in order, and how many tokens they have, in which the last 8 bits
+    are their flags; `None` where one of them belongs to another one, or is none."""
+    found, last = [], 0
+    try:
+        for raw in records:
+            _, packed, seq, _, _ = _HEAD.unpack_from(raw)
+            if packed & _TIED or seq <= last:
+                return None
+            found.append((seq, packed))
+            last = seq
+    except struct.error:
+        return None
+    return found
 
 
 def marks(records: Sequence[bytes]) -> list[Mark]:

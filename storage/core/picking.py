@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ..histories import Bounds, Query
 from .messages import GUARDED, TURN, Mark
+from .trim import exceeds
 
 Message = tuple[Mark, bytes]
 """A message as it is kept, and what its head says."""
@@ -44,7 +45,7 @@ def recent(messages: Iterable[Message], bounds: Bounds) -> tuple[list[Message], 
     found: list[Message] = []
     tokens = turns = 0
     for message in messages:
-        if _is_full(len(found), tokens, turns, bounds):
+        if exceeds(len(found), tokens, turns, bounds):
             return found[::-1], True
         one = message[0]
         tokens, turns = tokens + one.tokens, turns + (one.flags & TURN > 0)
@@ -55,14 +56,6 @@ def recent(messages: Iterable[Message], bounds: Bounds) -> tuple[list[Message], 
 def unguarded(messages: Iterable[Message]) -> Iterator[Message]:
     """Those that may be trimmed."""
     return (message for message in messages if not message[0].flags & GUARDED)
-
-
-def _is_full(messages: int, tokens: int, turns: int, bounds: Bounds) -> bool:
-    return (
-        (bounds.messages is not None and messages > bounds.messages)
-        or (bounds.tokens is not None and tokens > bounds.tokens)
-        or (bounds.turns is not None and turns > bounds.turns)
-    )
 
 
 def _is_past(one: Mark, query: Query) -> bool:

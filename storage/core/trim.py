@@ -73,31 +73,43 @@ def cut(
     *most* of them are dropped now: who goes on later begins with one that has to go.
     """
     messages, tokens, estimated, turns = held
+    most_messages, most_tokens, most_turns = bounds
     dropped = 0
     for one in marks:
         flags = one.flags
         if flags & GUARDED:
             continue
+        # As `exceeds` says it, without a call for each message.
         is_over = (
-            (bounds.messages is not None and messages > bounds.messages)
-            or (bounds.tokens is not None and tokens > bounds.tokens)
-            or (bounds.turns is not None and turns + (not flags & TURN) > bounds.turns)
+            (most_messages is not None and messages > most_messages)
+            or (most_tokens is not None and tokens > most_tokens)
+            or (most_turns is not None and turns + (not flags & TURN) > most_turns)
         )
         if not is_over and (not dropped or may_begin(one, spans)):
             return Cut(one, Held(messages, tokens, estimated, turns), False)
         if is_over and most is not None and dropped >= most:
             return Cut(one, Held(messages, tokens, estimated, turns), True)
         messages, tokens, dropped = messages - 1, tokens - one.tokens, dropped + 1
-        estimated -= estimate(one)
+        if flags & ESTIMATED:
+            estimated -= one.tokens
         turns -= flags & TURN > 0
     return Cut(None, Held(messages, tokens, estimated, turns), False)
+
+
+def exceeds(messages: int, tokens: int, turns: int, bounds: Bounds) -> bool:
+    """Whether so much does not fit."""
+    return (
+        (bounds.messages is not None and messages > bounds.messages)
+        or (bounds.tokens is not None and tokens > bounds.tokens)
+        or (bounds.turns is not None and turns > bounds.turns)
+    )
 
 
 def may_begin(one: Mark, spans: Sequence[Span]) -> bool:
     """Whether a history may begin with this message."""
     if one.flags & NOSTART:
         return False
-    return not any(start < one.seq <= end for start, end in spans)
+    return not spans or not any(start < one.seq <= end for start, end in spans)
 
 
 def estimate(one: Mark) -> int:
@@ -130,6 +142,25 @@ def window(
     first = head.seq if head is not None else float("inf")
     shown = [one for one in whole if one.flags & GUARDED or one.seq >= first]
     return shown, len(shown) < len(whole)
+
+
+def plain_window(heads: Sequence[tuple[int, int]], bounds: Bounds) -> tuple[list[int], bool]:
+    """The same of messages that do not belong to each other, as `plain_heads` tells them: the
+    places of those that can be shown, and whether any had to go."""
+    messages, tokens = len(heads), sum([packed >> 8 for _, packed in heads])
+    turns = sum([packed & (TURN | GUARDED) == TURN for _, packed in heads])
+    shown, start = [], messages
+    for place, (_, packed) in enumerate(heads):
+        if packed & GUARDED:
+            shown.append(place)
+            continue
+        if not exceeds(messages, tokens, turns + (not packed & TURN), bounds):
+            start = place
+            break
+        messages, tokens = messages - 1, tokens - (packed >> 8)
+        turns -= packed & TURN > 0
+    shown += range(start, len(heads))
+    return shown, len(shown) < len(heads)
 
 
 def _broken(marks: Sequence[Mark], opens: Sequence[Open]) -> set[int]:

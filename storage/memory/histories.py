@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Final
 
-from ..core.history import State, append, is_over, packed, trim, unpacked
-from ..core.messages import GUARDED, mark
-from ..core.picking import Message, picked, recent, unguarded
+from ..core.history import State, append, packed, unpacked
+from ..core.messages import mark
+from ..core.talk import NOTHING, Talk
 from ..errors import ClosedError
 from ..histories import (
     Alteration,
@@ -28,46 +26,6 @@ from ..ttl import Clock
 
 _FEW: Final = 1024
 _PAGE: Final = 256
-
-
-class Talk:
-    """One conversation."""
-
-    __slots__ = ("ends", "kept", "state", "tail")
-
-    def __init__(self, state: State) -> None:
-        self.state: State = state
-        self.kept: list[Message] = []
-        """What is guarded and older than all of the tail."""
-
-        self.tail: deque[Message] = deque()
-        self.ends: int | None = None
-
-    def fill(self, messages: Iterable[Message]) -> None:
-        """Consist of *messages*, which are in order."""
-        self.kept, self.tail = [], deque()
-        for message in messages:
-            is_kept = message[0].seq < self.state.first
-            (self.kept if is_kept else self.tail).append(message)
-
-    def add(self, messages: Sequence[Message], state: State, bounds: Bounds) -> bool:
-        """Have *messages* at the end, and drop what has to go; says whether that was not all."""
-        self.tail.extend(messages)
-        self.state = state
-        if not is_over(state, bounds):
-            return False
-        more = trim(state, (one for one, _ in self.tail), bounds)
-        while self.tail and self.tail[0][0].seq < state.first:
-            message = self.tail.popleft()
-            if message[0].flags & GUARDED:
-                self.kept.append(message)
-        return more
-
-    def renew(self, terms: Terms, now: int) -> None:
-        """Be over when *terms* say, where they do."""
-        ends = self.state.ends(terms.ttl_ms, terms.max_age_ms, now)
-        if ends is not None:
-            self.ends = ends
 
 
 class Talks:
@@ -140,22 +98,15 @@ class MemoryHistories:
         with self._talks.lock:
             talk = self._find(key)
             if talk is None:
-                return Stretch(None, [], False)
-            messages = chain(talk.kept, talk.tail)
-            if query.newest:
-                messages = chain(reversed(talk.tail), reversed(talk.kept))
-            records, more = picked(messages, query)
-            return Stretch(packed(talk.state), records, more)
+                return NOTHING
+            return talk.read(query)
 
     def recent(self, key: str, bounds: Bounds) -> Stretch:
         with self._talks.lock:
             talk = self._find(key)
             if talk is None:
-                return Stretch(None, [], False)
-            last, more = recent(unguarded(reversed(talk.tail)), bounds)
-            guarded = [one for one in chain(talk.kept, talk.tail) if one[0].flags & GUARDED]
-            messages = sorted([*guarded, *last], key=_seq)
-            return Stretch(packed(talk.state), [raw for _, raw in messages], more)
+                return NOTHING
+            return talk.recent(bounds)
 
     def look(self, keys: Sequence[str]) -> Sequence[Standing | None]:
         with self._talks.lock:
@@ -169,14 +120,7 @@ class MemoryHistories:
             talk = self._find(key)
             if talk is None or packed(talk.state) != state:
                 return False
-            talk.state = unpacked(alteration.state)
-            replaced, removed = dict(alteration.replaced), frozenset(alteration.removed)
-            messages = [
-                (mark(replaced[one.seq]), replaced[one.seq]) if one.seq in replaced else (one, raw)
-                for one, raw in chain(talk.kept, talk.tail)
-                if one.seq not in removed
-            ]
-            talk.fill(messages)
+            talk.alter(alteration)
             talk.renew(terms, self._talks.now())
             return True
 
@@ -219,7 +163,3 @@ class MemoryHistories:
 
     def _find(self, key: str) -> Talk | None:
         return self._talks.find(self._names.reserved("history", key), self._talks.now())
-
-
-def _seq(message: Message) -> int:
-    return message[0].seq

@@ -132,8 +132,8 @@ class SqliteHistories:
             removed = [(talk.id, seq) for seq in alteration.removed]
             cursor.executemany(self._sql.remove, removed)
             ends = new.ends(terms.ttl_ms, terms.max_age_ms, now)
-            values = (talk.ends if ends is None else ends, alteration.state, talk.id)
-            cursor.execute(self._sql.alter, values)
+            values = (talk.ends if ends is None else ends, alteration.state)
+            cursor.execute(self._sql.go_on, (*values, talk.id, talk.raw, talk.ends))
             return True
 
         return self._histories.transact(alter, key)
@@ -163,7 +163,7 @@ class SqliteHistories:
                 ends = None if row is None else row[1]
                 if row is None or (type(ends) is int and ends <= now):
                     continue
-                if states is None or row[3] == states[place]:
+                if states is None or row[2] == states[place]:
                     self._histories.drop(cursor, row[0])
                     removed += 1
             return removed
@@ -237,7 +237,7 @@ class SqliteHistories:
         ends, raw = state.ends(terms.ttl_ms, terms.max_age_ms, now), packed(state)
         if ends is None:
             ends = talk.ends
-        values = (ends, raw, talk.id, talk.raw, talk.altered, talk.ends)
+        values = (ends, raw, talk.id, talk.raw, talk.ends)
         if cursor.execute(self._sql.go_on, values).rowcount != 1:
             return None
         self._add(cursor, talk.id, messages)
@@ -249,13 +249,9 @@ class SqliteHistories:
     def _add(
         self, cursor: sqlite3.Cursor, history: int, messages: Sequence[tuple[Mark, bytes]]
     ) -> None:
-        cursor.executemany(
-            self._sql.add,
-            [
-                (history, one.seq, one.at, one.flags & GUARDED, one.role, raw)
-                for one, raw in messages
-            ],
-        )
+        for one, raw in messages:
+            values = (history, one.seq, one.at, one.flags & GUARDED, one.role, raw)
+            cursor.execute(self._sql.add, values)
 
     def _live(self, cursor: sqlite3.Cursor, name: str, key: str, now: int) -> Talk | None:
         """What is there, if it is not over."""

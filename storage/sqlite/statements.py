@@ -176,9 +176,8 @@ class HistoryStatements:
     """What is said to the tables of conversations beside the table called *table*.
 
     What is known of a conversation stands in a row after its last message, where the next one
-    comes: so an append changes one page of the file. It is over at the time of that row, and
-    `guarded` counts there, downwards, how often it was altered. The end has no index, which would
-    be written anew with every append.
+    comes: so an append changes one page of the file. It is over at the time of that row, which has
+    no index: that would be written anew with every append.
     """
 
     def __init__(self, table: str) -> None:
@@ -202,16 +201,15 @@ class HistoryStatements:
 
     def _known(self, names: str, rows: str) -> None:
         known = f"{names} LEFT JOIN {rows} ON history = id AND seq = {LAST}"
-        self.find: str = f"SELECT id, at, guarded, record FROM {known} WHERE name = ?"
+        self.find: str = f"SELECT id, at, record FROM {known} WHERE name = ?"
         self.name: str = f"INSERT INTO {names} (name) VALUES (?)"
         self.begin: str = (
             f"INSERT INTO {rows} (history, seq, at, guarded, record) VALUES (?, {LAST}, ?, 0, ?)"
         )
         last = f"WHERE history = ? AND seq = {LAST}"
-        same = f"{last} AND record = ? AND guarded = ? AND at IS ?"
+        same = f"{last} AND record = ? AND at IS ?"
         self.is_still: str = f"SELECT 1 FROM {rows} {same}"
         self.go_on: str = f"UPDATE {rows} SET at = ?, record = ? {same}"
-        self.alter: str = f"UPDATE {rows} SET at = ?, record = ?, guarded = guarded - 1 {last}"
         self.keys: str = (
             f"SELECT {_NAME} FROM {names} JOIN {rows} ON history = id AND seq = {LAST} "
             "WHERE name >= ? AND name < ? AND (at IS NULL OR at > ?) ORDER BY name LIMIT ?"

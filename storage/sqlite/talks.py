@@ -33,12 +33,11 @@ _FREED_AT_ONCE: Final = 128
 class Talk:
     """A conversation as it was when it was last read or written here."""
 
-    __slots__ = ("altered", "ends", "front", "id", "raw", "state")
+    __slots__ = ("ends", "front", "id", "raw", "state")
 
-    def __init__(self, history: int, ends: int | None, altered: int, raw: bytes) -> None:
+    def __init__(self, history: int, ends: int | None, raw: bytes) -> None:
         self.id: int = history
         self.ends: int | None = ends
-        self.altered: int = altered
         self.raw: bytes = raw
         """What is known of it, as it is kept."""
 
@@ -101,10 +100,10 @@ class Histories:
         row = cursor.execute(self.sql.find, (name,)).fetchone()
         if row is None:
             return None
-        history, ends, altered, raw = row
+        history, ends, raw = row
         if type(ends) is not int and ends is not None:
             raise self.corrupt("its end is no number", key)
-        return Talk(history, ends, altered, raw if type(raw) is bytes else b"")
+        return Talk(history, ends, raw if type(raw) is bytes else b"")
 
     def state(self, talk: Talk, key: str) -> State:
         """What is known of a conversation."""
@@ -121,7 +120,7 @@ class Histories:
         They end where it is not this conversation any more: nothing comes of it then.
         """
         yield from talk.front
-        same = (talk.id, talk.raw, talk.altered, talk.ends)
+        same = (talk.id, talk.raw, talk.ends)
         is_read = cursor.execute(self.sql.is_still, same).fetchone() is None
         while not is_read:
             start = talk.front[-1].seq + 1 if talk.front else first
@@ -136,11 +135,11 @@ class Histories:
 
     def taken(self, name: str) -> Talk | None:
         """What is remembered of a conversation, for one who gives it back."""
-        # In a caller's own transaction all of it may be undone.
-        return self._known.pop(name, None) if self._connection.owned else None
+        return self._known.pop(name, None)
 
     def given(self, name: str, talk: Talk) -> None:
         """Remember this of a conversation, unless it is long."""
+        # In a caller's own transaction all of it may be undone.
         if self._connection.owned and len(talk.raw) <= _LONGEST_KNOWN:
             self._known[name] = talk
             if len(self._known) > _MOST_KNOWN:
@@ -154,7 +153,7 @@ class Histories:
             self.drop(cursor, old.id)
         history = cursor.execute(self.sql.name, (name,)).lastrowid or 0
         cursor.execute(self.sql.begin, (history, ends, raw))
-        return Talk(history, ends, 0, raw)
+        return Talk(history, ends, raw)
 
     def drop(self, cursor: sqlite3.Cursor, history: int) -> None:
         """Take a conversation away."""

@@ -77,10 +77,11 @@ def test_without_a_terminal_a_conversation_is_played(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert COUNTS.findall(done.stdout) == [
         ("ann", "1", "1", "home"),
-        ("ann", "2", "2", "home"),
-        ("bob", "1", "3", "home"),
+        ("bob", "1", "2", "home"),
+        ("bob", "2", "3", "home"),
         ("bob", "1", "1", "work"),
         *(("cat", str(number), str(number + 1), "work") for number in range(1, 6)),
+        ("ann", "2", "4", "home"),
     ]
 
 
@@ -95,20 +96,21 @@ def test_the_conversation_has_somebody_who_types_too_fast(tmp_path: Path) -> Non
 
 def test_the_played_bot_knows_after_its_restart_what_it_knew(tmp_path: Path) -> None:
     """The conversation ends with a restart in the same process."""
-    home = "home: 3 messages\n  ann: 2 messages, 17 letters\n  bob: 1 messages, 6 letters\n"
+    home = "home: 3 messages\n  ann: 1 messages, 14 letters\n  bob: 2 messages, 19 letters\n"
+    name = "> who am I?\nann: message 2 of yours, 4 in home.\nYou are Ann.\n"
 
     before, _, after = demo(tmp_path, "demo").stdout.partition("-- the bot is started again --\n")
 
     assert f"> /stats\n{home}" in before
-    assert after == f"> /stats\n{home}"
+    assert after == f"> /stats\n{home}{name}"
 
 
 def test_a_second_process_goes_on_counting(tmp_path: Path) -> None:
     """What the bot knows outlives the process."""
     first, second = (COUNTS.findall(demo(tmp_path, "demo").stdout) for _ in range(2))
 
-    own = {("ann", "home"): 2, ("bob", "home"): 1, ("bob", "work"): 1}
-    all_in = {"home": 3, "work": 6}
+    own = {("ann", "home"): 2, ("bob", "home"): 2, ("bob", "work"): 1}
+    all_in = {"home": 4, "work": 6}
     assert [row for row in second if row[0] != "cat"] == [
         (user, str(int(mine) + own[user, chat]), str(int(total) + all_in[chat]), chat)
         for user, mine, total, chat in first
@@ -139,7 +141,8 @@ def test_a_store_that_forgets_knows_nothing_after_the_restart(tmp_path: Path) ->
     """The demo shows the store that it is given, and not a file behind its back."""
     done = demo(tmp_path, "demo", "--store", "memory://")
 
-    assert done.stdout.endswith("> /stats\nhome: 0 messages\n")
+    assert "is started again --\n> /stats\nhome: 0 messages\n" in done.stdout
+    assert done.stdout.endswith("\nYou did not tell me, as far as I know.\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,7 +222,7 @@ def test_who_waited_is_heard_again_and_told_again() -> None:
         "ann: too fast, try again in 5 s.",
         "...",
         "...",
-        "ann: message 6 of yours, 6 in home.",
+        "ann: message 6 of yours, 6 in home.\nI see.",
         "ann: too fast, try again in 1 s.",
         "...",
     ]
@@ -232,7 +235,7 @@ def test_commands_are_answered_however_often_they_come() -> None:
     stats = [bot.answer("/stats") for _ in range(20)]
 
     assert set(stats) == {"home: 0 messages"}
-    assert bot.answer("hi") == "ann: message 1 of yours, 1 in home."
+    assert bot.answer("hi") == "ann: message 1 of yours, 1 in home.\nI see."
 
 
 def test_who_is_forgotten_is_no_faster(tmp_path: Path) -> None:
@@ -243,6 +246,99 @@ def test_who_is_forgotten_is_no_faster(tmp_path: Path) -> None:
 
     assert bot.answer("/forget") == "ann is forgotten."
     assert bot.answer("hi") == "ann: too fast, try again in 10 s."
+
+
+def test_a_second_process_remembers_the_talk(tmp_path: Path) -> None:
+    """That of each one in each chat, and nobody else's."""
+    at_terminal(tmp_path, "my name is Ann", "/user bob", "hm", "/chat work", "I am Rob")
+
+    shown = at_terminal(tmp_path, "who am I?", "/user bob", "who am I?", "/chat work", "who am I?")
+
+    told = re.findall(r"in (\w+)\.\n(You .+)\n", shown)
+    assert [row for row in told if row[1] != "You are bob in work."] == [
+        ("home", "You are Ann."),
+        ("home", "You did not tell me, as far as I know."),
+        ("work", "You are Rob."),
+    ]
+
+
+def test_what_is_taken_back_is_taken_back_in_a_second_process_too(tmp_path: Path) -> None:
+    """A question and its answer at a time."""
+    at_terminal(tmp_path, "my name is Ann", "call me Rob", "/undo")
+
+    shown = at_terminal(tmp_path, "who am I?", "/undo", "/undo", "who am I?")
+
+    assert re.findall(r"(?:You|Taken) .+\.", shown) == [
+        "You are Ann.",
+        'Taken back: "who am I?".',
+        'Taken back: "my name is Ann".',
+        "You did not tell me, as far as I know.",
+    ]
+
+
+def test_the_talk_is_a_conversation(tmp_path: Path) -> None:
+    at_terminal(tmp_path, "hello", "what did I say?", "/quit")
+
+    with storage.open(f"sqlite:///{tmp_path}/storage-demo.db") as store:
+        talks = storage.Conversation(store)
+        assert list(talks.keys()) == ["home:ann"]
+        assert [(one["role"], one["content"]) for one in talks.list("home:ann")] == [
+            ("user", "hello"),
+            ("assistant", "I see."),
+            ("user", "what did I say?"),
+            ("assistant", 'You said "hello".'),
+        ]
+
+
+def slowly(bot: Bot, clock: Clock, *texts: str) -> list[str]:
+    """What *bot* answers, without what it counts, to one who types at leisure."""
+    said = []
+    for text in texts:
+        clock.tick(10)
+        said.append(bot.answer(text).rpartition("\n")[2])
+    return said
+
+
+def test_the_last_messages_are_remembered() -> None:
+    """Twenty of them, of which the last one is the question."""
+    clock = Clock()
+    bot = Bot(storage.MemoryStorage(clock=clock))
+
+    told = slowly(bot, clock, "I am Ann", *["hm"] * 9, "who am I?", "who am I?")
+
+    assert told[1] == "I see, Ann."
+    assert told[-2:] == ["You did not tell me, as far as I know."] * 2
+
+
+def test_who_is_forgotten_is_known_by_no_name_in_one_chat() -> None:
+    clock = Clock()
+    bot = Bot(storage.MemoryStorage(clock=clock))
+
+    slowly(bot, clock, "I am Ann", "/chat work", "I am Ann")
+
+    assert slowly(bot, clock, "/forget", "who am I?", "/chat home", "who am I?") == [
+        "ann is forgotten.",
+        "You did not tell me, as far as I know.",
+        "You are ann in home.",
+        "You are Ann.",
+    ]
+
+
+def test_what_is_not_heard_is_not_remembered() -> None:
+    clock = Clock()
+    bot = Bot(storage.MemoryStorage(clock=clock))
+
+    for text in FLOOD:
+        bot.answer(text)
+
+    assert slowly(bot, clock, "what did I say?") == ['You said "knows".']
+
+
+def test_where_nothing_was_said_there_is_nothing_to_take_back() -> None:
+    bot = Bot(storage.MemoryStorage(clock=Clock()))
+
+    assert bot.answer("/undo") == "There is nothing to take back."
+    assert bot.answer("/forget") == "ann was not known."
 
 
 def test_the_end_of_the_input_is_a_farewell(tmp_path: Path) -> None:
@@ -268,9 +364,9 @@ def test_a_server_keeps_what_the_bot_knows(tmp_path: Path, address: str) -> None
 
     assert TOO_FAST.sub("", first.stdout) == TOO_FAST.sub("", demo(tmp_path, "demo").stdout)
     assert (first.returncode, first.stderr) == (0, "")
-    assert COUNTS.findall(second.stdout)[0] == ("ann", "3", "4", "home")
+    assert COUNTS.findall(second.stdout)[0] == ("ann", "3", "5", "home")
     with storage.open(url) as store:
-        assert store.namespace("chats").get("home") == 6
+        assert store.namespace("chats").get("home") == 8
 
 
 def test_at_a_terminal_the_bot_knows_what_a_server_has_kept(tmp_path: Path, address: str) -> None:
@@ -315,7 +411,7 @@ def test_a_server_that_goes_away_does_not_end_the_conversation(
         assert main(["demo", "--store", f"{server.url}?timeout=0.3"]) == 0
 
     said = capsys.readouterr().out.splitlines()
-    assert said[-2] == "ann: message 1 of yours, 1 in home."
+    assert said[-3:-1] == ["ann: message 1 of yours, 1 in home.", "I see."]
     assert said[-1].startswith("I can not tell: redis:")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Any
 
 from storage.core.messages import GUARDED, LEADS, TURN, entry
 from storage.histories import Bounds, Entry
@@ -25,6 +26,8 @@ class Line:
     answers: tuple[str, ...] = ()
     leads: bool = False
     pin: bool = False
+    message: Any = field(default=None, compare=False)
+    """What it is for its user."""
 
     @property
     def is_turn(self) -> bool:
@@ -62,6 +65,9 @@ class Talk:
     leader: int = 0
     """The message that the next one belongs to."""
 
+    first: int = 1
+    """What is not guarded and has a smaller number is gone."""
+
     def say(self, line: Line) -> None:
         """Have *line* at the end."""
         self.seq += 1
@@ -76,6 +82,7 @@ class Talk:
         if line.answers:
             guarded = any(one.is_guarded for one in self.said if one.seq in there)
         if led and not self.has(led) and not guarded:
+            self.first = self.seq + 1
             return
         if not guarded:
             self.ties += [(call, self.seq) for call in there]
@@ -99,7 +106,10 @@ class Talk:
         return any(one.seq == seq for one in self.said)
 
     def trim(self, bounds: Bounds) -> None:
-        self.said = stays(self.said, bounds, self.may_begin)
+        before, self.said = self.said, stays(self.said, bounds, self.may_begin)
+        if len(self.said) < len(before):
+            others = [one.seq for one in self.said if not one.is_guarded]
+            self.first = others[0] if others else self.seq + 1
 
     def may_begin(self, one: Said, broken: AbstractSet[int] = frozenset()) -> bool:
         """Whether a history may begin with it, where calls that are *broken* do not count."""

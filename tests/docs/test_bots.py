@@ -198,6 +198,15 @@ class World:
         with storage.open(self.url) as store:
             return dict(storage.Sessions(store).items())
 
+    def talks(self) -> dict[str, list[tuple[str, str]]]:
+        """The conversations in the file: who said what."""
+        with storage.open(self.url) as store:
+            talks = storage.Conversation(store)
+            return {
+                key: [(one["role"], one["content"]) for one in talks.list(key)]
+                for key in talks.keys()
+            }
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -359,7 +368,86 @@ def test_a_chat_gets_a_message_in_a_second_and_keeps_nobody_waiting(
 
 
 @each
-@pytest.mark.parametrize("program", ["counter", "limits"])
+def test_what_was_said_is_remembered_of_every_user_of_every_chat(world: World, name: str) -> None:
+    bot = world.start(name, "conversation")
+
+    assert world.says(bot, "hello", "again") == ["I was told: hello", "I was told: hello, again"]
+    assert world.says(bot, "hi", user=8) == ["I was told: hi"]
+    assert world.says(bot, "hi", chat=200) == ["I was told: hi"]
+
+    world.stop()
+    assert world.talks() == {
+        "100:7": [
+            ("user", "hello"),
+            ("assistant", "I was told: hello"),
+            ("user", "again"),
+            ("assistant", "I was told: hello, again"),
+        ],
+        "100:8": [("user", "hi"), ("assistant", "I was told: hi")],
+        "200:7": [("user", "hi"), ("assistant", "I was told: hi")],
+    }
+
+
+@each
+def test_what_was_said_is_taken_back_and_forgotten(world: World, name: str) -> None:
+    bot = world.start(name, "conversation")
+
+    assert world.says(bot, "one", "two", "/undo", "three")[2:] == [
+        "taken back",
+        "I was told: one, three",
+    ]
+    assert world.says(bot, "/forget", "four") == ["forgotten", "I was told: four"]
+    assert world.says(bot, "/undo", "/undo") == ["taken back", "there was nothing"]
+
+
+@each
+def test_a_message_that_comes_a_second_time_is_remembered_once(world: World, name: str) -> None:
+    """With its first answer, also by a bot that was started again."""
+    update = world.telegram.update("hello", 7, 100)
+    for number in (1, 2):
+        world.start(name, "conversation").receives(update)
+        world.telegram.wants(number)
+        world.stop()
+
+    assert world.talks() == {"100:7": [("user", "hello"), ("assistant", "I was told: hello")]}
+
+
+@each
+@pytest.mark.parametrize("bots", [1, 2])
+def test_what_is_said_at_once_is_all_remembered(world: World, name: str, bots: int) -> None:
+    """Whether one bot hears it, or two that share the file."""
+    several = [world.start(name, "conversation") for _ in range(bots)]
+    texts = [f"message {number}" for number in range(20)]
+    updates = [world.telegram.update(text, 7, 100) for text in texts]
+
+    at_once(*((bot, updates[place::bots]) for place, bot in enumerate(several)))
+    world.telegram.wants(20)
+    world.stop()
+
+    talk = world.talks()["100:7"]
+    assert sorted(said for role, said in talk if role == "user") == sorted(texts)
+    assert sorted(said for role, said in talk if role == "assistant") == sorted(world.telegram.said)
+
+
+@each
+def test_with_who_hides_behind_a_chat_there_is_no_talk(world: World, name: str) -> None:
+    bot = world.start(name, "conversation")
+
+    told = world.says(bot, "hello", "/undo", "/forget", user=None)
+
+    assert told == ["I talk with people only", "there was nothing", "there was nothing"]
+    world.stop()
+    assert world.talks() == {}
+
+
+def test_one_bot_talks_on_where_the_other_one_ended(world: World) -> None:
+    told = [world.says(world.start(name, "conversation"), "hello") for name in FRAMEWORKS]
+
+    assert told == [["I was told: hello"], ["I was told: hello, hello"]]
+
+
+@each
+@pytest.mark.parametrize("program", ["counter", "limits", "conversation"])
 def test_a_program_without_a_token_says_so(name: str, program: str, tmp_path: Path) -> None:
     inherited = {word: value for word, value in os.environ.items() if word != "BOT_TOKEN"}
     done = subprocess.run(

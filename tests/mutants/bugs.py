@@ -13,6 +13,7 @@ from . import (
     limiter,
     limits,
     moving,
+    openai_agents,
     puregram,
     redis,
     redis_histories,
@@ -23,6 +24,7 @@ from . import (
     sqlite_limits,
     stores,
     telegram,
+    transcripts,
     typed,
     vibegram,
     visits,
@@ -53,4 +55,6 @@ BUGS: list[Bug] = [
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
+    *transcripts.BUGS,
+    *openai_agents.BUGS,
 ]

@@ -145,6 +145,46 @@ def limiting(store: Storage[Cart]) -> None:
     assert_type(greet(1), str)
 
 
+def talking(store: Storage[Cart], key: storage.SessionKey) -> None:
+    talk = storage.Conversation(
+        store, max_messages=None, max_tokens=4000, max_turns=9, ttl=timedelta(days=1), max_age=3600
+    )
+    storage.Conversation(store, count_tokens=len, max_bytes=1000, on_orphan="keep")
+    message = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
+    assert_type(talk.append(key, message, tokens=3, pin=True, if_seq=0, once="a"), int)
+    assert_type(talk.append_many("a", (message, message), tokens=[1, None]), list[int])
+    shown = talk.window("a", tokens=100, turns=5, messages=10)
+    assert_type(shown, storage.Messages)
+    assert_type(shown[0], dict[str, Any])
+    assert_type(shown.records, list[storage.Remembered])
+    assert_type(shown.records[0].at, datetime)
+    page = talk.list(
+        key, last=5, before=9, after=1, roles=["user"], since=datetime.now(timezone.utc), until=5.5
+    )
+    assert_type(page.seqs, list[int])
+    assert_type(page.older, int | None)
+    talk.list("a", first=5, roles="user", on_corrupt=print)
+    assert_type(talk.pop("a"), dict[str, Any] | None)
+    assert_type(talk.undo("a", 2), storage.Messages)
+    assert_type(talk.truncate_after("a", 0), storage.Messages)
+    assert_type(talk.delete("a", 3), storage.Messages)
+    assert_type(talk.edit("a", 3, message), bool)
+    assert_type(talk.edit("a", 3, lambda message: {**message, "content": "x"}), bool)
+    assert_type(talk.pin("a", 3), bool)
+    assert_type(talk.unpin("a", 3), bool)
+    assert_type(talk.fork("a", key, at=3), int)
+    assert_type(talk.clear(key), bool)
+
+
+def all_talks(talk: storage.Conversation) -> None:
+    assert_type(talk.usage("a"), storage.Usage | None)
+    assert_type(talk.dump("talks.jsonl", on_corrupt="skip", user=7), storage.Report)
+    assert_type(talk.load("talks.jsonl", existing="keep"), storage.Report)
+    assert_type(talk.keys(chat=1), Iterator[str])
+    assert_type(talk.clear_all(chat=1, user="7"), int)
+    assert_type(talk.keep_newest(3, bot=1), int)
+
+
 def on_telegram(store: Storage[Cart]) -> None:
     def answer(event: object, verdict: storage.Verdict) -> None:
         """Answer a flooder."""

@@ -58,6 +58,31 @@ async def leases_with_await(leases: aio.Leases) -> None:
         pass
 
 
+def talking(store: Storage[int]) -> None:
+    talk = storage.Conversation(store, max_messages="20")  # type: ignore[arg-type]
+    storage.Conversation(store, on_orphan="drop")  # type: ignore[arg-type]
+    storage.Conversation(store, 20)  # type: ignore[call-arg]
+    storage.Conversation(7)  # type: ignore[arg-type]
+    talk.append("a", "hello")  # type: ignore[arg-type]
+    talk.append(7, {"role": "user"})  # type: ignore[arg-type]
+    talk.append("a", {"role": "user"}, 5)  # type: ignore[call-arg]
+    talk.append_many("a", ["hello"])  # type: ignore[list-item]
+    talk.edit("a", 3, len)  # type: ignore[arg-type]
+    talk.window("a", 5)  # type: ignore[call-arg]
+    talk.list("a", roles=5)  # type: ignore[arg-type]
+    talk.clear_all(chat=1.5)  # type: ignore[arg-type]
+    talk.keys(room=1)  # type: ignore[call-arg]
+
+
+async def talking_with_await(talk: aio.Conversation) -> None:
+    talk.append("a", {"role": "user"})  # type: ignore[unused-coroutine]
+    if talk.clear("a"):  # type: ignore[truthy-bool]
+        return
+    (await talk.pop("a"))["role"]  # type: ignore[index]
+    for _ in talk.keys():  # type: ignore[attr-defined]
+        pass
+
+
 async def with_await(store: aio.Storage[int], blocking: Storage[int]) -> None:
     store.set("a", 1)  # type: ignore[unused-coroutine]
     (await store.get("a")) + 1  # type: ignore[operator]

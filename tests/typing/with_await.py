@@ -81,6 +81,34 @@ async def limiting(store: Storage[Cart], blocking: storage.Storage[Cart]) -> Non
     assert_type(await greet(1), str)
 
 
+async def talking(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None:
+    """A function of an edit may be of either colour."""
+
+    async def changed(message: dict[str, Any]) -> dict[str, Any]:
+        return {**message, "content": "x"}
+
+    async def tell(error: storage.StorageError) -> None: ...
+
+    talk = aio.Conversation(blocking, max_messages=None, count_tokens=len)
+    message = {"role": "user", "content": "hi"}
+    assert_type(await talk.append("a", message, once="a"), int)
+    assert_type(await talk.append_many("a", [message]), list[int])
+    assert_type(await talk.window("a", turns=5), aio.Messages)
+    assert_type(await talk.list("a", last=5, on_corrupt=tell), storage.Messages)
+    assert_type(await talk.pop("a"), dict[str, Any] | None)
+    assert_type(await talk.undo("a"), storage.Messages)
+    assert_type(await talk.edit("a", 3, message), bool)
+    assert_type(await talk.edit("a", 3, changed), bool)
+    assert_type(await talk.edit("a", 3, lambda message: message), bool)
+    assert_type(await talk.fork("a", "b"), int)
+    assert_type(await talk.usage("a"), aio.Usage | None)
+    assert_type(await talk.dump("talks.jsonl", progress=print), aio.Report)
+    assert_type(await talk.load("talks.jsonl", existing="replace"), aio.Report)
+    assert_type(talk.keys(chat=1), AsyncIterator[str])
+    assert_type([key async for key in talk.keys()], list[str])
+    assert_type(await aio.Conversation(store).keep_newest(3), int)
+
+
 async def on_telegram(store: Storage[Cart]) -> None:
     """A callback may be of either colour."""
 

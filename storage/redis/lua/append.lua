@@ -240,7 +240,7 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
           end
         end
         if fits or is_over and dropped >= 1000 then
-          first, more = number, not fits
+          first, more = dropped > 0 and number or first, not fits
           break
         end
         dropped, messages, tokens = dropped + 1, messages - 1, tokens - cost
@@ -254,7 +254,7 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
       end
       place = place + 1
     elseif asked == 0 then
-      first, is_empty = seq + 1, true
+      first, is_empty = dropped > 0 and seq + 1 or first, true
       break
     else
       -- After all that are in the list come the new ones.

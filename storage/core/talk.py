@@ -1,0 +1,86 @@
+"""A conversation as it stands: what is guarded, and a queue of all that may be trimmed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from ..histories import Alteration, Bounds, Query, Stretch, Terms
+from .history import State, is_over, packed, trim, unpacked
+from .messages import GUARDED, mark
+from .picking import Message, picked, recent, unguarded
+
+
+class Talk:
+    """One conversation."""
+
+    __slots__ = ("ends", "kept", "state", "tail")
+
+    def __init__(self, state: State) -> None:
+        self.state: State = state
+        self.kept: list[Message] = []
+        """What is guarded and older than all of the tail."""
+
+        self.tail: deque[Message] = deque()
+        self.ends: int | None = None
+
+    def fill(self, messages: Iterable[Message]) -> None:
+        """Consist of *messages*, which are in order."""
+        self.kept, self.tail = [], deque()
+        for message in messages:
+            is_kept = message[0].seq < self.state.first
+            (self.kept if is_kept else self.tail).append(message)
+
+    def add(self, messages: Sequence[Message], state: State, bounds: Bounds) -> bool:
+        """Have *messages* at the end, and drop what has to go; says whether that was not all."""
+        self.tail.extend(messages)
+        self.state = state
+        if not is_over(state, bounds):
+            return False
+        more = trim(state, (one for one, _ in self.tail), bounds)
+        while self.tail and self.tail[0][0].seq < state.first:
+            message = self.tail.popleft()
+            if message[0].flags & GUARDED:
+                self.kept.append(message)
+        return more
+
+    def read(self, query: Query) -> Stretch:
+        """The messages that are asked for."""
+        messages = chain(self.kept, self.tail)
+        if query.newest:
+            messages = chain(reversed(self.tail), reversed(self.kept))
+        records, more = picked(messages, query)
+        return Stretch(packed(self.state), records, more)
+
+    def recent(self, bounds: Bounds) -> Stretch:
+        """What is guarded, and the last of all others: one more than fit into *bounds*."""
+        last, more = recent(unguarded(reversed(self.tail)), bounds)
+        guarded = [one for one in chain(self.kept, self.tail) if one[0].flags & GUARDED]
+        messages = sorted([*guarded, *last], key=_seq)
+        return Stretch(packed(self.state), [raw for _, raw in messages], more)
+
+    def alter(self, alteration: Alteration) -> None:
+        """Become what an *alteration* makes of it."""
+        self.state = unpacked(alteration.state)
+        replaced, removed = dict(alteration.replaced), frozenset(alteration.removed)
+        messages = [
+            (mark(replaced[one.seq]), replaced[one.seq]) if one.seq in replaced else (one, raw)
+            for one, raw in chain(self.kept, self.tail)
+            if one.seq not in removed
+        ]
+        self.fill(messages)
+
+    def renew(self, terms: Terms, now: int) -> None:
+        """Be over when *terms* say, where they do."""
+        ends = self.state.ends(terms.ttl_ms, terms.max_age_ms, now)
+        if ends is not None:
+            self.ends = ends
+
+
+NOTHING = Stretch(None, [], False)
+"""What is found where there is no conversation."""
+
+
+def _seq(message: Message) -> int:
+    return message[0].seq
