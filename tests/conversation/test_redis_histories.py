@@ -215,8 +215,9 @@ def test_many_calls_many_pins_many_notes(twins: Twins) -> None:
     terms = Terms(Bounds(2000))
     for number in range(90):
         twins.both("append", "a", [said("assistant", calls=[f"{number}"]), said()], terms)
-    for number in (*range(0, 50, 4), *range(89, 50, -2)):
+    for number in (*range(89, 40, -2), *range(0, 40, 4)):
         twins.both("append", "a", [said("tool", answers=[f"{number}"])], terms)
+        twins.known("a")
     assert len(unpacked(twins.known("a") or b"").spans) == MOST_SPANS
     several = [
         said("assistant", calls=[f"{number}-{one}" for one in range(90)]) for number in "abc"
