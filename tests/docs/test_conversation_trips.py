@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import time
@@ -52,6 +53,10 @@ class Ground:
         self.room.calls = 0
 
 
+BY_HAND = b"".join(
+    b'{"key":"%d:9","message":{"role":"user","content":"hello"}}\n' % chat for chat in (1, 2, 3)
+)
+
 Work = Callable[[Conversation], object]
 
 OPERATIONS: dict[str, list[Work]] = {
@@ -80,6 +85,8 @@ OPERATIONS: dict[str, list[Work]] = {
     "`keys`, 3 conversations": [lambda talk: list(talk.keys(user=7))],
     "`clear_all`, 3 conversations": [lambda talk: talk.clear_all(user=7)],
     "`keep_newest`, 3 conversations": [lambda talk: talk.keep_newest(1, user=7)],
+    "`dump`, 3 conversations": [lambda talk: talk.dump(io.BytesIO())],
+    "`load`, 3 conversations": [lambda talk: talk.load(io.BytesIO(BY_HAND))],
 }
 
 

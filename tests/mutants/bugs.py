@@ -24,6 +24,7 @@ from . import (
     sqlite_limits,
     stores,
     telegram,
+    transcripts,
     typed,
     vibegram,
     visits,
@@ -54,5 +55,6 @@ BUGS: list[Bug] = [
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
+    *transcripts.BUGS,
     *openai_agents.BUGS,
 ]
