@@ -116,7 +116,7 @@ def test_an_operation_takes_as_many_trips_as_the_table_says(row: str) -> None:
 
 
 def test_the_table_has_every_method() -> None:
-    """And none that is not there. What goes through a file costs what there is."""
+    """And none that is not there."""
     named = set(re.findall(r"`(\w+)`", " ".join(costs())))
 
     assert named == {name for name in vars(Conversation) if not name.startswith("_")}
