@@ -51,7 +51,10 @@ nitpick_ignore_regex = [
     (
         "py:class",
         "|".join(
-            (*aliases, "TypeAliasForwardRef", "datetime", "KeyParts", "Descriptor", r"\w+Options")
+            (
+                *(*aliases, "TypeAliasForwardRef", "datetime", "KeyParts", "Descriptor"),
+                *(r"\w+Options", "SessionSettings", "TResponseInputItem"),
+            )
         ),
     ),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),

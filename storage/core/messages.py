@@ -83,21 +83,23 @@ def entry(
     role: str,
     flags: int,
     tokens: int,
-    calls: Iterable[str],
-    answers: Iterable[str],
+    calls: Sequence[str],
+    answers: Sequence[str],
     body: bytes,
 ) -> Entry:
     """The message with this *body*, which makes *calls* and *answers* others."""
+    number, tokens = _NUMBERS.get(role, OTHER_ROLE), min(tokens, MOST_TOKENS)
+    if not calls and not answers and number != OTHER_ROLE:
+        return Entry(number, flags, tokens, (), (), body)
     called, answered = _once(calls), _once(answers)
-    number = _NUMBERS.get(role, OTHER_ROLE)
     if called or answered:
         flags |= (CALLS if called else 0) | (ANSWERS if answered else 0)
         body = b"".join(
             [bytes((len(called), len(answered))), *called, *answered, _role(role), body]
         )
-    elif number == OTHER_ROLE:
+    else:
         body = _role(role) + body
-    return Entry(number, flags, min(tokens, MOST_TOKENS), called, answered, body)
+    return Entry(number, flags, tokens, called, answered, body)
 
 
 def shortened(text: str) -> bytes:

@@ -73,18 +73,25 @@ def cut(
     *most* of them are dropped now: who goes on later begins with one that has to go.
     """
     messages, tokens, estimated, turns = held
+    most_messages, most_tokens, most_turns = bounds
     dropped = 0
     for one in marks:
         flags = one.flags
         if flags & GUARDED:
             continue
-        is_over = exceeds(messages, tokens, turns + (not flags & TURN), bounds)
+        # As `exceeds` says it, without a call for each message.
+        is_over = (
+            (most_messages is not None and messages > most_messages)
+            or (most_tokens is not None and tokens > most_tokens)
+            or (most_turns is not None and turns + (not flags & TURN) > most_turns)
+        )
         if not is_over and (not dropped or may_begin(one, spans)):
             return Cut(one, Held(messages, tokens, estimated, turns), False)
         if is_over and most is not None and dropped >= most:
             return Cut(one, Held(messages, tokens, estimated, turns), True)
         messages, tokens, dropped = messages - 1, tokens - one.tokens, dropped + 1
-        estimated -= estimate(one)
+        if flags & ESTIMATED:
+            estimated -= one.tokens
         turns -= flags & TURN > 0
     return Cut(None, Held(messages, tokens, estimated, turns), False)
 
@@ -102,7 +109,7 @@ def may_begin(one: Mark, spans: Sequence[Span]) -> bool:
     """Whether a history may begin with this message."""
     if one.flags & NOSTART:
         return False
-    return not any(start < one.seq <= end for start, end in spans)
+    return not spans or not any(start < one.seq <= end for start, end in spans)
 
 
 def estimate(one: Mark) -> int:

@@ -8,7 +8,8 @@ from struct import Struct
 from typing import Final
 
 from ..core.history import State, unpacked
-from ..core.messages import GUARDED, OTHER_ROLE, ROLES, mark
+from ..core.messages import GUARDED, OTHER_ROLE, ROLES, TURN, Mark, mark, plain_heads
+from ..core.trim import exceeds
 from ..histories import Bounds, Query, Stretch, Terms
 from ..keys import Names
 from .commands import starting_with
@@ -21,6 +22,7 @@ _ELEMENTS_AT_ONCE, _BYTES_AT_ONCE = 1000, 1024 * 1024
 """What one command carries at the most."""
 
 _TERMS, _ASKED, _BOUNDS = Struct("<6dB"), Struct("<B5d"), Struct("<7d")
+_MOST: Final = Struct("<3d")
 _BORN: Final = Struct("<Q")
 _BORN_AT: Final = 39
 """Where in a packed state it says when the conversation began."""
@@ -94,6 +96,36 @@ def bounds_told(bounds: Bounds, read: Read) -> bytes:
     return _BOUNDS.pack(*(math.inf if one is None else one for one in bounds), *read)
 
 
+def glance_told(bounds: Bounds) -> bytes:
+    """What the script that takes a glance is told of *bounds*."""
+    return _MOST.pack(*[math.inf if one is None else one for one in bounds])
+
+
+def glanced_at(state: bytes, guarded: int, records: list[bytes], bounds: Bounds) -> Stretch | None:
+    """What is recent among the last *records*, before which so many stand that are *guarded*, or
+    all; `None` where that has to be looked for."""
+    if guarded == -2:
+        return None
+    try:
+        heads = plain_heads(records) or [_head(mark(raw)) for raw in records]
+    except ValueError:
+        return None
+    front = max(guarded, 0)
+    messages = tokens = turns = 0
+    place = len(heads)
+    while place > front and not exceeds(messages, tokens, turns, bounds):
+        place -= 1
+        packed = heads[place][1]
+        if not packed & GUARDED:
+            messages, tokens = messages + 1, tokens + (packed >> 8)
+            turns += packed & TURN > 0
+    if guarded >= 0 and not exceeds(messages, tokens, turns, bounds):
+        return None
+    stays = [raw for raw, (_, packed) in zip(records[:place], heads) if packed & GUARDED]
+    is_all = guarded < 0 and len(stays) == place
+    return Stretch(state, stays + records[place:], not is_all)
+
+
 def beyond(query: Query, number: int, found: int) -> Query:
     """What is still asked for beyond the message *number*, where so many are *found*."""
     limit = None if query.limit is None else query.limit - found
@@ -129,6 +161,10 @@ def key_of(names: Names, stored: str) -> str | None:
     name = after[1:] if after else inner
     is_ours = after[:1] in (":", "") and slot(stored.encode()) == slot(name.encode())
     return names.key(name) if is_ours and name.startswith(names.prefix) else None
+
+
+def _head(one: Mark) -> tuple[int, int]:
+    return one.seq, one.tokens << 8 | one.flags
 
 
 def _role(role: str) -> bytes:

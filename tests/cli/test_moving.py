@@ -436,3 +436,37 @@ def test_a_state_that_is_none_is_one_line_and_an_exit_code(
     assert "state.json was not written by this command" in done.stderr.decode()
     assert (tmp_path / "state.json").read_text(encoding="utf-8") == text
     assert items(old)["k0001"] == 1
+
+
+def test_conversations_go_into_a_file_and_out_of_it(tmp_path: Path) -> None:
+    """And entries do not, nor the other way round."""
+    message = {"role": "user", "content": "hi Zoë"}
+    with storage.SqliteStorage(tmp_path / "bot.db") as store:
+        talk = storage.Conversation(store, max_messages=None)
+        talk.append_many("100:7", [message] * 30)
+        store.set("ann", 1)
+
+    written = run(tmp_path, "dump", "--conversations", "sqlite:///bot.db", "talks.jsonl")
+    first = run(tmp_path, "load", "--conversations", "sqlite:///new.db", "talks.jsonl")
+    again = run(tmp_path, "load", "--conversations", "--keep", "sqlite:///new.db", "talks.jsonl")
+    entries = run(tmp_path, "dump", "sqlite:///bot.db")
+    wrong = run(tmp_path, "load", "--conversations", "sqlite:///new.db", given=entries.stdout)
+
+    assert (written.returncode, written.stdout) == (0, b"30 of 30 messages dumped\n")
+    assert (first.returncode, first.stdout) == (0, b"30 of 30 messages loaded\n")
+    assert again.stdout == b"0 of 30 messages loaded, 30 left as they are\n"
+    assert b"hi" not in entries.stdout
+    assert (wrong.returncode, wrong.stdout) == (1, b"")
+    assert b"these are no conversations" in wrong.stderr
+    with storage.SqliteStorage(tmp_path / "new.db") as store:
+        talk = storage.Conversation(store)
+        assert (talk.list("100:7"), talk.append("100:7", message)) == ([message] * 30, 31)
+        assert list(store.keys()) == []
+
+
+def test_conversations_have_no_expiry_that_could_be_dropped(tmp_path: Path) -> None:
+    done = run(tmp_path, "load", "--conversations", "--drop-expiry", "sqlite:///new.db", "-")
+
+    assert done.returncode == 1
+    assert b"--drop-expiry is for entries" in done.stderr
+    assert not (tmp_path / "new.db").exists()

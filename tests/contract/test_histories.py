@@ -19,15 +19,17 @@ from storage.testing.contract import HistoryContract
 from storage.testing.laws.privacy import SECRET
 from storage.testing.laws.talking import ALL, Say
 from tests.contract.backends import BACKENDS, Ground, Row, params
-from tests.contract.layers import IS_LONG
+from tests.contract.layers import IS_LONG, by_day
 
 BY_DAY = ("memory", "sqlite", "valkey", "redis6")
 ALSO = ("lru", "sqlite-gramio", "sqlite-connection", "valkey-puregram", "redis8")
 """The same rooms in other layouts and by other clients."""
 
-REMEMBERING = [row for row in BACKENDS if row.name in (BY_DAY + ALSO if IS_LONG else BY_DAY)]
+REMEMBERING = by_day(
+    [row for row in BACKENDS if row.name in (BY_DAY + ALSO if IS_LONG else BY_DAY)]
+)
 
-STEP_BY_STEP = [row for row in BACKENDS if row.name in ("memory", "sqlite", "dict")]
+STEP_BY_STEP = by_day([row for row in BACKENDS if row.name in ("memory", "sqlite", "dict")])
 """Backends whose entries hold conversations as well as a room for them does."""
 
 

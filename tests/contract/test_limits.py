@@ -11,13 +11,13 @@ import pytest
 from storage.testing import Clock
 from storage.testing.contract import LimitContract, LimitRoomContract
 from tests.contract.backends import BACKENDS, Ground, Row, params
-from tests.contract.layers import IS_LONG
+from tests.contract.layers import IS_LONG, by_day
 
 BY_DAY = ("memory", "sqlite", "valkey", "redis6")
 ALSO = ("lru", "sqlite-gramio", "sqlite-connection", "redis8")
 """The same rooms in other layouts and by other clients."""
 
-LIMITING = [row for row in BACKENDS if row.name in (BY_DAY + ALSO if IS_LONG else BY_DAY)]
+LIMITING = by_day([row for row in BACKENDS if row.name in (BY_DAY + ALSO if IS_LONG else BY_DAY)])
 
 STEPPED = ("memory", "sqlite", "dict") if IS_LONG else ("memory", "dict")
 """Where they are counted step by step, too: what these steps are made of, every backend has."""
@@ -55,7 +55,9 @@ class Agreeing:
 
 
 class TestLimitsStepByStep(OnRows, LimitContract):
-    @pytest.fixture(autouse=True, params=params([one for one in BACKENDS if one.name in STEPPED]))
+    @pytest.fixture(
+        autouse=True, params=params(by_day([one for one in BACKENDS if one.name in STEPPED]))
+    )
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         for row in self.opened_for(request.param, request, tmp_path, clock):
             self.slack_ms = 1  # a backend tells the milliseconds of its time

@@ -2,8 +2,9 @@
 
     python -m tests.contrib.published SOURCES [memory] [sqlite] [valkey]
 
-SOURCES is a folder with the sources of the openai-agents that is installed, whose `tests` are run
-as they are, once for each place. `left_out.py` says what is left out, and why.
+SOURCES is a folder with the sources of the openai-agents that is installed, as its source archive
+holds them. Its `tests` are run as they are, once for each place. `left_out.py` says what is left
+out, and why.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ from tests.servers import Server
 WRITER = Path(__file__).with_name("writer.py")
 WRITERS, BATCHES = 8, 25
 
+KEPT = "SELECT count(*) FROM storage_messages WHERE role IS NOT NULL"
+
 RESULT = {"type": "function_call_output", "call_id": "c1", "output": "12 degrees"}
 ITEMS: list[Any] = [
     {"role": "user", "content": "hello"},
@@ -382,9 +384,7 @@ def test_a_task_that_is_cancelled_knows_what_was_done(
             with pytest.raises(asyncio.CancelledError):
                 await task
             with closing(sqlite3.connect(file)) as other:
-                kept = other.execute(
-                    "SELECT count(*) FROM storage_messages WHERE seq > 0"
-                ).fetchone()[0]
+                (kept,) = other.execute(KEPT).fetchone()
             assert kept == len(left)
             assert texts(await session.get_items()) == left
 
@@ -573,9 +573,17 @@ def test_what_can_not_be_a_session_is_refused_when_it_is_made(
     assert not file.exists()
 
 
-def test_a_store_that_keeps_no_conversations_is_refused() -> None:
-    with pytest.raises(storage.UnsupportedError):
-        Session("ann", {})
+def test_a_mapping_does_as_well() -> None:
+    kept: dict[str, Any] = {}
+
+    async def work() -> None:
+        session = Session("ann", kept)
+        await session.add_items(ITEMS)
+        assert await Session("ann", kept).pop_item() == ITEMS[-1]
+        assert await session.get_items(3) == ITEMS[-4:-1]
+
+    run(work())
+    assert kept
 
 
 def test_without_the_framework_it_is_said_what_is_missing() -> None:

@@ -24,7 +24,7 @@ from storage.protocols import HistoryStore
 from storage.testing import Clock
 from tests.servers import Server
 
-from .talking import EVERYTHING, Chance, Room, check_whole, invented, planned, rewritten, said
+from .talking import EVERYTHING, Chance, Room, check_whole, invented, planned, rewritten, said, seqs
 
 NOW = 1_700_000_000_457
 KEYS = ("a", "user:{1}", "", "~x", "{}", "чат")
@@ -82,7 +82,8 @@ class Twins:
         elif step == 12:
             self.pass_by()
         elif self.chance.rarely(3):
-            self.both("clear", [key], None if self.chance.rarely(2) else [state or b""])
+            known = self.chance.one_of(state or b"", b"another")
+            self.both("clear", [key], None if self.chance.rarely(2) else [known])
         else:
             terms = Terms(ttl_ms=self.chance.one_of(None, 9_000), max_age_ms=150_000)
             self.both("restore", key, *invented(self.chance, self.now), terms)
@@ -177,6 +178,17 @@ def test_a_long_history_is_trimmed_bit_by_bit(twins: Twins, valkey: Server) -> N
     twins.check("a")
 
 
+def test_a_call_and_a_result_far_away_go_together(twins: Twins) -> None:
+    call, result = said("assistant", calls=["a"]), said("tool", answers=["a"])
+    twins.both("append", "a", [call, *[said()] * 1500, result, *[said()] * 9], Terms())
+
+    done = Appended("appended", more=True)
+    while done.more:
+        done = twins.both("append", "a", [], Terms(Bounds(400)))
+
+    assert seqs(twins.both("read", "a", Query())) == [*range(1503, 1512)]
+
+
 @pytest.mark.parametrize("count", [1, 7, 1500])
 @pytest.mark.parametrize("pinned", [0, 1, 3])
 def test_more_at_once_than_may_stay(count: int, pinned: int, twins: Twins) -> None:
@@ -203,8 +215,9 @@ def test_many_calls_many_pins_many_notes(twins: Twins) -> None:
     terms = Terms(Bounds(2000))
     for number in range(90):
         twins.both("append", "a", [said("assistant", calls=[f"{number}"]), said()], terms)
-    for number in range(0, 90, 4):
+    for number in (*range(89, 40, -2), *range(0, 40, 4)):
         twins.both("append", "a", [said("tool", answers=[f"{number}"])], terms)
+        twins.known("a")
     assert len(unpacked(twins.known("a") or b"").spans) == MOST_SPANS
     several = [
         said("assistant", calls=[f"{number}-{one}" for one in range(90)]) for number in "abc"

@@ -16,10 +16,11 @@ import storage
 import storage.compat.puregram
 from storage import CorruptValueError, OutcomeUnknownError, UnavailableError, WrongTypeError
 from storage.core.history import State, append, packed, unpacked
-from storage.core.messages import NOSTART, marks
+from storage.core.messages import GUARDED, NOSTART, marks
 from storage.core.trim import window
 from storage.histories import Alteration, Bounds, Query, Stretch, Terms
 from storage.protocols import HistoryStore
+from storage.redis.talks import Found
 from storage.testing.strategies import NASTY_KEYS
 from tests.fault import faults
 from tests.fault.faults import End
@@ -112,6 +113,7 @@ def test_a_conversation_is_over_when_nothing_was_said_for_long(room: Room, valke
     if not valkey.clock_moves:
         pytest.skip("the clock of the server can not be moved here")
     room.append("k", [said()], MINUTE)
+    assert 59_000 < names(valkey)[NAME] <= 60_000
     for _ in range(3):
         valkey.advance(59)
         room.append("k", [said()], MINUTE)
@@ -215,10 +217,10 @@ def test_a_layout_of_others_has_conversations_beside_it(valkey: Server) -> None:
     ):
         rooms = [store.room(HistoryStore), other.room(HistoryStore)]
         for room in rooms:
-            for key in ("a", "{b}", ""):
+            for key in ("a", "{b}", "", "puregram:"):
                 room.append(key, [said()], Terms())
 
-        assert [sorted(listed(room)) for room in rooms] == [["", "a", "{b}"]] * 2
+        assert [sorted(listed(room)) for room in rooms] == [["", "a", "puregram:", "{b}"]] * 2
         assert list(store.keys()) == []
     valkey.call("FLUSHALL")
 
@@ -272,20 +274,22 @@ def test_what_is_no_conversation_is_told_and_left_alone(
 
 @pytest.mark.parametrize("raw", [b"", b"short", b"\x63" + b"x" * 40])
 def test_a_broken_message_stands_where_it_stands(raw: bytes, room: Room, valkey: Server) -> None:
-    room.append("k", [said()] * 9, Terms())
+    room.append("k", [said()] * 10, Terms())
+    known = room.look(["k"])[0].state
+    assert room.alter("k", known, Alteration(known, (8,)), Terms())
     valkey.call("LSET", NAME, 5, raw)
     everything = room.read("k", Query()).records
 
     assert everything[4] == raw
-    for query, wanted in {
+    for query, (first, last) in {
         Query(6): (3, 9),
-        Query(5, before=8): (2, 7),
+        Query(5, before=9): (2, 7),
         Query(5, newest=False, after=2): (2, 7),
         Query(1, newest=False, after=4): (4, 5),
         Query(1, before=6): (4, 5),
         Query(roles=("user", "narrator")): (0, 9),
     }.items():
-        assert room.read("k", query).records == everything[wanted[0] : wanted[1]]
+        assert room.read("k", query).records == everything[first:last]
     assert room.recent("k", Bounds(6)).records == everything[2:]
     assert room.recent("k", Bounds(3)).records == everything[5:]
 
@@ -403,6 +407,21 @@ def test_a_reader_sees_no_gap_and_no_result_without_its_call(
             if not is_long:
                 check_whole(whole.state, whole.records)
     assert writer.rounds > 12
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_what_was_trimmed_while_one_reads_on_is_left_out(newest: bool) -> None:
+    state, found = State(1_700_000_000_000), Found()
+    entries = [said(flags=GUARDED), *[said()] * 9]
+    _, records = append(state, entries, Terms(), state.born)
+    first, pages = packed(state), [records[:4], records[7:]]
+    state.first = 8
+
+    for page, known in zip(pages[:: -1 if newest else 1], (first, packed(state))):
+        assert found.add(known, page[:: -1 if newest else 1])
+
+    kept = [records[0], *records[7:]]
+    assert found.stretch(newest=newest, more=False) == Stretch(first, kept, False)
 
 
 @pytest.mark.parametrize("newest", [True, False])

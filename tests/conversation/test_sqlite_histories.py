@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -144,6 +146,22 @@ def edit(histories: Any, seq: int, tokens: int, key: str = "k") -> None:
     old = marks(found.records)[place]
     new = edited(unpacked(found.state), found.records[place], old, said(tokens=tokens))
     assert histories.alter(key, found.state, new, TERMS)
+
+
+def killed_before(place: int, file: Path) -> Callable[[Callable[[bytes], object]], object]:
+    """Appends, and kills itself before the statement that has this *place*, if there is one."""
+
+    def append(say: Callable[[bytes], object]) -> None:
+        places = iter(range(1, place))
+        connection = sqlite3.connect(file, isolation_level=None)
+        histories = storage.SqliteStorage(connection).room(storage.protocols.HistoryStore)
+        connection.set_trace_callback(
+            lambda _: next(places, None) or os.kill(os.getpid(), signal.SIGKILL)
+        )
+        histories.append("k", [said()] * 9, LAST_TEN)
+        say(b".")
+
+    return append
 
 
 def test_the_tables_are_made_by_the_first_who_appends(file: Path, room: Open) -> None:
@@ -308,27 +326,30 @@ def test_threads_append_one_after_another(file: Path, room: Open) -> None:
 
 
 def test_who_reads_sees_a_conversation_at_one_moment(file: Path, room: Open) -> None:
-    writer, reader = room(file), room(file)
-    writer.append("k", [said()], LAST_TEN)
-    done: list[int] = []
+    said_between: list[str] = []
+    with (
+        closing(sqlite3.connect(file, check_same_thread=False)) as connection,
+        storage.SqliteStorage(file) as store,
+    ):
+        reader, writer = room(connection), store.room(storage.protocols.HistoryStore)
+        writer.append("k", [said()] * 12, LAST_TEN)
 
-    def write() -> None:
-        for _ in range(150):
-            writer.append("k", [said()], LAST_TEN)
-        done.append(1)
+        def between(statement: str) -> None:
+            if "ORDER BY seq" in statement:
+                said_between.append(statement)
+                writer.append("k", [said()] * 9, LAST_TEN)
 
-    def read() -> None:
-        while not done:
-            whole(reader)
-            found = reader.recent("k", Bounds(3))
-            assert marks(found.records)[-1].seq == unpacked(found.state).seq
-
-    together(write, read)
+        connection.set_trace_callback(between)
+        assert whole(reader) == 12
+        found = reader.recent("k", Bounds(3))
+        assert marks(found.records)[-1].seq == unpacked(found.state).seq == 21
+        connection.set_trace_callback(None)
+    assert len(said_between) == 3
 
 
 def test_a_process_that_is_killed_leaves_whole_conversations(file: Path) -> None:
     last = 0
-    for turn in range(6):
+    for turn in range(3):
 
         def append(say: Callable[[bytes], object]) -> None:
             with storage.SqliteStorage(file) as store:
@@ -348,6 +369,25 @@ def test_a_process_that_is_killed_leaves_whole_conversations(file: Path) -> None
             found = whole(store.room(storage.protocols.HistoryStore))
         assert found >= last + told
         last = found
+    assert healthy(file)
+
+
+def test_a_process_that_is_killed_before_any_statement_leaves_a_whole_one(file: Path) -> None:
+    with storage.SqliteStorage(file) as store:
+        store.room(storage.protocols.HistoryStore).append("k", [said()] * 10, TERMS)
+    found = [10]
+
+    for place in range(1, 30):
+        child = Child(killed_before(place, file))
+        is_done = child.read(1) == b"."
+        child.kill()
+        child.close()
+        with storage.SqliteStorage(file) as store:
+            found.append(whole(store.room(storage.protocols.HistoryStore)))
+        assert found[-1] - found[-2] == (9 if is_done else 0)
+
+    assert found[1] == 10
+    assert found[-1] > 10
     assert healthy(file)
 
 

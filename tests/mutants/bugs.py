@@ -14,6 +14,7 @@ from . import (
     limiter,
     limits,
     moving,
+    openai_agents,
     puregram,
     redis,
     redis_histories,
@@ -24,6 +25,7 @@ from . import (
     sqlite_limits,
     stores,
     telegram,
+    transcripts,
     typed,
     vibegram,
     visits,
@@ -55,4 +57,6 @@ BUGS: list[Bug] = [
     *sqlite_limits.BUGS,
     *sqlite_histories.BUGS,
     *telegram.BUGS,
+    *transcripts.BUGS,
+    *openai_agents.BUGS,
 ]

@@ -11,6 +11,10 @@ def _demo(words: str) -> tuple[str, ...]:
     return ("tests/cli/test_demo.py", "-k", words)
 
 
+def _bots(words: str) -> tuple[str, ...]:
+    return ("tests/docs/test_bots.py", "-k", words)
+
+
 def _remembered(words: str) -> tuple[str, ...]:
     return ("tests/limits/test_remembered.py", "-k", words)
 
@@ -120,6 +124,30 @@ BUGS = [
         'for text in reversed(_texts(before, "user"))',
         'for text in _texts(before, "user")',
         ("tests/cli/test_answerer.py",),
+    ),
+    Bug(
+        "example-hears-a-message-twice",
+        "a message that comes a second time is remembered once",
+        "examples/telebot_conversation.py",
+        ', once=f"question {number}")',
+        ")",
+        _bots("second_time and telebot"),
+    ),
+    Bug(
+        "example-answers-a-message-twice",
+        "a message that comes a second time is remembered with its first answer",
+        "examples/aiogram_conversation.py",
+        ', once=f"answer {number}")',
+        ")",
+        _bots("second_time and aiogram"),
+    ),
+    Bug(
+        "example-talks-with-nobody",
+        "with who hides behind a chat there is no talk",
+        "examples/telebot_conversation.py",
+        "key, number = self.key_of(message), message.message_id",
+        "key, number = self.key_of(message) or 'nobody', message.message_id",
+        _bots("hides_behind and telebot"),
     ),
     Bug(
         "a-remembered-refusal-is-news",

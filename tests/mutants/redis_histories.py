@@ -144,7 +144,7 @@ BUGS = [
         _LUA + "append.lua",
         "if between[span][2] >= first then",
         "if between[span][1] >= first then",
-        _same(),
+        _same("far_away"),
     ),
     Bug(
         "redis-histories-trimmed-without-an-end",
@@ -304,7 +304,7 @@ BUGS = [
         _TALKS,
         "        if self._last != self._first:\n",
         "        if self._last is None:\n",
-        _kept("no_gap"),
+        _kept("left_out"),
     ),
     Bug(
         "redis-histories-of-two-at-once",
@@ -384,14 +384,6 @@ BUGS = [
         _LUA + "fill.lua",
         "redis.call('PERSIST', key)\n",
         "",
-        _kept("in_part"),
-    ),
-    Bug(
-        "redis-histories-seen-in-part",
-        "nobody sees what is restored in part",
-        _ROOM,
-        'f"{self._start}new~"',
-        "self._start",
         _kept("in_part"),
     ),
     Bug(

@@ -326,7 +326,7 @@ BUGS = [
     Bug(
         "session-of-any-part",
         "the sessions of some are those and no others",
-        "storage/sessions.py",
+        "storage/core/layouts.py",
         "parts is not None and all(",
         "parts is not None and any(",
         _laws("listing", "those_and_no_others"),

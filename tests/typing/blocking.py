@@ -178,6 +178,8 @@ def talking(store: Storage[Cart], key: storage.SessionKey) -> None:
 
 def all_talks(talk: storage.Conversation) -> None:
     assert_type(talk.usage("a"), storage.Usage | None)
+    assert_type(talk.dump("talks.jsonl", on_corrupt="skip", user=7), storage.Report)
+    assert_type(talk.load("talks.jsonl", existing="keep"), storage.Report)
     assert_type(talk.keys(chat=1), Iterator[str])
     assert_type(talk.clear_all(chat=1, user="7"), int)
     assert_type(talk.keep_newest(3, bot=1), int)

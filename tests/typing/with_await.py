@@ -102,6 +102,8 @@ async def talking(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None
     assert_type(await talk.edit("a", 3, lambda message: message), bool)
     assert_type(await talk.fork("a", "b"), int)
     assert_type(await talk.usage("a"), aio.Usage | None)
+    assert_type(await talk.dump("talks.jsonl", progress=print), aio.Report)
+    assert_type(await talk.load("talks.jsonl", existing="replace"), aio.Report)
     assert_type(talk.keys(chat=1), AsyncIterator[str])
     assert_type([key async for key in talk.keys()], list[str])
     assert_type(await aio.Conversation(store).keep_newest(3), int)

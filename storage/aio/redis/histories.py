@@ -39,6 +39,8 @@ from ...redis.talks import (
     beyond,
     bounds_told,
     ends_told,
+    glance_told,
+    glanced_at,
     key_of,
     parted,
     pattern,
@@ -47,6 +49,7 @@ from ...redis.talks import (
 )
 
 _APPEND, _FORGET = Script("append"), Script("forget")
+_GLANCE = Script("glance")
 _STRETCH, _RECENT = Script("stretch", "history"), Script("recent", "history")
 _STANDING, _FILL = Script("standing", "now"), Script("fill", "now", "ending")
 _ALTER = Script("alter", "now", "ending", "history")
@@ -111,6 +114,13 @@ class RedisHistories:
 
     async def recent(self, key: str, bounds: Bounds) -> Stretch:
         name = self._known.get(key) or self._learn(key)
+        reply = await self._door.call(run(_GLANCE, READ, (name,), glance_told(bounds)), key)
+        if reply is None:
+            return Stretch(None, [], False)
+        state, guarded, *records = self._checked(key, reply)
+        glanced = glanced_at(state, guarded, records, bounds)
+        if glanced is not None:
+            return glanced
         found, read = Found(), NOTHING_READ
         while True:
             command = run(_RECENT, READ, (name,), bounds_told(bounds, read))

@@ -12,7 +12,10 @@ local last = call('LLEN', key) - 1
 -- The number of a message and its time; nothing of what has no head.
 local function told(one)
   if #one >= 15 then
-    return struct.unpack('<I4I6', one, 6)
+    local role, number, time = struct.unpack('<BxxxxI4I6', one)
+    if role > 0 and role < 7 or role == 255 then
+      return number, time
+    end
   end
 end
 

@@ -29,13 +29,11 @@ if till < math.huge then
 end
 
 local function is_wanted(one)
-  if not roles or #one < 15 then
+  if not roles or not told(one) then
     return true
   end
   local role = string.byte(one)
-  if role == 0 or role > 6 and role < 255 then
-    return true
-  elseif role < 255 or not roles[role] then
+  if role < 255 or not roles[role] then
     return roles[role]
   end
   local from, flags = 16, string.byte(one, 2)
