@@ -272,6 +272,42 @@ def test_what_is_no_conversation_is_told_and_left_alone(
     assert room.clear(["k"]) == 1
 
 
+@pytest.fixture
+def talk(valkey: Server) -> Iterator[storage.Conversation]:
+    """Conversations of a bot on a server, which is empty afterwards."""
+    with storage.RedisStorage(valkey.url) as store:
+        yield storage.Conversation(store, max_messages=20_000)
+    valkey.call("FLUSHALL")
+
+
+def test_many_short_messages_are_shown_listed_and_forked(talk: storage.Conversation) -> None:
+    several = [{"role": "user", "content": f"{one}".rjust(80)} for one in range(10_000)]
+    talk.append_many("k", several)
+
+    assert talk.window("k") == talk.list("k") == several
+    assert talk.window("k", messages=9_000) == talk.list("k", last=9_000) == several[1_000:]
+    assert talk.window("k", turns=9_000) == several[1_000:]
+    assert talk.fork("k", "other") == 10_000
+    assert talk.list("other") == several
+
+
+@pytest.mark.parametrize("place", [1, 4])
+def test_what_always_stays_is_not_left_out_where_it_is_broken(
+    place: int, talk: storage.Conversation, valkey: Server
+) -> None:
+    talk.append("k", {"role": "system", "content": "Be kind."})
+    talk.append_many("k", [{"role": "user", "content": "hi"}] * 100)
+    talk.pin("k", 4)
+    assert [len(talk.window("k", messages=count)) for count in (3, 20)] == [3, 20]
+    valkey.call("LSET", NAME, place, "short")
+
+    for count in (3, 20, 99, 300):
+        with pytest.raises(CorruptValueError, match="no record of a message") as caught:
+            talk.window("k", messages=count)
+        assert caught.value.key == "k"
+        assert caught.value.store == f"redis:{valkey.url[8:]}"
+
+
 @pytest.mark.parametrize("raw", [b"", b"short", b"\x63" + b"x" * 40])
 def test_a_broken_message_stands_where_it_stands(raw: bytes, room: Room, valkey: Server) -> None:
     room.append("k", [said()] * 10, Terms())
