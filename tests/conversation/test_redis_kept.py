@@ -342,6 +342,22 @@ def test_a_broken_message_that_has_to_go_is_told(room: Room, valkey: Server) -> 
     assert valkey.call("LRANGE", NAME, 0, -1) == before
 
 
+def test_when_no_numbers_are_left_nothing_more_is_appended(room: Room, valkey: Server) -> None:
+    state, most = State(1_700_000_000_000), 2**32 - 1
+    state.seq = state.first = most - 3
+    room.restore("k", packed(state), [], MINUTE)
+    before = valkey.call("LRANGE", NAME, 0, -1)
+
+    assert room.append("k", [said()] * 4, MINUTE)[:3] == ("full", 0, most - 3)
+    assert valkey.call("LRANGE", NAME, 0, -1) == before
+    assert room.append("k", [said()] * 3, MINUTE).last == most
+    assert room.append("k", [], Terms(Bounds(tokens=1))).outcome == "appended"
+    assert room.append("k", [said()], MINUTE).outcome == "full"
+
+    assert seqs(room.read("k", Query())) == []
+    assert state_of(room).seq == state_of(room).first == most
+
+
 @pytest.fixture
 def proxied(rooms: Opened, proxy: Proxy, server_room: Room) -> Room:
     """Behind a proxy, connected, to a server that knows the scripts."""

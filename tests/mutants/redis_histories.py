@@ -211,6 +211,14 @@ BUGS = [
         _same(),
     ),
     Bug(
+        "redis-histories-that-run-out-of-numbers",
+        "no number is given twice, also where none are left",
+        _LUA + "append.lua",
+        "elseif seq + #ARGV - 1 > 4294967295 then",
+        "elseif seq + #ARGV - 1 > 4294967298 then",
+        _kept("no_numbers_are_left"),
+    ),
+    Bug(
         "redis-histories-of-broken-messages",
         "a message that is none is told when it has to go, and nothing is changed",
         _LUA + "append.lua",
@@ -326,8 +334,8 @@ BUGS = [
         "redis-histories-of-more-than-a-script-can-return",
         "many short messages are read, however many fit",
         _LUA + "recent.lua",
-        "      return reply\n",
-        "      return {state, 2, number, messages, tokens, turns, unpack(reply, 7)}\n",
+        "if (looked >= 5000 or size >= 1048576) and number and place > kept then\n",
+        "if size >= 1048576 and number and place > kept then\n      unpack(reply, 7)\n",
         _same("many_short"),
     ),
     Bug(

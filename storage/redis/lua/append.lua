@@ -8,7 +8,8 @@
 -- Returns the number of the last message; or 1 and that where more is to be dropped, 2 and the first
 --   and the last message that were appended under this key before, 3 and the last message where
 --   another one was expected, 4 (5) and the last message and which one is refused as the result of
---   no call (as one too many that always stays); or -1 and the beginning of what is no state, or -2.
+--   no call (as one too many that always stays), or 5 and the last message where no numbers are left
+--   for all of them; or -1 and the beginning of what is no state, or -2.
 local call, unpacked, sub = redis.call, struct.unpack, string.sub
 local key, terms = KEYS[1], ARGV[1]
 local most, most_tokens, most_turns, ttl, age, expected, keeps = unpacked('<ddddddB', terms)
@@ -54,6 +55,8 @@ if expected >= 0 and expected ~= seq then
   return {3, seq}
 elseif not raw and #ARGV == 1 then
   return 0
+elseif seq + #ARGV - 1 > 4294967295 then
+  return {5, seq}
 end
 local before, leading, led, records, count = seq, mood % 2 == 1, mood % 4 >= 2, {}, 0
 
@@ -279,7 +282,7 @@ end
 -- The rest of it counts alterations.
 mood = mood - mood % 4 + (leading and 1 or 0) + (led and 2 or 0)
 local state = struct.pack(
-  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood, seq, first, messages, turns, start,
+  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood, seq, math.min(first, 4294967295), messages, turns, start,
   tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
 ) .. guards .. opens .. spans .. notes
 
