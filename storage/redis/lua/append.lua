@@ -9,7 +9,7 @@
 --   and the last message that were appended under this key before, 3 and the last message where
 --   another one was expected, 4 (5) and the last message and which one is refused as the result of
 --   no call (as one too many that always stays), or 5 and the last message where no numbers are left
---   for all of them; or -1 and the beginning of what is no state, or -2.
+--   for all of them; or -1 and the beginning of what is no state.
 local call, unpacked, sub = redis.call, struct.unpack, string.sub
 local key, terms = KEYS[1], ARGV[1]
 local most, most_tokens, most_turns, ttl, age, expected, keeps = unpacked('<ddddddB', terms)
@@ -196,9 +196,22 @@ if #note > 0 and #ARGV > 1 then
   notes = sub(notes .. note .. struct.pack('<I4I4', before + 1, seq), -512)
 end
 
--- What goes: from the first message on that may, which stands at a place in the list.
-local kept, place, dropped, more, is_empty = 0, 1, 0, false, false
-local passed, gone, other, between = nil, nil, nil, nil
+-- The number of a message, its flags and its tokens; no number and zeros where it has no head.
+local function told(one)
+  if #one >= 15 then
+    local role, flags, number = unpacked('<BI4I4', one)
+    local means, is_known = flags % 256, role > 0 and role < 7 or role == 255
+    if is_known and number <= seq and (number >= first or means % 2 == 1) then
+      return number, means, (flags - means) / 256
+    end
+  end
+  return nil, 0, 0
+end
+
+-- What goes: from the first message on that may, which stands at a place in the list. One without a
+-- head goes by its place as one message, unless the numbers around it say that it always stays.
+local kept, place, dropped, more, is_empty, is_broken = 0, 1, 0, false, false, false
+local passed, gone, other, between, whole_at, whole = nil, nil, nil, nil, 0, 0
 if messages > most or tokens > most_tokens or turns >= most_turns then
   -- What always stays, and is older than all that may go, stands before that.
   kept = #guards / 4
@@ -219,16 +232,42 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
     index = index + 1
     local one = some[index]
     if one then
-      if #one < 15 then
-        return {-2}
+      local number, flags, cost = told(one)
+      if not number then
+        if place >= whole_at then
+          whole_at = place
+          repeat
+            whole_at = whole_at + 1
+            local later = call('LINDEX', key, whole_at)
+            whole = not later and before + 1 or told(later)
+          until whole
+        end
+        -- It has that number at the most which it has if none is left out up to the next one.
+        local guard = kept + (passed and #passed or 0)
+        if 4 * guard < #guards and unpacked('<I4', guards, 4 * guard + 1) <= whole - whole_at + place then
+          flags = 1
+        end
+        if not is_broken then
+          -- What it was counted for is not known any more: all others are counted.
+          is_broken, messages, tokens, estimated, turns = true, 0, 0, 0, 0
+          local parts, from = {call('LRANGE', key, 1, kept), passed or {}, records}, place
+          repeat
+            for part = 1, #parts do
+              for index = 1, #parts[part] do
+                local _, means, costs = told(parts[part][index])
+                messages, tokens = messages + 1, tokens + costs
+                if means % 16 >= 8 then
+                  estimated = estimated + costs
+                end
+                if means % 8 >= 4 and means % 2 == 0 then
+                  turns = turns + 1
+                end
+              end
+            end
+            parts, from = {call('LRANGE', key, from, from + 99)}, from + 100
+          until #parts[1] == 0
+        end
       end
-      local _, flags, number = unpacked('<BI4I4', one)
-      if number < first or number > seq then
-        return {-2}
-      end
-      local cost = flags
-      flags = flags % 256
-      cost = (cost - flags) / 256
       if flags % 2 == 1 then
         passed = passed or {}
         passed[#passed + 1] = one
@@ -237,12 +276,12 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
         local is_over = messages > most or tokens > most_tokens or turns + (begins and 0 or 1) > most_turns
         local fits = not is_over
         if fits and dropped > 0 then
-          fits = flags % 4 < 2
+          fits = number and flags % 4 < 2
           for span = 1, between and #between or 0 do
             fits = fits and not (between[span][1] < number and number <= between[span][2])
           end
         end
-        if fits or is_over and dropped >= 1000 then
+        if fits or is_over and dropped >= 1000 and number then
           first, more = dropped > 0 and number or first, not fits
           break
         end
@@ -307,7 +346,7 @@ if raw then
   if dropped > 0 and not is_empty then
     if kept == 0 and not passed then
       call('LTRIM', key, dropped, -1)
-    elseif dropped < 3 then
+    elseif dropped < 3 and not is_broken then
       call('LREM', key, 1, gone)
       if other then
         call('LREM', key, 1, other)
