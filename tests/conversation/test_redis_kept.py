@@ -393,6 +393,18 @@ def test_a_broken_message_that_always_stays_is_told(raw: bytes, room: Room, valk
         assert state_of(room).guards == [1, 4]
 
 
+def test_of_two_that_are_broken_alike_the_right_one_goes(room: Room, valkey: Server) -> None:
+    room.append("k", [said("system"), said(), said(flags=GUARDED), *[said()] * 4], MINUTE)
+    for place in (1, 4):
+        valkey.call("LSET", NAME, place, "short")
+
+    room.append("k", [], Terms(Bounds(5)))
+
+    records = room.read("k", Query()).records
+    assert records[0] == b"short"
+    assert [one.seq for one in marks(records[1:])] == [3, 5, 6, 7]
+
+
 def test_turns_end_where_one_is_broken(room: Room, valkey: Server) -> None:
     terms = Terms(Bounds(turns=2))
     room.append("k", [said(), said("assistant")] * 2, terms)
@@ -402,6 +414,27 @@ def test_turns_end_where_one_is_broken(room: Room, valkey: Server) -> None:
     assert len(room.read("k", Query()).records) == 5
     room.append("k", [said()], terms)
     assert check_sums(room) == [3, 4, 5, 6]
+
+
+def test_many_calls_cost_no_more_where_many_others_wait(room: Room, valkey: Server) -> None:
+    several = []
+    for number in range(2_000):
+        several += [said("assistant", calls=[f"{number}"]), said("tool", answers=[f"{number}"])]
+    waiting = [said("assistant", calls=[f"w{one}" for one in range(start)]) for start in (255, 1)]
+
+    def steps(before: list[Any]) -> float:
+        room.clear(["k"])
+        if before:
+            room.append("k", before, MINUTE)
+        valkey.call("CONFIG", "RESETSTAT")
+        room.append("k", several, MINUTE)
+        told = valkey.call("INFO", "commandstats").decode()
+        return int(told.partition("cmdstat_evalsha:")[2].partition("usec=")[2].partition(",")[0])
+
+    steps([])
+    alone = min(steps([]) for _ in range(3))
+    assert min(steps(waiting) for _ in range(3)) < 8 * alone
+    assert len(state_of(room).opens) == 255
 
 
 def test_a_bot_goes_on_where_a_message_is_broken(valkey: Server) -> None:

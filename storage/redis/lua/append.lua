@@ -59,6 +59,10 @@ elseif seq + #ARGV - 1 > 4294967295 then
   return {5, seq}
 end
 local before, leading, led, records, count = seq, mood % 2 == 1, mood % 4 >= 2, {}, 0
+-- The calls that wait, once a message calls or answers: their ids in order, at which place each of them
+-- stands there, and which message makes it. At other places there are calls that wait no more.
+local order, standing, caller_of, oldest, newest, waiting = nil, nil, nil, 1, 0, 0
+local guarded
 
 -- Each message has flags: 1 it always stays, 2 nothing begins with it, 4 a turn begins, 8 its tokens
 -- are an estimate, 16 it is the result of no call, 32 it calls, 64 it answers, 128 the next is led.
@@ -85,52 +89,59 @@ for number = 2, #ARGV do
     end
   end
   led = flags >= 128
+  if flags % 128 >= 32 and not order then
+    order, standing, caller_of, newest, waiting = {}, {}, {}, #opens / 12, #opens / 12
+    for place = 1, newest do
+      local id, caller = unpacked('<c8I4', opens, 12 * place - 11)
+      order[place], standing[id], caller_of[id] = id, place, caller
+    end
+  end
   if flags % 128 >= 64 then
+    if not guarded then
+      guarded = {}
+      for from = 1, #guards, 4 do
+        guarded[unpacked('<I4', guards, from)] = true
+      end
+    end
     -- It stays for as long as the calls that it answers.
     flags = flags - flags % 2
     if flags % 4 < 2 then
       flags = flags + 2
     end
     local calls, answers = unpacked('<BB', one, 6)
-    local waiting, answering, callers, is_known = {}, {}, {}, true
-    for from = 1, #opens, 12 do
-      waiting[sub(opens, from, from + 7)] = unpacked('<I4', opens, from + 8)
-    end
+    local callers, is_known = {}, true
     for from = 8 + 8 * calls, 8 * (calls + answers), 8 do
       local id = sub(one, from, from + 7)
-      is_known = is_known and waiting[id]
-      callers[#callers + 1], answering[id] = waiting[id], true
+      is_known = is_known and standing[id]
+      callers[#callers + 1] = caller_of[id]
     end
     if is_known then
-      -- A call whose id is odd goes by its name, and may have several results.
-      local left, is_guarded, oldest = '', false, math.huge
-      for from = 1, #opens, 12 do
-        if not answering[sub(opens, from, from + 7)] or string.byte(opens, from) % 2 == 1 then
-          left = left .. sub(opens, from, from + 11)
+      local is_guarded, first_caller = false, math.huge
+      for from = 8 + 8 * calls, 8 * (calls + answers), 8 do
+        -- A call whose id is odd goes by its name, and may have several results.
+        if string.byte(one, from) % 2 == 0 then
+          standing[sub(one, from, from + 7)], waiting = nil, waiting - 1
         end
       end
-      opens, stays = left, false
+      stays = false
       for place = 1, #callers do
-        local caller, guarded = callers[place], false
-        for from = 1, #guards, 4 do
-          guarded = guarded or unpacked('<I4', guards, from) == caller
-        end
-        if guarded or caller >= first then
-          stays, is_guarded, oldest = true, is_guarded or guarded, math.min(oldest, caller)
+        local caller = callers[place]
+        if guarded[caller] or caller >= first then
+          stays, is_guarded, first_caller = true, is_guarded or guarded[caller], math.min(first_caller, caller)
         end
       end
       if is_guarded then
         flags = flags + 1
-      elseif stays and start > oldest then
+      elseif stays and start > first_caller then
         -- Nothing begins between the call and this.
         local others = {}
         for from = 1, #spans, 8 do
           local one_start, one_end = unpacked('<I4I4', spans, from)
-          if one_start ~= oldest then
+          if one_start ~= first_caller then
             others[#others + 1] = {one_start, one_end}
           end
         end
-        others[#others + 1] = {oldest, seq}
+        others[#others + 1] = {first_caller, seq}
         if #others > 16 then
           table.sort(others, function(a, b)
             return a[1] < b[1]
@@ -159,22 +170,31 @@ for number = 2, #ARGV do
         return {5, before, number - 2}
       end
       guards = guards .. struct.pack('<I4', seq)
+      if guarded then
+        guarded[seq] = true
+      end
     end
     if flags % 64 >= 32 then
-      local calls, made, others = unpacked('<B', one, 6), {}, ''
-      for from = 8, 8 * calls, 8 do
+      local last = 8 * unpacked('<B', one, 6)
+      for from = 8, last, 8 do
         local id = sub(one, from, from + 7)
-        made[id], made[#made + 1] = true, id
+        waiting = waiting - (standing[id] and 1 or 0)
+        standing[id] = nil
       end
-      for from = 1, #opens, 12 do
-        if not made[sub(opens, from, from + 7)] then
-          others = others .. sub(opens, from, from + 11)
+      for from = 8, last, 8 do
+        local id = sub(one, from, from + 7)
+        if not standing[id] then
+          newest, waiting = newest + 1, waiting + 1
+          order[newest], standing[id], caller_of[id] = id, newest, seq
         end
       end
-      for place = 1, #made do
-        others = others .. made[place] .. struct.pack('<I4', seq)
+      while waiting > 256 do
+        local id = order[oldest]
+        if standing[id] == oldest then
+          standing[id], waiting = nil, waiting - 1
+        end
+        oldest = oldest + 1
       end
-      opens = sub(others, -3072)
     end
   end
   if stays and not is_dropped then
@@ -191,6 +211,16 @@ for number = 2, #ARGV do
     count = count + 1
     records[count] = struct.pack('<BI4I4I6', role, flags + 256 * cost, seq, at) .. sub(one, 6)
   end
+end
+if order then
+  local left = {}
+  for place = oldest, newest do
+    local id = order[place]
+    if standing[id] == place then
+      left[#left + 1] = id .. struct.pack('<I4', caller_of[id])
+    end
+  end
+  opens = table.concat(left)
 end
 if #note > 0 and #ARGV > 1 then
   notes = sub(notes .. note .. struct.pack('<I4I4', before + 1, seq), -512)
