@@ -53,7 +53,7 @@ BUGS = [
     Bug(
         "redis-histories-whose-time-goes-back",
         "time never goes back within a conversation",
-        _LUA + "append.lua",
+        _LUA + "talk.lua",
         "  if at < now then\n    at = now\n  end",
         "  at = now",
         _kept("time_stands_still"),
@@ -61,7 +61,7 @@ BUGS = [
     Bug(
         "redis-histories-appended-twice",
         "what is appended under a key is appended once",
-        _LUA + "append.lua",
+        _LUA + "talk.lua",
         "if sub(notes, from, from + 7) == note then",
         "if sub(notes, from, from + 7) == key then",
         _kept("appended_once"),
@@ -93,7 +93,7 @@ BUGS = [
     Bug(
         "redis-histories-with-too-many-notes",
         "32 idempotency keys are remembered",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "seq), -512)",
         "seq), -528)",
         _same("many_notes"),
@@ -101,7 +101,7 @@ BUGS = [
     Bug(
         "redis-histories-with-too-many-open-calls",
         "so many calls wait for their results at the most",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "while waiting > 256 do",
         "while waiting > 258 do",
         _same("many_calls"),
@@ -109,7 +109,7 @@ BUGS = [
     Bug(
         "redis-histories-whose-calls-all-look-at-each-other",
         "a call costs the same however many others wait",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "  if flags % 128 >= 32 and not order then\n",
         "  for from = 1, #opens, 12 do\n    unpacked('<c8', opens, from)\n  end\n"
         "  if flags % 128 >= 32 and not order then\n",
@@ -118,7 +118,7 @@ BUGS = [
     Bug(
         "redis-histories-of-calls-out-of-order",
         "a call that is made again waits from then on",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "    if standing[id] == place then\n      left",
         "    if standing[id] then\n      left",
         _same(),
@@ -126,7 +126,7 @@ BUGS = [
     Bug(
         "redis-histories-with-too-many-spans",
         "so many spans are kept at the most, and none is forgotten",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "math.max(others[1][2], others[2][2])",
         "others[2][2]",
         _same("many_calls or memory_says"),
@@ -134,7 +134,7 @@ BUGS = [
     Bug(
         "redis-histories-with-too-many-guards",
         "only so many messages can be pinned",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "if #guards == 1024 then",
         "if #guards == 4096 then",
         _same("many_pins"),
@@ -142,15 +142,15 @@ BUGS = [
     Bug(
         "redis-histories-that-begin-with-a-result",
         "a history does not begin with a result",
-        _LUA + "append.lua",
-        "fits = flags % 4 < 2\n",
-        "fits = true\n",
+        _LUA + "trimmed.lua",
+        "fits = number and flags % 4 < 2\n",
+        "fits = number\n",
         _kept("no_gap"),
     ),
     Bug(
         "redis-histories-that-begin-within-a-pair",
         "a history does not begin between a call and its result",
-        _LUA + "append.lua",
+        _LUA + "trimmed.lua",
         "fits = fits and not (between",
         "fits = fits and (true or between",
         _same(),
@@ -158,7 +158,7 @@ BUGS = [
     Bug(
         "redis-histories-that-forget-spans",
         "what stands between a call and its result is remembered while both are there",
-        _LUA + "append.lua",
+        _LUA + "trimmed.lua",
         "if between[span][2] >= first then",
         "if between[span][1] >= first then",
         _same("far_away"),
@@ -166,7 +166,7 @@ BUGS = [
     Bug(
         "redis-histories-trimmed-without-an-end",
         "a step trims so many messages at the most",
-        _LUA + "append.lua",
+        _LUA + "trimmed.lua",
         "is_over and dropped >= 1000",
         "is_over and dropped >= 2000",
         _same("bit_by_bit"),
@@ -190,7 +190,7 @@ BUGS = [
     Bug(
         "redis-histories-with-orphans",
         "a result without a call is refused",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "is_known = is_known and standing[id]",
         "is_known = is_known or standing[id]",
         _same(),
@@ -198,7 +198,7 @@ BUGS = [
     Bug(
         "redis-histories-with-results-of-what-is-gone",
         "the result of a call that was trimmed is dropped",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "if guarded[caller] or caller >= first then",
         "if guarded[caller] or caller >= 0 then",
         _same(),
@@ -206,7 +206,7 @@ BUGS = [
     Bug(
         "redis-histories-led-by-what-is-gone",
         "what belongs to a message that is gone is dropped",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "is_lost = first >= seq",
         "is_lost = first > seq",
         _same(),
@@ -214,7 +214,7 @@ BUGS = [
     Bug(
         "redis-histories-of-one-result-by-name",
         "a call that goes by its name may have several results",
-        _LUA + "append.lua",
+        _LUA + "admitted.lua",
         "if string.byte(one, from) % 2 == 0 then",
         "if one then",
         _same(),
@@ -230,7 +230,7 @@ BUGS = [
     Bug(
         "redis-histories-that-run-out-of-numbers",
         "no number is given twice, also where none are left",
-        _LUA + "append.lua",
+        _LUA + "talk.lua",
         "elseif seq + #ARGV - 1 > 4294967295 then",
         "elseif seq + #ARGV - 1 > 4294967298 then",
         _kept("no_numbers_are_left"),
@@ -246,7 +246,7 @@ BUGS = [
     Bug(
         "redis-histories-that-count-what-is-broken",
         "what is broken and gone counts for nothing",
-        _LUA + "append.lua",
+        _LUA + "trimmed.lua",
         "is_broken, messages, tokens, estimated, turns = true, 0, 0, 0, 0",
         "is_broken = true",
         _kept("broken"),
@@ -254,7 +254,7 @@ BUGS = [
     Bug(
         "redis-histories-that-drop-what-is-pinned-and-broken",
         "what is broken and always stays stays, and is told",
-        _LUA + "append.lua",
+        _LUA + "trimmed.lua",
         "guards, 4 * guard + 1) <= whole - whole_at + place then",
         "guards, 4 * guard + 1) < 0 then",
         _kept("always_stays_is_told"),
@@ -262,15 +262,15 @@ BUGS = [
     Bug(
         "redis-histories-that-begin-with-what-is-broken",
         "no trim ends at a message without a number",
-        _LUA + "append.lua",
-        "fits = number and flags % 4 < 2",
-        "fits = flags % 4 < 2",
+        _LUA + "trimmed.lua",
+        "fits = number and flags",
+        "fits = flags",
         _kept("broken"),
     ),
     Bug(
         "redis-histories-that-trust-a-state",
         "what is no state is told",
-        _LUA + "append.lua",
+        _LUA + "talk.lua",
         " or #raw ~= 63 + 4 * g",
         " or #raw < 63 + 0 * g",
         _kept("no_conversation and append"),

@@ -48,7 +48,8 @@ from ...redis.talks import (
     terms_told,
 )
 
-_APPEND, _FORGET = Script("append"), Script("forget")
+_APPEND = Script("append", "talk", "admitted", "trimmed")
+_FORGET = Script("forget")
 _GLANCE = Script("glance")
 _STRETCH, _RECENT = Script("stretch", "history"), Script("recent", "history")
 _STANDING, _FILL = Script("standing", "now"), Script("fill", "now", "ending")
