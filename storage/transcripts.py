@@ -165,9 +165,8 @@ class Transcripts:
         if terms is None:
             report.over += number
             return
-        if existing == "replace":
-            self._room.clear([key])
-        is_new = self._room.restore(key, told.state, told.records, terms)
+        replaces = existing == "replace"
+        is_new = self._room.restore(key, told.state, told.records, terms, replaces)
         if is_new:
             report.written += number
         elif existing == "keep":

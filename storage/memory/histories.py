@@ -124,11 +124,18 @@ class MemoryHistories:
             talk.renew(terms, self._talks.now())
             return True
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         talks, name = self._talks, self._names.reserved("history", key)
         with talks.lock:
             now = talks.now()
-            if talks.find(name, now) is not None:
+            if not replaces and talks.find(name, now) is not None:
                 return False
             talk = Talk(unpacked(state))
             talk.fill((mark(raw), raw) for raw in records)

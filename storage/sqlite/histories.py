@@ -138,13 +138,20 @@ class SqliteHistories:
 
         return self._histories.transact(alter, key)
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         name, new = self._names.reserved("history", key), unpacked(state)
         messages = [(mark(raw), raw) for raw in records]
 
         def restore(cursor: sqlite3.Cursor, now: int) -> bool:
-            talk = self._histories.find(cursor, name, key)
-            if talk is not None and not talk.is_over(now):
+            talk = self._histories.find(cursor, name, None if replaces else key)
+            if talk is not None and not replaces and not talk.is_over(now):
                 return False
             ends = new.ends(terms.ttl_ms, terms.max_age_ms, now)
             talk = self._histories.begin(cursor, name, state, ends, talk)

@@ -95,14 +95,16 @@ class Histories:
 
         return self._connection.look(whole, key)
 
-    def find(self, cursor: sqlite3.Cursor, name: str, key: str) -> Talk | None:
-        """What is there, if it is over or not."""
+    def find(self, cursor: sqlite3.Cursor, name: str, key: str | None) -> Talk | None:
+        """What is there, if it is over or not; without a *key* nobody has to be able to read it."""
         row = cursor.execute(self.sql.find, (name,)).fetchone()
         if row is None:
             return None
         history, ends, raw = row
         if type(ends) is not int and ends is not None:
-            raise self.corrupt("its end is no number", key)
+            if key is not None:
+                raise self.corrupt("its end is no number", key)
+            ends = None
         return Talk(history, ends, raw if type(raw) is bytes else b"")
 
     def state(self, talk: Talk, key: str) -> State:
