@@ -136,6 +136,22 @@ BUGS = [
         _told("unless_it_is_to_go"),
     ),
     Bug(
+        "transcript-of-no-kind",
+        "what is no conversation stops nobody from writing down the others",
+        SHELL,
+        "UNREADABLE: Final = (CorruptValueError, WrongTypeError)",
+        "UNREADABLE: Final = (CorruptValueError,)",
+        ("tests/conversation/test_unreadable.py", "-k", "valkey and storage"),
+    ),
+    Bug(
+        "conversations-one-of-which-stops-all",
+        "what can not be read is left out alone",
+        SHELL,
+        "            if len(keys) == 1:\n",
+        "            if keys:\n",
+        ("tests/conversation/test_unreadable.py", "-k", "dict and storage"),
+    ),
+    Bug(
         "transcript-skips-without-a-word",
         "what is left out of a file is told",
         SHELL,
