@@ -49,7 +49,10 @@ class Talks:
     def find(self, name: str, now: int) -> Talk | None:
         """The conversation, if it is not over."""
         talk = self.talks.get(name)
-        if talk is None or talk.ends is None or talk.ends > now:
+        if talk is None:
+            return None
+        if talk.ends is None or talk.ends > now:
+            talk.settle()
             return talk
         del self.talks[name]
         return None
@@ -87,11 +90,11 @@ class MemoryHistories:
             done, records = append(state, entries, terms, now)
             if done.outcome != "appended" or (talk is None and not entries):
                 return done
-            if talk is None:
-                talk = Talk(state)
-                talks.keep(name, talk, now)
+            is_new, talk = talk is None, talk or Talk(State(now))
             more = talk.add([(mark(raw), raw) for raw in records], state, terms.bounds)
             talk.renew(terms, now)
+            if is_new:
+                talks.keep(name, talk, now)
         return done._replace(more=more) if more else done
 
     def read(self, key: str, query: Query) -> Stretch:

@@ -9,6 +9,7 @@ RETELLING = "storage/core/retelling.py"
 SHELL = "storage/transcripts.py"
 ROOM = "storage/recalling.py"
 VOLUME = "storage/core/volume.py"
+TALK = "storage/core/talk.py"
 
 
 def _told(words: str) -> tuple[str, ...]:
@@ -158,6 +159,30 @@ BUGS = [
         "            report.fail((), key, error)\n",
         "            report.kept += 1\n",
         _told("told_and_left_out"),
+    ),
+    Bug(
+        "talk-torn-at-its-end",
+        "what stands behind the last number was never appended",
+        TALK,
+        "while tail and tail[-1][0].seq > state.seq:",
+        "while tail and not tail[-1][0].seq:",
+        ("tests/conversation/test_interrupted.py",),
+    ),
+    Bug(
+        "talk-torn-at-its-front",
+        "what is guarded stays once",
+        TALK,
+        "if one.flags & GUARDED and (not kept or kept[-1][0].seq < one.seq):",
+        "if one.flags & GUARDED:",
+        ("tests/conversation/test_interrupted.py",),
+    ),
+    Bug(
+        "talk-begun-without-end",
+        "a conversation is there when it is known when it ends",
+        "storage/memory/histories.py",
+        "            more = talk.add(",
+        "            talks.keep(name, talk, now)\n            more = talk.add(",
+        ("tests/conversation/test_interrupted.py",),
     ),
     Bug(
         "entry-append-lost",
