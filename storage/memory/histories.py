@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nsmallest
 from typing import Final
 
 from ..core.history import State, append, packed, unpacked
@@ -25,7 +26,7 @@ from ..runtime import Lock, after_fork, mutex
 from ..ttl import Clock
 
 _FEW: Final = 1024
-_PAGE: Final = 256
+_PAGE: Final = 1000
 
 
 class Talks:
@@ -161,15 +162,13 @@ class MemoryHistories:
         wanted = self._names.reserved("history", prefix)
         with self._talks.lock:
             now = self._talks.now()
-            found = sorted(
-                name
-                for name in self._talks.talks
-                if name.startswith(wanted) and (cursor is None or name > cursor)
-            )
-            names = [name for name in found[:_PAGE] if self._talks.find(name, now) is not None]
+            names = (name for name in self._talks.talks if name.startswith(wanted))
+            others = names if cursor is None else (name for name in names if name > cursor)
+            found = nsmallest(_PAGE + 1, others)
+            there = [name for name in found[:_PAGE] if self._talks.find(name, now) is not None]
         after = found[_PAGE - 1] if len(found) > _PAGE else None
         skipped = len(start) + (len(self._names.prefix) if self._names.verbatim else 0)
-        return KeyPage([name[skipped:] for name in names], after)
+        return KeyPage([name[skipped:] for name in there], after)
 
     def _find(self, key: str) -> Talk | None:
         return self._talks.find(self._names.reserved("history", key), self._talks.now())

@@ -166,7 +166,7 @@ BUGS = [
         TALK,
         "while tail and tail[-1][0].seq > state.seq:",
         "while tail and not tail[-1][0].seq:",
-        ("tests/conversation/test_interrupted.py",),
+        ("tests/conversation/test_memory_histories.py",),
     ),
     Bug(
         "talk-torn-at-its-front",
@@ -174,7 +174,7 @@ BUGS = [
         TALK,
         "if one.flags & GUARDED and (not kept or kept[-1][0].seq < one.seq):",
         "if one.flags & GUARDED:",
-        ("tests/conversation/test_interrupted.py",),
+        ("tests/conversation/test_memory_histories.py",),
     ),
     Bug(
         "talk-begun-without-end",
@@ -182,7 +182,15 @@ BUGS = [
         "storage/memory/histories.py",
         "            more = talk.add(",
         "            talks.keep(name, talk, now)\n            more = talk.add(",
-        ("tests/conversation/test_interrupted.py",),
+        ("tests/conversation/test_memory_histories.py",),
+    ),
+    Bug(
+        "keys-in-memory-beyond-a-page",
+        "all keys are listed",
+        "storage/memory/histories.py",
+        "found = nsmallest(_PAGE + 1, others)",
+        "found = nsmallest(_PAGE, others)",
+        ("tests/conversation/test_memory_histories.py",),
     ),
     Bug(
         "entry-append-lost",

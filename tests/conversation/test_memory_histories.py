@@ -1,4 +1,4 @@
-"""Whoever is interrupted while something is appended in memory, the conversation is whole."""
+"""Conversations in memory: whole whoever is interrupted, and listed bit by bit."""
 
 from __future__ import annotations
 
@@ -81,3 +81,21 @@ def test_a_conversation_that_is_interrupted_at_its_beginning_ends() -> None:
         (standing,) = room.look(["k"])
         assert standing is None or standing.ends is not None
         place += 1
+
+
+def test_keys_come_in_order_and_many_at_once() -> None:
+    room = storage.MemoryStorage().room(HistoryStore)
+    for number in range(2500, 0, -1):
+        room.append(f"k{number:04}", [said()], Terms())
+    room.append("other", [said()], Terms())
+
+    pages: list[list[str]] = []
+    cursor = None
+    while not pages or cursor is not None:
+        page = room.keys("k", cursor)
+        pages.append(page.keys)
+        cursor = page.cursor
+        room.clear([page.keys[-1]])
+
+    assert [len(keys) for keys in pages] == [1000, 1000, 500]
+    assert [key for keys in pages for key in keys] == [f"k{number:04}" for number in range(1, 2501)]
