@@ -286,23 +286,29 @@ class Conversation:
 
     def keep_newest(self, number: int, **parts: Unpack[KeyParts]) -> int:
         """Forget all but so many of the conversations, of all or of a `chat`, a `user` and so on:
-        those to which something was appended last. Says how many are forgotten."""
+        those to which something was appended last. Says how many are forgotten.
+
+        What can not be read stays, and is told to the log.
+        """
         if type(number) is not int or number < 0:
             raise ValueError(f"number must be an integer that is not negative, not {number!r}")
         newest: list[tuple[int, str, bytes]] = []
+        lost: list[StorageError] = []
         seen: set[str] = set()
         removed = 0
         for keys in self._copies.pages(matching(parts)):
-            standings = self._room.look(keys)
-            for key, standing in zip(keys, standings):
-                if standing is not None and key not in seen:
-                    seen.add(key)
-                    changed = self._reader.state(key, standing.state).at
-                    heappush(newest, (changed, key, standing.state))
+            others = [key for key in dict.fromkeys(keys) if key not in seen]
+            seen.update(others)
+            standings = self._copies.standing(others, lost)
+            for one in standings:
+                heappush(newest, one)
             oldest = [heappop(newest) for _ in range(len(newest) - number)]
             # One to which something was appended meanwhile is not the oldest any more.
             gone = self._room.clear([key for _, key, _ in oldest], [state for *_, state in oldest])
             removed += gone
+        if lost:
+            told = f"{len(lost)} of the conversations can not be read and stay"
+            log.warning("%s: %s: %s", self._label, told, lost[0])
         return removed
 
     def dump(

@@ -228,7 +228,7 @@ class HistoryStatements:
             f"UPDATE {rows} SET guarded = ?, role = ?, record = ? WHERE history = ? AND seq = ?"
         )
         self.heads: str = (
-            f"SELECT {_RECORD} {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
+            f"SELECT seq, {_RECORD} {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
             "ORDER BY seq LIMIT ?"
         )
         self.guarded: str = (
