@@ -1,0 +1,48 @@
+"""Bugs in what is decided about a conversation, on every backend."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+TRIM = "storage/core/trim.py"
+PAIRS = "storage/core/pairs.py"
+
+
+def _trimmed(words: str) -> tuple[str, ...]:
+    return ("tests/conversation/test_trim.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "history-call-of-a-result-left-out",
+        "a call is not shown whose result is left out",
+        TRIM,
+        "            elif answer in found:\n                found.add(call)\n",
+        "",
+        _trimmed("only_what_is_whole"),
+    ),
+    Bug(
+        "history-guarded-result-of-what-is-cut",
+        "a guarded result is not shown where a call of it has no room",
+        TRIM,
+        "    out = _with_ties(marks, ties, out)\n    shown =",
+        "    shown =",
+        _trimmed("one_with_no_room"),
+    ),
+    Bug(
+        "history-result-of-an-older-pinned-call",
+        "a result is never taken for that of an older call that is pinned",
+        PAIRS,
+        "if call is None or call.flags & GUARDED > answer.flags & GUARDED:",
+        "if call is None:",
+        _trimmed("older_call_which_is_pinned"),
+    ),
+    Bug(
+        "history-shown-what-leads-to-nothing",
+        "what leads to something is shown only with that",
+        TRIM,
+        "if led is None or led in found",
+        "if led in found",
+        _trimmed("only_what_is_whole"),
+    ),
+]
