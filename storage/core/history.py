@@ -41,8 +41,8 @@ LED: Final = 2
 """The next message belongs to the last one."""
 
 ALTERED: Final = 4
-"""What each alteration adds to the flags, round and round: who swaps a state must not take one for
-another that only looks like it."""
+"""What each alteration adds to the flags, round and round: who knows a state mostly sees that there
+is another one, though it tells the same. An edit goes by the message itself."""
 
 _FIXED: Final = Struct("<BBBIIIIIQQQQHHHH")
 _FIRST: Final = Struct("<7xI")

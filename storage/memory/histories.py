@@ -120,9 +120,10 @@ class MemoryHistories:
             talk = self._find(key)
             if talk is None or packed(talk.state) != state:
                 return False
-            talk.alter(alteration)
-            talk.renew(terms, self._talks.now())
-            return True
+            done = talk.alter(alteration)
+            if done:
+                talk.renew(terms, self._talks.now())
+            return done
 
     def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
         talks, name = self._talks, self._names.reserved("history", key)

@@ -51,7 +51,9 @@ class Edited(Kept):
         if plan.alteration is None:
             return
         self.state = unpacked(plan.alteration.state)
-        removed, new = plan.alteration.removed, dict(plan.alteration.replaced)
+        removed = plan.alteration.removed
+        new = {seq: after for seq, _, after in plan.alteration.replaced}
+        assert all(before in self.records for _, before, _ in plan.alteration.replaced)
         self.records = [
             new.get(mark(raw).seq, raw) for raw in self.records if mark(raw).seq not in removed
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bug import Bug
 
 TRIM = "storage/core/trim.py"
+TALK = "storage/core/talk.py"
 PAIRS = "storage/core/pairs.py"
 
 
@@ -45,4 +46,34 @@ BUGS = [
         "if led in found",
         _trimmed("only_what_is_whole"),
     ),
+    *[
+        Bug(
+            f"history-edit-lost-in-{room}",
+            "an edit is not lost that others made while another one was thought out",
+            file,
+            before,
+            after,
+            ("tests/conversation/test_conversation.py", "-k", f"wrote_meanwhile and {room}"),
+        )
+        for room, file, before, after in (
+            (
+                "memory",
+                TALK,
+                "if any(wanted.get(seq) != old for seq, old, _ in alteration.replaced):",
+                "if any(seq not in wanted for seq, old, _ in alteration.replaced):",
+            ),
+            (
+                "sqlite",
+                "storage/sqlite/histories.py",
+                "if any(cursor.execute(self._sql.is_so, seq).fetchone() is None for seq in seqs):",
+                "if any(cursor.execute(self._sql.is_so, seq).fetchone() is ... for seq in seqs):",
+            ),
+            (
+                "valkey",
+                "storage/redis/lua/alter.lua",
+                "if one ~= ARGV[index] then",
+                "if not one then",
+            ),
+        )
+    ],
 ]
