@@ -15,6 +15,7 @@ from .messages import (
     ESTIMATED,
     GUARDED,
     ID_BYTES,
+    LAST_SEQ,
     LEADS,
     NOSTART,
     ORPHAN,
@@ -170,6 +171,8 @@ def append(
             return Appended("repeated", first, last), []
     if terms.if_seq is not None and terms.if_seq != state.seq:
         return Appended("conflict", last=state.seq), []
+    if state.seq + len(entries) > LAST_SEQ:
+        return Appended("full", last=state.seq, which=LAST_SEQ - state.seq), []
     state.at = max(state.at, now_ms)
     first, records = state.seq + 1, []
     for number, entry in enumerate(entries):

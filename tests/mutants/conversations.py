@@ -76,4 +76,36 @@ BUGS = [
             ),
         )
     ],
+    Bug(
+        "history-numbers-that-are-none",
+        "no number is given that can not be written",
+        "storage/core/history.py",
+        "if state.seq + len(entries) > LAST_SEQ:",
+        "if state.seq + len(entries) > 2 * LAST_SEQ:",
+        ("tests/conversation/test_records.py", "-k", "no_number_is_given"),
+    ),
+    Bug(
+        "history-loaded-to-the-last-number",
+        "a conversation that is loaded has numbers left",
+        "storage/core/transcripts.py",
+        "1 <= value <= MOST_SEQ",
+        "1 <= value <= 2 * MOST_SEQ",
+        ("tests/conversation/test_transcripts.py", "-k", "wrong_line_is_named"),
+    ),
+    Bug(
+        "history-body-without-a-head",
+        "what has no head is no message",
+        "storage/core/messages.py",
+        "if len(raw) > plain and 0 < raw[0] < roles and",
+        "if 0 < raw[0] < OTHER_ROLE and",
+        ("tests/conversation/test_records.py", "-k", "no_head"),
+    ),
+    Bug(
+        "history-bounds-beyond-all",
+        "no bound is so large that a room can not be told it",
+        "storage/core/composing.py",
+        "not 1 <= most <= MOST):",
+        "most < 1):",
+        ("tests/conversation/test_bad_messages.py", "-k", "make_no_sense"),
+    ),
 ]
