@@ -46,21 +46,25 @@ def leading(marks: Sequence[Mark]) -> list[tuple[int, int | None]]:
     found: list[tuple[int, int | None]] = []
     for one, following in pairwise(marks):
         if one.flags & LEADS:
-            is_led = following.seq == one.seq + 1 or following.flags & NOSTART
+            is_led = following.seq == one.seq + 1
+            # The one that it led to may have been taken away when nothing else was said.
+            is_led |= following.flags & NOSTART > 0 and not following.answers
             found.append((one.seq, following.seq if is_led else None))
     return found
 
 
 def group(marks: Sequence[Mark], seq: int) -> tuple[list[Mark], bool]:
     """The message *seq* and what stands and falls with it, of *marks* in order: calls and their
-    results; and whether *marks* go back to all of the calls."""
+    results, and what leads to something with that; and whether *marks* go back to all of the
+    calls."""
     ties = pairs(marks)
+    leads = [(one, led) for one, led in leading(marks) if led is not None]
     members: set[int] = set()
     more = {seq}
     while more != members:
         members = more
         tied = [(pair.answer, pair.call or pair.answer) for pair in ties]
-        more = members.union(*(tie for tie in tied if not members.isdisjoint(tie)))
+        more = members.union(*(tie for tie in tied + leads if not members.isdisjoint(tie)))
     is_whole = all(pair.call is not None for pair in ties if pair.answer in members)
     return [one for one in marks if one.seq in members], is_whole
 

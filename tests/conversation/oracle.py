@@ -170,6 +170,15 @@ def unanswered(said: Sequence[Said]) -> set[int]:
     }
 
 
+def led_by(said: Sequence[Said], leader: Said) -> int | None:
+    """The message that belongs to a *leader*, if it is there."""
+    for one in said:
+        if one.seq > leader.seq:
+            belongs = one.seq == leader.seq + 1 or (one.is_led and not one.line.answers)
+            return one.seq if belongs else None
+    return None
+
+
 def whole_without(said: Sequence[Said], out: AbstractSet[int]) -> list[Said]:
     """What is *said* but for what is *out* and orphans, and all that is not whole then: results
     without their calls, calls without their results, and what leads to nothing."""
@@ -182,7 +191,7 @@ def whole_without(said: Sequence[Said], out: AbstractSet[int]) -> list[Said]:
             for one in there
             if one.seq not in lost
             and all(call in seqs for call, _ in one.calls)
-            and (not one.line.leads or one is said[-1] or one.seq + 1 in seqs)
+            and (not one.line.leads or one is said[-1] or led_by(said, one) in seqs)
         ]
         if len(left) == len(there):
             return there

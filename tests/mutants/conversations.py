@@ -108,4 +108,12 @@ BUGS = [
         "most < 1):",
         ("tests/conversation/test_bad_messages.py", "-k", "make_no_sense"),
     ),
+    Bug(
+        "history-parted-from-what-leads-to-it",
+        "what leads to a message is taken away and pinned with it",
+        PAIRS,
+        "for tie in tied + leads if",
+        "for tie in tied if",
+        ("tests/conversation/test_edits.py", "-k", "what_leads_to_a_call"),
+    ),
 ]
