@@ -209,6 +209,7 @@ TABLE = {
     "a prompt of the whole budget": ([Line("system", 9), *said(1, 1)], Bounds(tokens=9), [1]),
     "a prompt beyond the budget": ([Line("system", 10), *said(0, 1)], Bounds(tokens=9), [1]),
     "as many tokens as may": (said(4, 3, 2), Bounds(tokens=9), [1, 2, 3]),
+    "as many tokens as may after a trim": (said(1, 4, 3, 2), Bounds(tokens=9), [2, 3, 4]),
     "a token more": (said(5, 3, 2), Bounds(tokens=9), [2, 3]),
     "a message beyond the budget": (said(1, 10, 0, 2), Bounds(tokens=9), [3, 4]),
     "two prompts": ([PROMPT, PROMPT, *said(1, 1, 1)], Bounds(3), [1, 2, 5]),

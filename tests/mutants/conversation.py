@@ -36,8 +36,8 @@ BUGS = [
         "history-of-too-few-tokens",
         "as many tokens stay as may",
         TRIM,
-        "bounds.tokens is not None and tokens > bounds.tokens",
-        "bounds.tokens is not None and tokens >= bounds.tokens",
+        "most_tokens is not None and tokens > most_tokens",
+        "most_tokens is not None and tokens >= most_tokens",
         _pure("each_of_these"),
     ),
     Bug(
