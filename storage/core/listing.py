@@ -214,9 +214,9 @@ class Reader:
 
     def replayed(self, key: str, records: Sequence[bytes], raw: bytes) -> bytes:
         """What is known of a conversation of only these *records*, which began as another did."""
-        born = self.state(key, raw).born
+        state = self.state(key, raw)
         try:
-            return packed(replayed(marks(records), born))
+            return packed(replayed(marks(records), state.born, state.opens))
         except ValueError as error:
             raise self.corrupt(key, error) from None
 

@@ -83,8 +83,6 @@ for number = 2, #ARGV do
   end
   led = flags >= 128
   if flags % 128 >= 64 then
-    -- It stays for as long as the calls that it answers.
-    flags = flags - flags % 2
     if flags % 4 < 2 then
       flags = flags + 2
     end
@@ -99,6 +97,8 @@ for number = 2, #ARGV do
       callers[#callers + 1], answering[id] = waiting[id], true
     end
     if is_known then
+      -- It stays for as long as the calls that it answers.
+      flags = flags - flags % 2
       -- A call whose id is odd goes by its name, and may have several results.
       local left, is_guarded, oldest = '', false, math.huge
       for from = 1, #opens, 12 do
