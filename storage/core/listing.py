@@ -13,7 +13,7 @@ from ..ttl import moment
 from .edits import replayed
 from .history import State, packed, unpacked
 from .messages import ESTIMATED, GUARDED, Mark, bodies, mark, marks, plain_heads
-from .plans import Seen, seen
+from .plans import Edit, Plan, Seen, seen
 from .trim import plain_window, window
 
 _AT_ONCE = 256
@@ -191,6 +191,14 @@ class Reader:
         """What an edit looks at."""
         try:
             return seen(stretch, asked)
+        except ValueError as error:
+            raise self.corrupt(key, error) from None
+
+    def plan(self, key: str, edit: Edit, stretch: Stretch, asked: Query) -> Plan | None:
+        """What becomes of what was found by an *edit*."""
+        found = self.seen(key, stretch, asked)
+        try:
+            return edit.plan(found)
         except ValueError as error:
             raise self.corrupt(key, error) from None
 

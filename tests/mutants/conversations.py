@@ -132,4 +132,12 @@ BUGS = [
         'return flags & ~GUARDED | NOSTART | ORPHAN if keeps_orphans else "orphan"',
         ("tests/conversation/test_transcripts.py", "-k", "pinned_result_of_no_call"),
     ),
+    Bug(
+        "history-undone-around-what-has-no-head",
+        "a message without a head is not left where all after some message goes",
+        "storage/core/plans.py",
+        "        if place == seen.torn:\n            raise ValueError(NO_HEAD)\n",
+        "",
+        ("tests/conversation/test_edits.py", "-k", "without_a_head"),
+    ),
 ]
