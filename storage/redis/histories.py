@@ -48,7 +48,8 @@ from .talks import (
     terms_told,
 )
 
-_APPEND, _FORGET = Script("append"), Script("forget")
+_APPEND = Script("append", "talk", "admitted", "trimmed")
+_FORGET = Script("forget")
 _GLANCE = Script("glance")
 _STRETCH, _RECENT = Script("stretch", "history"), Script("recent", "history")
 _STANDING, _FILL = Script("standing", "now"), Script("fill", "now", "ending")
@@ -163,16 +164,24 @@ class RedisHistories:
             self._checked(key, reply)
         return False
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         called = self._names.name(key)
         name = beside_name(self._start, called)
         # No conversation is called like it, and where nobody goes on with it, it ends.
         hidden = beside_name(f"{self._start}new~", called) + os.urandom(16).hex().encode()
         ends = ends_told(terms, state)
+        goes = b"1" if replaces else b"0"
         before, parts = 0, parted([state, *records])
         for number, part in enumerate(parts, 1):
             is_last = number == len(parts)
-            words: tuple[Word, ...] = (before, int(is_last), *ends, *part)
+            words: tuple[Word, ...] = (before, int(is_last), goes, *ends, *part)
             effect = ONCE if is_last else AGAIN
             reply = self._door.call(run(_FILL, effect, (hidden, name), *words), key)
             if reply < 0:
@@ -229,12 +238,9 @@ class RedisHistories:
         return Appended(_REFUSED[word], last=told[0], which=sum(told[1:]))
 
     def _checked(self, key: str, reply: list[Any]) -> list[Any]:
-        """*reply*, unless it says that something can not be read."""
+        """*reply*, unless it says that there is no conversation."""
         if reply[0] == -1:
             raise self._corrupt(key, reply[1])
-        if reply[0] == -2:
-            message = "it is no record of a message"
-            raise CorruptValueError(message, store=self._label, key=key)
         return reply
 
     def _state(self, key: str, raw: bytes) -> bytes:
