@@ -324,7 +324,7 @@ def test_a_late_result_of_what_was_trimmed_is_dropped_from_a_fork_too(ground: Gr
 
     assert (talk.append("k", result("a")), talk.append("other", result("a"))) == (4, 4)
     assert talk.list("k") == talk.list("other") == [said("1"), said("2", "assistant")]
-    with pytest.raises(UnstorableError, match="not waiting"):
+    with pytest.raises(UnstorableError, match="waits for it"):
         talk.append("other", result("a"))
 
 
