@@ -10,6 +10,7 @@ from ..core.composing import Composer, refused
 from ..core.edits import edited
 from ..core.layers import MOST_ATTEMPTS, Layers
 from ..core.listing import Messages, Reader
+from ..core.messages import NO_HEAD
 from ..core.plans import FIRST_LOOK, NOTHING, WIDER, Edit, Plan
 from ..errors import CorruptValueError
 from ..histories import Appended, Query, Terms
@@ -65,6 +66,8 @@ class Amending:
             if stretch.state is None or not stretch.records:
                 return False
             seen = self._reader.seen(key, stretch, asked)
+            if not seen.marks:
+                raise self._reader.corrupt(key, ValueError(NO_HEAD))
             new: Any = change
             if not isinstance(change, Mapping):
                 old = self._reader.all(key, stretch.records)
@@ -85,7 +88,7 @@ class Amending:
             stretch = await self._room.read(key, asked)
             if stretch.state is None:
                 return b"", NOTHING
-            plan = edit.plan(self._reader.seen(key, stretch, asked))
+            plan = self._reader.plan(key, edit, stretch, asked)
             if plan is not None:
                 return stretch.state, plan
             width *= WIDER

@@ -33,7 +33,7 @@ from .messages import (
     rewritten,
 )
 from .pairs import Pair, pairs
-from .trim import Held, estimate, held
+from .trim import Held, Open, estimate, held
 
 
 def without(
@@ -110,8 +110,9 @@ def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]
     return Alteration(packed(after), replaced=_remarked(records, old, GUARDED))
 
 
-def replayed(marks: Sequence[Mark], born: int) -> State:
-    """The state of a conversation that consists of these messages and nothing else."""
+def replayed(marks: Sequence[Mark], born: int, opens: Sequence[Open] = ()) -> State:
+    """The state of a conversation that consists of these messages and nothing else; calls that are
+    gone wait as *opens* say."""
     state = State(born)
     state.held = held(marks)
     for one in marks:
@@ -129,6 +130,13 @@ def replayed(marks: Sequence[Mark], born: int) -> State:
         opened(state, one.calls, one.seq)
         if not one.flags & NOSTART and not is_led:
             state.start = one.seq
+    there, waiting = {one.seq for one in marks}, dict(state.opens)
+    gone = {
+        name: call
+        for name, call in opens
+        if call not in there and waiting.get(name, 0) < call < state.seq
+    }
+    state.opens = list({**waiting, **gone}.items())[-MOST_OPEN:] if gone else state.opens
     others = [one.seq for one in marks if not one.flags & GUARDED]
     state.first = others[0] if others else state.seq + 1
     return state

@@ -256,10 +256,10 @@ def _answering(
     state: State, entry: Entry, flags: int, *, keeps_orphans: bool
 ) -> int | Literal["orphan"] | None:
     """The flags of an *entry* that answers calls, which stays for as long as they do."""
-    flags = flags & ~GUARDED | NOSTART
     calls = answered(state, entry.answers)
     if calls is None:
-        return flags | ORPHAN if keeps_orphans else "orphan"
+        return flags | NOSTART | ORPHAN if keeps_orphans else "orphan"
+    flags = flags & ~GUARDED | NOSTART
     there = [call for call in calls if call >= state.first or call in state.guards]
     if not there:
         return None

@@ -14,7 +14,7 @@ from ..ttl import moment
 from .edits import replayed
 from .history import State, packed, unpacked
 from .messages import ESTIMATED, GUARDED, Mark, bodies, mark, marks, plain_heads
-from .plans import Seen, seen
+from .plans import Edit, Plan, Seen, seen
 from .trim import plain_window, window
 
 _AT_ONCE = 256
@@ -206,6 +206,14 @@ class Reader:
         except ValueError as error:
             raise self.corrupt(key, error) from None
 
+    def plan(self, key: str, edit: Edit, stretch: Stretch, asked: Query) -> Plan | None:
+        """What becomes of what was found by an *edit*."""
+        found = self.seen(key, stretch, asked)
+        try:
+            return edit.plan(found)
+        except ValueError as error:
+            raise self.corrupt(key, error) from None
+
     def shown(self, key: str, stretch: Stretch, bounds: Bounds) -> tuple[Messages, bool]:
         """What a model is shown of what was found, and whether some had to go for *bounds*."""
         if stretch.state is None:
@@ -226,9 +234,9 @@ class Reader:
 
     def replayed(self, key: str, records: Sequence[bytes], raw: bytes) -> bytes:
         """What is known of a conversation of only these *records*, which began as another did."""
-        born = self.state(key, raw).born
+        state = self.state(key, raw)
         try:
-            return packed(replayed(marks(records), born))
+            return packed(replayed(marks(records), state.born, state.opens))
         except ValueError as error:
             raise self.corrupt(key, error) from None
 

@@ -60,6 +60,8 @@ ID_BYTES: Final = 8
 BY_NAME: Final = "function:"
 """What the ids begin with of calls that have none of their own."""
 
+NO_HEAD: Final = "it is no record of a message"
+
 _TIED: Final = NOSTART | ORPHAN | CALLS | ANSWERS | LEADS
 
 _HEAD: Final = Struct("<BIIIH")
@@ -155,7 +157,7 @@ def mark(raw: bytes) -> Mark:
         if not role or not seq or place > len(raw):
             raise ValueError
     except (struct.error, IndexError, ValueError):
-        raise ValueError("it is no record of a message") from None
+        raise ValueError(NO_HEAD) from None
     return Mark(seq, at, flags, packed >> 8, role, called, answered, place)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from ..histories import Alteration, Query, Stretch
 from .edits import pinned, unpinned, without
 from .history import State, unpacked
-from .messages import GUARDED, LEADS, NOSTART, TURN, Mark, marks
+from .messages import GUARDED, LEADS, NO_HEAD, NOSTART, TURN, Mark, mark, marks
 from .pairs import group, pairs
 
 FIRST_LOOK = 16
@@ -30,6 +30,9 @@ class Seen(NamedTuple):
 
     is_last: bool
     """Whether nothing stands after them."""
+
+    torn: int | None = None
+    """How many of them stand before the last message without a head, which is not among them."""
 
     def of(self, chosen: Sequence[Mark]) -> dict[int, bytes]:
         """The records of the messages that are *chosen*, by their numbers."""
@@ -62,17 +65,28 @@ class Edit(Protocol):
         ...
 
     def plan(self, seen: Seen) -> Plan | None:
-        """What is to be done; `None` where it has to look further."""
+        """What is to be done; `None` where it has to look further, and a `ValueError` where that
+        may be about a message without a head."""
         ...
 
 
 def seen(stretch: Stretch, query: Query) -> Seen:
-    """What was found of a conversation that is there; a `ValueError` for what can not be read."""
+    """What was found of a conversation that is there, but for messages without a head; a
+    `ValueError` for what can not be read."""
     assert stretch.state is not None
     state = unpacked(stretch.state)
     is_last = query.before is None or query.before > state.seq
     is_first = not query.after and not stretch.more
-    return Seen(state, marks(stretch.records), stretch.records, is_first, is_last)
+    whole: list[bytes] = []
+    torn = None
+    for raw in stretch.records:
+        try:
+            mark(raw)
+        except ValueError:
+            torn = len(whole)
+        else:
+            whole.append(raw)
+    return Seen(state, marks(whole), whole, is_first, is_last, torn)
 
 
 class Pop(NamedTuple):
@@ -97,7 +111,7 @@ class Undo(NamedTuple):
         starts = [place for place, one in enumerate(seen.marks) if one.flags & TURN]
         if len(starts) < self.turns and not seen.is_first:
             return None
-        return _end(seen, starts[-self.turns :][0]) if starts else NOTHING
+        return _end(seen, starts[-self.turns :][0] if starts else len(seen.marks))
 
 
 class Truncate(NamedTuple):
@@ -109,7 +123,10 @@ class Truncate(NamedTuple):
         return Query(after=max(0, self.seq - width), newest=False)
 
     def plan(self, seen: Seen) -> Plan | None:
-        return _end(seen, sum(one.seq <= self.seq for one in seen.marks))
+        place = sum(one.seq <= self.seq for one in seen.marks)
+        if place == seen.torn:
+            raise ValueError(NO_HEAD)
+        return _end(seen, place)
 
 
 class Delete(NamedTuple):
@@ -164,6 +181,8 @@ def _around(seq: int, width: int) -> Query:
 def _end(seen: Seen, place: int) -> Plan | None:
     """Takes away all messages from a *place* on."""
     rest, removed = seen.marks[: max(place, 0)], seen.marks[max(place, 0) :]
+    if seen.torn is not None and (place < seen.torn or not removed):
+        raise ValueError(NO_HEAD)
     if not removed:
         return NOTHING
     gone = {one.seq for one in removed}
@@ -179,6 +198,8 @@ def _group(seen: Seen, seq: int) -> list[Mark] | None:
     """The message *seq* and what stands and falls with it; none where it is not there, and `None`
     where it may reach further."""
     if all(one.seq != seq for one in seen.marks):
+        if seen.torn is not None:
+            raise ValueError(NO_HEAD)
         return []
     members, is_whole = group(seen.marks, seq)
     is_led = members[0] is seen.marks[0] and members[0].flags & NOSTART

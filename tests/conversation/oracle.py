@@ -79,7 +79,7 @@ class Talk:
         there = sorted({call for call, _ in answers if self.has(call)})
         if answers and not there:
             return
-        if line.answers:
+        if answers:
             guarded = any(one.is_guarded for one in self.said if one.seq in there)
         if led and not self.has(led) and not guarded:
             self.first = self.seq + 1

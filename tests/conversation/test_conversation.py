@@ -317,6 +317,17 @@ def test_an_edit_keeps_role_and_calls(memory: Ground) -> None:
     assert talk.list("k") == [said("1"), called("a")]
 
 
+def test_a_late_result_of_what_was_trimmed_is_dropped_from_a_fork_too(ground: Ground) -> None:
+    talk = ground.conversation(max_messages=2)
+    talk.append_many("k", [called("a"), said("1"), said("2", "assistant")])
+    assert talk.fork("k", "other") == 2
+
+    assert (talk.append("k", result("a")), talk.append("other", result("a"))) == (4, 4)
+    assert talk.list("k") == talk.list("other") == [said("1"), said("2", "assistant")]
+    with pytest.raises(UnstorableError, match="waits for it"):
+        talk.append("other", result("a"))
+
+
 def test_a_fork_goes_its_own_way(ground: Ground) -> None:
     talk = ground.conversation()
     talk.append_many("k", [SYSTEM, said("1"), called("a"), result("a"), said("2")])

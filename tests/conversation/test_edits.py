@@ -335,3 +335,24 @@ def test_what_leads_on_belongs_to_what_is_said_next_when_that_was_taken_away() -
 
     do(kept, Delete(4))
     assert kept.seqs == [1, 5]
+
+
+def test_what_is_not_about_a_message_without_a_head_is_done_beside_it() -> None:
+    def planned(edit: Edit, torn: int) -> list[int] | None:
+        """What goes when the message with this number has no head; `None` where that is in the
+        way."""
+        kept = said(*[Line("user"), Line("assistant")] * 3)
+        records = [b"torn" if mark(raw).seq == torn else raw for raw in kept.records]
+        query = edit.query(100)
+        try:
+            plan = edit.plan(seen(Stretch(packed(kept.state), records, False), query))
+        except ValueError:
+            return None
+        assert plan
+        return list(plan.alteration.removed) if plan.alteration else []
+
+    assert [planned(Pop(), torn) for torn in (1, 5, 6)] == [[6], [6], None]
+    assert [planned(Undo(1), torn) for torn in (1, 4, 5, 6)] == [[5, 6], [5, 6], None, None]
+    assert [planned(Truncate(4), torn) for torn in (1, 3, 4, 5)] == [[5, 6], [5, 6], None, None]
+    assert [planned(Delete(4), torn) for torn in (1, 3, 4, 5)] == [[4], [4], None, [4]]
+    assert [planned(Pin(4, stays=True), torn) for torn in (3, 4)] == [[], None]

@@ -129,6 +129,18 @@ def test_what_is_loaded_is_what_was_there(ground: Ground) -> None:
     assert sorted(dumped(there).splitlines()) == sorted(file.splitlines())
 
 
+def test_a_pinned_result_of_no_call_stays_pinned(ground: Ground) -> None:
+    here, there = talking(ground, on_orphan="keep"), talking(ground, "there", on_orphan="keep")
+    here.append_many("k", [said("1"), result("nobody")])
+    here.pin("k", 2)
+    here.append("k", result("nobody else"), pin=True)
+    assert loaded(there, dumped(here)).is_whole
+
+    for talk in (here, there):
+        assert [one.stays for one in talk.list("k").records] == [False, True, True]
+        assert talk.window("k") == [said("1")]
+
+
 def test_what_is_loaded_goes_on_where_it_was(ground: Ground) -> None:
     """Numbers go on, calls wait still, and trimming takes what it would have taken."""
     here, there = talking(ground), talking(ground, "there")

@@ -191,6 +191,9 @@ class Model:
             other.opens.update(dict.fromkeys(one.line.calls, one.seq))
             if not one.is_guarded:
                 other.ties += [(call, one.seq) for call, _ in one.calls]
+        for call, seq in talk.opens.items():
+            if not talk.has(seq) and other.opens.get(call, 0) < seq < other.seq:
+                other.opens[call] = seq
         other.prompting = all(one.line.role in PROMPTS for one in said)
         other.leader = last.seq if last and last.line.leads else 0
         others = other.others()

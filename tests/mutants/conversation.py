@@ -486,4 +486,28 @@ BUGS = [
         "for tie in tied if",
         ("tests/conversation/test_edits.py", "-k", "what_leads_to_a_call"),
     ),
+    Bug(
+        "history-fork-without-calls-that-are-gone",
+        "a late result of what was trimmed is dropped from a fork too",
+        "storage/core/listing.py",
+        "replayed(marks(records), state.born, state.opens)",
+        "replayed(marks(records), state.born)",
+        ("tests/conversation/test_conversation.py", "-k", "dropped_from_a_fork and memory"),
+    ),
+    Bug(
+        "history-pinned-orphan-let-go",
+        "a result of no call that is pinned stays so when it is loaded",
+        "storage/core/history.py",
+        'return flags | NOSTART | ORPHAN if keeps_orphans else "orphan"',
+        'return flags & ~GUARDED | NOSTART | ORPHAN if keeps_orphans else "orphan"',
+        ("tests/conversation/test_transcripts.py", "-k", "pinned_result_of_no_call"),
+    ),
+    Bug(
+        "history-undone-around-what-has-no-head",
+        "a message without a head is not left where all after some message goes",
+        "storage/core/plans.py",
+        "        if place == seen.torn:\n            raise ValueError(NO_HEAD)\n",
+        "",
+        ("tests/conversation/test_edits.py", "-k", "without_a_head"),
+    ),
 ]

@@ -45,8 +45,6 @@ for number = 2, #ARGV do
         guarded[unpacked('<I4', guards, from)] = true
       end
     end
-    -- It stays for as long as the calls that it answers.
-    flags = flags - flags % 2
     if flags % 4 < 2 then
       flags = flags + 2
     end
@@ -58,6 +56,8 @@ for number = 2, #ARGV do
       callers[#callers + 1] = caller_of[id]
     end
     if is_known then
+      -- It stays for as long as the calls that it answers.
+      flags = flags - flags % 2
       local is_guarded, first_caller = false, math.huge
       for from = 8 + 8 * calls, 8 * (calls + answers), 8 do
         -- A call whose id is odd goes by its name, and may have several results.
