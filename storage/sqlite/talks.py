@@ -156,7 +156,7 @@ class Histories:
     ) -> Talk:
         """Have a new conversation where the *old* one is over."""
         if old is not None:
-            self.drop(cursor, old.id)
+            self._let_go(cursor, old.id, _FREED_AT_ONCE)
         history = cursor.execute(self.sql.name, (name,)).lastrowid or 0
         cursor.execute(self.sql.begin, (history, ends, raw))
         return Talk(history, ends, raw)
@@ -178,18 +178,23 @@ class Histories:
         rows = cursor.execute(self.sql.some, (self._passed, _LOOKED_AT)).fetchall()
         left = _FREED_AT_ONCE
         for history, is_known, ends in rows:
-            if is_known and (type(ends) is not int or ends > now):
-                self._passed = history
-                continue
-            cursor.execute(self.sql.remove, (history, LAST))
-            cursor.execute(self.sql.unname, (history,))
-            left -= cursor.execute(self.sql.free, (history, history, left)).rowcount
-            if not left:
-                return
-            cursor.execute(self.sql.forget, (history,))
+            if not is_known or (type(ends) is int and ends <= now):
+                left = self._let_go(cursor, history, left)
+                if not left:
+                    return
             self._passed = history
         if len(rows) < _LOOKED_AT:
             self._passed = 0
+
+    def _let_go(self, cursor: sqlite3.Cursor, history: int, most: int) -> int:
+        """Let nobody find a conversation any more, and free as many messages of it as *most*; says
+        how many more that may have been, of which none are left."""
+        cursor.execute(self.sql.remove, (history, LAST))
+        cursor.execute(self.sql.unname, (history,))
+        left = most - cursor.execute(self.sql.free, (history, history, most)).rowcount
+        if left:
+            cursor.execute(self.sql.forget, (history,))
+        return left
 
     def _is_made(self, cursor: sqlite3.Cursor) -> bool:
         """Whether anything was ever kept."""

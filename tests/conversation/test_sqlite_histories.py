@@ -507,6 +507,25 @@ def test_one_long_one_that_is_over_is_freed_in_steps(file: Path, room: Open, clo
     assert [name for _, name in rows(file, "SELECT * FROM storage_histories")] == [b"~history~new"]
 
 
+def test_a_long_one_that_is_over_is_begun_anew_at_once(
+    file: Path, room: Open, clock: Clock
+) -> None:
+    histories = room(file, clock=clock)
+    histories.append("k", [said()] * 1000, HOUR)
+    clock.tick(3600)
+    left = [1000]
+
+    while left[-1]:
+        assert histories.append("k", [said()], HOUR).first == len(left)
+        assert seqs(histories) == list(range(1, len(left) + 1))
+        count = rows(file, "SELECT count(*) FROM storage_messages WHERE role > ''")[0][0]
+        left.append(count - len(left))
+
+    assert max(before - after for before, after in pairwise(left)) <= 2 * 128
+    histories.append("k", [said()] * 16, HOUR)
+    assert rows(file, "SELECT name FROM storage_histories") == [(b"~history~k",)]
+
+
 def test_a_store_that_is_made_anew_each_time_frees_as_well(
     file: Path, opened: Open, half: Any, clock: Clock
 ) -> None:
