@@ -28,6 +28,7 @@ _AHEAD: Final = 16
 
 _LOOKED_AT: Final = 8
 _FREED_AT_ONCE: Final = 128
+_SWEPT_AT_ONCE: Final = 1000
 
 
 class MiscountedError(Exception):
@@ -175,16 +176,35 @@ class Histories:
         self._appended = 0
         if self._passed is None:  # who is made anew each time does not always begin alike
             self._passed = now % max(1, newest - _LOOKED_AT + 1)
-        rows = cursor.execute(self.sql.some, (self._passed, _LOOKED_AT)).fetchall()
-        left = _FREED_AT_ONCE
+        passed = self._free_some(cursor, self._passed, _LOOKED_AT, _FREED_AT_ONCE, now)
+        self._passed = passed or 0
+
+    def sweep(self) -> None:
+        """Free all that is over, and tell it nobody."""
+        passed: int | None = 0
+
+        def sweep(cursor: sqlite3.Cursor) -> int | None:
+            if passed is None or not self._is_made(cursor):
+                return None
+            now = int(self._clock() * 1000)
+            return self._free_some(cursor, passed, _SWEPT_AT_ONCE, _SWEPT_AT_ONCE, now)
+
+        while passed is not None:
+            passed = self._connection.transact(sweep, None)
+
+    def _free_some(
+        self, cursor: sqlite3.Cursor, passed: int, looked_at: int, most: int, now: int
+    ) -> int | None:
+        """Free what is over among the next few conversations after the one that was *passed*, as
+        many messages as *most*, and say which one is passed then; `None` for the last."""
+        rows = cursor.execute(self.sql.some, (passed, looked_at)).fetchall()
         for history, is_known, ends in rows:
             if not is_known or (type(ends) is int and ends <= now):
-                left = self._let_go(cursor, history, left)
-                if not left:
-                    return
-            self._passed = history
-        if len(rows) < _LOOKED_AT:
-            self._passed = 0
+                most = self._let_go(cursor, history, most)
+                if not most:
+                    return passed
+            passed = history
+        return passed if len(rows) == looked_at else None
 
     def _let_go(self, cursor: sqlite3.Cursor, history: int, most: int) -> int:
         """Let nobody find a conversation any more, and free as many messages of it as *most*; says

@@ -124,6 +124,22 @@ BUGS = [
         _told("can_not_be_read"),
     ),
     Bug(
+        "history-swept-never-in-sqlite",
+        "a sweep frees the conversations that are over",
+        "storage/sqlite/kv.py",
+        "                self._rooms.sweep()\n",
+        "",
+        _told("sweep_frees"),
+    ),
+    Bug(
+        "history-swept-in-part-in-sqlite",
+        "a sweep goes on to the last conversation",
+        TALKS,
+        "        while passed is not None:\n            passed =",
+        "        if passed is not None:\n            passed =",
+        _told("sweep_frees"),
+    ),
+    Bug(
         "history-begun-anew-at-a-price-in-sqlite",
         "who begins anew frees no more than a few rows",
         TALKS,
