@@ -180,6 +180,24 @@ def test_pages_lead_both_ways(ground: Ground) -> None:
     assert talk.list("k", last=0) == []
 
 
+def test_a_page_knows_whether_there_are_others(ground: Ground) -> None:
+    """Of ten messages five are there, from the sixth on."""
+    talk = ground.conversation(max_messages=5)
+    talk.append_many("k", [said(str(number)) for number in range(1, 11)])
+    pages = {
+        "before all": ({"before": 6}, [], None, 5),
+        "far ahead": ({"before": 10**6}, [6, 7, 8, 9, 10], None, None),
+        "from the first": ({"after": 3, "first": 2}, [6, 7], None, 7),
+        "the rest": ({"after": 6}, [7, 8, 9, 10], 7, None),
+        "in between": ({"after": 6, "before": 9}, [7, 8], 7, 8),
+        "after all": ({"after": 10}, [], 11, None),
+    }
+
+    for name, (asked, seqs, older, newer) in pages.items():
+        page = talk.list("k", **asked)
+        assert (page.seqs, page.older, page.newer) == (seqs, older, newer), name
+
+
 def test_conditions_count_before_the_number_does(ground: Ground) -> None:
     talk = ground.conversation(max_messages=None)
     for number in range(4):
@@ -261,6 +279,31 @@ def test_a_message_is_written_anew(ground: Ground) -> None:
     assert talk.usage("k").tokens == talk.list("k").tokens < 100
     assert not talk.edit("k", 9, said("nobody"))
     assert not talk.edit("none", 1, said("nobody"))
+
+
+@pytest.mark.parametrize("often", [1, 64])
+def test_what_others_wrote_meanwhile_is_not_lost(ground: Ground, often: int) -> None:
+    """However often they did, and though as much is said as before."""
+    talk, others = ground.conversation(), ground.half.Conversation(ground.place.base)
+    talk.append_many("k", [said("0000"), said("other", "assistant")])
+    numbers = iter(range(often))
+
+    def changed(old: dict[str, Any]) -> dict[str, Any]:
+        return {**old, "content": f"{int(old['content']) + 1:04}"}
+
+    def blocking(old: dict[str, Any]) -> dict[str, Any]:
+        for _ in numbers:
+            others.edit("k", 1, changed)
+        return changed(old)
+
+    async def waiting(old: dict[str, Any]) -> dict[str, Any]:
+        for _ in numbers:
+            await others.edit("k", 1, changed)
+        return changed(old)
+
+    talk.edit("k", 1, blocking if ground.half is storage else waiting)
+
+    assert texts(talk.list("k")) == [f"{often + 1:04}", "other"]
 
 
 def test_an_edit_keeps_role_and_calls(memory: Ground) -> None:

@@ -256,6 +256,29 @@ def test_what_is_long_is_read_in_slices(newest: bool, twins: Twins, valkey: Serv
     assert 4 * 8 < len(calls) < 60
 
 
+@pytest.mark.parametrize(
+    "bounds", [Bounds(), Bounds(9_000), Bounds(tokens=27_000), Bounds(turns=9_500), Bounds(300)]
+)
+def test_many_short_messages_are_read_as_many_as_fit(bounds: Bounds, twins: Twins) -> None:
+    twins.both("restore", "a", *begun(10_000, text="x" * 90), Terms())
+
+    found = twins.both("recent", "a", bounds)
+    twins.both("read", "a", Query(9_000))
+    twins.both("read", "a", Query(newest=False))
+
+    assert found.more == (bounds != Bounds())
+
+
+def test_what_is_pinned_among_many_is_recent_too(twins: Twins) -> None:
+    twins.both("append", "a", [said("system"), said()] * 30, Terms(Bounds(40)))
+    twins.both("append", "a", [said(text="x" * 90)] * 3_000, Terms())
+    twins.both("append", "a", [said(flags=GUARDED), said()], Terms())
+    twins.both("append", "a", [said(text="x" * 90)] * 7_000, Terms())
+
+    for bounds in (Bounds(), Bounds(9_000), Bounds(5_500), Bounds(6_999), Bounds(7_003)):
+        twins.both("recent", "a", bounds)
+
+
 def test_an_edit_of_what_is_not_so_any_more_does_nothing(twins: Twins) -> None:
     twins.both("append", "a", [said(), said()], Terms())
     plan = planned(twins.model, "a", Pop())

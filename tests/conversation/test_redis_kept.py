@@ -17,7 +17,7 @@ import storage.compat.puregram
 from storage import CorruptValueError, OutcomeUnknownError, UnavailableError, WrongTypeError
 from storage.core.history import State, append, packed, unpacked
 from storage.core.messages import GUARDED, NOSTART, marks
-from storage.core.trim import window
+from storage.core.trim import held, window
 from storage.histories import Alteration, Bounds, Query, Stretch, Terms
 from storage.protocols import HistoryStore
 from storage.redis.talks import Found
@@ -272,6 +272,42 @@ def test_what_is_no_conversation_is_told_and_left_alone(
     assert room.clear(["k"]) == 1
 
 
+@pytest.fixture
+def talk(valkey: Server) -> Iterator[storage.Conversation]:
+    """Conversations of a bot on a server, which is empty afterwards."""
+    with storage.RedisStorage(valkey.url) as store:
+        yield storage.Conversation(store, max_messages=20_000)
+    valkey.call("FLUSHALL")
+
+
+def test_many_short_messages_are_shown_listed_and_forked(talk: storage.Conversation) -> None:
+    several = [{"role": "user", "content": f"{one}".rjust(80)} for one in range(10_000)]
+    talk.append_many("k", several)
+
+    assert talk.window("k") == talk.list("k") == several
+    assert talk.window("k", messages=9_000) == talk.list("k", last=9_000) == several[1_000:]
+    assert talk.window("k", turns=9_000) == several[1_000:]
+    assert talk.fork("k", "other") == 10_000
+    assert talk.list("other") == several
+
+
+@pytest.mark.parametrize("place", [1, 4])
+def test_what_always_stays_is_not_left_out_where_it_is_broken(
+    place: int, talk: storage.Conversation, valkey: Server
+) -> None:
+    talk.append("k", {"role": "system", "content": "Be kind."})
+    talk.append_many("k", [{"role": "user", "content": "hi"}] * 100)
+    talk.pin("k", 4)
+    assert [len(talk.window("k", messages=count)) for count in (3, 20)] == [3, 20]
+    valkey.call("LSET", NAME, place, "short")
+
+    for count in (3, 20, 99, 300):
+        with pytest.raises(CorruptValueError, match="no record of a message") as caught:
+            talk.window("k", messages=count)
+        assert caught.value.key == "k"
+        assert caught.value.store == f"redis:{valkey.url[8:]}"
+
+
 @pytest.mark.parametrize("raw", [b"", b"short", b"\x63" + b"x" * 40])
 def test_a_broken_message_stands_where_it_stands(raw: bytes, room: Room, valkey: Server) -> None:
     room.append("k", [said()] * 10, Terms())
@@ -294,16 +330,143 @@ def test_a_broken_message_stands_where_it_stands(raw: bytes, room: Room, valkey:
     assert room.recent("k", Bounds(3)).records == everything[5:]
 
 
-def test_a_broken_message_that_has_to_go_is_told(room: Room, valkey: Server) -> None:
-    room.append("k", [said()] * 9, MINUTE)
-    valkey.call("LSET", NAME, 2, "short")
-    assert room.append("k", [said()], Terms(Bounds(10))).outcome == "appended"
+BROKEN = [b"", b"short", b"\x63" + b"x" * 40, b"\x07" + bytes(20), b"\x03" + b"\xff" * 20]
+"""What is no record of a message: cut off, of no role, of a number that there can not be."""
+
+
+def check_sums(room: Room) -> list[int]:
+    """What is known is true of the messages that are whole, whose numbers these are."""
+    state, records = room.read("k", Query(with_state=True))[:2]
+    there = [one for one in records if one not in BROKEN]
+    counted = held(marks(there))
+    assert unpacked(state).held == counted._replace(messages=len(records))
+    return [one.seq for one in marks(there)]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+@pytest.mark.parametrize("place", [1, 2, 4])
+@pytest.mark.parametrize("pinned", [0, 1])
+def test_a_broken_message_goes_when_its_time_comes(
+    pinned: int, place: int, raw: bytes, room: Room, valkey: Server
+) -> None:
+    terms = Terms(Bounds(8 + pinned, tokens=3 * (8 + pinned)))
+    room.append("k", [said("system")] * pinned + [said()] * 8, terms)
+    valkey.call("LSET", NAME, pinned + place, raw)
+
+    for last in range(9 + pinned, 22):
+        assert room.append("k", [said()], terms).last == last
+        records = room.read("k", Query()).records
+        is_there = last < 8 + pinned + max(1, place - 1)
+        assert (raw in records) == is_there
+        if not is_there:
+            first = max(last - 7, pinned + place + 1)
+            assert check_sums(room) == [*range(1, pinned + 1), *range(first, last + 1)]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+def test_many_broken_messages_go_as_one_each(raw: bytes, room: Room, valkey: Server) -> None:
+    room.append("k", [said("system"), *[said()] * 299], MINUTE)
+    for place in (*range(2, 140), *range(150, 160), 200):
+        valkey.call("LSET", NAME, place, raw)
+
+    room.append("k", [said()] * 4, Terms(Bounds(144)))
+    assert check_sums(room) == [1, *range(162, 201 - 1), *range(201, 305)]
+    room.append("k", [said()] * 2, Terms(Bounds(50)))
+    assert check_sums(room) == [1, *range(258, 307)]
+    room.append("k", [said(flags=GUARDED)], Terms(Bounds(1)))
+    assert check_sums(room) == [1, 307]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+def test_a_broken_message_that_always_stays_is_told(raw: bytes, room: Room, valkey: Server) -> None:
+    entries = [said("system"), said(), said(), said(flags=GUARDED), *[said()] * 4]
+    room.append("k", entries, MINUTE)
+    for place in (1, 3, 4):
+        valkey.call("LSET", NAME, place, raw + b"." * (place == 3))
+    terms = Terms(Bounds(5))
+    for last in (9, 10, 11, 12):
+        assert room.append("k", [said()], terms).last == last
+
+        assert check_sums(room) == [*range(last - 2, last + 1)]
+        assert room.recent("k", Bounds(3)).records.count(raw) == 2
+        assert room.read("k", Query()).records.count(raw) == 2
+        assert state_of(room).guards == [1, 4]
+
+
+def test_of_two_that_are_broken_alike_the_right_one_goes(room: Room, valkey: Server) -> None:
+    room.append("k", [said("system"), said(), said(flags=GUARDED), *[said()] * 4], MINUTE)
+    for place in (1, 4):
+        valkey.call("LSET", NAME, place, "short")
+
+    room.append("k", [], Terms(Bounds(5)))
+
+    records = room.read("k", Query()).records
+    assert records[0] == b"short"
+    assert [one.seq for one in marks(records[1:])] == [3, 5, 6, 7]
+
+
+def test_turns_end_where_one_is_broken(room: Room, valkey: Server) -> None:
+    terms = Terms(Bounds(turns=2))
+    room.append("k", [said(), said("assistant")] * 2, terms)
+    valkey.call("LSET", NAME, 1, "short")
+
+    room.append("k", [said("assistant")], terms)
+    assert len(room.read("k", Query()).records) == 5
+    room.append("k", [said()], terms)
+    assert check_sums(room) == [3, 4, 5, 6]
+
+
+def test_many_calls_cost_no_more_where_many_others_wait(room: Room, valkey: Server) -> None:
+    several = []
+    for number in range(2_000):
+        several += [said("assistant", calls=[f"{number}"]), said("tool", answers=[f"{number}"])]
+    waiting = [said("assistant", calls=[f"w{one}" for one in range(start)]) for start in (255, 1)]
+
+    def steps(before: list[Any]) -> float:
+        room.clear(["k"])
+        if before:
+            room.append("k", before, MINUTE)
+        valkey.call("CONFIG", "RESETSTAT")
+        room.append("k", several, MINUTE)
+        told = valkey.call("INFO", "commandstats").decode()
+        return int(told.partition("cmdstat_evalsha:")[2].partition("usec=")[2].partition(",")[0])
+
+    steps([])
+    alone = min(steps([]) for _ in range(3))
+    assert min(steps(waiting) for _ in range(3)) < 8 * alone
+    assert len(state_of(room).opens) == 255
+
+
+def test_a_bot_goes_on_where_a_message_is_broken(valkey: Server) -> None:
+    several = [{"role": "user", "content": f"{one}"} for one in range(9)]
+    with storage.RedisStorage(valkey.url) as store:
+        talk = storage.Conversation(store, max_messages=5)
+        talk.append_many("k", several[:5])
+        valkey.call("LSET", NAME, 3, "short")
+
+        talk.append("k", several[5])
+        assert talk.list("k", on_corrupt="skip") == [several[1], *several[3:6]]
+        with pytest.raises(CorruptValueError, match="no record of a message"):
+            talk.window("k")
+        talk.append("k", several[6])
+        assert talk.window("k") == several[3:7]
+    valkey.call("FLUSHALL")
+
+
+def test_when_no_numbers_are_left_nothing_more_is_appended(room: Room, valkey: Server) -> None:
+    state, most = State(1_700_000_000_000), 2**32 - 1
+    state.seq = state.first = most - 3
+    room.restore("k", packed(state), [], MINUTE)
     before = valkey.call("LRANGE", NAME, 0, -1)
 
-    with pytest.raises(CorruptValueError, match="no record of a message"):
-        room.append("k", [said()], Terms(Bounds(5)))
-
+    assert room.append("k", [said()] * 4, MINUTE)[:3] == ("full", 0, most - 3)
     assert valkey.call("LRANGE", NAME, 0, -1) == before
+    assert room.append("k", [said()] * 3, MINUTE).last == most
+    assert room.append("k", [], Terms(Bounds(tokens=1))).outcome == "appended"
+    assert room.append("k", [said()], MINUTE).outcome == "full"
+
+    assert seqs(room.read("k", Query())) == []
+    assert state_of(room).seq == state_of(room).first == most
 
 
 @pytest.fixture

@@ -633,6 +633,23 @@ def test_what_is_known_and_can_not_be_read_is_one_typed_error(
     assert kept(file) == []
 
 
+def test_a_text_that_is_none_is_never_shown(file: Path, opened: Open, half: Any) -> None:
+    """SQLite itself would show it in its error."""
+    store = opened(file)
+    histories = store.room(half.protocols.HistoryStore)
+    histories.append("k", [said(f"{number}") for number in range(6)], TERMS)
+    broken = SECRET.encode() + b"\xff"
+    rows(file, "UPDATE storage_messages SET record = CAST(? AS TEXT) WHERE seq = 3", broken)
+
+    assert histories.read("k", ALL).records[2] == broken
+    assert histories.read("k", Query(since=1, until=2**50)).records[2] == broken
+    assert histories.recent("k", Bounds()).records[2] == broken
+    rows(file, "UPDATE storage_messages SET record = CAST(? AS TEXT) WHERE seq > 100", broken)
+    with pytest.raises(CorruptValueError) as caught:
+        histories.look(["k"])
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize("damage", [b"", b"x", SECRET, 5, b"\0" * 40])
 def test_a_broken_record_is_handed_out_where_it_stands(
     damage: object, file: Path, room: Open
@@ -642,7 +659,8 @@ def test_a_broken_record_is_handed_out_where_it_stands(
     whole_one = histories.read("k", ALL).records
     rows(file, "UPDATE storage_messages SET record = ? WHERE seq = 3", damage)
     expected = whole_one.copy()
-    expected[2] = damage if isinstance(damage, bytes) else b""
+    expected[2] = damage.encode() if isinstance(damage, str) else damage
+    expected[2] = expected[2] if isinstance(expected[2], bytes) else b""
 
     assert histories.read("k", ALL).records == expected
     assert histories.read("k", Query(2, before=4)).records == expected[1:3]

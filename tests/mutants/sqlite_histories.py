@@ -244,4 +244,12 @@ BUGS = [
         "        self._add(cursor, talk.id, messages)\n        if state",
         ("tests/conversation/test_sqlite_histories.py", "-k", "is_killed_before"),
     ),
+    Bug(
+        "sqlite-histories-whose-text-is-shown",
+        "no error shows what was said",
+        "storage/sqlite/statements.py",
+        "WHEN 'text' THEN CAST(record AS BLOB) ELSE",
+        "WHEN 'text' THEN record ELSE",
+        ("tests/conversation/test_sqlite_histories.py", "-k", "text_that_is_none"),
+    ),
 ]

@@ -48,7 +48,8 @@ from ...redis.talks import (
     terms_told,
 )
 
-_APPEND, _FORGET = Script("append"), Script("forget")
+_APPEND = Script("append", "talk", "admitted", "trimmed")
+_FORGET = Script("forget")
 _GLANCE = Script("glance")
 _STRETCH, _RECENT = Script("stretch", "history"), Script("recent", "history")
 _STANDING, _FILL = Script("standing", "now"), Script("fill", "now", "ending")
@@ -154,7 +155,7 @@ class RedisHistories:
     async def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
         name = self._known.get(key) or self._learn(key)
         removed = Struct(f"<{len(alteration.removed)}I").pack(*alteration.removed)
-        records = [raw for _, raw in alteration.replaced]
+        records = [raw for _, *both in alteration.replaced for raw in both]
         words = (state, alteration.state, *ends_told(terms, alteration.state), removed, *records)
         reply = await self._door.call(run(_ALTER, ONCE, (name,), *words), key)
         if type(reply) is int:
@@ -237,12 +238,9 @@ class RedisHistories:
         return Appended(_REFUSED[word], last=told[0], which=sum(told[1:]))
 
     def _checked(self, key: str, reply: list[Any]) -> list[Any]:
-        """*reply*, unless it says that something can not be read."""
+        """*reply*, unless it says that there is no conversation."""
         if reply[0] == -1:
             raise self._corrupt(key, reply[1])
-        if reply[0] == -2:
-            message = "it is no record of a message"
-            raise CorruptValueError(message, store=self._label, key=key)
         return reply
 
     def _state(self, key: str, raw: bytes) -> bytes:

@@ -16,7 +16,9 @@ while kept < guarded and guard(kept + 1) < first do
 end
 
 local place = before < math.huge and find_whole(before) - 1 or last
-local reply, word, oldest, size = {state, 0, 0, messages, tokens, turns}, 0, first, 0
+local reply, word, oldest, looked, size = {state, 0, 0, 0, 0, 0}, 0, first, 0, 0
+-- The last one that was looked at and has a head.
+local reached = before
 local step = math.min(most + 2, 100)
 while place > kept and word == 0 do
   local some = call('LRANGE', key, math.max(kept + 1, place - step + 1), place)
@@ -30,7 +32,7 @@ while place > kept and word == 0 do
     end
     if flags % 2 == 0 then
       if messages > most or tokens > most_tokens or turns > most_turns then
-        word, oldest = 1, number or 0
+        word, oldest = 1, number or reached
         break
       end
       messages, tokens = messages + 1, tokens + cost
@@ -38,20 +40,21 @@ while place > kept and word == 0 do
         turns = turns + 1
       end
     end
-    reply[#reply + 1] = one
-    size, place = size + #one, place - 1
-    if size >= 1048576 and number and place > kept then
-      return {state, 2, number, messages, tokens, turns, unpack(reply, 7)}
+    looked, size, place, reached = looked + 1, size + #one, place - 1, number or reached
+    reply[6 + looked] = one
+    if (looked >= 5000 or size >= 1048576) and number and place > kept then
+      reply[2], reply[3], reply[4], reply[5], reply[6] = 2, number, messages, tokens, turns
+      return reply
     end
   end
 end
 
--- What always stays of all that is older.
+-- What always stays of all that is older; what can not be found is empty, and so it is told.
 for number = guarded, kept + 1, -1 do
   local wanted = guard(number)
   if wanted < oldest then
     local _, one = place_of(wanted)
-    reply[#reply + 1] = one
+    reply[#reply + 1] = one or ''
   end
 end
 if kept > 0 then
