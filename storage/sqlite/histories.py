@@ -155,8 +155,11 @@ class SqliteHistories:
 
         def restore(cursor: sqlite3.Cursor, now: int) -> bool:
             talk = self._histories.find(cursor, name, None if replaces else key)
-            if talk is not None and not replaces and not talk.is_over(now):
-                return False
+            if talk is not None and not talk.is_over(now):
+                if not replaces:
+                    return False
+                self._histories.drop(cursor, talk.id)
+                talk = None
             ends = new.ends(terms.ttl_ms, terms.max_age_ms, now)
             talk = self._histories.begin(cursor, name, state, ends, talk)
             self._add(cursor, talk.id, messages)

@@ -165,12 +165,13 @@ class SqliteBackend:
         return self._connection.transact(clear, None)
 
     def sweep(self) -> int:
-        """Free the entries that are over and say how many there were."""
+        """Free the entries that are over and say how many there were, and conversations."""
         swept = 0
         while True:
             some = self._connection.change(self._sql.sweep, (self._now(), _SWEPT_AT_ONCE))
             swept += some
             if some < _SWEPT_AT_ONCE:
+                self._rooms.sweep()
                 return swept
 
     def now_ms(self) -> int:

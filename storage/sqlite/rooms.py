@@ -40,12 +40,19 @@ class Rooms:
                 self._meters = Meters(self._connection, self._label, self._table, self._clock)
             return SqliteLimits(self._meters, names)
         if kind is HistoryStore:
-            if self._histories is None:
-                self._histories = Histories(self._connection, self._label, self._table, self._clock)
-            return SqliteHistories(self._histories, names)
+            return SqliteHistories(self._talks(), names)
         if kind not in (LeaseStore, VisitStore):
             return None
         if self._tables is None:
             self._tables = Tables(self._connection, self._table, self._clock)
         leases = SqliteLeases(self._tables, names)
         return leases if kind is LeaseStore else SqliteVisits(rows, self._tables, leases, names)
+
+    def sweep(self) -> None:
+        """Free the conversations that are over, whoever kept them."""
+        self._talks().sweep()
+
+    def _talks(self) -> Histories:
+        if self._histories is None:
+            self._histories = Histories(self._connection, self._label, self._table, self._clock)
+        return self._histories

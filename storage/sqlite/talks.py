@@ -28,6 +28,7 @@ _AHEAD: Final = 16
 
 _LOOKED_AT: Final = 8
 _FREED_AT_ONCE: Final = 128
+_SWEPT_AT_ONCE: Final = 1000
 
 
 class MiscountedError(Exception):
@@ -156,7 +157,7 @@ class Histories:
     ) -> Talk:
         """Have a new conversation where the *old* one is over."""
         if old is not None:
-            self.drop(cursor, old.id)
+            self._let_go(cursor, old.id, _FREED_AT_ONCE)
         history = cursor.execute(self.sql.name, (name,)).lastrowid or 0
         cursor.execute(self.sql.begin, (history, ends, raw))
         return Talk(history, ends, raw)
@@ -175,21 +176,45 @@ class Histories:
         self._appended = 0
         if self._passed is None:  # who is made anew each time does not always begin alike
             self._passed = now % max(1, newest - _LOOKED_AT + 1)
-        rows = cursor.execute(self.sql.some, (self._passed, _LOOKED_AT)).fetchall()
-        left = _FREED_AT_ONCE
+        passed = self._free_some(cursor, self._passed, _LOOKED_AT, _FREED_AT_ONCE, now)
+        self._passed = passed or 0
+
+    def sweep(self) -> None:
+        """Free all that is over, and tell it nobody."""
+        passed: int | None = 0
+
+        def sweep(cursor: sqlite3.Cursor) -> int | None:
+            if passed is None or not self._is_made(cursor):
+                return None
+            now = int(self._clock() * 1000)
+            return self._free_some(cursor, passed, _SWEPT_AT_ONCE, _SWEPT_AT_ONCE, now)
+
+        while passed is not None:
+            passed = self._connection.transact(sweep, None)
+
+    def _free_some(
+        self, cursor: sqlite3.Cursor, passed: int, looked_at: int, most: int, now: int
+    ) -> int | None:
+        """Free what is over among the next few conversations after the one that was *passed*, as
+        many messages as *most*, and say which one is passed then; `None` for the last."""
+        rows = cursor.execute(self.sql.some, (passed, looked_at)).fetchall()
         for history, is_known, ends in rows:
-            if is_known and (type(ends) is not int or ends > now):
-                self._passed = history
-                continue
-            cursor.execute(self.sql.remove, (history, LAST))
-            cursor.execute(self.sql.unname, (history,))
-            left -= cursor.execute(self.sql.free, (history, history, left)).rowcount
-            if not left:
-                return
+            if not is_known or (type(ends) is int and ends <= now):
+                most = self._let_go(cursor, history, most)
+                if not most:
+                    return passed
+            passed = history
+        return passed if len(rows) == looked_at else None
+
+    def _let_go(self, cursor: sqlite3.Cursor, history: int, most: int) -> int:
+        """Let nobody find a conversation any more, and free as many messages of it as *most*; says
+        how many more that may have been, of which none are left."""
+        cursor.execute(self.sql.remove, (history, LAST))
+        cursor.execute(self.sql.unname, (history,))
+        left = most - cursor.execute(self.sql.free, (history, history, most)).rowcount
+        if left:
             cursor.execute(self.sql.forget, (history,))
-            self._passed = history
-        if len(rows) < _LOOKED_AT:
-            self._passed = 0
+        return left
 
     def _is_made(self, cursor: sqlite3.Cursor) -> bool:
         """Whether anything was ever kept."""

@@ -507,6 +507,58 @@ def test_one_long_one_that_is_over_is_freed_in_steps(file: Path, room: Open, clo
     assert [name for _, name in rows(file, "SELECT * FROM storage_histories")] == [b"~history~new"]
 
 
+def test_a_sweep_frees_those_that_are_over(
+    file: Path, opened: Open, half: Any, clock: Clock
+) -> None:
+    store = opened(file, clock=clock)
+    assert store.sweep() == 0
+    assert rows(file, TABLES) == [(b"storage",)]
+    histories = store.room(half.protocols.HistoryStore)
+    histories.append("stays", [said()], TERMS)
+    for number in range(20):
+        histories.append(f"{number}", [said()] * 10, HOUR)
+    histories.append("long", [said()] * 2500, HOUR)
+    store.set("value", 1, ttl=60)
+    clock.tick(3600)
+
+    with closing(
+        sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    ) as connection:
+        mine = opened(connection, clock=clock)
+        left: list[int] = []
+        look = "SELECT count(*) FROM storage_messages WHERE role > ''"
+        connection.set_trace_callback(
+            lambda said: left.append(rows(file, look)[0][0]) if said.startswith("BEGIN") else None
+        )
+        assert mine.sweep() == 1
+        connection.set_trace_callback(None)
+
+    assert max(before - after for before, after in pairwise([*left, 1])) <= 1000
+    assert rows(file, look) == [(1,)]
+    assert rows(file, "SELECT name FROM storage_histories") == [(b"~history~stays",)]
+    assert histories.append("long", [said()], TERMS).first == 1
+    assert seqs(histories, "stays") == [1]
+
+
+def test_a_long_one_that_is_over_is_begun_anew_at_once(
+    file: Path, room: Open, clock: Clock
+) -> None:
+    histories = room(file, clock=clock)
+    histories.append("k", [said()] * 1000, HOUR)
+    clock.tick(3600)
+    left = [1000]
+
+    while left[-1]:
+        assert histories.append("k", [said()], HOUR).first == len(left)
+        assert seqs(histories) == list(range(1, len(left) + 1))
+        count = rows(file, "SELECT count(*) FROM storage_messages WHERE role > ''")[0][0]
+        left.append(count - len(left))
+
+    assert max(before - after for before, after in pairwise(left)) <= 2 * 128
+    histories.append("k", [said()] * 16, HOUR)
+    assert rows(file, "SELECT name FROM storage_histories") == [(b"~history~k",)]
+
+
 def test_a_store_that_is_made_anew_each_time_frees_as_well(
     file: Path, opened: Open, half: Any, clock: Clock
 ) -> None:

@@ -340,7 +340,8 @@ BUGS = [
         "history-restored-over-another",
         "a conversation is restored where none is",
         MEMORY,
-        "            if not replaces and talks.find(name, now) is not None:\n                return False\n",
+        "            if not replaces and talks.find(name, now) is not None:\n"
+        "                return False\n",
         "",
         _laws("restored_where_none_is"),
     ),
