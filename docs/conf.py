@@ -34,6 +34,7 @@ aliases = (
     "Existing",
     "LayoutName",
     "OnCorrupt",
+    "OnExisting",
     "OnError",
     "OnNewer",
     "Place",

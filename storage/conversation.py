@@ -33,7 +33,7 @@ from .keys import check_key
 from .protocols import HistoryStore
 from .recalling import histories_of_store
 from .rooms import Adaptable
-from .runtime import Runtime
+from .runtime import Runtime, callback
 from .tracing import log
 from .transcripts import OnExisting, Transcripts
 from .ttl import DefaultTtl
@@ -123,6 +123,8 @@ class Conversation:
     ) -> list[int]:
         """Append *messages*, all or none of them and nothing in between, and say which numbers they
         have. *tokens* are those of each."""
+        if isinstance(messages, Mapping):
+            raise TypeError("append_many wants several messages, and this is one: use append")
         text, several = self._text(key), list(messages)
         counted = [None] * len(several) if tokens is None else list(tokens)
         if len(counted) != len(several):
@@ -131,6 +133,7 @@ class Conversation:
             )
         entries = self._composer.entries(text, several, counted)
         if not entries:
+            agreed(self._terms, if_seq, once)
             return []
         done = self._append(text, entries, if_seq, once, several=True)
         return list(range(done.first, done.last + 1))
@@ -155,7 +158,7 @@ class Conversation:
         What can not be read raises, is left out with `"skip"`, or is told to a function.
         """
         text, asked = self._text(key), query(first, last, before, after, roles, since, until)
-        check_walk(False, on_corrupt)
+        _check(on_corrupt)
         if asked.limit == 0:
             return Messages()
         stretch = self._room.read(text, asked)
@@ -163,12 +166,8 @@ class Conversation:
         if callable(on_corrupt):
             for error in errors:
                 self._runtime.call(on_corrupt, error)
-        return Messages(
-            messages,
-            records,
-            has_older=stretch.more if asked.newest else asked.after > 0,
-            has_newer=asked.before is not None if asked.newest else stretch.more,
-        )
+        older, newer = self._reader.pages(stretch, asked, records)
+        return Messages(messages, records, older, newer)
 
     def window(
         self,
@@ -203,7 +202,7 @@ class Conversation:
         goes too, and so on up to one that can be read.
         """
         text = self._text(key)
-        check_walk(False, on_corrupt)
+        _check(on_corrupt)
         while True:
             lost: list[CorruptValueError] = []
             taken = self._amends.do(text, Pop(), None if on_corrupt == "raise" else lost)
@@ -287,23 +286,29 @@ class Conversation:
 
     def keep_newest(self, number: int, **parts: Unpack[KeyParts]) -> int:
         """Forget all but so many of the conversations, of all or of a `chat`, a `user` and so on:
-        those to which something was appended last. Says how many are forgotten."""
+        those to which something was appended last. Says how many are forgotten.
+
+        What can not be read stays, and is told to the log.
+        """
         if type(number) is not int or number < 0:
             raise ValueError(f"number must be an integer that is not negative, not {number!r}")
         newest: list[tuple[int, str, bytes]] = []
+        lost: list[StorageError] = []
         seen: set[str] = set()
         removed = 0
         for keys in self._copies.pages(matching(parts)):
-            standings = self._room.look(keys)
-            for key, standing in zip(keys, standings):
-                if standing is not None and key not in seen:
-                    seen.add(key)
-                    changed = self._reader.state(key, standing.state).at
-                    heappush(newest, (changed, key, standing.state))
+            others = [key for key in dict.fromkeys(keys) if key not in seen]
+            seen.update(others)
+            standings = self._copies.standing(others, lost)
+            for one in standings:
+                heappush(newest, one)
             oldest = [heappop(newest) for _ in range(len(newest) - number)]
             # One to which something was appended meanwhile is not the oldest any more.
             gone = self._room.clear([key for _, key, _ in oldest], [state for *_, state in oldest])
             removed += gone
+        if lost:
+            told = f"{len(lost)} of the conversations can not be read and stay"
+            log.warning("%s: %s: %s", self._label, told, lost[0])
         return removed
 
     def dump(
@@ -320,6 +325,7 @@ class Conversation:
         *file* is a path, where nothing is until all is told, or a file open in binary mode. What
         can not be read raises, is left out with `"skip"`, or is told to a function.
         """
+        _check(on_corrupt)
         return self._copies.dump(file, matching(parts), on_corrupt, progress)
 
     def load(
@@ -370,3 +376,10 @@ class Conversation:
         text = OURS.keys.text(key) if isinstance(key, SessionKey) else key
         check_key(text, self._label)
         return text
+
+
+def _check(on_corrupt: OnCorrupt) -> None:
+    """Refuse what does not say what becomes of the unreadable, or can not be called from here."""
+    check_walk(False, on_corrupt)
+    if callable(on_corrupt):
+        callback(on_corrupt, "on_corrupt")

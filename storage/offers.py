@@ -56,7 +56,7 @@ NEVER_WAIT: Final = (Clocked, Countable, QuickMeters, Resumable, Touchable)
 
 _REMEDIES: Final = {
     "LeaseStore": "leases need memory, SQLite or Redis: make them of such a store",
-    "HistoryStore": "conversations need memory, SQLite or Redis: make them of such a store",
+    "HistoryStore": "this store has no room for them: a Conversation keeps them in entries",
 }
 
 _KEEP_NO_VALUES: Final = ("LeaseStore", "RateLimitStore", "QuickMeters", "Sweeper", "Countable")

@@ -103,9 +103,16 @@ class HistoriesStepByStep:
         found.talk.alter(alteration)
         return self._put(found, found.talk, terms, self._now())
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         for attempt in range(MOST_ATTEMPTS):
-            found = self._find(key)
+            found = self._standing(key) if replaces else self._find(key)
             if found.talk is not None:
                 return False
             talk = Talk(unpacked(state))
@@ -151,9 +158,14 @@ class HistoriesStepByStep:
             self._runtime.pause(attempt)
         raise self._layers.busy(key)
 
-    def _find(self, key: str) -> Found:
+    def _standing(self, key: str) -> Found:
+        """What is there, which nobody has to be able to read."""
         name = self._names.reserved("history", key)
         raw = self._backend.read(name)
+        return Found(name, raw, None)
+
+    def _find(self, key: str) -> Found:
+        name, raw, _ = self._standing(key)
         return Found(name, raw, self._opened(key, name, raw))
 
     def _put(self, found: Found, talk: Talk, terms: Terms, now: int) -> bool:

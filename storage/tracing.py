@@ -330,9 +330,16 @@ class TracedHistories:
         with timed(self._label, "alter", key):
             return self._room.alter(key, state, alteration, terms)
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         with timed(self._label, "restore", key):
-            return self._room.restore(key, state, records, terms)
+            return self._room.restore(key, state, records, terms, replaces)
 
     def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
         with timed(self._label, "clear", _told(keys)):

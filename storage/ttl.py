@@ -70,7 +70,7 @@ def span(ttl: float | timedelta | datetime | None, name: str = "ttl") -> Span:
     if type(ttl) is int and 0 < ttl < _LONGEST_MS // 1000:  # what is mostly said
         return ttl * 1000
     if isinstance(ttl, datetime):
-        return At(_moment_ms(ttl))
+        return At(_moment_ms(ttl, name))
     if isinstance(ttl, timedelta):
         return _positive(ttl / _MS, ttl, name)
     if isinstance(ttl, bool):
@@ -114,9 +114,9 @@ def _positive(ms: float, ttl: object, name: str) -> int:
     return min(max(1, round(ms)), _LONGEST_MS)
 
 
-def _moment_ms(when: datetime) -> int:
+def _moment_ms(when: datetime, name: str) -> int:
     if when.utcoffset() is None:
-        raise ValueError("a datetime given as ttl must know its time zone")
+        raise ValueError(f"a datetime given as {name} must know its time zone")
     return min(-((_EPOCH - when) // _MS), _LAST_MS)
 
 

@@ -283,8 +283,15 @@ class LiftedHistories:
     async def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
         return await self._run(self._inner.alter, key, state, alteration, terms)
 
-    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
-        return await self._run(self._inner.restore, key, state, records, terms)
+    async def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
+        return await self._run(self._inner.restore, key, state, records, terms, replaces)
 
     async def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
         return await self._run(self._inner.clear, keys, states)

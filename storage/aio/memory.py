@@ -233,8 +233,15 @@ class MemoryHistoriesFace:
     async def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
         return self._inner.alter(key, state, alteration, terms)
 
-    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
-        return self._inner.restore(key, state, records, terms)
+    async def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
+        return self._inner.restore(key, state, records, terms, replaces)
 
     async def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
         return self._inner.clear(keys, states)

@@ -318,9 +318,17 @@ class HistoryStore(Protocol):
         it is. Its end is that of one to which something is appended on these *terms*."""
         ...
 
-    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
-        """Have a conversation that consists of *records*, unless there is one already; says whether
-        there was none. Nobody sees a part of it."""
+    async def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
+        """Have a conversation that consists of *records*, in the place of one that is there or
+        else unless there is one already; says whether it is there now. Nobody sees a part of it,
+        or neither."""
         ...
 
     async def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:

@@ -103,9 +103,16 @@ class HistoriesStepByStep:
         found.talk.alter(alteration)
         return await self._put(found, found.talk, terms, self._now())
 
-    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    async def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         for attempt in range(MOST_ATTEMPTS):
-            found = await self._find(key)
+            found = await self._standing(key) if replaces else await self._find(key)
             if found.talk is not None:
                 return False
             talk = Talk(unpacked(state))
@@ -151,9 +158,14 @@ class HistoriesStepByStep:
             await self._runtime.pause(attempt)
         raise self._layers.busy(key)
 
-    async def _find(self, key: str) -> Found:
+    async def _standing(self, key: str) -> Found:
+        """What is there, which nobody has to be able to read."""
         name = self._names.reserved("history", key)
         raw = await self._backend.read(name)
+        return Found(name, raw, None)
+
+    async def _find(self, key: str) -> Found:
+        name, raw, _ = await self._standing(key)
         return Found(name, raw, self._opened(key, name, raw))
 
     async def _put(self, found: Found, talk: Talk, terms: Terms, now: int) -> bool:

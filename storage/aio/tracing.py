@@ -330,9 +330,16 @@ class TracedHistories:
         with timed(self._label, "alter", key):
             return await self._room.alter(key, state, alteration, terms)
 
-    async def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    async def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         with timed(self._label, "restore", key):
-            return await self._room.restore(key, state, records, terms)
+            return await self._room.restore(key, state, records, terms, replaces)
 
     async def clear(self, keys: Sequence[str], states: Sequence[bytes] | None = None) -> int:
         with timed(self._label, "clear", _told(keys)):

@@ -11,8 +11,8 @@ from ..core.layers import OnCorrupt, check_walk
 from ..core.layouts import OURS, has_parts
 from ..core.listing import Reader
 from ..core.reports import Report
-from ..errors import ConflictError, CorruptValueError
-from ..histories import Query, Terms
+from ..errors import ConflictError, CorruptValueError, StorageError, WrongTypeError
+from ..histories import Query, Standing, Terms
 from ..offers import Clocked, offered_or_none
 from .protocols import HistoryStore
 from .runtime import Runtime, callback, wall_clock
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .store import Storage
 
 OnExisting = Literal["refuse", "keep", "replace"]
+
+UNREADABLE: Final = (CorruptValueError, WrongTypeError)
+"""What is raised where one conversation can not be read; others can be."""
 
 _ALL: Final = Query(newest=False, with_state=True)
 
@@ -63,6 +66,35 @@ class Transcripts:
             cursor = page.cursor
             if cursor is None:
                 return
+
+    async def standing(
+        self, keys: Sequence[str], lost: list[StorageError]
+    ) -> list[tuple[int, str, bytes]]:
+        """When something was appended to the conversations under *keys*, their keys, and what is
+        known of them; why some of them can not be read is added to *lost*."""
+        found = []
+        standings = await self._looked(keys, lost)
+        for key, standing in zip(keys, standings):
+            if standing is None:
+                continue
+            try:
+                found.append((self._reader.state(key, standing.state).at, key, standing.state))
+            except UNREADABLE as error:
+                lost.append(error)
+        return found
+
+    async def _looked(self, keys: Sequence[str], lost: list[StorageError]) -> Sequence[Standing | None]:
+        """How conversations stand: what can not be read is looked for in ever smaller parts."""
+        try:
+            return await self._room.look(keys)
+        except UNREADABLE as error:
+            if len(keys) == 1:
+                lost.append(error)
+                return [None]
+        middle = len(keys) // 2
+        some = await self._looked(keys[:middle], lost)
+        others = await self._looked(keys[middle:], lost)
+        return [*some, *others]
 
     async def fork(self, key: str, to: str, before: int | None) -> int:
         """Have another conversation with all messages *before* one, and say how many these are."""
@@ -135,7 +167,7 @@ class Transcripts:
                 return []
             state = self._reader.state(key, stretch.state)
             messages, records, errors = self._reader.messages(key, stretch.records, on_corrupt)
-        except CorruptValueError as error:
+        except UNREADABLE as error:
             if on_corrupt == "raise":
                 raise
             await self._leave_out(key, [error], on_corrupt, report)
@@ -148,7 +180,7 @@ class Transcripts:
     async def _leave_out(
         self,
         key: str,
-        errors: Sequence[CorruptValueError],
+        errors: Sequence[StorageError],
         on_corrupt: OnCorrupt,
         report: Report,
     ) -> None:
@@ -165,9 +197,8 @@ class Transcripts:
         if terms is None:
             report.over += number
             return
-        if existing == "replace":
-            await self._room.clear([key])
-        is_new = await self._room.restore(key, told.state, told.records, terms)
+        replaces = existing == "replace"
+        is_new = await self._room.restore(key, told.state, told.records, terms, replaces)
         if is_new:
             report.written += number
         elif existing == "keep":

@@ -27,7 +27,7 @@ class Arrays:
     def message(self, message: object, path: str) -> Item:
         """A new *message*, which errors call by its *path*."""
         if not isinstance(message, Mapping):
-            raise UnstorableError(path, f"a message is an object, not {type(message).__name__}")
+            raise UnstorableError(path, f"a message is a dict, not {type(message).__name__}")
         value = dict(message)
         if type(value.get("role")) is not str:
             raise UnstorableError(f"{path}.role", "the role of a message is a text")

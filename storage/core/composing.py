@@ -115,7 +115,8 @@ class Composer:
 def check_tokens(tokens: object, name: str = "tokens") -> None:
     """Refuse what is no number of tokens of one message."""
     if type(tokens) is not int or not 0 <= tokens <= MOST_TOKENS:
-        raise ValueError(f"{name} must be an integer from 0 to {MOST_TOKENS}, not {tokens!r}")
+        told = tokens if type(tokens) is int else f"a {type(tokens).__name__}"
+        raise ValueError(f"{name} must be an integer from 0 to {MOST_TOKENS}, not {told}")
 
 
 def bounds(
@@ -142,6 +143,8 @@ def agreed(told: Terms, if_seq: int | None, once: str | None) -> Terms:
         raise ValueError(f"if_seq must be the number of a message or 0, not {if_seq!r}")
     if once is not None and not isinstance(once, str):
         raise TypeError(f"once must be a str, not {type(once).__name__}")
+    if once == "":
+        raise ValueError("once can not be empty: every message without an id would be the same one")
     note = b"" if once is None else shortened(once)
     return told._replace(if_seq=if_seq, note=note)
 
@@ -186,7 +189,7 @@ def refused(
         message = f"{MOST_GUARDED} messages of it stay already, and there can not be more"
         return UnsupportedError(message, store=store, key=key)
     path = f"$[{done.which}]" if several else "$"
-    reason = "it is the result of a tool call that is not waiting for one"
+    reason = "it is a tool result, and no tool call waits for it"
     return UnstorableError(path, reason, store=store, key=key)
 
 

@@ -256,7 +256,10 @@ def _id(name: object, path: str) -> str:
 def _check_object(value: object, path: str = "$") -> None:
     if not isinstance(value, Mapping):
         what = "a message" if path == "$" else "a call or its result"
-        raise UnstorableError(path, f"{what} is an object, not {type(value).__name__}")
+        reason = f"{what} is a dict, not {type(value).__name__}"
+        if callable(getattr(value, "model_dump", None)):
+            reason += ", whose model_dump() is one"
+        raise UnstorableError(path, reason)
 
 
 def _checked_role(role: object) -> str:

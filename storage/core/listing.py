@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,8 +19,6 @@ from .trim import plain_window, window
 
 _AT_ONCE = 256
 """How many messages are decoded together."""
-
-Report = Callable[[CorruptValueError], object]
 
 
 class Remembered(NamedTuple):
@@ -39,21 +38,26 @@ class Remembered(NamedTuple):
 
 
 class Messages(list[dict[str, Any]]):
-    """Messages of a conversation in order, each as it was appended."""
+    """Messages of a conversation in order, each as it was appended.
+
+    What is known of them is of what was read, whatever is done to the list.
+    """
 
     def __init__(
         self,
         messages: Sequence[dict[str, Any]] = (),
         records: Sequence[bytes] = (),
-        *,
-        has_older: bool = False,
-        has_newer: bool = False,
+        older: int | None = None,
+        newer: int | None = None,
     ) -> None:
         super().__init__(messages)
         self._raws = records
-        self._has_older = has_older
-        self._has_newer = has_newer
         self._known: list[Remembered] | None = None
+        self.older: int | None = older
+        """What to say as `before=` for the page before this one, if there is one."""
+
+        self.newer: int | None = newer
+        """What to say as `after=` for the page after this one, if there is one."""
 
     @property
     def records(self) -> list[Remembered]:
@@ -71,16 +75,6 @@ class Messages(list[dict[str, Any]]):
     def tokens(self) -> int:
         """How many tokens they count."""
         return sum(one.tokens for one in self.records)
-
-    @property
-    def older(self) -> int | None:
-        """What to say as `before=` for the page before this one, if there is one."""
-        return self.records[0].seq if self._has_older and self._raws else None
-
-    @property
-    def newer(self) -> int | None:
-        """What to say as `after=` for the page after this one, if there is one."""
-        return self.records[-1].seq if self._has_newer and self._raws else None
 
 
 class Usage(NamedTuple):
@@ -175,6 +169,24 @@ class Reader:
         if errors and on_corrupt == "raise":
             raise errors[0]
         return messages, readable, errors
+
+    def pages(
+        self, stretch: Stretch, asked: Query, records: Sequence[bytes]
+    ) -> tuple[int | None, int | None]:
+        """Before and after which message other pages are than the one of these *records*."""
+        lowest, highest = math.inf, 0
+        if stretch.state is not None and (asked.after or asked.before is not None):
+            try:
+                state = unpacked(stretch.state)
+                lowest, highest = min([state.first, *state.guards[:1]]), state.seq
+            except ValueError:  # then nobody can tell
+                pass
+        is_older = asked.after >= lowest or (asked.newest and stretch.more)
+        is_newer = asked.before is not None and asked.before <= highest
+        is_newer = is_newer or (stretch.more and not asked.newest)
+        first = mark(records[0]).seq if records else asked.after + 1
+        last = mark(records[-1]).seq if records else (asked.before or 1) - 1
+        return first if is_older else None, last if is_newer else None
 
     def all(self, key: str, records: Sequence[bytes]) -> Messages:
         """The messages in *records*."""

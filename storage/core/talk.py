@@ -33,17 +33,28 @@ class Talk:
             (self.kept if is_kept else self.tail).append(message)
 
     def add(self, messages: Sequence[Message], state: State, bounds: Bounds) -> bool:
-        """Have *messages* at the end, and drop what has to go; says whether that was not all."""
+        """Have *messages* at the end, and drop what has to go; says whether that was not all.
+
+        Who is interrupted has done it or not: what counts is the state.
+        """
+        more = False
+        if is_over(state, bounds):
+            more = trim(state, (one for one, _ in chain(self.tail, messages)), bounds)
         self.tail.extend(messages)
         self.state = state
-        if not is_over(state, bounds):
-            return False
-        more = trim(state, (one for one, _ in self.tail), bounds)
-        while self.tail and self.tail[0][0].seq < state.first:
-            message = self.tail.popleft()
-            if message[0].flags & GUARDED:
-                self.kept.append(message)
+        self.settle()
         return more
+
+    def settle(self) -> None:
+        """Consist of what the state says, though somebody was interrupted who appended."""
+        tail, kept, state = self.tail, self.kept, self.state
+        while tail and tail[-1][0].seq > state.seq:
+            tail.pop()
+        while tail and tail[0][0].seq < state.first:
+            one = tail[0][0]
+            if one.flags & GUARDED and (not kept or kept[-1][0].seq < one.seq):
+                kept.append(tail[0])
+            tail.popleft()
 
     def read(self, query: Query) -> Stretch:
         """The messages that are asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nsmallest
 from typing import Final
 
 from ..core.history import State, append, packed, unpacked
@@ -25,7 +26,7 @@ from ..runtime import Lock, after_fork, mutex
 from ..ttl import Clock
 
 _FEW: Final = 1024
-_PAGE: Final = 256
+_PAGE: Final = 1000
 
 
 class Talks:
@@ -49,7 +50,10 @@ class Talks:
     def find(self, name: str, now: int) -> Talk | None:
         """The conversation, if it is not over."""
         talk = self.talks.get(name)
-        if talk is None or talk.ends is None or talk.ends > now:
+        if talk is None:
+            return None
+        if talk.ends is None or talk.ends > now:
+            talk.settle()
             return talk
         del self.talks[name]
         return None
@@ -87,11 +91,11 @@ class MemoryHistories:
             done, records = append(state, entries, terms, now)
             if done.outcome != "appended" or (talk is None and not entries):
                 return done
-            if talk is None:
-                talk = Talk(state)
-                talks.keep(name, talk, now)
+            is_new, talk = talk is None, talk or Talk(State(now))
             more = talk.add([(mark(raw), raw) for raw in records], state, terms.bounds)
             talk.renew(terms, now)
+            if is_new:
+                talks.keep(name, talk, now)
         return done._replace(more=more) if more else done
 
     def read(self, key: str, query: Query) -> Stretch:
@@ -124,11 +128,18 @@ class MemoryHistories:
             talk.renew(terms, self._talks.now())
             return True
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         talks, name = self._talks, self._names.reserved("history", key)
         with talks.lock:
             now = talks.now()
-            if talks.find(name, now) is not None:
+            if not replaces and talks.find(name, now) is not None:
                 return False
             talk = Talk(unpacked(state))
             talk.fill((mark(raw), raw) for raw in records)
@@ -151,15 +162,13 @@ class MemoryHistories:
         wanted = self._names.reserved("history", prefix)
         with self._talks.lock:
             now = self._talks.now()
-            found = sorted(
-                name
-                for name in self._talks.talks
-                if name.startswith(wanted) and (cursor is None or name > cursor)
-            )
-            names = [name for name in found[:_PAGE] if self._talks.find(name, now) is not None]
+            names = (name for name in self._talks.talks if name.startswith(wanted))
+            others = names if cursor is None else (name for name in names if name > cursor)
+            found = nsmallest(_PAGE + 1, others)
+            there = [name for name in found[:_PAGE] if self._talks.find(name, now) is not None]
         after = found[_PAGE - 1] if len(found) > _PAGE else None
         skipped = len(start) + (len(self._names.prefix) if self._names.verbatim else 0)
-        return KeyPage([name[skipped:] for name in names], after)
+        return KeyPage([name[skipped:] for name in there], after)
 
     def _find(self, key: str) -> Talk | None:
         return self._talks.find(self._names.reserved("history", key), self._talks.now())

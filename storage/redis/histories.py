@@ -164,16 +164,24 @@ class RedisHistories:
             self._checked(key, reply)
         return False
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         called = self._names.name(key)
         name = beside_name(self._start, called)
         # No conversation is called like it, and where nobody goes on with it, it ends.
         hidden = beside_name(f"{self._start}new~", called) + os.urandom(16).hex().encode()
         ends = ends_told(terms, state)
+        goes = b"1" if replaces else b"0"
         before, parts = 0, parted([state, *records])
         for number, part in enumerate(parts, 1):
             is_last = number == len(parts)
-            words: tuple[Word, ...] = (before, int(is_last), *ends, *part)
+            words: tuple[Word, ...] = (before, int(is_last), goes, *ends, *part)
             effect = ONCE if is_last else AGAIN
             reply = self._door.call(run(_FILL, effect, (hidden, name), *words), key)
             if reply < 0:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from ..core.history import State, append, beginning, is_over, packed, trim, unpacked
 from ..core.messages import GUARDED, Mark, mark
 from ..core.picking import recent
+from ..core.trim import held
 from ..histories import (
     Alteration,
     Appended,
@@ -26,7 +27,7 @@ from ..histories import (
 )
 from ..keys import Names, after
 from .statements import LAST
-from .talks import FREE_AFTER, Histories, Talk
+from .talks import FREE_AFTER, Histories, MiscountedError, Talk, message
 
 _PAGE: Final = 256
 _TEXT_END: Final = b""  # SQLite sorts bytes after all text
@@ -92,8 +93,8 @@ class SqliteHistories:
                 return _NOTHING
             guarded = cursor.execute(self._sql.guarded, (talk.id,)).fetchall()
             others = cursor.execute(self._sql.last, (talk.id, beginning(talk.raw)))
-            last, more = recent((_message(*row) for row in others), bounds)
-            messages = sorted([*(_message(*row) for row in guarded), *last], key=_seq)
+            last, more = recent((message(*row) for row in others), bounds)
+            messages = sorted([*(message(*row) for row in guarded), *last], key=_seq)
             return Stretch(talk.raw, [raw for _, raw in messages], more)
 
         return self._histories.look(look, key, _NOTHING)
@@ -138,13 +139,20 @@ class SqliteHistories:
 
         return self._histories.transact(alter, key)
 
-    def restore(self, key: str, state: bytes, records: Sequence[bytes], terms: Terms) -> bool:
+    def restore(
+        self,
+        key: str,
+        state: bytes,
+        records: Sequence[bytes],
+        terms: Terms,
+        replaces: bool = False,
+    ) -> bool:
         name, new = self._names.reserved("history", key), unpacked(state)
         messages = [(mark(raw), raw) for raw in records]
 
         def restore(cursor: sqlite3.Cursor, now: int) -> bool:
-            talk = self._histories.find(cursor, name, key)
-            if talk is not None and not talk.is_over(now):
+            talk = self._histories.find(cursor, name, None if replaces else key)
+            if talk is not None and not replaces and not talk.is_over(now):
                 return False
             ends = new.ends(terms.ttl_ms, terms.max_age_ms, now)
             talk = self._histories.begin(cursor, name, state, ends, talk)
@@ -230,8 +238,7 @@ class SqliteHistories:
             return done
         messages = [(mark(raw), raw) for raw in records]
         if is_over(state, terms.bounds):
-            heads = self._histories.heads(cursor, talk, first, key)
-            if trim(state, chain(heads, (one for one, _ in messages)), terms.bounds):
+            if self._trim(cursor, talk, state, [one for one, _ in messages], terms.bounds):
                 done = done._replace(more=True)
             messages = [one for one in messages if _stays(one[0], state)]
         ends, raw = state.ends(terms.ttl_ms, terms.max_age_ms, now), packed(state)
@@ -245,6 +252,29 @@ class SqliteHistories:
             cursor.execute(self._sql.trim, (talk.id, state.first))
         talk.go_on(state.first, raw, ends)
         return done
+
+    def _trim(
+        self,
+        cursor: sqlite3.Cursor,
+        talk: Talk,
+        state: State,
+        new: Sequence[Mark],
+        bounds: Bounds,
+    ) -> bool:
+        """Drop what has to go of *talk* with *new* messages, and say whether that was not all.
+
+        One that can not be read goes when its time comes, and till then nothing is known of it but
+        that it is there.
+        """
+        first = state.first
+        while True:
+            heads = self._histories.heads(cursor, talk, first)
+            try:
+                return trim(state, chain(heads, new), bounds)
+            except MiscountedError:
+                rows = cursor.execute(self._sql.guarded, (talk.id,)).fetchall()
+                rows += cursor.execute(self._sql.last, (talk.id, first))
+                state.held = held(chain((message(*row)[0] for row in rows), new))
 
     def _add(
         self, cursor: sqlite3.Cursor, history: int, messages: Sequence[tuple[Mark, bytes]]
@@ -278,19 +308,6 @@ def _asked(talk: Talk, query: Query) -> list[object]:
         values += [*past, *query.roles]
     values.append(-1 if query.limit is None else query.limit + 1)
     return values
-
-
-def _raw(cell: Any) -> bytes:
-    return cell if type(cell) is bytes else b""
-
-
-def _message(seq: int, cell: Any) -> tuple[Mark, bytes]:
-    """A message of which the head need not say anything."""
-    raw = _raw(cell)
-    try:
-        return mark(raw), raw
-    except ValueError:
-        return Mark(seq, 0, 0, 0, "", (), (), 0), raw
 
 
 def _seq(message: tuple[Mark, bytes]) -> int:

@@ -10,6 +10,8 @@ _LIVE = "(expires_at IS NULL OR expires_at > ?)"
 _VALUE = "CASE typeof(value) WHEN 'text' THEN CAST(value AS BLOB) ELSE value END"
 _KEY = "CAST(key AS BLOB)"
 _NAME = "CAST(name AS BLOB)"
+_RECORD = "CASE typeof(record) WHEN 'text' THEN CAST(record AS BLOB) ELSE record END"
+_AT = "CASE typeof(at) WHEN 'text' THEN CAST(at AS BLOB) ELSE at END"
 
 _SAME = f"WHERE key = ? AND CAST(value AS BLOB) = ? AND {_LIVE}"
 _OURS = "WHERE name = ? AND token = ? AND expires_at > ?"
@@ -201,7 +203,7 @@ class HistoryStatements:
 
     def _known(self, names: str, rows: str) -> None:
         known = f"{names} LEFT JOIN {rows} ON history = id AND seq = {LAST}"
-        self.find: str = f"SELECT id, at, record FROM {known} WHERE name = ?"
+        self.find: str = f"SELECT id, {_AT}, {_RECORD} FROM {known} WHERE name = ?"
         self.name: str = f"INSERT INTO {names} (name) VALUES (?)"
         self.begin: str = (
             f"INSERT INTO {rows} (history, seq, at, guarded, record) VALUES (?, {LAST}, ?, 0, ?)"
@@ -214,7 +216,7 @@ class HistoryStatements:
             f"SELECT {_NAME} FROM {names} JOIN {rows} ON history = id AND seq = {LAST} "
             "WHERE name >= ? AND name < ? AND (at IS NULL OR at > ?) ORDER BY name LIMIT ?"
         )
-        self.some: str = f"SELECT id, seq, at FROM {known} WHERE id > ? ORDER BY id LIMIT ?"
+        self.some: str = f"SELECT id, seq, {_AT} FROM {known} WHERE id > ? ORDER BY id LIMIT ?"
 
     def _messages(self, rows: str, guards: str) -> None:
         theirs = f"FROM {rows} WHERE history = ?"
@@ -226,15 +228,15 @@ class HistoryStatements:
             f"UPDATE {rows} SET guarded = ?, role = ?, record = ? WHERE history = ? AND seq = ?"
         )
         self.heads: str = (
-            f"SELECT record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
+            f"SELECT seq, {_RECORD} {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
             "ORDER BY seq LIMIT ?"
         )
         self.guarded: str = (
-            f"SELECT seq, record FROM {rows} INDEXED BY {guards} "
+            f"SELECT seq, {_RECORD} FROM {rows} INDEXED BY {guards} "
             "WHERE history = ? AND guarded = 1 ORDER BY seq"
         )
         self.last: str = (
-            f"SELECT seq, record {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
+            f"SELECT seq, {_RECORD} {theirs} AND seq >= ? AND seq < {LAST} AND guarded = 0 "
             "ORDER BY seq DESC"
         )
         self._rows = rows
@@ -266,7 +268,7 @@ class HistoryStatements:
         is a NULL in the place of what comes after it, and nobody needs to read on.
         """
         past = ("at < ?" if newest else "at >= ?") if (since if newest else until) else ""
-        wanted = f"CASE WHEN {past} THEN NULL ELSE record END" if past else "record"
+        wanted = f"CASE WHEN {past} THEN NULL ELSE {_RECORD} END" if past else _RECORD
         conditions = ["history = ? AND seq > ? AND seq < ? AND (seq >= ? OR guarded = 1)"]
         if until if newest else since:
             conditions.append("at < ?" if newest else "at >= ?")

@@ -30,6 +30,10 @@ _LOOKED_AT: Final = 8
 _FREED_AT_ONCE: Final = 128
 
 
+class MiscountedError(Exception):
+    """There is a message that nobody can read, and what was known of it is lost."""
+
+
 class Talk:
     """A conversation as it was when it was last read or written here."""
 
@@ -95,14 +99,16 @@ class Histories:
 
         return self._connection.look(whole, key)
 
-    def find(self, cursor: sqlite3.Cursor, name: str, key: str) -> Talk | None:
-        """What is there, if it is over or not."""
+    def find(self, cursor: sqlite3.Cursor, name: str, key: str | None) -> Talk | None:
+        """What is there, if it is over or not; without a *key* nobody has to be able to read it."""
         row = cursor.execute(self.sql.find, (name,)).fetchone()
         if row is None:
             return None
         history, ends, raw = row
         if type(ends) is not int and ends is not None:
-            raise self.corrupt("its end is no number", key)
+            if key is not None:
+                raise self.corrupt("its end is no number", key)
+            ends = None
         return Talk(history, ends, raw if type(raw) is bytes else b"")
 
     def state(self, talk: Talk, key: str) -> State:
@@ -114,10 +120,11 @@ class Histories:
                 raise self.corrupt(str(error), key) from None
         return talk.state
 
-    def heads(self, cursor: sqlite3.Cursor, talk: Talk, first: int, key: str) -> Iterator[Mark]:
+    def heads(self, cursor: sqlite3.Cursor, talk: Talk, first: int) -> Iterator[Mark]:
         """What the heads of the messages say that may be trimmed, from the *first* on.
 
-        They end where it is not this conversation any more: nothing comes of it then.
+        They end where it is not this conversation any more: nothing comes of it then. Where one
+        is met that can not be read, that is raised once.
         """
         yield from talk.front
         same = (talk.id, talk.raw, talk.ends)
@@ -126,11 +133,10 @@ class Histories:
             start = talk.front[-1].seq + 1 if talk.front else first
             rows = cursor.execute(self.sql.heads, (talk.id, start, _AHEAD)).fetchall()
             is_read = len(rows) < _AHEAD
-            try:
-                found = [mark(raw) for (raw,) in rows]
-            except (TypeError, ValueError):
-                raise self.corrupt("one of its messages is no record", key) from None
+            found = [message(*row)[0] for row in rows]
             talk.front.extend(found)
+            if not all(one.role for one in found):
+                raise MiscountedError
             yield from found
 
     def taken(self, name: str) -> Talk | None:
@@ -195,3 +201,15 @@ class Histories:
         """The error to raise."""
         message = f"the conversation can not be read: {what}"
         return CorruptValueError(message, store=self._label, key=key)
+
+
+def message(seq: int, cell: object) -> tuple[Mark, bytes]:
+    """A message in its row; one without a head, or with that of another, is of no role."""
+    raw = cell if type(cell) is bytes else b""
+    try:
+        one = mark(raw)
+        if one.seq != seq:
+            raise ValueError
+    except ValueError:
+        one = Mark(seq, 0, 0, 0, "", (), (), 0)
+    return one, raw

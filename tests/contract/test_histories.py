@@ -41,6 +41,7 @@ class TestHistories(HistoryContract):
     def row(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Row]:
         self.made_from = request.param
         self.slack_ms = self.made_from.late_ms
+        self.verbatim = self.made_from.verbatim
         self.ground = self.made_from.ground(request, tmp_path, clock)
         yield self.made_from
         self.ground.close()

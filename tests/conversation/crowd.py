@@ -25,6 +25,7 @@ ROUNDS = 20
 
 FORESEEN = 10
 REPEATED = 30
+EDITED = 5
 
 MOST: dict[str, int | None] = {"trimming": 20, "paired": 20}
 """How many messages stay, by the way of talking; otherwise all."""
@@ -69,6 +70,14 @@ def repeat(conversation: Any, who: int) -> Told:
     ]
 
 
+def edit(conversation: Any, who: int) -> Told:
+    """One message, which everybody counts on in; it always has as many tokens."""
+    seq = conversation.append(KEY, said("count") | {"n": 0}, tokens=5, once="the only one")
+    for _ in range(EDITED):
+        conversation.edit(KEY, seq, lambda message: message | {"n": message["n"] + 1})
+    return [[seq]]
+
+
 def pair(conversation: Any, who: int) -> Told:
     """Questions, and calls with their results."""
     told = []
@@ -86,6 +95,7 @@ WAYS: dict[str, Callable[[Any, int], Told]] = {
     "trimming": talk,
     "foreseeing": foresee,
     "repeating": repeat,
+    "editing": edit,
     "paired": pair,
 }
 

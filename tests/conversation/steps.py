@@ -142,7 +142,8 @@ class Steps:
     def _restore(self, key: str) -> tuple[Any, ...]:
         found = self._known.read(self._random.choice(KEYS), ALL)
         state = found.state or packed(State(self._clock.ms))
-        return "restore", key, state, found.records, self._terms
+        replaces = self._random.random() < 0.3
+        return "restore", key, state, found.records, self._terms, replaces
 
     def _alter(self, key: str) -> tuple[Any, ...]:
         random, found = self._random, self._known.read(key, ALL)

@@ -43,7 +43,7 @@ MESSAGES: dict[str, tuple[Any, str]] = {
         r"\$\.tool_calls\[0\]",
     ),
     "ten megabytes": (said("x" * 10_000_000), r"10000\d+ bytes are more than the 1048576"),
-    "a result nobody waits for": (result("a"), r"not waiting"),
+    "a result nobody waits for": (result("a"), r"no tool call waits"),
 }
 
 
@@ -85,7 +85,7 @@ def test_the_second_result_of_a_call_has_none(anywhere: Ground) -> None:
     talk = anywhere.conversation()
     talk.append_many("k", [called("a"), result("a")])
 
-    with pytest.raises(UnstorableError, match="not waiting"):
+    with pytest.raises(UnstorableError, match="no tool call waits"):
         talk.append("k", result("a"))
 
     assert talk.list("k") == [called("a"), result("a")]
@@ -119,6 +119,15 @@ CALLS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
     "a key that is said once and no text": (
         lambda talk: talk.append("k", said("x"), once=5),
         TypeError,
+    ),
+    "an empty key that is said once": (
+        lambda talk: talk.append("k", said("x"), once=""),
+        ValueError,
+    ),
+    "one message for several": (lambda talk: talk.append_many("k", said("x")), TypeError),
+    "nothing after another message": (
+        lambda talk: talk.append_many("k", [], if_seq=-1),
+        ValueError,
     ),
     "first and last": (lambda talk: talk.list("k", first=1, last=1), ValueError),
     "a page below zero": (lambda talk: talk.list("k", last=-1), ValueError),
@@ -177,6 +186,32 @@ async def _coroutine(message: object) -> int:
 def test_a_counter_is_a_plain_function(ground: Ground, counter: Any) -> None:
     with pytest.raises(TypeError, match="count_tokens"):
         ground.conversation(count_tokens=counter)
+
+
+def test_a_counter_that_gives_the_text_is_told_without_it(ground: Ground) -> None:
+    talk = ground.conversation(count_tokens=lambda message: message["content"])
+
+    with pytest.raises(ValueError, match="not a str") as caught:
+        talk.append("k", said(SECRET))
+
+    assert SECRET not in str(caught.value)
+
+
+class Model:
+    """A message as the client of a model gives it."""
+
+    def model_dump(self) -> dict[str, Any]:
+        return said("hello", "assistant")
+
+
+def test_an_object_of_a_client_is_told_how_to_become_a_message(ground: Ground) -> None:
+    talk = ground.conversation()
+
+    with pytest.raises(UnstorableError, match="model_dump"):
+        talk.append("k", Model())
+    talk.append("k", Model().model_dump())
+
+    assert talk.list("k") == [said("hello", "assistant")]
 
 
 @pytest.mark.parametrize("counted", [-1, 1.5, None, True, 2**24])

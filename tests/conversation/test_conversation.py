@@ -180,6 +180,24 @@ def test_pages_lead_both_ways(ground: Ground) -> None:
     assert talk.list("k", last=0) == []
 
 
+def test_a_page_knows_whether_there_are_others(ground: Ground) -> None:
+    """Of ten messages five are there, from the sixth on."""
+    talk = ground.conversation(max_messages=5)
+    talk.append_many("k", [said(str(number)) for number in range(1, 11)])
+    pages = {
+        "before all": ({"before": 6}, [], None, 5),
+        "far ahead": ({"before": 10**6}, [6, 7, 8, 9, 10], None, None),
+        "from the first": ({"after": 3, "first": 2}, [6, 7], None, 7),
+        "the rest": ({"after": 6}, [7, 8, 9, 10], 7, None),
+        "in between": ({"after": 6, "before": 9}, [7, 8], 7, 8),
+        "after all": ({"after": 10}, [], 11, None),
+    }
+
+    for name, (asked, seqs, older, newer) in pages.items():
+        page = talk.list("k", **asked)
+        assert (page.seqs, page.older, page.newer) == (seqs, older, newer), name
+
+
 def test_conditions_count_before_the_number_does(ground: Ground) -> None:
     talk = ground.conversation(max_messages=None)
     for number in range(4):

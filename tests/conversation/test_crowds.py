@@ -20,7 +20,16 @@ from storage.testing import Bridge
 from storage.testing.threads import crowd
 from tests.contract.layers import IS_LONG
 from tests.conversation import crowd as worker
-from tests.conversation.crowd import FORESEEN, KEY, REPEATED, ROUNDS, WAYS, Told, conversation_of
+from tests.conversation.crowd import (
+    EDITED,
+    FORESEEN,
+    KEY,
+    REPEATED,
+    ROUNDS,
+    WAYS,
+    Told,
+    conversation_of,
+)
 from tests.servers import Server
 
 STORES = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
@@ -182,6 +191,14 @@ def test_one_appends_of_all_who_repeat_each_other(ground: Ground) -> None:
     assert len(found) == 2 * REPEATED
     assert all(mine == told[0] for mine in told)
     assert [texts(found)[first] for first, _ in told[0]] == [f"{n}" for n in range(REPEATED)]
+
+
+@crowds
+def test_no_edit_is_lost_to_another(ground: Ground) -> None:
+    ground.everybody("editing")
+    found = ground.conversation("editing").list(KEY)
+
+    assert [message["n"] for message in found] == [WRITERS * EDITED]
 
 
 @crowds

@@ -275,17 +275,17 @@ def test_what_follows_belongs_to_the_last_message_that_is_left() -> None:
     assert not kept.state.flags & LED
 
 
-@pytest.mark.parametrize("tokens", [3, 0, 700])
-def test_a_message_that_is_written_anew_counts_as_it_is_now(tokens: int) -> None:
+@pytest.mark.parametrize(("tokens", "flags"), [(3, 0), (3, ESTIMATED), (0, 0), (700, ESTIMATED)])
+def test_a_message_that_is_written_anew_counts_as_it_is_now(tokens: int, flags: int) -> None:
     kept = said(Line("user"), A_CALL, Line("user", 4))
     raw = kept.records[1]
     old = mark(raw)
-    new = entry("assistant", LEADS | ESTIMATED, tokens, ["a", "b"], [], b"new")
+    new = entry("assistant", LEADS | flags, tokens, ["a", "b"], [], b"new")
     before = packed(kept.state)
     kept.do(Plan(edited(kept.state, raw, old, new), []))
 
     kept.assert_sound()
-    assert kept.state.held[1:3] == (4 + tokens, tokens)
+    assert kept.state.held[1:3] == (4 + tokens, tokens if flags else 0)
     assert packed(kept.state) != before
     assert mark(kept.records[1]).calls == old.calls
     assert kept.records[1].endswith(b"new")

@@ -642,20 +642,25 @@ LONG = begun(600, "x" * 100_000)
 
 
 @pytest.fixture
-def restoring(valkey: Server) -> Iterator[Child]:
-    """A process that restores what is long, and was stopped in the middle of it."""
+def restoring(request: pytest.FixtureRequest, valkey: Server) -> Iterator[Child]:
+    """A process that restores what is long, over what is there if that is the parameter, and was
+    stopped in the middle of it."""
+    replaces = bool(getattr(request, "param", False))
+    if replaces:
+        with storage.RedisStorage(valkey.url) as store:
+            store.room(HistoryStore).append("k", [said()], Terms())
 
     def restore(says: Callable[[bytes], object]) -> None:
         with storage.RedisStorage(valkey.url) as store:
             try:
-                done = store.room(HistoryStore).restore("k", *LONG, MINUTE)
+                done = store.room(HistoryStore).restore("k", *LONG, MINUTE, replaces)
             except UnavailableError as error:
                 says(type(error).__name__.encode())
             else:
                 says(b"%d" % done)
 
     child = Child(restore)
-    until(lambda: names(valkey))
+    until(lambda: len(names(valkey)) > replaces)
     os.kill(child.pid, signal.SIGSTOP)
     yield child
     if is_alive(child):  # where a test has failed
@@ -706,6 +711,23 @@ def test_what_is_begun_meanwhile_is_left_alone(
     restoring.join()
     assert names(valkey) == {NAME: ENDLESS}
     assert seqs(server_room.read("k", Query())) == [1]
+
+
+@pytest.mark.parametrize("restoring", [True], ids=["replaces"], indirect=True)
+@pytest.mark.parametrize("half", [storage], ids=["blocking"])
+def test_what_gives_way_stays_until_another_one_is_whole(
+    restoring: Child, server_room: Room, valkey: Server
+) -> None:
+    assert seqs(server_room.read("k", Query())) == [1]
+    server_room.append("k", [said()], Terms())
+
+    os.kill(restoring.pid, signal.SIGCONT)
+
+    assert restoring.read(9) == b"1"
+    restoring.join()
+    assert server_room.read("k", Query(with_state=True)) == Stretch(*LONG, False)
+    assert 0 < names(valkey).pop(NAME) <= 60_000
+    assert len(names(valkey)) == 1
 
 
 @pytest.mark.parametrize("half", [storage], ids=["blocking"])

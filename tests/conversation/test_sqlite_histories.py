@@ -581,6 +581,23 @@ def test_what_is_known_and_can_not_be_read_is_one_typed_error(
     assert kept(file) == []
 
 
+def test_a_text_that_is_none_is_never_shown(file: Path, opened: Open, half: Any) -> None:
+    """SQLite itself would show it in its error."""
+    store = opened(file)
+    histories = store.room(half.protocols.HistoryStore)
+    histories.append("k", [said(f"{number}") for number in range(6)], TERMS)
+    broken = SECRET.encode() + b"\xff"
+    rows(file, "UPDATE storage_messages SET record = CAST(? AS TEXT) WHERE seq = 3", broken)
+
+    assert histories.read("k", ALL).records[2] == broken
+    assert histories.read("k", Query(since=1, until=2**50)).records[2] == broken
+    assert histories.recent("k", Bounds()).records[2] == broken
+    rows(file, "UPDATE storage_messages SET record = CAST(? AS TEXT) WHERE seq > 100", broken)
+    with pytest.raises(CorruptValueError) as caught:
+        histories.look(["k"])
+    assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize("damage", [b"", b"x", SECRET, 5, b"\0" * 40])
 def test_a_broken_record_is_handed_out_where_it_stands(
     damage: object, file: Path, room: Open
@@ -590,19 +607,53 @@ def test_a_broken_record_is_handed_out_where_it_stands(
     whole_one = histories.read("k", ALL).records
     rows(file, "UPDATE storage_messages SET record = ? WHERE seq = 3", damage)
     expected = whole_one.copy()
-    expected[2] = damage if isinstance(damage, bytes) else b""
+    expected[2] = damage.encode() if isinstance(damage, str) else damage
+    expected[2] = expected[2] if isinstance(expected[2], bytes) else b""
 
     assert histories.read("k", ALL).records == expected
     assert histories.read("k", Query(2, before=4)).records == expected[1:3]
     assert histories.recent("k", Bounds(4)).records == expected[1:]
     assert histories.recent("k", Bounds()).records == expected
     assert histories.append("k", [said()], TERMS).first == 7
-    before = kept(file)
-    with pytest.raises(CorruptValueError) as caught:
-        histories.append("k", [said()], Terms(Bounds(2)))
-    assert caught.value.key == "k"
-    assert SECRET not in str(caught.value)
-    assert kept(file) == before
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["remembered", "anew"])
+@pytest.mark.parametrize("damage", [b"", b"x", SECRET, 5, b"\0" * 40, "that of another"])
+def test_a_broken_record_goes_when_its_time_comes(
+    damage: object, remembers: bool, file: Path, room: Open
+) -> None:
+    histories, terms = room(file), Terms(Bounds(tokens=20))
+    histories.append("k", [said(f"{number}") for number in range(6)], TERMS)
+    value = histories.read("k", ALL).records[4] if damage == "that of another" else damage
+    rows(file, "UPDATE storage_messages SET record = ? WHERE seq = 3", value)
+    there, counted = [], []
+
+    for number in range(7, 11):
+        room_now = histories if remembers else room(file)
+        assert room_now.append("k", [said()], terms) == Appended("appended", number, number)
+        left = rows(file, f"SELECT seq FROM storage_messages WHERE seq >= {state(room_now).first}")
+        there.append([seq for (seq,) in left][:-1])
+        counted.append(state(room_now).held)
+
+    assert there == [[3, 4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 9], [7, 8, 9, 10]]
+    assert [one.messages for one in counted] == [5, 4, 4, 4]
+    assert {(one.tokens, one.estimated, one.turns) for one in counted} == {(20, 20, 4)}
+
+
+def test_a_broken_message_stops_nobody_from_talking(file: Path) -> None:
+    with storage.SqliteStorage(file) as store:
+        talk = storage.Conversation(store, max_messages=4)
+        talk.append_many("k", [{"role": "user", "content": f"{number}"} for number in range(4)])
+        rows(file, "UPDATE storage_messages SET record = ? WHERE seq = 2", SECRET)
+
+        talk.append("k", {"role": "user", "content": "4"})
+        assert [one["content"] for one in talk.list("k", on_corrupt="skip")] == ["2", "3", "4"]
+        with pytest.raises(CorruptValueError) as caught:
+            talk.window("k")
+        assert (caught.value.store, caught.value.key) == (label(store), "k")
+        assert SECRET not in str(caught.value)
+        talk.append("k", {"role": "user", "content": "5"})
+        assert [one["content"] for one in talk.window("k")] == ["2", "3", "4", "5"]
 
 
 def test_a_bound_in_time_reads_no_more_than_what_is_asked_for(file: Path, room: Open) -> None:

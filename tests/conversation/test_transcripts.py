@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
+import sqlite3
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +342,39 @@ def test_a_conversation_that_is_there_stays_unless_it_is_to_go(ground: Ground) -
     report = loaded(there, file, existing="replace")
     assert (report.written, report.is_whole) == (3, True)
     assert there.list("a") == here.list("a")
+
+
+def test_one_that_gives_way_is_there_until_another_one_is(tmp_path: Path) -> None:
+    path, seen = tmp_path / "bot.db", set()
+    with (
+        closing(sqlite3.connect(path)) as connection,
+        storage.SqliteStorage(connection) as store,
+        storage.SqliteStorage(path) as other,
+    ):
+        talk, witness = storage.Conversation(store), storage.Conversation(other)
+        talk.append("a", said("new"))
+        file = dumped(talk)
+        talk.append("a", said("old"))
+
+        connection.set_trace_callback(lambda _: seen.add(len(witness.list("a"))))
+        assert loaded(talk, file, existing="replace").written == 1
+        connection.set_trace_callback(None)
+
+        assert witness.list("a") == [said("new")]
+    assert seen == {2}
+
+
+def test_what_nobody_can_read_gives_way(tmp_path: Path) -> None:
+    with storage.SqliteStorage(tmp_path / "bot.db") as store:
+        talk = storage.Conversation(store)
+        talk.append("a", said("hi"))
+        file = dumped(talk)
+        with closing(sqlite3.connect(tmp_path / "bot.db")) as connection:
+            connection.execute("UPDATE storage_messages SET record = x'00', at = 'soon'")
+            connection.commit()
+
+        assert loaded(talk, file, existing="replace").written == 1
+        assert talk.list("a") == [said("hi")]
 
 
 def test_a_wrong_word_is_refused_before_the_file_is_read(memory: Ground, tmp_path: Path) -> None:

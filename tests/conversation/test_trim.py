@@ -8,9 +8,9 @@ import pytest
 
 from storage.core import history
 from storage.core.edits import replayed
-from storage.core.messages import GUARDED, Mark
+from storage.core.messages import GUARDED, Mark, plain_heads
 from storage.core.picking import recent, unguarded
-from storage.core.trim import cut, held, window
+from storage.core.trim import cut, held, plain_window, window
 from storage.histories import Bounds
 from tests.conversation.oracle import Line, Talk
 from tests.conversation.scripts import Act, Kept, acts, bounds, for_all, lines, seqs
@@ -206,6 +206,8 @@ TABLE = {
     "no prompt, and one": (said(1, 1, 1), Bounds(1), [3]),
     "a prompt of the whole budget": ([Line("system", 9), *said(1, 1)], Bounds(tokens=9), [1]),
     "a prompt beyond the budget": ([Line("system", 10), *said(0, 1)], Bounds(tokens=9), [1]),
+    "as many tokens as may": (said(4, 3, 2), Bounds(tokens=9), [1, 2, 3]),
+    "a token more": (said(5, 3, 2), Bounds(tokens=9), [2, 3]),
     "a message beyond the budget": (said(1, 10, 0, 2), Bounds(tokens=9), [3, 4]),
     "two prompts": ([PROMPT, PROMPT, *said(1, 1, 1)], Bounds(3), [1, 2, 5]),
     "a prompt and that of a developer": (
@@ -321,6 +323,21 @@ def test_a_model_is_shown_no_result_without_its_call_and_no_call_without_its_res
     for_all(law, acts(), bounds(), share=4)
 
 
+def test_what_is_seen_without_a_look_at_what_belongs_together_is_the_same() -> None:
+    def law(script: list[Act], asked: Bounds) -> None:
+        kept = Kept()
+        kept.say(*lines(script))
+        heads = plain_heads(kept.records)
+        if heads is not None:
+            places, cut_short = plain_window(heads, asked)
+            shown, right = window(kept.marks, asked, kept.state.spans, kept.state.opens)
+            assert [kept.marks[place] for place in places] == shown
+            assert cut_short is right
+
+    for_all(law, acts("user", "assistant", "system", "critic"), bounds(), share=3)
+    for_all(law, acts(), bounds(), share=3)
+
+
 def test_the_last_messages_are_enough_to_see_what_a_model_is_shown() -> None:
     """Where they are not, as some of them are left out, that is seen."""
 
@@ -354,6 +371,14 @@ def test_what_still_goes_on_is_shown_and_what_was_never_answered_is_not() -> Non
 
     kept.say(*said(1))
     assert numbers(window(kept.marks, Bounds(), kept.state.spans, kept.state.opens)[0]) == [1, 5]
+
+
+def test_a_call_that_was_never_answered_keeps_nothing_out_of_a_window() -> None:
+    kept = Kept()
+    kept.say(*said(1), Line("assistant", calls=("a", "b")), Line("user"))
+    kept.say(Line("tool", answers=("a",)), Line("user"))
+
+    assert numbers(window(kept.marks, Bounds(2), kept.state.spans, kept.state.opens)[0]) == [3, 5]
 
 
 def test_what_messages_say_together_is_what_was_known_all_along() -> None:

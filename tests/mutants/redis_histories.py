@@ -436,6 +436,15 @@ BUGS = [
         _kept("begun_meanwhile"),
     ),
     Bug(
+        "redis-histories-replaced-too-early",
+        "a conversation that gives way stays until another one is whole",
+        _ROOM,
+        "        before, parts = 0, parted([state, *records])",
+        "        before, parts = 0, parted([state, *records])\n"
+        "        if replaces:\n            self.clear([key])",
+        _kept("gives_way"),
+    ),
+    Bug(
         "redis-histories-restored-in-part",
         "of what is lost on the way nothing is restored",
         _LUA + "fill.lua",

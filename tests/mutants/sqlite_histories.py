@@ -174,17 +174,25 @@ BUGS = [
     Bug(
         "history-broken-record-raises-in-sqlite",
         "a broken record is handed out where it stands",
-        ROOM,
-        "    except ValueError:\n        return Mark(seq",
-        "    except KeyError:\n        return Mark(seq",
+        TALKS,
+        "    except ValueError:\n        one = Mark(seq",
+        "    except KeyError:\n        one = Mark(seq",
         _told("broken_record"),
     ),
     Bug(
-        "history-broken-record-trimmed-in-sqlite",
-        "who trims says which conversation has a broken record",
+        "history-broken-record-counted-in-sqlite",
+        "of a broken record nothing is known but that it is there",
         TALKS,
-        "except (TypeError, ValueError):",
-        "except TypeError:",
+        "if not all(one.role for one in found):",
+        "if not all(one.seq for one in found):",
+        _told("broken_record"),
+    ),
+    Bug(
+        "history-record-of-another-in-sqlite",
+        "a record in the place of another one is broken",
+        TALKS,
+        "if one.seq != seq:",
+        "if one.seq < seq:",
         _told("broken_record"),
     ),
     Bug(
@@ -211,5 +219,13 @@ BUGS = [
         '        cursor.execute("COMMIT")\n        cursor.execute("BEGIN IMMEDIATE")\n'
         "        self._add(cursor, talk.id, messages)\n        if state",
         ("tests/conversation/test_sqlite_histories.py", "-k", "is_killed_before"),
+    ),
+    Bug(
+        "sqlite-histories-whose-text-is-shown",
+        "no error shows what was said",
+        "storage/sqlite/statements.py",
+        """_RECORD = "CASE typeof(record) WHEN 'text' THEN CAST(record AS BLOB) ELSE record END\"""",
+        '_RECORD = "record"',
+        ("tests/conversation/test_sqlite_histories.py", "-k", "text_that_is_none"),
     ),
 ]

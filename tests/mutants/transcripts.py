@@ -9,6 +9,7 @@ RETELLING = "storage/core/retelling.py"
 SHELL = "storage/transcripts.py"
 ROOM = "storage/recalling.py"
 VOLUME = "storage/core/volume.py"
+TALK = "storage/core/talk.py"
 
 
 def _told(words: str) -> tuple[str, ...]:
@@ -115,9 +116,17 @@ BUGS = [
         "transcript-over-what-is-there",
         "a conversation that is there stays unless it is to go",
         SHELL,
-        'if existing == "replace":',
-        'if existing != "keep":',
+        'replaces = existing == "replace"',
+        'replaces = existing != "keep"',
         _told("unless_it_is_to_go"),
+    ),
+    Bug(
+        "transcript-instead-of-nothing",
+        "a conversation that gives way is there until the other one is",
+        SHELL,
+        '        replaces = existing == "replace"\n',
+        '        replaces = existing == "replace"\n        self._room.clear([key] * replaces)\n',
+        ("tests/conversation/test_transcripts.py", "-k", "until_another"),
     ),
     Bug(
         "transcript-conflict-untold",
@@ -128,12 +137,60 @@ BUGS = [
         _told("unless_it_is_to_go"),
     ),
     Bug(
+        "transcript-of-no-kind",
+        "what is no conversation stops nobody from writing down the others",
+        SHELL,
+        "UNREADABLE: Final = (CorruptValueError, WrongTypeError)",
+        "UNREADABLE: Final = (CorruptValueError,)",
+        ("tests/conversation/test_unreadable.py", "-k", "valkey and storage"),
+    ),
+    Bug(
+        "conversations-one-of-which-stops-all",
+        "what can not be read is left out alone",
+        SHELL,
+        "            if len(keys) == 1:\n",
+        "            if keys:\n",
+        ("tests/conversation/test_unreadable.py", "-k", "dict and storage"),
+    ),
+    Bug(
         "transcript-skips-without-a-word",
         "what is left out of a file is told",
         SHELL,
         "            report.fail((), key, error)\n",
         "            report.kept += 1\n",
         _told("told_and_left_out"),
+    ),
+    Bug(
+        "talk-torn-at-its-end",
+        "what stands behind the last number was never appended",
+        TALK,
+        "while tail and tail[-1][0].seq > state.seq:",
+        "while tail and not tail[-1][0].seq:",
+        ("tests/conversation/test_memory_histories.py",),
+    ),
+    Bug(
+        "talk-torn-at-its-front",
+        "what is guarded stays once",
+        TALK,
+        "if one.flags & GUARDED and (not kept or kept[-1][0].seq < one.seq):",
+        "if one.flags & GUARDED:",
+        ("tests/conversation/test_memory_histories.py",),
+    ),
+    Bug(
+        "talk-begun-without-end",
+        "a conversation is there when it is known when it ends",
+        "storage/memory/histories.py",
+        "            more = talk.add(",
+        "            talks.keep(name, talk, now)\n            more = talk.add(",
+        ("tests/conversation/test_memory_histories.py",),
+    ),
+    Bug(
+        "keys-in-memory-beyond-a-page",
+        "all keys are listed",
+        "storage/memory/histories.py",
+        "found = nsmallest(_PAGE + 1, others)",
+        "found = nsmallest(_PAGE, others)",
+        ("tests/conversation/test_memory_histories.py",),
     ),
     Bug(
         "entry-append-lost",
@@ -206,6 +263,14 @@ BUGS = [
         "if found.talk is None or packed(found.talk.state) != state:",
         "if found.talk is None:",
         ("tests/contract/test_histories.py", "-k", "StepByStep and memory and storage"),
+    ),
+    Bug(
+        "entry-that-gives-way-to-nobody",
+        "a conversation gives way where it is to",
+        ROOM,
+        "found = self._standing(key) if replaces else self._find(key)",
+        "found = self._find(key)",
+        ("tests/contract/test_histories.py", "-k", "StepByStep and memory and as_a_whole"),
     ),
     Bug(
         "entry-cut-off",

@@ -184,6 +184,26 @@ class Restoring(Altered):
         assert sorted(told) == [*[False] * 7, True]
         assert hear("other") == ["one", "two"]
 
+    def test_a_conversation_gives_way_to_another_one_as_a_whole(
+        self, say: Say, talks: Any, hear: Hear
+    ) -> None:
+        say("one", "two", "three", key="from")
+        new = talks.read("from", ALL)
+        for _ in range(4):
+            talks.clear(["k"])
+            say("old", says("older", "system", pin=True), ttl_ms=LASTING)
+            old = talks.read("k", ALL)
+            replace = partial(talks.restore, "k", new.state, new.records, FOR_GOOD, True)
+            told = crowd([*[partial(talks.read, "k", ALL)] * 4, replace, replace])
+            assert [one for one in told if one is not True and one not in (old, new)] == []
+            assert told.count(True) == 2
+
+        assert list(talks.look(["k"])) == [Standing(new.state, None)]
+        assert say("four", if_seq=3).first == 4
+        assert hear() == ["one", "two", "three", "four"]
+        assert talks.restore("none", new.state, new.records, FOR_GOOD, True) is True
+        assert hear("none") == ["one", "two", "three"]
+
     def test_a_conversation_of_no_messages_is_one(self, talks: Any, say: Say) -> None:
         state = State(1000)
         state.seq, state.first = 7, 8

@@ -188,7 +188,9 @@ class Appending(Remembered):
         for number, view in enumerate(views):
             talks = self.talks_of(view, bridge)
             assert heard(talks.read("k", ALL).records) == [f"{number}"]
-            assert list(talks.keys("", None).keys) == ["k"]
+            listed = list(talks.keys("", None).keys)
+            assert "k" in listed
+            assert len(listed) == 1 or self.verbatim
         assert self.talks_of(views[1], bridge).clear(["k"]) == 1
         assert [list(self.talks_of(view, bridge).look(["k"])) != [None] for view in views] == [
             True, False, True, True,

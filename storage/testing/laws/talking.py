@@ -109,7 +109,7 @@ class Plain:
     """A conversation as it is decided about, in a list of records."""
 
     def __init__(self) -> None:
-        self.state = State(0)
+        self.state: State = State(0)
         self.records: list[bytes] = []
 
     def append(self, entries: Sequence[Entry], terms: Terms) -> Appended:
