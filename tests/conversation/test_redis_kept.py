@@ -95,6 +95,40 @@ def test_each_step_is_one_trip(step: str, room: Room, valkey: Server) -> None:
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize(
+    "bounds", [Bounds(20), Bounds(tokens=60), Bounds(turns=20), Bounds(20, 60, 20)]
+)
+def test_a_window_is_one_trip_that_reads_little_more(
+    bounds: Bounds, room: Room, valkey: Server
+) -> None:
+    room.append("k", [said("system"), *[said()] * 199], MINUTE)
+
+    with valkey.counted() as calls:
+        found = room.recent("k", bounds)
+
+    assert len(calls) == 1
+    assert 20 < len(found.records) < 25
+    inside = [call for call in calls.everything if call.scripted and call.name == "LRANGE"]
+    assert [one.words[-2:] for one in inside] in (
+        [(b"0", b"1"), (b"%d" % start, b"-1")] for start in range(176, 181)
+    )
+
+
+def test_a_window_of_long_messages_is_read_in_slices(room: Room, valkey: Server) -> None:
+    room.append("short", [said()] * 200, MINUTE)
+    room.append("k", [said(text="x" * 100_000)] * 200, MINUTE)
+
+    for key, bounds in (("short", Bounds()), ("short", Bounds(150))):
+        with valkey.counted() as calls:
+            room.recent(key, bounds)
+        assert len(calls) == 1
+    for bounds in (Bounds(), Bounds(150)):
+        with valkey.counted() as calls:
+            found = room.recent("k", bounds)
+        assert len(found.records) >= (bounds.messages or 200)
+        assert len(calls) > 10
+
+
 def test_a_conversation_is_one_key(room: Room, valkey: Server) -> None:
     room.append("k", [said(), said("assistant", calls=["a"])], Terms(note=b"12345678"))
 
