@@ -125,8 +125,9 @@ class Alteration(NamedTuple):
     removed: tuple[int, ...] = ()
     """The numbers of messages that go."""
 
-    replaced: tuple[tuple[int, bytes], ...] = ()
-    """Records that stand in the place of the ones with these numbers."""
+    replaced: tuple[tuple[int, bytes, bytes], ...] = ()
+    """Messages that are written anew: their numbers, their records as they have to be before, and
+    those that stand in the place of these."""
 
 
 class KeyPage(NamedTuple):

@@ -100,7 +100,8 @@ class HistoriesStepByStep:
         found = self._find(key)
         if found.talk is None or packed(found.talk.state) != state:
             return False
-        found.talk.alter(alteration)
+        if not found.talk.alter(alteration):
+            return False
         return self._put(found, found.talk, terms, self._now())
 
     def restore(

@@ -314,8 +314,9 @@ class HistoryStore(Protocol):
         ...
 
     async def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
-        """Make an *alteration*, if what is known of the conversation is *state* still; says whether
-        it is. Its end is that of one to which something is appended on these *terms*."""
+        """Make an *alteration*, if what is known of the conversation is *state* still and what is
+        replaced stands there; says whether it is so. Its end is that of one to which something is
+        appended on these *terms*."""
         ...
 
     async def restore(

@@ -18,6 +18,7 @@ from .messages import (
     ESTIMATED,
     GUARDED,
     LEADS,
+    MOST_SEQ,
     MOST_TOKENS,
     TURN,
     Mark,
@@ -30,6 +31,9 @@ from .rules import called, plain
 
 MAX_BYTES: Final = 1024 * 1024
 """The longest message that is kept unless it is told otherwise."""
+
+MOST: Final = 2**32 - 1
+"""The largest number of anything that may be said."""
 
 Counter = Callable[[Mapping[str, Any]], int]
 """Counts the tokens of a message."""
@@ -124,8 +128,9 @@ def bounds(
 ) -> Bounds:
     """What stays at the most; a `ValueError` for what is no such number."""
     for word, most in (("messages", messages), ("tokens", tokens), ("turns", turns)):
-        if most is not None and (type(most) is not int or most < 1):
-            raise ValueError(f"{name}{word} must be a positive integer or None, not {most!r}")
+        if most is not None and (type(most) is not int or not 1 <= most <= MOST):
+            message = f"{name}{word} must be an integer from 1 to {MOST} or None, not {most!r}"
+            raise ValueError(message)
     return Bounds(messages, tokens, turns)
 
 
@@ -139,7 +144,7 @@ def terms(most: Bounds, ttl: DefaultTtl, max_age: DefaultTtl, on_orphan: str) ->
 
 def agreed(told: Terms, if_seq: int | None, once: str | None) -> Terms:
     """The same for who appends only after a certain message, or only once."""
-    if if_seq is not None and (type(if_seq) is not int or if_seq < 0):
+    if if_seq is not None and (type(if_seq) is not int or not 0 <= if_seq <= MOST):
         raise ValueError(f"if_seq must be the number of a message or 0, not {if_seq!r}")
     if once is not None and not isinstance(once, str):
         raise TypeError(f"once must be a str, not {type(once).__name__}")
@@ -162,8 +167,8 @@ def query(
     if first is not None and last is not None:
         raise ValueError("say first= or last=, not both")
     for word, number in (("first", first), ("last", last), ("before", before), ("after", after)):
-        if number is not None and (type(number) is not int or number < 0):
-            raise ValueError(f"{word} must be an integer that is not negative, not {number!r}")
+        if number is not None and (type(number) is not int or not 0 <= number <= MOST):
+            raise ValueError(f"{word} must be an integer from 0 to {MOST}, not {number!r}")
     limit = last if first is None else first
     chosen = () if roles is None else _roles(roles)
     when = None if since is None else _moment(since, "since")
@@ -173,8 +178,9 @@ def query(
 
 def checked_seq(seq: object, *, least: int = 1) -> int:
     """*seq*, if it is the number of a message."""
-    if type(seq) is not int or seq < least:
-        raise ValueError(f"the number of a message is an integer from {least} on, not {seq!r}")
+    if type(seq) is not int or not least <= seq <= MOST:
+        message = f"the number of a message is an integer from {least} to {MOST}, not {seq!r}"
+        raise ValueError(message)
     return seq
 
 
@@ -187,6 +193,8 @@ def refused(
         return ConflictError(message, store=store, key=key)
     if done.outcome == "full":
         message = f"{MOST_GUARDED} messages of it stay already, and there can not be more"
+        if done.last > MOST_SEQ:
+            message = "there are not so many numbers left for its messages: begin another one"
         return UnsupportedError(message, store=store, key=key)
     path = f"$[{done.which}]" if several else "$"
     reason = "it is a tool result, and no tool call waits for it"

@@ -76,7 +76,7 @@ def edited(state: State, raw: bytes, old: Mark, entry: Entry) -> Alteration:
         tokens=state.held.tokens - old.tokens + new.tokens,
         estimated=state.held.estimated - estimate(old) + estimate(new),
     )
-    return Alteration(packed(after), replaced=((old.seq, rewritten(raw, entry, flags)),))
+    return Alteration(packed(after), replaced=((old.seq, raw, rewritten(raw, entry, flags)),))
 
 
 def pinned(
@@ -91,8 +91,7 @@ def pinned(
         return None
     turns = sum(one.flags & TURN > 0 for one in new)
     after.held = state.held._replace(turns=state.held.turns - turns)
-    marked = [(one.seq, remarked(records[one.seq], one.flags | GUARDED)) for one in new]
-    return Alteration(packed(after), replaced=tuple(marked))
+    return Alteration(packed(after), replaced=_remarked(records, new, GUARDED))
 
 
 def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]) -> Alteration:
@@ -107,12 +106,8 @@ def unpinned(state: State, records: Mapping[int, bytes], members: Sequence[Mark]
         spanned(after, members[0].seq, members[-1].seq)
     turns = sum(one.flags & (TURN | GUARDED) == TURN | GUARDED for one in members)
     after.held = state.held._replace(turns=state.held.turns + turns)
-    marked = [
-        (one.seq, remarked(records[one.seq], one.flags & ~GUARDED))
-        for one in members
-        if one.flags & GUARDED
-    ]
-    return Alteration(packed(after), replaced=tuple(marked))
+    old = [one for one in members if one.flags & GUARDED]
+    return Alteration(packed(after), replaced=_remarked(records, old, GUARDED))
 
 
 def replayed(marks: Sequence[Mark], born: int) -> State:
@@ -140,10 +135,18 @@ def replayed(marks: Sequence[Mark], born: int) -> State:
 
 
 def _next(state: State) -> State:
-    """The state after this one, which is not any of those before it, whatever changes."""
+    """The state after this one, which is none of the last ones, whatever changes."""
     after = state.copy()
     after.flags = (state.flags + ALTERED) & 0xFF
     return after
+
+
+def _remarked(
+    records: Mapping[int, bytes], members: Sequence[Mark], flags: int
+) -> tuple[tuple[int, bytes, bytes], ...]:
+    """The records of *members*, of which these *flags* become what they were not."""
+    told = [(one, records[one.seq]) for one in members]
+    return tuple([(one.seq, raw, remarked(raw, one.flags ^ flags)) for one, raw in told])
 
 
 def _less(have: Held, lost: Held) -> Held:

@@ -15,6 +15,7 @@ from .messages import (
     ESTIMATED,
     GUARDED,
     ID_BYTES,
+    LAST_SEQ,
     LEADS,
     NOSTART,
     ORPHAN,
@@ -41,8 +42,8 @@ LED: Final = 2
 """The next message belongs to the last one."""
 
 ALTERED: Final = 4
-"""What each alteration adds to the flags, round and round: who swaps a state must not take one for
-another that only looks like it."""
+"""What each alteration adds to the flags, round and round: who knows a state mostly sees that there
+is another one, though it tells the same. An edit goes by the message itself."""
 
 _FIXED: Final = Struct("<BBBIIIIIQQQQHHHH")
 _FIRST: Final = Struct("<7xI")
@@ -170,6 +171,8 @@ def append(
             return Appended("repeated", first, last), []
     if terms.if_seq is not None and terms.if_seq != state.seq:
         return Appended("conflict", last=state.seq), []
+    if state.seq + len(entries) > LAST_SEQ:
+        return Appended("full", last=state.seq, which=LAST_SEQ - state.seq), []
     state.at = max(state.at, now_ms)
     first, records = state.seq + 1, []
     for number, entry in enumerate(entries):

@@ -41,6 +41,12 @@ LEADS: Final = 128
 MOST_TOKENS: Final = 2**24 - 1
 """The most tokens that one message can count."""
 
+LAST_SEQ: Final = 2**32 - 2
+"""The largest number that a message can have; that of the next one can be written too."""
+
+MOST_SEQ: Final = 2**31
+"""The largest one that is read from a file: at least about as many are left for what follows."""
+
 ROLES: Final = ("", "system", "developer", "user", "assistant", "tool", "function")
 """The roles that have a number of their own."""
 
@@ -58,6 +64,7 @@ _TIED: Final = NOSTART | ORPHAN | CALLS | ANSWERS | LEADS
 
 _HEAD: Final = Struct("<BIIIH")
 _NUMBERS: Final = {role: number for number, role in enumerate(ROLES) if role}
+_NUMBERED: Final = frozenset({*_NUMBERS.values(), OTHER_ROLE})
 _ID: Final = Struct(f"{ID_BYTES}s")
 
 
@@ -154,14 +161,13 @@ def mark(raw: bytes) -> Mark:
 
 def bodies(records: Sequence[bytes]) -> list[bytes]:
     """The JSON of each of *records*; a `ValueError` where one has no head."""
-    plain, tied = _HEAD.size, CALLS | ANSWERS
-    try:
-        return [
-            raw[plain:] if raw[0] != OTHER_ROLE and not raw[1] & tied else raw[mark(raw).body :]
-            for raw in records
-        ]
-    except IndexError:
-        raise ValueError("it is no record of a message") from None
+    plain, tied, roles, no_seq = _HEAD.size, CALLS | ANSWERS, len(ROLES), bytes(4)
+    return [
+        raw[plain:]
+        if len(raw) > plain and 0 < raw[0] < roles and not raw[1] & tied and raw[5:9] != no_seq
+        else raw[mark(raw).body :]
+        for raw in records
+    ]
 
 
 def plain_heads(records: Sequence[bytes]) -> list[tuple[int, int]] | None:
@@ -170,8 +176,8 @@ def plain_heads(records: Sequence[bytes]) -> list[tuple[int, int]] | None:
     found, last = [], 0
     try:
         for raw in records:
-            _, packed, seq, _, _ = _HEAD.unpack_from(raw)
-            if packed & _TIED or seq <= last:
+            number, packed, seq, _, _ = _HEAD.unpack_from(raw)
+            if packed & _TIED or seq <= last or number not in _NUMBERED:
                 return None
             found.append((seq, packed))
             last = seq

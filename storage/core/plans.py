@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from ..histories import Alteration, Query, Stretch
 from .edits import pinned, unpinned, without
 from .history import State, unpacked
-from .messages import GUARDED, LEADS, TURN, Mark, marks
+from .messages import GUARDED, LEADS, NOSTART, TURN, Mark, marks
 from .pairs import group, pairs
 
 FIRST_LOOK = 16
@@ -181,10 +181,12 @@ def _group(seen: Seen, seq: int) -> list[Mark] | None:
     if all(one.seq != seq for one in seen.marks):
         return []
     members, is_whole = group(seen.marks, seq)
-    if not is_whole and not seen.is_first:
+    is_led = members[0] is seen.marks[0] and members[0].flags & NOSTART
+    if not seen.is_first and (is_led or not is_whole):
         return None
     answered = {call for one in members for call in one.answers}
     waiting = {call for one in members for call in one.calls} - answered
-    if not seen.is_last and not waiting <= {call for call, _ in seen.state.opens}:
+    leads = members[-1] is seen.marks[-1] and members[-1].flags & LEADS
+    if not seen.is_last and (leads or not waiting <= {call for call, _ in seen.state.opens}):
         return None
     return members

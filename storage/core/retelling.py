@@ -11,9 +11,9 @@ from ..histories import Terms
 from .composing import Composer
 from .edits import replayed
 from .history import LEADING, MOST_GUARDED, State, append, packed
-from .messages import ESTIMATED, marks
+from .messages import ESTIMATED, MOST_SEQ, marks
 from .reports import Report
-from .transcripts import MOST_SEQ, About, End, MisreadError, Said, has_header, read
+from .transcripts import About, End, MisreadError, Said, has_header, read
 
 
 class Retold(NamedTuple):

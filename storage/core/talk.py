@@ -71,16 +71,23 @@ class Talk:
         messages = sorted([*guarded, *last], key=_seq)
         return Stretch(packed(self.state), [raw for _, raw in messages], more)
 
-    def alter(self, alteration: Alteration) -> None:
-        """Become what an *alteration* makes of it."""
+    def alter(self, alteration: Alteration) -> bool:
+        """Become what an *alteration* makes of it, if what it replaces is there."""
+        replaced = {seq: new for seq, _, new in alteration.replaced}
+        removed, wanted = frozenset(alteration.removed), dict[int, bytes]()
+        messages: list[Message] = []
+        for one, raw in chain(self.kept, self.tail):
+            new = replaced.get(one.seq)
+            if new is not None:
+                wanted[one.seq] = raw
+                messages.append((mark(new), new))
+            elif one.seq not in removed:
+                messages.append((one, raw))
+        if any(wanted.get(seq) != old for seq, old, _ in alteration.replaced):
+            return False
         self.state = unpacked(alteration.state)
-        replaced, removed = dict(alteration.replaced), frozenset(alteration.removed)
-        messages = [
-            (mark(replaced[one.seq]), replaced[one.seq]) if one.seq in replaced else (one, raw)
-            for one, raw in chain(self.kept, self.tail)
-            if one.seq not in removed
-        ]
         self.fill(messages)
+        return True
 
     def renew(self, terms: Terms, now: int) -> None:
         """Be over when *terms* say, where they do."""

@@ -17,13 +17,10 @@ from typing import Any, Final, NamedTuple
 from ..codecs import UnreadableError, members, rewritten
 from ..errors import ConfigurationError
 from ..ttl import At, moment, span
-from .messages import ESTIMATED, GUARDED, MOST_TOKENS, SYSTEM, mark
+from .messages import ESTIMATED, GUARDED, MOST_SEQ, MOST_TOKENS, SYSTEM, mark
 
 FORMAT: Final = 1
 HEADER: Final = b'{"conversations":%d}\n' % FORMAT
-
-MOST_SEQ: Final = 2**32 - 1
-"""The largest number that a message can have."""
 
 _ABOUT: Final = {"key", "began", "last_seq", "ends"}
 _SAID: Final = {"key", "seq", "at", "tokens", "estimate", "stays", "message"}

@@ -25,7 +25,7 @@ from .messages import (
     Mark,
     is_by_name,
 )
-from .pairs import pairs
+from .pairs import Pair, leading, pairs
 
 MOST_AT_ONCE: Final = 1000
 """How many messages are dropped in one step; there may have to be several."""
@@ -133,14 +133,20 @@ def window(
     """Those of *marks* that a model can be shown, and whether any had to go for the *bounds*.
 
     *marks* are in order: what is guarded, and all others from some message on. Results without a
-    call are left out, and calls that were not answered when something else was said. Where none
-    had to go, a message that comes before *marks* may fit as well.
+    call are left out, calls that were not answered when something else was said, and what belongs
+    to these. Where none had to go, a message that comes before *marks* may fit as well.
     """
-    broken = _broken(marks, opens)
-    whole = _whole(marks, broken)
-    head, _, _ = cut(whole, held(whole), bounds, [one for one in spans if one[0] not in broken])
+    ties = pairs(marks)
+    out = _broken(marks, ties, opens)
+    out.update(one.seq for one in marks if one.flags & ORPHAN)
+    out = _with_ties(marks, ties, out)
+    whole = [one for one in marks if one.seq not in out]
+    head, _, _ = cut(whole, held(whole), bounds, [one for one in spans if one[0] not in out])
     first = head.seq if head is not None else float("inf")
-    shown = [one for one in whole if one.flags & GUARDED or one.seq >= first]
+    out.update(one.seq for one in whole if not one.flags & GUARDED and one.seq < first)
+    # A result that is guarded may be that of a call, too, which is not.
+    out = _with_ties(marks, ties, out)
+    shown = [one for one in whole if one.seq not in out]
     return shown, len(shown) < len(whole)
 
 
@@ -163,13 +169,13 @@ def plain_window(heads: Sequence[tuple[int, int]], bounds: Bounds) -> tuple[list
     return shown, len(shown) < len(heads)
 
 
-def _broken(marks: Sequence[Mark], opens: Sequence[Open]) -> set[int]:
+def _broken(marks: Sequence[Mark], ties: Sequence[Pair], opens: Sequence[Open]) -> set[int]:
     """The numbers of calls without all of their results, but for what still goes on at the end.
 
     *marks* have all results of the calls among them; of calls before them, *opens* have none.
     """
     missing = {one.seq: set(one.calls) for one in marks if one.calls}
-    for _, name, call in pairs(marks):
+    for _, name, call in ties:
         if call is not None:
             missing[call].discard(name)
     for name, call in opens:
@@ -180,12 +186,16 @@ def _broken(marks: Sequence[Mark], opens: Sequence[Open]) -> set[int]:
     return {call for call, names in missing.items() if names and call < last}
 
 
-def _whole(marks: Sequence[Mark], broken: AbstractSet[int]) -> list[Mark]:
-    """*marks* without calls that are *broken* and what leads to them, and without results whose
-    call is not there."""
-    out = {answer for answer, _, call in pairs(marks) if call is None or call in broken}
-    led = set(broken)
-    for one in reversed(marks):
-        if one.flags & LEADS and one.seq + 1 in led:
-            led.add(one.seq)
-    return [one for one in marks if one.seq not in out | led and not one.flags & ORPHAN]
+def _with_ties(marks: Sequence[Mark], ties: Sequence[Pair], out: AbstractSet[int]) -> set[int]:
+    """What is *out*, and all that is not whole without it: a result without each of its calls, a
+    call without each of its results, and what leads to nothing, unless that is still to come."""
+    found, leads, before = set(out), leading(marks), -1
+    while len(found) > before:
+        before = len(found)
+        for answer, _, call in ties:
+            if call is None or call in found:
+                found.add(answer)
+            elif answer in found:
+                found.add(call)
+        found.update(one for one, led in reversed(leads) if led is None or led in found)
+    return found

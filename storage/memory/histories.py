@@ -124,9 +124,10 @@ class MemoryHistories:
             talk = self._find(key)
             if talk is None or packed(talk.state) != state:
                 return False
-            talk.alter(alteration)
-            talk.renew(terms, self._talks.now())
-            return True
+            done = talk.alter(alteration)
+            if done:
+                talk.renew(terms, self._talks.now())
+            return done
 
     def restore(
         self,

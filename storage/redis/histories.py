@@ -155,7 +155,7 @@ class RedisHistories:
     def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
         name = self._known.get(key) or self._learn(key)
         removed = Struct(f"<{len(alteration.removed)}I").pack(*alteration.removed)
-        records = [raw for _, raw in alteration.replaced]
+        records = [raw for _, *both in alteration.replaced for raw in both]
         words = (state, alteration.state, *ends_told(terms, alteration.state), removed, *records)
         reply = self._door.call(run(_ALTER, ONCE, (name,), *words), key)
         if type(reply) is int:

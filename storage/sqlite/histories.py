@@ -117,7 +117,7 @@ class SqliteHistories:
     def alter(self, key: str, state: bytes, alteration: Alteration, terms: Terms) -> bool:
         name = self._names.reserved("history", key)
         new = unpacked(alteration.state)
-        changed = [(mark(raw), raw) for _, raw in alteration.replaced]
+        changed = [(mark(raw), raw, old) for _, old, raw in alteration.replaced]
 
         def alter(cursor: sqlite3.Cursor, now: int) -> bool:
             talk = self._live(cursor, name, key, now)
@@ -126,9 +126,12 @@ class SqliteHistories:
             if talk.raw != state:
                 self._histories.state(talk, key)
                 return False
+            seqs = [(talk.id, one.seq, old) for one, _, old in changed]
+            if any(cursor.execute(self._sql.is_so, seq).fetchone() is None for seq in seqs):
+                return False
             cursor.executemany(
                 self._sql.replace,
-                [(one.flags & GUARDED, one.role, raw, talk.id, one.seq) for one, raw in changed],
+                [(one.flags & GUARDED, one.role, raw, talk.id, one.seq) for one, raw, _ in changed],
             )
             removed = [(talk.id, seq) for seq in alteration.removed]
             cursor.executemany(self._sql.remove, removed)

@@ -224,6 +224,7 @@ class HistoryStatements:
             f"INSERT INTO {rows} (history, seq, at, guarded, role, record) "
             "VALUES (?, ?, ?, ?, ?, ?)"
         )
+        self.is_so: str = f"SELECT 1 FROM {rows} WHERE history = ? AND seq = ? AND record = ?"
         self.replace: str = (
             f"UPDATE {rows} SET guarded = ?, role = ?, record = ? WHERE history = ? AND seq = ?"
         )

@@ -121,8 +121,10 @@ class Talk:
     def shown(self, bounds: Bounds) -> list[Said]:
         """What of all that is kept a model can be shown."""
         broken = unanswered(self.said)
-        whole = without(self.said, broken)
-        return stays(whole, bounds, lambda one: self.may_begin(one, broken))
+        whole = whole_without(self.said, broken)
+        broken = {one.seq for one in self.said if one not in whole}
+        kept = stays(whole, bounds, lambda one: self.may_begin(one, broken))
+        return whole_without(self.said, {one.seq for one in self.said if one not in kept})
 
 
 def fits(said: Sequence[Said], bounds: Bounds) -> bool:
@@ -168,17 +170,29 @@ def unanswered(said: Sequence[Said]) -> set[int]:
     }
 
 
-def without(said: Sequence[Said], broken: AbstractSet[int]) -> list[Said]:
-    """What is *said* but for calls that are *broken*, what leads to them and their results, and
-    orphans."""
-    led = set(broken)
-    for one in reversed(said):
-        if one.line.leads and one.seq + 1 in led:
-            led.add(one.seq)
-    return [
-        one
-        for one in said
-        if one.seq not in led
-        and not one.is_orphan
-        and broken.isdisjoint(call for call, _ in one.calls)
-    ]
+def led_by(said: Sequence[Said], leader: Said) -> int | None:
+    """The message that belongs to a *leader*, if it is there."""
+    for one in said:
+        if one.seq > leader.seq:
+            belongs = one.seq == leader.seq + 1 or (one.is_led and not one.line.answers)
+            return one.seq if belongs else None
+    return None
+
+
+def whole_without(said: Sequence[Said], out: AbstractSet[int]) -> list[Said]:
+    """What is *said* but for what is *out* and orphans, and all that is not whole then: results
+    without their calls, calls without their results, and what leads to nothing."""
+    there = [one for one in said if one.seq not in out and not one.is_orphan]
+    while True:
+        seqs = {one.seq for one in there}
+        lost = {call for one in said if one.seq not in seqs for call, _ in one.calls}
+        left = [
+            one
+            for one in there
+            if one.seq not in lost
+            and all(call in seqs for call, _ in one.calls)
+            and (not one.line.leads or one is said[-1] or led_by(said, one) in seqs)
+        ]
+        if len(left) == len(there):
+            return there
+        there = left

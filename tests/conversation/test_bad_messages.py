@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from storage import InvalidKeyError, StorageError, UnstorableError, UnsupportedError
+from storage import (
+    ConflictError,
+    InvalidKeyError,
+    StorageError,
+    UnstorableError,
+    UnsupportedError,
+)
 from tests.conversation.standing import Ground, called, params, result, said, standing
 from tests.fault.ground import SECRET
 
@@ -143,6 +149,17 @@ CALLS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
     "an edit of nothing": (lambda talk: talk.edit("k", 1, None), TypeError),
     "a fork from nowhere": (lambda talk: talk.fork("k", "o", at=-1), ValueError),
     "less than nothing": (lambda talk: talk.keep_newest(-1), ValueError),
+    "a page beyond all": (lambda talk: talk.list("k", last=2**32), ValueError),
+    "a first page beyond all": (lambda talk: talk.list("k", first=2**70), ValueError),
+    "a cursor beyond all": (lambda talk: talk.list("k", before=2**32), ValueError),
+    "a cursor far beyond all": (lambda talk: talk.list("k", after=10**30), ValueError),
+    "a window beyond all": (lambda talk: talk.window("k", tokens=10**400), ValueError),
+    "a number beyond all": (lambda talk: talk.append("k", said("x"), if_seq=2**32), ValueError),
+    "a number far beyond all": (lambda talk: talk.delete("k", 2**64), ValueError),
+    "an edit beyond all": (lambda talk: talk.edit("k", 10**400, said("x")), ValueError),
+    "a pin beyond all": (lambda talk: talk.pin("k", 2**32), ValueError),
+    "an end beyond all": (lambda talk: talk.truncate_after("k", 2**64), ValueError),
+    "a fork beyond all": (lambda talk: talk.fork("k", "o", at=2**32), ValueError),
     "an unknown part": (lambda talk: talk.clear_all(person=7), ValueError),
 }
 
@@ -159,12 +176,29 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(ground: Ground, name
     assert talk.list("k") == [said("before")]
 
 
+def test_the_largest_numbers_that_make_sense_are_understood(anywhere: Ground) -> None:
+    most = 2**32 - 1
+    talk = anywhere.conversation(max_messages=most, max_tokens=most, max_turns=most)
+    talk.append("k", said("x"))
+
+    assert talk.list("k", last=most, before=most) == talk.list("k", first=most) == [said("x")]
+    assert talk.window("k", tokens=most, turns=most, messages=most) == [said("x")]
+    assert talk.list("k", after=most) == talk.delete("k", most) == talk.truncate_after("k", most)
+    assert (talk.pin("k", most), talk.edit("k", most, said("y"))) == (False, False)
+    assert talk.undo("k", turns=10**30) == [said("x")]
+    with pytest.raises(ConflictError):
+        talk.append("k", said("y"), if_seq=most)
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "no messages": {"max_messages": 0},
     "a yes": {"max_messages": True},
     "half a message": {"max_messages": 1.5},
     "tokens below zero": {"max_tokens": -1},
     "no turns": {"max_turns": 0},
+    "messages beyond all": {"max_messages": 2**32},
+    "tokens beyond all": {"max_tokens": 10**400},
+    "turns beyond all": {"max_turns": 2**64},
     "no time": {"ttl": 0},
     "no age": {"max_age": -5},
     "no bytes": {"max_bytes": 0},

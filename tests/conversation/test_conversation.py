@@ -281,6 +281,31 @@ def test_a_message_is_written_anew(ground: Ground) -> None:
     assert not talk.edit("none", 1, said("nobody"))
 
 
+@pytest.mark.parametrize("often", [1, 64])
+def test_what_others_wrote_meanwhile_is_not_lost(ground: Ground, often: int) -> None:
+    """However often they did, and though as much is said as before."""
+    talk, others = ground.conversation(), ground.half.Conversation(ground.place.base)
+    talk.append_many("k", [said("0000"), said("other", "assistant")])
+    numbers = iter(range(often))
+
+    def changed(old: dict[str, Any]) -> dict[str, Any]:
+        return {**old, "content": f"{int(old['content']) + 1:04}"}
+
+    def blocking(old: dict[str, Any]) -> dict[str, Any]:
+        for _ in numbers:
+            others.edit("k", 1, changed)
+        return changed(old)
+
+    async def waiting(old: dict[str, Any]) -> dict[str, Any]:
+        for _ in numbers:
+            await others.edit("k", 1, changed)
+        return changed(old)
+
+    talk.edit("k", 1, blocking if ground.half is storage else waiting)
+
+    assert texts(talk.list("k")) == [f"{often + 1:04}", "other"]
+
+
 def test_an_edit_keeps_role_and_calls(memory: Ground) -> None:
     talk = memory.conversation()
     talk.append_many("k", [said("1"), called("a")])

@@ -51,7 +51,9 @@ class Edited(Kept):
         if plan.alteration is None:
             return
         self.state = unpacked(plan.alteration.state)
-        removed, new = plan.alteration.removed, dict(plan.alteration.replaced)
+        removed = plan.alteration.removed
+        new = {seq: after for seq, _, after in plan.alteration.replaced}
+        assert all(before in self.records for _, before, _ in plan.alteration.replaced)
         self.records = [
             new.get(mark(raw).seq, raw) for raw in self.records if mark(raw).seq not in removed
         ]
@@ -307,3 +309,29 @@ def test_what_is_replayed_is_as_it_was_said() -> None:
 def test_a_query_of_an_edit_asks_for_as_many_as_it_looks_at() -> None:
     assert Pop().query(16) == Query(16)
     assert Truncate(20).query(16).after == 4
+
+
+THOUGHT = Line("assistant", leads=True)
+
+
+@pytest.mark.parametrize("which", [2, 3, 4, 5])
+def test_what_leads_to_a_call_is_taken_away_and_pinned_with_it(which: int) -> None:
+    lines = [Line("user"), THOUGHT, THOUGHT, Line("assistant", calls=("a",))]
+    for edit in (Delete(which), Pin(which, stays=True)):
+        kept = said(*lines, Line("tool", answers=("a",)), Line("user"), Line("assistant"))
+        for width in (1, 2, 3):
+            assert kept.plan(edit, width) in (None, kept.plan(edit, 100))
+        do(kept, edit)
+        kept.say(bounds=Bounds(4))
+        assert kept.seqs == ([1, 6, 7] if type(edit) is Delete else [2, 3, 4, 5])
+        kept.assert_sound()
+
+
+def test_what_leads_on_belongs_to_what_is_said_next_when_that_was_taken_away() -> None:
+    kept = said(Line("user"), THOUGHT, Line("assistant"))
+    do(kept, Pop())
+    kept.say(Line("assistant"), Line("user"))
+    assert [one.seq for one in window(kept.marks, ALL, (), ())[0]] == [1, 2, 4, 5]
+
+    do(kept, Delete(4))
+    assert kept.seqs == [1, 5]

@@ -6,15 +6,19 @@ import pytest
 from hypothesis import strategies as st
 
 from storage.core import history
-from storage.core.history import MOST_GUARDED, MOST_NOTES, MOST_SPANS, State, append
+from storage.core.composing import refused
+from storage.core.history import MOST_GUARDED, MOST_NOTES, MOST_SPANS, State, append, packed
 from storage.core.messages import (
     ESTIMATED,
     GUARDED,
+    LAST_SEQ,
     MOST_TOKENS,
     NOSTART,
+    bodies,
     entry,
     mark,
     marks,
+    plain_heads,
     record,
     remarked,
     rewritten,
@@ -27,6 +31,8 @@ from tests.conversation.scripts import ALL, Act, Kept, acts, bounds, for_all, li
 
 LONG = 2**32 - 1
 LATE = 2**48 - 1
+
+A_HEAD = record(entry("user", 0, 0, (), (), b""), 0, 1, 1000)
 
 IDS = st.lists(st.text(max_size=5), max_size=4, unique=True)
 ROLES = st.sampled_from(
@@ -180,6 +186,37 @@ def test_a_prompt_that_never_ends_is_refused_where_too_many_would_be_guarded() -
     said(state, *[Line("system")] * MOST_GUARDED)
 
     assert said(state, Line("system")).outcome == "full"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\1", b"\0" * 20, b"\7" + A_HEAD[1:], A_HEAD[:5] + bytes(14)]
+)
+def test_what_has_no_head_is_read_by_nobody(raw: bytes) -> None:
+    for one in (raw, raw + b"{}"):
+        for read in (mark, lambda one: bodies([one])):
+            with pytest.raises(ValueError, match="no record"):
+                read(one)
+        assert plain_heads([one]) is None
+    assert bodies([A_HEAD + b"{}"]) == [b"{}"]
+    assert plain_heads([A_HEAD]) == [(1, 0)]
+
+
+def test_no_number_is_given_that_is_none() -> None:
+    state = State(1000)
+    state.seq = LAST_SEQ - 3
+    told = said(state.copy(), *[Line("user")] * 5)
+    assert told == Appended("full", last=LAST_SEQ - 3, which=3)
+    assert said(state, *[Line("user")] * 3, note=b"12345678") == Appended(
+        "appended", LAST_SEQ - 2, LAST_SEQ
+    )
+
+    before = packed(state)
+    assert said(state, Line("user")) == Appended("full", last=LAST_SEQ)
+    assert said(state) == Appended("appended", LAST_SEQ + 1, LAST_SEQ)
+    assert said(state, Line("user"), note=b"12345678").outcome == "repeated"
+    assert packed(state) == before
+    error = refused(Appended("full", last=LAST_SEQ), None, "memory", "k", several=False)
+    assert "numbers left" in str(error)
 
 
 def test_so_many_idempotency_keys_are_remembered() -> None:

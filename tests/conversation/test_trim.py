@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import strategies as st
 
 from storage.core import history
 from storage.core.edits import replayed
 from storage.core.messages import GUARDED, Mark, plain_heads
+from storage.core.pairs import pairs
 from storage.core.picking import recent, unguarded
 from storage.core.trim import cut, held, plain_window, window
 from storage.histories import Bounds
 from tests.conversation.oracle import Line, Talk
-from tests.conversation.scripts import Act, Kept, acts, bounds, for_all, lines, seqs
+from tests.conversation.scripts import NAMED, Act, Kept, acts, bounds, for_all, lines, seqs
 
 PLAIN = ("user", "assistant")
 PROMPT = Line("system", 2)
@@ -394,3 +396,108 @@ def test_what_messages_say_together_is_what_was_known_all_along() -> None:
         assert again.at == state.at or not there
 
     for_all(law, acts(), bounds(), share=4)
+
+
+ANSWER_TO_BOTH = Line("user", answers=("a", "b"))
+BY_NAME = Line("assistant", calls=(NAMED,))
+
+UNWHOLE = {
+    "a result of two calls of which one is gone": (
+        [
+            *(Line("assistant", calls=("a",)), *said(1, 1, 1), Line("assistant", calls=("b",))),
+            *(ANSWER_TO_BOTH, *said(1)),
+        ],
+        Bounds(4),
+        [4, 7],
+    ),
+    "a result of two calls of which the second is pinned": (
+        [
+            *(Line("assistant", calls=("a",)), Line("assistant", calls=("b",), pin=True)),
+            *(ANSWER_TO_BOTH, *said(1, 1)),
+        ],
+        Bounds(4),
+        [4, 5],
+    ),
+    "a call and its result where another call of that is broken": (
+        [
+            *(Line("assistant", calls=("a", "c")), Line("assistant", calls=("b",))),
+            *(ANSWER_TO_BOTH, *said(1, 1)),
+        ],
+        Bounds(),
+        [4, 5],
+    ),
+    "a call which is itself a result that is left out": (
+        [
+            *(Line("assistant", calls=("a", "c")), Line("assistant", answers=("a",), calls=("b",))),
+            *(Line("tool", answers=("b",)), *said(1)),
+        ],
+        Bounds(),
+        [4],
+    ),
+    "what leads to nothing": (
+        [Line("assistant", leads=True, pin=True), Line("assistant"), *said(1, 1)],
+        Bounds(2),
+        [4],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNWHOLE)
+def test_of_each_of_these_a_model_is_shown_only_what_is_whole(name: str) -> None:
+    lines, most, right = UNWHOLE[name]
+    kept = Kept()
+    for line in lines:
+        kept.say(line, bounds=most)
+
+    for asked in (Bounds(), most):
+        shown, _ = window(kept.marks, asked, kept.state.spans, kept.state.opens)
+        assert numbers(shown) == right
+
+
+def test_a_pinned_call_is_not_shown_where_its_result_is_also_that_of_one_with_no_room() -> None:
+    lines, most, right = UNWHOLE["a result of two calls of which the second is pinned"]
+    kept = Kept()
+    kept.say(*lines)
+    shown, is_cut = window(kept.marks, most, kept.state.spans, kept.state.opens)
+
+    assert (numbers(shown), is_cut) == (right, True)
+
+
+def test_a_result_is_never_that_of_an_older_call_which_is_pinned() -> None:
+    kept = Kept()
+    kept.say(Line("assistant", calls=(NAMED,), pin=True), *said(1, 1))
+    kept.say(BY_NAME, Line("function", answers=(NAMED,)), *said(1))
+    assert numbers(window(kept.marks, Bounds(), (), kept.state.opens)[0]) == [2, 3, 4, 5, 6]
+    some = [kept.marks[0], *kept.marks[4:]]
+
+    assert [pair.call for pair in pairs(some)] == [None]
+    assert numbers(window(some, Bounds(), (), kept.state.opens)[0]) == [6]
+
+
+def test_a_model_is_shown_whole_pairs_where_results_are_those_of_several_messages() -> None:
+    """Whatever was trimmed, pinned or not looked at."""
+
+    def law(script: list[Act], most: Bounds, asked: Bounds, skipped: int) -> None:
+        kept, waiting = Kept(), list[str]()
+        for line, act in zip(lines(script), script):
+            waiting += line.calls
+            if act.kind == "all results" and waiting:
+                line = Line("user", act.tokens, answers=tuple(waiting[-2 - act.which :: 2]))
+                waiting = [call for call in waiting if call not in line.answers]
+            elif line.answers:
+                continue
+            kept.say(line, bounds=most)
+        some = kept.marks
+        some = [one for one in some if one.flags & GUARDED or one in some[skipped:]]
+        found, _ = window(some, asked, kept.state.spans, kept.state.opens)
+        calls = {call for one in found for call in one.calls}
+        results = {call for one in found for call in one.answers}
+        turns = [one.seq for one in found if one.role == "user" and not one.answers]
+
+        assert results <= calls
+        for one in found:
+            if turns and one.seq < turns[-1]:
+                assert results.issuperset(one.calls)
+
+    kinds = ("user", "calls", "parallel calls", "all results", "all results", "assistant")
+    for_all(law, acts(*kinds), bounds(), bounds(), st.integers(0, 6), share=10)

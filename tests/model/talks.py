@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from storage.histories import Bounds
-from tests.conversation.oracle import PROMPTS, Line, Said, Talk
+from tests.conversation.oracle import PROMPTS, Line, Said, Talk, led_by
 
 REMEMBERED = 32
 """How many idempotency keys are remembered."""
@@ -72,12 +72,14 @@ class Kept(Talk):
         return list(removed)
 
     def group(self, seq: int) -> list[Said]:
-        """The message *seq* with all calls and results that hang together with it."""
+        """The message *seq* with all calls, results and leaders that hang together with it."""
         members = {seq} if self.has(seq) else set()
         while True:
             more = set(members)
             for one in self.said:
                 tied = {one.seq, *(call for call, _ in one.calls)}
+                if one.line.leads:
+                    tied.add(led_by(self.said, one) or one.seq)
                 if len(tied) > 1 and tied & members:
                     more |= tied
             if more == members:

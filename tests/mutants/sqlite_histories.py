@@ -224,8 +224,8 @@ BUGS = [
         "sqlite-histories-whose-text-is-shown",
         "no error shows what was said",
         "storage/sqlite/statements.py",
-        """_RECORD = "CASE typeof(record) WHEN 'text' THEN CAST(record AS BLOB) ELSE record END\"""",
-        '_RECORD = "record"',
+        "WHEN 'text' THEN CAST(record AS BLOB) ELSE",
+        "WHEN 'text' THEN record ELSE",
         ("tests/conversation/test_sqlite_histories.py", "-k", "text_that_is_none"),
     ),
 ]

@@ -1,21 +1,28 @@
--- Alters a conversation, if what is known of it is what is expected, after history.lua and ending.lua.
+-- Alters a conversation, if what is known of it is what is expected and so are the messages that are
+-- written anew, after history.lua and ending.lua.
 -- KEYS: the conversation.
 -- ARGV: what is expected to be known, and what is then; how long it lasts from now, and when it ends
---   at the latest; the numbers of the messages that go, in one piece; and messages in the place of
---   those that have the same number.
+--   at the latest; the numbers of the messages that go, in one piece; and each message that is
+--   expected, and then the one in its place, which has the same number.
 -- Returns 1 if it did, else 0.
 if state ~= ARGV[1] then
   return 0
 end
 
-for index = 6, #ARGV do
-  local place = place_of((told(ARGV[index])))
-  if place then
-    call('LSET', key, place, ARGV[index])
+local places = {}
+for index = 6, #ARGV, 2 do
+  local place, one = place_of((told(ARGV[index + 1])))
+  if one ~= ARGV[index] then
+    return 0
   end
+  places[index + 1] = place
+end
+for index = 7, #ARGV, 2 do
+  call('LSET', key, places[index], ARGV[index])
 end
 
-local gone, places = ARGV[5], {}
+local gone = ARGV[5]
+places = {}
 local count = #gone / 4
 local first = count > 0 and place_of((struct.unpack('<I4', gone)))
 if first and last - first + 1 == count then

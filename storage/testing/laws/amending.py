@@ -73,7 +73,7 @@ class Altering(Altered):
             known = self.known(talks)
             (raw,) = talks.read("k", Query(after=seq - 1, before=seq + 1)).records
             new = raw[: mark(raw).body] + b"\0another, and longer" * 9
-            changed = Alteration(self.without(talks).state, replaced=((seq, new),))
+            changed = Alteration(self.without(talks).state, replaced=((seq, raw, new),))
             assert talks.alter("k", known, changed, FOR_GOOD) is True
             assert talks.read("k", Query(after=seq - 1, before=seq + 1)).records == [new]
         assert numbers(talks.read("k", ALL).records) == [1, 2, 3, 4, 5, 6, 7]
@@ -100,7 +100,8 @@ class Altering(Altered):
             say(f"{number}", bounds=Bounds(5))
         assert hear() == ["prompt", "1", "2", "7", "8"]
         raw = talks.read("k", Query(after=1, before=3)).records[0]
-        alteration = self.without(talks, 3)._replace(replaced=((2, remarked(raw, GUARDED) + b"!"),))
+        new = remarked(raw, GUARDED) + b"!"
+        alteration = self.without(talks, 3)._replace(replaced=((2, raw, new),))
         assert talks.alter("k", self.known(talks), alteration, FOR_GOOD) is True
 
         assert hear() == ["prompt", "1!", "7", "8"]
@@ -119,6 +120,18 @@ class Altering(Altered):
         assert talks.alter("other", known, alteration, FOR_GOOD) is False
         assert hear() == ["one", "two", "three"]
         assert list(talks.look(["other"])) == [None]
+
+    def test_nothing_is_altered_where_another_message_is_known(
+        self, say: Say, talks: Any, hear: Hear
+    ) -> None:
+        """Though what is known of the conversation is the same."""
+        say("one", "two", "three")
+        known, records = self.known(talks), talks.read("k", ALL).records
+        for old in (records[2], records[1] + b"!", records[1][:-1], b""):
+            both = ((1, records[0], records[0] + b"!"), (2, old, records[1] + b"?"))
+            changed = Alteration(self.without(talks, 3).state, (3,), both)
+            assert talks.alter("k", known, changed, FOR_GOOD) is False
+            assert (self.known(talks), talks.read("k", ALL).records) == (known, records)
 
     def test_of_all_who_alter_at_once_one_does(self, say: Say, talks: Any) -> None:
         left = 0
