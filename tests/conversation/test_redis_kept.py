@@ -16,9 +16,9 @@ import storage
 import storage.compat.puregram
 from storage import CorruptValueError, OutcomeUnknownError, UnavailableError, WrongTypeError
 from storage.core.history import State, append, packed, unpacked
-from storage.core.messages import GUARDED, NOSTART, marks
+from storage.core.messages import GUARDED, LAST_SEQ, NOSTART, marks
 from storage.core.trim import held, window
-from storage.histories import Alteration, Bounds, Query, Stretch, Terms
+from storage.histories import Alteration, Appended, Bounds, Query, Stretch, Terms
 from storage.protocols import HistoryStore
 from storage.redis.talks import Found
 from storage.testing.strategies import NASTY_KEYS
@@ -488,19 +488,20 @@ def test_a_bot_goes_on_where_a_message_is_broken(valkey: Server) -> None:
 
 
 def test_when_no_numbers_are_left_nothing_more_is_appended(room: Room, valkey: Server) -> None:
-    state, most = State(1_700_000_000_000), 2**32 - 1
+    state, most = State(1_700_000_000_000), LAST_SEQ
     state.seq = state.first = most - 3
     room.restore("k", packed(state), [], MINUTE)
     before = valkey.call("LRANGE", NAME, 0, -1)
 
-    assert room.append("k", [said()] * 4, MINUTE)[:3] == ("full", 0, most - 3)
+    done = room.append("k", [said()] * 4, MINUTE)
+    assert done == Appended("full", last=most - 3, which=3)
     assert valkey.call("LRANGE", NAME, 0, -1) == before
     assert room.append("k", [said()] * 3, MINUTE).last == most
     assert room.append("k", [], Terms(Bounds(tokens=1))).outcome == "appended"
     assert room.append("k", [said()], MINUTE).outcome == "full"
 
     assert seqs(room.read("k", Query())) == []
-    assert state_of(room).seq == state_of(room).first == most
+    assert (state_of(room).seq, state_of(room).first) == (most, most + 1)
 
 
 @pytest.fixture
