@@ -16,9 +16,9 @@ from storage.core.history import (
     packed,
     unpacked,
 )
-from storage.core.messages import GUARDED
+from storage.core.messages import GUARDED, marks
 from storage.core.plans import Pop
-from storage.core.trim import Held
+from storage.core.trim import Held, window
 from storage.histories import Alteration, Appended, Bounds, Query, Terms
 from storage.protocols import HistoryStore
 from storage.testing import Clock
@@ -277,6 +277,42 @@ def test_what_is_pinned_among_many_is_recent_too(twins: Twins) -> None:
 
     for bounds in (Bounds(), Bounds(9_000), Bounds(5_500), Bounds(6_999), Bounds(7_003)):
         twins.both("recent", "a", bounds)
+
+
+UNLIKE: dict[str, list[Any]] = {
+    "long and short": [said(tokens=900 if one % 7 == 3 else 1) for one in range(200)],
+    "short, then long": [said(tokens=1 + 300 * (one > 190)) for one in range(200)],
+    "long, then short": [said(tokens=1 + 300 * (one < 190)) for one in range(200)],
+    "none": [said(tokens=0) for _ in range(200)],
+    "no turns": [said("assistant") for _ in range(200)],
+    "one turn": [said("user" if one == 7 else "assistant") for one in range(200)],
+    "guards within": [said(flags=GUARDED * (one % 20 == 4)) for one in range(200)],
+    "guards at the end": [said(flags=GUARDED * (one > 196)) for one in range(200)],
+    "guards at both ends": [
+        said("system" if one < 2 else "user", flags=GUARDED * (one > 196)) for one in range(200)
+    ],
+    "many guards": [said("system" if one < 40 else "user") for one in range(200)],
+    "all guarded": [said("system", tokens=one) for one in range(200)],
+    "many": [said() for _ in range(900)],
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_a_window_of_messages_that_are_not_alike_has_all_that_fit(name: str, twins: Twins) -> None:
+    twins.both("append", "a", UNLIKE[name], Terms())
+    wanted = [None, 1, 5, 60, 250]
+
+    for messages in wanted:
+        for tokens in (None, 1, 20, 1_000):
+            for turns in (None, 1, 9):
+                bounds = Bounds(messages, tokens, turns)
+                found = twins.model.recent("a", bounds)
+                told = twins.room.recent("a", bounds)
+                assert told.state == found.state
+                shown, is_cut = window(marks(told.records), bounds, (), ())
+                others, is_enough = window(marks(found.records), bounds, (), ())
+                assert shown == others
+                assert (is_cut or not told.more) == (is_enough or not found.more)
 
 
 def test_an_edit_of_what_is_not_so_any_more_does_nothing(twins: Twins) -> None:

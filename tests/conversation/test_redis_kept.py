@@ -16,9 +16,9 @@ import storage
 import storage.compat.puregram
 from storage import CorruptValueError, OutcomeUnknownError, UnavailableError, WrongTypeError
 from storage.core.history import State, append, packed, unpacked
-from storage.core.messages import GUARDED, NOSTART, marks
+from storage.core.messages import GUARDED, LAST_SEQ, NOSTART, marks
 from storage.core.trim import held, window
-from storage.histories import Alteration, Bounds, Query, Stretch, Terms
+from storage.histories import Alteration, Appended, Bounds, Query, Stretch, Terms
 from storage.protocols import HistoryStore
 from storage.redis.talks import Found
 from storage.testing.strategies import NASTY_KEYS
@@ -93,6 +93,40 @@ def test_each_step_is_one_trip(step: str, room: Room, valkey: Server) -> None:
             STEPS[step](room)
 
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "bounds", [Bounds(20), Bounds(tokens=60), Bounds(turns=20), Bounds(20, 60, 20)]
+)
+def test_a_window_is_one_trip_that_reads_little_more(
+    bounds: Bounds, room: Room, valkey: Server
+) -> None:
+    room.append("k", [said("system"), *[said()] * 199], MINUTE)
+
+    with valkey.counted() as calls:
+        found = room.recent("k", bounds)
+
+    assert len(calls) == 1
+    assert 20 < len(found.records) < 25
+    inside = [call for call in calls.everything if call.scripted and call.name == "LRANGE"]
+    assert [one.words[-2:] for one in inside] in (
+        [(b"0", b"1"), (b"%d" % start, b"-1")] for start in range(176, 181)
+    )
+
+
+def test_a_window_of_long_messages_is_read_in_slices(room: Room, valkey: Server) -> None:
+    room.append("short", [said()] * 200, MINUTE)
+    room.append("k", [said(text="x" * 100_000)] * 200, MINUTE)
+
+    for key, bounds in (("short", Bounds()), ("short", Bounds(150))):
+        with valkey.counted() as calls:
+            room.recent(key, bounds)
+        assert len(calls) == 1
+    for bounds in (Bounds(), Bounds(150)):
+        with valkey.counted() as calls:
+            found = room.recent("k", bounds)
+        assert len(found.records) >= (bounds.messages or 200)
+        assert len(calls) > 10
 
 
 def test_a_conversation_is_one_key(room: Room, valkey: Server) -> None:
@@ -454,19 +488,20 @@ def test_a_bot_goes_on_where_a_message_is_broken(valkey: Server) -> None:
 
 
 def test_when_no_numbers_are_left_nothing_more_is_appended(room: Room, valkey: Server) -> None:
-    state, most = State(1_700_000_000_000), 2**32 - 1
+    state, most = State(1_700_000_000_000), LAST_SEQ
     state.seq = state.first = most - 3
     room.restore("k", packed(state), [], MINUTE)
     before = valkey.call("LRANGE", NAME, 0, -1)
 
-    assert room.append("k", [said()] * 4, MINUTE)[:3] == ("full", 0, most - 3)
+    done = room.append("k", [said()] * 4, MINUTE)
+    assert done == Appended("full", last=most - 3, which=3)
     assert valkey.call("LRANGE", NAME, 0, -1) == before
     assert room.append("k", [said()] * 3, MINUTE).last == most
     assert room.append("k", [], Terms(Bounds(tokens=1))).outcome == "appended"
     assert room.append("k", [said()], MINUTE).outcome == "full"
 
     assert seqs(room.read("k", Query())) == []
-    assert state_of(room).seq == state_of(room).first == most
+    assert (state_of(room).seq, state_of(room).first) == (most, most + 1)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@
 -- Returns the number of the last message; or 1 and that where more is to be dropped, 2 and the first
 --   and the last message that were appended under this key before, 3 and the last message where
 --   another one was expected, 4 (5) and the last message and which one is refused as the result of
---   no call (as one too many that always stays), or 5 and the last message where no numbers are left
---   for all of them; or -1 and the beginning of what is no state.
+--   no call (as one too many that always stays, or for which no number is left); or -1 and the
+--   beginning of what is no state.
 -- The rest of it counts alterations.
 mood = mood - mood % 4 + (leading and 1 or 0) + (led and 2 or 0)
 local state = struct.pack(
-  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood, seq, math.min(first, 4294967295), messages, turns, start,
+  '<BBBI4I4I4I4I4I8I8I8I8HHHH', 0, 1, mood, seq, first, messages, turns, start,
   tokens, estimated, born, at, #guards / 4, #opens / 12, #spans / 8, #notes / 16
 ) .. guards .. opens .. spans .. notes
 

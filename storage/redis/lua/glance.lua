@@ -23,6 +23,17 @@ end
 if most_turns < math.huge then
   wanted = math.min(wanted, math.ceil((most_turns + 1) * messages / math.max(turns, 1)) + 2)
 end
+-- Of many, the last ones tell how long they are: no more than about a megabyte is read at once.
+local many, size = math.min(wanted + guarded, messages), 0
+if many > 64 and many <= 256 then
+  local last = call('LRANGE', key, -64, -1)
+  for index = 1, #last do
+    size = size + #last[index]
+  end
+  if size * many > 64 * 1048576 then
+    return {state, -2}
+  end
+end
 if wanted + guarded >= messages and messages <= 256 then
   local found = call('LRANGE', key, 0, -1)
   table.insert(found, 2, -1)

@@ -46,6 +46,6 @@ if expected >= 0 and expected ~= seq then
   return {3, seq}
 elseif not raw and #ARGV == 1 then
   return 0
-elseif seq + #ARGV - 1 > 4294967295 then
-  return {5, seq}
+elseif seq + #ARGV - 1 > 4294967294 then
+  return {5, seq, 4294967294 - seq}
 end

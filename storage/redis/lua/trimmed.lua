@@ -1,18 +1,6 @@
 -- For the script that appends to a conversation, after admitted.lua: says what goes of what is there and
 -- of what is new. It reads no more than that, and one message after it.
 
--- The number of a message, its flags and its tokens; no number and zeros where it has no head.
-local function told(one)
-  if #one >= 15 then
-    local role, flags, number = unpacked('<BI4I4', one)
-    local means, is_known = flags % 256, role > 0 and role < 7 or role == 255
-    if is_known and number <= seq and (number >= first or means % 2 == 1) then
-      return number, means, (flags - means) / 256
-    end
-  end
-  return nil, 0, 0
-end
-
 -- What goes: from the first message on that may, which stands at a place in the list. One without a
 -- head goes by its place as one message, unless the numbers around it say that it always stays.
 local kept, place, dropped, more, is_empty, is_broken = 0, 1, 0, false, false, false
@@ -37,8 +25,26 @@ if messages > most or tokens > most_tokens or turns >= most_turns then
     index = index + 1
     local one = some[index]
     if one then
-      local number, flags, cost = told(one)
-      if not number then
+      local role, cost, number = 0, 0, 0
+      if #one >= 15 then
+        role, cost, number = unpacked('<BI4I4', one)
+      end
+      local flags = cost % 256
+      cost = (cost - flags) / 256
+      if role < 1 or role > 6 and role < 255 or number < first or number > seq then
+        number, flags, cost = nil, 0, 0
+        -- The number of another one, its flags and its tokens; no number and zeros where it has no head.
+        local function told(another)
+          if #another >= 15 then
+            local kind, means, known = unpacked('<BI4I4', another)
+            local costs = means
+            means = means % 256
+            if (kind > 0 and kind < 7 or kind == 255) and known <= seq and (known >= first or means % 2 == 1) then
+              return known, means, (costs - means) / 256
+            end
+          end
+          return nil, 0, 0
+        end
         if place >= whole_at then
           whole_at = place
           repeat
