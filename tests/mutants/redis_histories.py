@@ -281,7 +281,7 @@ BUGS = [
         _LUA + "history.lua",
         "elseif #state < 63 or",
         "elseif #state < 0 and",
-        _kept("no_conversation and recent"),
+        _kept("no_conversation and conditions"),
     ),
     Bug(
         "redis-histories-that-show-one-too-many",
