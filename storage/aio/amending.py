@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.composing import Composer, refused
+from ..core.composing import Composer, crowded
 from ..core.edits import edited
 from ..core.layers import MOST_ATTEMPTS, Layers
 from ..core.listing import Messages, Reader
 from ..core.messages import NO_HEAD
 from ..core.plans import FIRST_LOOK, NOTHING, WIDER, Edit, Plan
 from ..errors import CorruptValueError
-from ..histories import Appended, Query, Terms
+from ..histories import Query, Terms
 from .protocols import HistoryStore
 from .runtime import Answer, Runtime, callback
 
@@ -43,7 +43,7 @@ class Amending:
         for attempt in range(MOST_ATTEMPTS):
             state, plan = await self._planned(key, edit)
             if plan.is_too_much:
-                raise refused(Appended("full"), None, self._layers.label, key, several=False)
+                raise crowded(self._layers.label, key)
             messages, records, errors = self._reader.messages(key, plan.touched, on_corrupt)
             touched = Messages(messages, records)
             if plan.alteration is None:

@@ -84,6 +84,9 @@ class Session:
         )
         self._runtime = Runtime()
 
+    def __repr__(self) -> str:
+        return f"<Session of {self._items!r}>"
+
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """The newest *limit* items in order, or else as many as the settings say, or all.
 

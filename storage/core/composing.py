@@ -184,17 +184,23 @@ def checked_seq(seq: object, *, least: int = 1) -> int:
     return seq
 
 
+def crowded(store: str, key: str) -> StorageError:
+    """Why nothing more can always stay."""
+    message = f"{MOST_GUARDED} messages of it stay already, and there can not be more"
+    return UnsupportedError(message, store=store, key=key)
+
+
 def refused(
-    done: Appended, if_seq: int | None, store: str, key: str, several: bool
+    done: Appended, if_seq: int | None, store: str, key: str, *, several: bool
 ) -> StorageError:
     """Why nothing was appended."""
     if done.outcome == "conflict":
         message = f"the last message is {done.last}, not {if_seq}"
         return ConflictError(message, store=store, key=key)
     if done.outcome == "full":
-        message = f"{MOST_GUARDED} messages of it stay already, and there can not be more"
-        if done.last > MOST_SEQ:
-            message = "there are not so many numbers left for its messages: begin another one"
+        if done.last <= MOST_SEQ:
+            return crowded(store, key)
+        message = "there are not so many numbers left for its messages: begin another one"
         return UnsupportedError(message, store=store, key=key)
     path = f"$[{done.which}]" if several else "$"
     reason = "it is a tool result, and no tool call waits for it"
