@@ -73,6 +73,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return None if seed is None else f"the same run again: --hypothesis-seed={seed}"
 
 
+# A worker puts the group into the name of a test at the same moment: the mark has to be there then.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         used = _servers_of(item)
