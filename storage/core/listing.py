@@ -123,7 +123,7 @@ def decoded(records: Sequence[bytes], codec: Codec) -> list[dict[str, Any]] | No
             messages = codec.decode(b"[%b]" % b",".join(bodies(some)))
         except ValueError:
             return None
-        if len(messages) != len(some) or not all(type(one) is dict for one in messages):
+        if len(messages) != len(some) or not {dict}.issuperset(map(type, messages)):
             return None
         found += messages
     return found

@@ -66,6 +66,14 @@ _TIED: Final = NOSTART | ORPHAN | CALLS | ANSWERS | LEADS
 
 _HEAD: Final = Struct("<BIIIH")
 _NUMBERS: Final = {role: number for number, role in enumerate(ROLES) if role}
+_PLAIN_STARTS: Final = frozenset(
+    bytes((number, flags))
+    for number in range(1, len(ROLES))
+    for flags in range(256)
+    if not flags & (CALLS | ANSWERS)
+)
+"""What a record begins with whose JSON follows right after its head: a role and flags."""
+
 _NUMBERED: Final = frozenset({*_NUMBERS.values(), OTHER_ROLE})
 _ID: Final = Struct(f"{ID_BYTES}s")
 
@@ -163,11 +171,9 @@ def mark(raw: bytes) -> Mark:
 
 def bodies(records: Sequence[bytes]) -> list[bytes]:
     """The JSON of each of *records*; a `ValueError` where one has no head."""
-    plain, tied, roles, no_seq = _HEAD.size, CALLS | ANSWERS, len(ROLES), bytes(4)
+    plain, starts, no_seq = _HEAD.size, _PLAIN_STARTS, bytes(4)
     return [
-        raw[plain:]
-        if len(raw) > plain and 0 < raw[0] < roles and not raw[1] & tied and raw[5:9] != no_seq
-        else raw[mark(raw).body :]
+        raw[plain:] if raw[:2] in starts and raw[5:9] != no_seq else raw[mark(raw).body :]
         for raw in records
     ]
 

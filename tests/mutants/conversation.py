@@ -467,8 +467,8 @@ BUGS = [
         "history-body-without-a-head",
         "what has no head is no message",
         "storage/core/messages.py",
-        "if len(raw) > plain and 0 < raw[0] < roles and",
-        "if 0 < raw[0] < OTHER_ROLE and",
+        "if raw[:2] in starts and raw[5:9] != no_seq else",
+        "if raw[:1] != b\"\\xff\" and not raw[1] & 96 else",
         ("tests/conversation/test_records.py", "-k", "no_head"),
     ),
     Bug(
