@@ -468,7 +468,7 @@ BUGS = [
         "what has no head is no message",
         "storage/core/messages.py",
         "if raw[:2] in starts and raw[5:9] != no_seq else",
-        "if raw[:1] != b\"\\xff\" and not raw[1] & 96 else",
+        'if raw[:1] != b"\\xff" and not raw[1] & 96 else',
         ("tests/conversation/test_records.py", "-k", "no_head"),
     ),
     Bug(
