@@ -181,8 +181,10 @@ def test_a_test_of_a_server_is_marked(server: Server, request: pytest.FixtureReq
 def test_a_run_that_is_told_to_end_stops_its_servers(tmp_path: Path, valkey: Server) -> None:
     file, told = tmp_path / "test_endless.py", tmp_path / "told"
     file.write_text(ENDLESS.format(told=str(told)))
+    # A folder of its own: at its end a run clears away what earlier ones left in the common one.
+    words = ["-p", "tests.conftest", "-p", "no:valkey", f"--basetemp={tmp_path / 'run'}", str(file)]
     run = subprocess.Popen(
-        [sys.executable, *["-m", "pytest", "-p", "tests.conftest", "-p", "no:valkey"], str(file)],
+        [sys.executable, "-m", "pytest", *words],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
