@@ -14,7 +14,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
         *("runtime", "keylock", "offers", "compression", "encryption", "shapes", "fidelity"),
-        *("histories",),
+        *("histories", "dialogs", "dialog_store"),
     ),
     "core": ("core",),
     "rooms": ("memory", "sqlite", "redis", "aio.lift"),

@@ -1,0 +1,1 @@
+"""Session continuity: records, their layout, and the decisions about them."""
