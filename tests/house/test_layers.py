@@ -41,6 +41,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "conversation",
         "amending",
         "transcripts",
+        "continuity",
     ),
     "compat": ("compat", "contrib"),
     "doors": ("", "cli", "testing", "__main__"),

@@ -1,0 +1,1 @@
+"""Session continuity: sessions with participants and messages, for models with a budget."""
