@@ -16,6 +16,9 @@ _FORM: Final = re.compile(
     re.ASCII,
 )
 
+_WRITTEN: Final = 24
+"""So long is what JavaScript writes."""
+
 _FIRST: Final = -62_135_596_800_000
 _LAST: Final = 253_402_300_799_999
 """The moments of the years 1 to 9999."""
@@ -39,6 +42,16 @@ def moment(text: str) -> int:
     at = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     ms = (at - _EPOCH) // _MS + int((fraction or "0").ljust(3, "0")[:3])
     return within(ms - _offset_ms(offset))
+
+
+def when(text: str) -> datetime:
+    """The `datetime` of what an ISO date tells, in UTC."""
+    if len(text) == _WRITTEN and text[-1] == "Z":
+        try:
+            return datetime.fromisoformat(f"{text[:-1]}+00:00")
+        except ValueError:
+            pass
+    return when_of(moment(text))
 
 
 def ms_of(when: datetime) -> int:

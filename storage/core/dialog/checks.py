@@ -1,0 +1,124 @@
+"""What a user hands over: a text, a number, a moment, an object; or an error that says what is
+wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from ...errors import UnstorableError
+from .dates import ms_of, when, when_of
+from .errors import ValidationError
+from .wire import NAMES, json
+
+T = TypeVar("T")
+
+KEPT_BY_US: Final = "{} is kept by the store, and is not changed by an update"
+
+MOST: Final = 2**53 - 1
+"""The largest number that JavaScript counts with."""
+
+
+def members(given: object, what: str) -> dict[str, Any]:
+    """What a mapping or a record says, by the names of here."""
+    if isinstance(given, tuple) and hasattr(given, "_asdict"):
+        return dict(given._asdict())
+    if not isinstance(given, Mapping):
+        raise ValidationError(f"{what} must be a mapping or a record, not {kind(given)}")
+    return {NAMES.get(str(name), str(name)): value for name, value in given.items()}
+
+
+def text(given: object, what: str) -> str:
+    """*given*, if it is a text that UTF-8 can carry, with something in it."""
+    found = any_text(given, what)
+    if not found:
+        raise ValidationError(f"{what} is required")
+    return found
+
+
+def any_text(given: object, what: str) -> str:
+    """*given*, if it is a text that UTF-8 can carry."""
+    if not isinstance(given, str):
+        raise ValidationError(f"{what} must be a str, not {kind(given)}")
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(f"{what} can not hold a lone surrogate") from None
+    return given
+
+
+def count(given: object, what: str, least: int = 0) -> int:
+    """*given*, if it is a number of things."""
+    if type(given) is not int or not least <= given <= MOST:
+        raise ValidationError(f"{what} must be an int of {least} or more, not {given!r}")
+    return given
+
+
+def one_of(given: object, known: Sequence[T], what: str) -> T:
+    """*given*, if it is one of what is *known*."""
+    for one in known:
+        if one == given:
+            return one
+    raise ValidationError(f"{what} must be one of {', '.join(map(str, known))}, not {given!r}")
+
+
+def moment(given: object, what: str) -> datetime:
+    """A `datetime` in UTC, whole milliseconds, of an aware one or an ISO date."""
+    try:
+        if isinstance(given, datetime):
+            return when_of(ms_of(given))
+        if isinstance(given, str):
+            return when(given)
+    except (ValueError, OverflowError) as error:
+        raise ValidationError(f"{what}: {error}") from None
+    raise ValidationError(f"{what} must be a datetime with a time zone, not {kind(given)}")
+
+
+def kind(given: object) -> str:
+    """What *given* is, for an error."""
+    return "None" if given is None else type(given).__name__
+
+
+def maybe(check: Callable[[Any, str], T]) -> Callable[[Any, str], T | None]:
+    """*check*, for what may be `None` as well."""
+
+    def either(given: Any, what: str) -> T | None:
+        return None if given is None else check(given, what)
+
+    return either
+
+
+def plain(given: object, what: str) -> dict[str, Any]:
+    """An object that JSON can carry."""
+    if not isinstance(given, Mapping):
+        raise ValidationError(f"{what} must be a mapping, not {kind(given)}")
+    found = dict(given)
+    storable(found, what)
+    return found
+
+
+def checked(
+    told: Mapping[str, Any], checks: Mapping[str, Callable[[Any, str], Any]], what: str
+) -> dict[str, Any]:
+    """*told*, by the *checks* of its names."""
+    unknown = [str(name) for name in told if name not in checks]
+    if unknown:
+        raise ValidationError(f"{what} has no {', '.join(unknown)}")
+    return {name: checks[name](value, name) for name, value in told.items()}
+
+
+def only(told: dict[str, Any], made: Any, what: str) -> dict[str, Any]:
+    """*told*, if a record that is *made* of it has all of that."""
+    unknown = [str(name) for name in told if name not in made._fields]
+    if unknown:
+        raise ValidationError(f"there is no {', '.join(unknown)} in {what}")
+    return told
+
+
+def storable(given: object, what: str) -> None:
+    """Refuse what JSON can not carry."""
+    try:
+        json(given)
+    except UnstorableError as error:
+        raise ValidationError(f"{what}: {error}") from error

@@ -1,0 +1,139 @@
+"""Messages as a user hands them over, made records: names in snake_case or as JavaScript spells
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from .checks import (
+    KEPT_BY_US,
+    any_text,
+    checked,
+    count,
+    kind,
+    maybe,
+    members,
+    moment,
+    one_of,
+    only,
+    storable,
+    text,
+)
+from .errors import ValidationError
+from .records import ROLES, MessageQueryOptions, ToolCall, ToolResult
+from .wire import calls_json
+
+_BLOCKS: Final = {"text": "text", "image_url": "image_url"}
+_THEIRS: Final = {"tool_calls": "toolCalls", "tool_results": "toolResults"}
+
+
+def content(given: object) -> str | list[dict[str, Any]]:
+    """The content of a message, or an error."""
+    if given is None:
+        raise ValidationError("Message content is required")
+    if isinstance(given, str):
+        return any_text(given, "the content of a message")
+    if not isinstance(given, (list, tuple)):
+        raise ValidationError(
+            f"the content of a message must be a text or blocks, not {kind(given)}"
+        )
+    blocks = [dict(one) if isinstance(one, Mapping) else {} for one in given]
+    for place, block in enumerate(blocks):
+        inner = _BLOCKS.get(block.get("type", ""))
+        if inner is None or inner not in block:
+            raise ValidationError(f"content[{place}] must be a block of text or image_url")
+        if inner == "text":
+            any_text(block["text"], f"content[{place}].text")
+    storable(blocks, "content")
+    return blocks
+
+
+def message_metadata(given: object, what: str = "metadata") -> dict[str, Any] | None:
+    """The metadata of a message as JavaScript spells it, or an error."""
+    if given is None:
+        return None
+    told = dict(members(given, what))
+    found = {_THEIRS.get(name, name): value for name, value in told.items()}
+    for name, made in (("toolCalls", ToolCall), ("toolResults", ToolResult)):
+        if found.get(name) is not None:
+            found[name] = _tools(found[name], made, name)
+    storable(found, what)
+    return found
+
+
+def new_message(given: object) -> dict[str, Any]:
+    """What a new message is made of, or an error: role, content, and what else there is."""
+    told = members(given, "a message")
+    role = told.pop("role", None)
+    if role is None:
+        raise ValidationError("Message role is required")
+    found = {"role": one_of(role, ROLES, "role"), "content": content(told.pop("content", None))}
+    return found | _message_rest(told)
+
+
+def message_updates(given: object) -> dict[str, Any]:
+    """What is to become of a message, or an error."""
+    told = members(given, "updates")
+    for name in ("id", "session_id", "sequence", "created_at", "updated_at"):
+        if name in told:
+            raise ValidationError(KEPT_BY_US.format(name))
+    found: dict[str, Any] = {}
+    if "role" in told:
+        found["role"] = one_of(told.pop("role"), ROLES, "role")
+    if "content" in told:
+        found["content"] = content(told.pop("content"))
+    return found | _message_rest(told)
+
+
+def options(given: object, **more: object) -> MessageQueryOptions:
+    """Which messages are asked for, or an error."""
+    told = members(given, "options") if given is not None else {}
+    told = only({**told, **more}, MessageQueryOptions, "options")
+    roles = told.get("roles") or ()
+    if isinstance(roles, str):
+        raise ValidationError("roles must be a list of texts")
+    return MessageQueryOptions(
+        limit=maybe(count)(told.get("limit"), "limit"),
+        offset=count(told.get("offset") or 0, "offset"),
+        order=one_of(told.get("order", "asc"), ("asc", "desc"), "order"),
+        after=maybe(moment)(told.get("after"), "after"),
+        before=maybe(moment)(told.get("before"), "before"),
+        roles=tuple(one_of(role, ROLES, "roles") for role in roles),
+    )
+
+
+def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
+    """What a message has besides its role and content."""
+    found: dict[str, Any] = {}
+    tools = {name: told.pop(name) for name in _THEIRS if told.get(name) is not None}
+    for name in _THEIRS:
+        told.pop(name, None)
+    if "metadata" in told or tools:
+        found["metadata"] = message_metadata({**(told.pop("metadata", None) or {}), **tools})
+    checks: dict[str, Callable[[Any, str], Any]] = {
+        "id": text,
+        "token_count": maybe(count),
+        "created_at": moment,
+    }
+    for name in ("session_id", "sequence", "updated_at"):
+        if told.get(name) is None:
+            told.pop(name, None)
+    told = {name: value for name, value in told.items() if value is not None or name not in checks}
+    return found | checked(told, checks, "a message")
+
+
+def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[Any]:
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
+        raise ValidationError(f"{name} must be a list, not {kind(given)}")
+    found: list[ToolCall | ToolResult] = []
+    for one in given:
+        told = members(one, name)
+        try:
+            found.append(made(**told))
+        except TypeError:
+            wanted = ", ".join(made._fields)
+            raise ValidationError(f"{name} must be objects of {wanted}") from None
+        any_text(found[-1][0], f"an id in {name}")
+        any_text(found[-1][1], made._fields[1])
+    return calls_json(found)

@@ -1,0 +1,328 @@
+"""Sessions and messages as the fields of a hash: what JavaScript writes, and what we read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from ...codecs import JSON, UnreadableError
+from ...dialogs import Fields, Held
+from .dates import iso, ms_of, when
+from .records import (
+    SCHEMA_VERSION,
+    CompressionConfig,
+    CompressionState,
+    Content,
+    Handoff,
+    HybridConfig,
+    Message,
+    Participant,
+    Session,
+    SlidingWindowConfig,
+    SummarizationConfig,
+    TokenBudgetConfig,
+    ToolCall,
+    ToolResult,
+)
+
+T = TypeVar("T")
+
+SPELLINGS: Final[dict[str, str]] = {
+    "user_id": "userId",
+    "active_agent_id": "activeAgentId",
+    "schema_version": "schemaVersion",
+    "created_at": "createdAt",
+    "last_activity_at": "lastActivityAt",
+    "expires_at": "expiresAt",
+    "token_budget": "tokenBudget",
+    "session_id": "sessionId",
+    "content_type": "contentType",
+    "token_count": "tokenCount",
+    "message_count": "messageCount",
+    "updated_at": "updatedAt",
+    "compression_state": "compressionState",
+    "joined_at": "joinedAt",
+    "left_at": "leftAt",
+    "max_tokens": "maxTokens",
+    "reserve_tokens": "reserveTokens",
+    "overflow_strategy": "overflowStrategy",
+    "target_tokens": "targetTokens",
+    "min_messages": "minMessages",
+    "max_messages": "maxMessages",
+    "summarization_prompt": "summarizationPrompt",
+    "summary_overhead": "summaryOverhead",
+    "summary_token_count": "summaryTokenCount",
+    "kept_message_ids": "keptMessageIds",
+    "compressed_token_count": "compressedTokenCount",
+    "tool_calls": "toolCalls",
+    "tool_results": "toolResults",
+    "tool_call_id": "toolCallId",
+    "is_error": "isError",
+    "to_agent": "toAgent",
+    "from_agent": "fromAgent",
+    "created_after": "createdAfter",
+    "created_before": "createdBefore",
+    "order_by": "orderBy",
+}
+"""How JavaScript spells the names of members that are spelled otherwise here."""
+
+NAMES: Final[dict[str, str]] = {theirs: ours for ours, theirs in SPELLINGS.items()}
+"""The other way round."""
+
+CONFIGS: Final[dict[object, Callable[..., CompressionConfig]]] = {
+    "sliding_window": SlidingWindowConfig,
+    "summarization": SummarizationConfig,
+    "hybrid": HybridConfig,
+}
+"""The strategies by their names."""
+
+_NO_JSON: Final = "{} can not be read"
+
+
+def session(held: Held) -> Session:
+    """The session that is kept; `UnreadableError` where a part of it can not be read."""
+    fields = held.fields
+    find = fields.get
+    return Session(
+        id=_needed(fields, "id"),
+        user_id=find("userId"),
+        active_agent_id=find("activeAgentId"),
+        status=_needed(fields, "status"),  # type: ignore[arg-type]
+        metadata=_object(find("metadata"), "metadata") or {},
+        participants=tuple(
+            [_participant(one) for one in _objects(find("participants"), "participants")]
+        ),
+        created_at=_date(_needed(fields, "createdAt"), "createdAt"),
+        last_activity_at=_date(_needed(fields, "lastActivityAt"), "lastActivityAt"),
+        expires_at=_maybe_date(find("expiresAt"), "expiresAt"),
+        token_budget=_budget(_object(find("tokenBudget"), "tokenBudget")),
+        compression=_config(_object(find("compression"), "compression")),
+        compression_state=_state(_object(held.compression, "compressionState")),
+        token_count=held.tokens,
+        message_count=held.messages,
+        version=_number(find("version"), "version", 1),
+        schema_version=_number(find("schemaVersion"), "schemaVersion", SCHEMA_VERSION),
+    )
+
+
+def message(fields: Fields) -> Message:
+    """The message that is kept; `UnreadableError` where a part of it can not be read."""
+    find = fields.get
+    text = find("content", "")
+    content: Content = text
+    if find("contentType") == "json":
+        content = _objects(text, "content")
+    metadata, tokens, sequence = find("metadata"), find("tokenCount"), find("sequence")
+    return Message(
+        _needed(fields, "id"),
+        find("sessionId", ""),
+        _needed(fields, "role"),  # type: ignore[arg-type]
+        content,
+        _number(tokens, "tokenCount", 0) if tokens else None,
+        _number(sequence, "sequence", 0) if sequence else None,
+        _object(metadata, "metadata") if metadata else None,
+        _date(_needed(fields, "createdAt"), "createdAt"),
+        _maybe_date(find("updatedAt"), "updatedAt"),
+    )
+
+
+def session_fields(members: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """The fields for *members* of a session, as checked, and those that go."""
+    put, drop = {}, []
+    for name, value in members.items():
+        field = SPELLINGS.get(name, name)
+        if value is None:
+            drop.append(field)
+        else:
+            put[field] = _WRITERS.get(name, str)(value)
+    return put, drop
+
+
+def message_fields(members: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """The fields for *members* of a message, as checked, and those that go."""
+    put, drop = {}, []
+    for name, value in members.items():
+        field = SPELLINGS.get(name, name)
+        if name == "content":
+            is_text = isinstance(value, str)
+            put["content"] = value if is_text else json(value)
+            put["contentType"] = "string" if is_text else "json"
+        elif name == "metadata":
+            put[field] = json(value) if value else ""
+        elif name == "updated_at" and value is None:
+            drop.append(field)
+        else:
+            put[field] = "" if value is None else _WRITERS.get(name, str)(value)
+    return put, drop
+
+
+def json(value: object) -> str:
+    """*value* as the JSON that is kept; `UnstorableError` says what can not be."""
+    return JSON.encode(value).decode()
+
+
+def state_json(state: CompressionState | None) -> str:
+    """A compression state as it is kept."""
+    return "" if state is None else json(_written(state))
+
+
+def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
+    """The hand-offs that the metadata of a session tells of, the oldest first."""
+    custom = metadata.get("custom")
+    told = custom.get("handoffs") if isinstance(custom, dict) else None
+    found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return tuple(
+        Handoff(
+            str(one.get("toAgent", "")),
+            one.get("fromAgent"),
+            one.get("reason"),
+            one.get("context"),
+            _lenient_date(one.get("at")),
+        )
+        for one in found
+    )
+
+
+def handoff_json(handoff: Handoff) -> dict[str, Any]:
+    """A hand-off as the metadata of a session tells of it."""
+    return _written(handoff)
+
+
+def calls_json(calls: Iterable[ToolCall | ToolResult]) -> list[dict[str, Any]]:
+    """Calls or results as the metadata of a message tells of them."""
+    return [_written(one) for one in calls]
+
+
+def _written(record: Any) -> dict[str, Any]:
+    """A record as the object that JavaScript writes for it, without what it does not have."""
+    return {
+        SPELLINGS.get(name, name): _plain(value)
+        for name, value in record._asdict().items()
+        if value is not None and name != "summarizer"
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(ms_of(value))
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _config_json(config: CompressionConfig) -> str:
+    return json({"strategy": config.strategy, **_written(config)})
+
+
+_WRITERS: Final[dict[str, Callable[[Any], str]]] = {
+    "metadata": json,
+    "participants": lambda some: json([_written(one) for one in some]),
+    "token_budget": lambda budget: json(_written(budget)),
+    "compression": _config_json,
+    **dict.fromkeys(
+        ("created_at", "last_activity_at", "expires_at", "updated_at"),
+        lambda when: iso(ms_of(when)),
+    ),
+}
+
+
+def _needed(fields: Fields, name: str) -> str:
+    try:
+        return fields[name]
+    except KeyError:
+        raise UnreadableError(f"it has no {name}") from None
+
+
+def _number(text: str | None, name: str, default: int) -> int:
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise UnreadableError(_NO_JSON.format(name)) from None
+
+
+def _date(text: str, name: str) -> datetime:
+    try:
+        return when(text)
+    except ValueError:
+        raise UnreadableError(_NO_JSON.format(name)) from None
+
+
+def _maybe_date(text: Any, name: str) -> datetime | None:
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise UnreadableError(_NO_JSON.format(name))
+    return _date(text, name)
+
+
+def _lenient_date(text: object) -> datetime | None:
+    try:
+        return when(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _json(text: str, name: str) -> Any:
+    try:
+        return JSON.decode(text.encode(errors="surrogatepass"))
+    except UnreadableError:
+        raise UnreadableError(_NO_JSON.format(name)) from None
+
+
+def _object(text: str | None, name: str) -> dict[str, Any] | None:
+    found = _json(text, name) if text else None
+    if found is not None and type(found) is not dict:
+        raise UnreadableError(f"{name} is no object")
+    return found
+
+
+def _objects(text: str | None, name: str) -> list[dict[str, Any]]:
+    found = _json(text, name) if text else []
+    if type(found) is not list or not all(type(one) is dict for one in found):
+        raise UnreadableError(f"{name} is no list of objects")
+    return found
+
+
+def _participant(told: dict[str, Any]) -> Participant:
+    return Participant(
+        str(told.get("id", "")),
+        told.get("role", "user"),
+        told.get("metadata"),
+        _maybe_date(told.get("joinedAt"), "participants"),
+        _maybe_date(told.get("leftAt"), "participants"),
+    )
+
+
+def _budget(told: dict[str, Any] | None) -> TokenBudgetConfig | None:
+    return None if told is None else _made(TokenBudgetConfig, told, "tokenBudget")
+
+
+def _config(told: dict[str, Any] | None) -> CompressionConfig | None:
+    if told is None:
+        return None
+    kind = CONFIGS.get(told.pop("strategy", None))
+    if kind is None:
+        raise UnreadableError("compression has no strategy that is known")
+    told.pop("summarizer", None)
+    return _made(kind, told, "compression")
+
+
+def _state(told: dict[str, Any] | None) -> CompressionState | None:
+    if told is None:
+        return None
+    state = _made(CompressionState, told, "compressionState")
+    return state._replace(
+        kept_message_ids=tuple(state.kept_message_ids),
+        updated_at=_maybe_date(state.updated_at, "compressionState"),
+    )
+
+
+def _made(kind: Callable[..., T], told: dict[str, Any], name: str) -> T:
+    """A record of what JavaScript wrote; what nobody here knows of is left out."""
+    known = kind._fields  # type: ignore[attr-defined]
+    named = {NAMES.get(theirs, theirs): value for theirs, value in told.items()}
+    try:
+        return kind(**{ours: value for ours, value in named.items() if ours in known})
+    except TypeError:
+        raise UnreadableError(_NO_JSON.format(name)) from None
