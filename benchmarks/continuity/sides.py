@@ -70,7 +70,8 @@ class Adapted:
 
     def close(self) -> None:
         """Let go of it."""
-        self.crowd.wait_for(self.adapter.close())
+        close = getattr(self.adapter, "aclose", None) or self.adapter.close
+        self.crowd.wait_for(close())
 
     def _create(self) -> Any:
         return self.adapter.create_session({"id": self.id, "user_id": "7"})
