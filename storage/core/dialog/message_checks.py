@@ -36,6 +36,11 @@ _REST: Final[dict[str, Callable[[Any, str], Any]]] = {
     "created_at": moment,
 }
 
+
+class Checked(dict[str, Any]):
+    """What a new message is made of, once that was looked at."""
+
+
 _maybe_count: Final = maybe(count)
 _maybe_moment: Final = maybe(moment)
 
@@ -74,14 +79,17 @@ def message_metadata(given: object, what: str = "metadata") -> dict[str, Any] | 
     return found
 
 
-def new_message(given: object) -> dict[str, Any]:
+def new_message(given: object) -> Checked:
     """What a new message is made of, or an error: role, content, and what else there is."""
+    if type(given) is Checked:
+        return given
     told = members(given, "a message")
     role = told.pop("role", None)
     if role is None:
         raise ValidationError("Message role is required")
-    found = {"role": one_of(role, ROLES, "role"), "content": content(told.pop("content", None))}
-    return found | _message_rest(told)
+    found = Checked(role=one_of(role, ROLES, "role"), content=content(told.pop("content", None)))
+    found.update(_message_rest(told))
+    return found
 
 
 def message_updates(given: object) -> dict[str, Any]:
@@ -127,8 +135,11 @@ def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
     for name in _NOT_TOLD:
         if name in told and told[name] is None:
             del told[name]
-    told = {name: value for name, value in told.items() if value is not None or name not in _REST}
-    return found | checked(told, _REST, "a message")
+    if told:
+        named = told.items()
+        told = {name: value for name, value in named if value is not None or name not in _REST}
+        found.update(checked(told, _REST, "a message"))
+    return found
 
 
 def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[Any]:
