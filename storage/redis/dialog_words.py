@@ -15,7 +15,13 @@ PARTS: Final = (
 )
 """What a message has, in the order in which scripts tell it."""
 
+_SCORE: Final = len(PARTS)
+_WHOLE: Final = _SCORE + 1
+"""Where a script tells the score of a message, and all of it where others have written more."""
+
 _FIXED: Final = ("id", "sessionId", "sequence")
+
+_MOST: Final = 2**53
 
 _WITHIN: Final = ":messages"
 _BESIDE: Final = (":messages:state", ":messages", ":seq")
@@ -28,7 +34,7 @@ def terms_told(terms: Terms) -> tuple[Word, Word]:
 
 def maybe(number: int | None) -> Word:
     """A number, or nothing."""
-    return b"" if number is None else number
+    return b"" if number is None else max(-_MOST, min(number, _MOST))
 
 
 def flat(fields: Fields) -> list[bytes]:
@@ -62,6 +68,11 @@ def asked_told(asked: Asked) -> list[Word]:
     return [maybe(asked.after), maybe(asked.before), *[role.encode() for role in asked.roles]]
 
 
+def bounds_told(asked: Asked) -> tuple[int, int]:
+    """How many messages are wanted, -1 for all, and how many are left out before."""
+    return -1 if asked.limit is None else min(asked.limit, _MOST), min(asked.offset, _MOST)
+
+
 def fields_of(words: Sequence[bytes]) -> dict[str, str]:
     """The fields that a server tells, each with its text."""
     texts = [word.decode() for word in words]
@@ -74,18 +85,20 @@ def held_of(told: Sequence[Any]) -> Held:
     return Held(fields_of(fields), messages, tokens, compression.decode())
 
 
-def message_of(told: Sequence[bytes | None]) -> dict[str, str]:
+def message_of(told: Sequence[Any]) -> dict[str, str]:
     """A message as a script tells it."""
+    if len(told) > _WHOLE:
+        return fields_of(told[_WHOLE])
     return {name: text.decode() for name, text in zip(PARTS, told) if text is not None}
 
 
-def in_order(told: Iterable[Sequence[bytes | None]]) -> list[Fields]:
+def in_order(told: Iterable[Sequence[Any]]) -> list[Fields]:
     """Messages whose scores tell no order: by when they were made, and then by their numbers."""
     found: list[tuple[int, float, str, Fields]] = []
     for one in told:
         fields = message_of(one)
         text = fields.get("sequence", "")
-        number = float(text if text.isascii() and text.isdigit() else one[10] or 0)
+        number = float(text if text.isascii() and text.isdigit() else one[_SCORE] or 0)
         found.append((moment_of(fields, "createdAt"), number, fields.get("id", ""), fields))
     found.sort(key=lambda one: one[:3])
     return [fields for *_, fields in found]

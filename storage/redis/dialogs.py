@@ -21,6 +21,7 @@ from .commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run, sta
 from .dialog_words import (
     amendment_told,
     asked_told,
+    bounds_told,
     change_told,
     flat,
     free,
@@ -121,10 +122,8 @@ class RedisDialogs:
     def select(self, wanted: Wanted) -> Sequence[Held]:
         if wanted.limit == 0:
             return []
-        if wanted.user_id is None:
-            told = self._all()
-        else:
-            told = self._listed(wanted.user_id)
+        user_id = wanted.user_id
+        told = self._all() if user_id is None else self._listed(user_id)
         helds = {name: self._held(name, one) for name, one in told.items()}
         names = {id(held): name for name, held in helds.items()}
         found = chosen(helds.values(), wanted)
@@ -160,8 +159,8 @@ class RedisDialogs:
         if asked.limit == 0:
             return []
         key = self._key(session_id)
-        wanted = -1 if asked.limit is None else asked.limit
-        last, score, skip = b"", b"", asked.offset
+        wanted, skip = bounds_told(asked)
+        last, score = b"", b""
         found: list[Any] = []
         while True:
             head = (int(asked.newest), 0, last, score, skip, wanted)
@@ -202,8 +201,9 @@ class RedisDialogs:
             reply = self._step(_EMPTY, ONCE, session_id, *terms_told(terms))
             if _outcome(reply) == "missing":
                 return gone or None
-            gone += reply[2]
-            if not reply[3]:
+            taken, rest = reply[2:]
+            gone += int(taken)
+            if not rest:
                 return gone
 
     def expired(self, before: int) -> Sequence[str]:

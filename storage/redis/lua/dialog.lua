@@ -25,6 +25,23 @@ local function message_of(id)
   return prefix .. 'message:' .. id
 end
 
+-- What is kept of a message: what it has in the order of PARTS, then room for its score, and all of it
+-- where others have written more.
+local function kept_of(key)
+  local message = call('HMGET', key, unpack(PARTS))
+  local count = 0
+  for index = 1, #PARTS do
+    if message[index] then
+      count = count + 1
+    end
+  end
+  message[#PARTS + 1] = false
+  if call('HLEN', key) ~= count then
+    message[#PARTS + 2] = call('HGETALL', key)
+  end
+  return message, count > 0 or #message > #PARTS + 1
+end
+
 -- What a message counts.
 local function tokens_of(text)
   if text and #text <= 15 and not string.find(text, '%D') then

@@ -17,7 +17,7 @@ local holder = call('HGET', key, 'sessionId')
 if holder then
   local other = prefix .. 'session:' .. holder
   if other == session and call('ZSCORE', messages, id) then
-    return {'repeated', '', call('HMGET', key, unpack(PARTS))}
+    return {'repeated', '', kept_of(key)}
   elseif call('EXISTS', other) == 1 and call('ZSCORE', other .. ':messages', id) then
     return {'taken'}
   end

@@ -30,7 +30,7 @@ end
 call('HSET', key, 'updatedAt', iso(now))
 stir(one, ARGV[3])
 lasting(one, ttl)
-local message = call('HMGET', key, unpack(PARTS))
+local message = kept_of(key)
 one.tokens = one.tokens - tokens_of(before[2]) + tokens_of(message[6])
 one.compression = ''
 stay(one, ttl, head[5])

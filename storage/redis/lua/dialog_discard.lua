@@ -7,7 +7,7 @@
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
 local key = message_of(id)
 local head = head_of(session)
-local message = head and call('HMGET', key, unpack(PARTS))
+local message = kept_of(key)
 if not head or message[2] ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
   return {'missing'}
 end

@@ -62,13 +62,13 @@ while not is_over do
   local ids = call(range, messages, place, place + step - 1, 'WITHSCORES')
   is_over, place = #ids < 2 * step, place + step
   for index = 1, #ids, 2 do
-    local message = call('HMGET', message_of(ids[index]), unpack(PARTS))
+    local message, is_there = kept_of(message_of(ids[index]))
     looked = looked + 1
-    if (message[1] or message[2] or message[3]) and (is_whole or is_wanted(message)) then
+    if is_there and (is_whole or is_wanted(message)) then
       if skip > 0 then
         skip = skip - 1
       else
-        message[11] = is_whole and ids[index + 1] or nil
+        message[#PARTS + 1] = is_whole and ids[index + 1]
         found[#found + 1] = message
         wanted = wanted - 1
         size = size + #(message[4] or '') + #(message[8] or '')
