@@ -43,6 +43,7 @@ from .adapters import MemoryAdapter, RedisAdapter, SqliteAdapter
 from .events import SessionEventEmitter
 from .manager import SessionManager
 from .protocols import ContinuityAdapter
+from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 
 __all__ = [
     "EVENTS",
