@@ -1,5 +1,6 @@
 """The asyncio half of `storage.continuity`: the same names over the same data."""
 
+from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 from ...core.dialog.budget import TokenBudget
 from ...core.dialog.errors import (
     CompressionError,
