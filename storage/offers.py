@@ -56,6 +56,7 @@ NEVER_WAIT: Final = (Clocked, Countable, QuickMeters, Resumable, Touchable)
 
 _REMEDIES: Final = {
     "LeaseStore": "leases need memory, SQLite or Redis: make them of such a store",
+    "DialogStore": "sessions of this kind need memory, SQLite or Redis: make them of such a store",
     "HistoryStore": "this store has no room for them: a Conversation keeps them in entries",
 }
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..core.turns import pauses
 from ..errors import ClosedError
+from ..dialog_store import DialogStore as BlockingDialogStore
 from ..histories import (
     Alteration,
     Appended,
@@ -44,6 +45,8 @@ from ..records import (
 )
 from ..runtime import after_fork
 from ..ttl import Expiry
+from .dialog_store import DialogStore
+from .lifted_dialogs import LiftedDialogs
 from .protocols import HistoryStore, LeaseStore, RateLimitStore, Sweeper, VisitStore
 
 T = TypeVar("T")
@@ -139,6 +142,9 @@ class Lifted:
         if kind is HistoryStore:
             histories = offer(BlockingHistoryStore, names)
             return None if histories is None else LiftedHistories(self, histories)
+        if kind is DialogStore:
+            dialogs = offer(BlockingDialogStore, names)
+            return None if dialogs is None else LiftedDialogs(self._run, dialogs)
         leases = offer(BlockingLeaseStore, names) if kind is LeaseStore else None
         return LiftedLeases(self, leases) if hasattr(leases, "ready") else None
 

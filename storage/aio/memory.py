@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..dialog_store import DialogStore as BlockingDialogStore
+from ..dialogs import Asked, Changed, Fields, Held, Said, Wanted
+from ..dialogs import Change as DialogChange
+from ..dialogs import Terms as DialogTerms
 from ..histories import (
     Alteration,
     Appended,
@@ -16,6 +20,7 @@ from ..histories import (
     Terms,
 )
 from ..keys import Names
+from ..memory.dialogs import MemoryDialogs
 from ..memory.histories import MemoryHistories
 from ..memory.kv import MemoryBackend
 from ..memory.leases import MemoryLeases
@@ -41,6 +46,7 @@ from ..records import (
     Turn,
 )
 from ..ttl import Expiry
+from .dialog_store import DialogStore
 from .protocols import HistoryStore, LeaseStore, RateLimitStore, Sweeper, VisitStore
 from .runtime import Bell
 
@@ -117,6 +123,9 @@ class MemoryFace:
         if kind is HistoryStore:
             talks = self._inner.room(BlockingHistoryStore, names)
             return MemoryHistoriesFace(talks) if isinstance(talks, MemoryHistories) else None
+        if kind is DialogStore:
+            dialogs = self._inner.room(BlockingDialogStore, names)
+            return MemoryDialogsFace(dialogs) if isinstance(dialogs, MemoryDialogs) else None
         inner = self._inner.room(BlockingLeaseStore, names) if kind is LeaseStore else None
         return MemoryLeasesFace(inner) if isinstance(inner, MemoryLeases) else None
 
@@ -248,3 +257,54 @@ class MemoryHistoriesFace:
 
     async def keys(self, prefix: str, cursor: str | None) -> KeyPage:
         return self._inner.keys(prefix, cursor)
+
+
+class MemoryDialogsFace:
+    """Sessions of session continuity in memory behind `await`."""
+
+    def __init__(self, dialogs: MemoryDialogs) -> None:
+        self._inner = dialogs
+
+    async def create(self, fields: Fields, terms: DialogTerms) -> Held | None:
+        return self._inner.create(fields, terms)
+
+    async def find(self, session_id: str) -> Held | None:
+        return self._inner.find(session_id)
+
+    async def change(self, session_id: str, change: DialogChange, terms: DialogTerms) -> Changed:
+        return self._inner.change(session_id, change, terms)
+
+    async def remove(self, session_id: str, expired_by: int | None = None) -> bool:
+        return self._inner.remove(session_id, expired_by)
+
+    async def select(self, wanted: Wanted) -> Sequence[Held]:
+        return self._inner.select(wanted)
+
+    async def add(
+        self,
+        session_id: str,
+        message: Fields,
+        terms: DialogTerms,
+        most_tokens: int | None = None,
+    ) -> Said:
+        return self._inner.add(session_id, message, terms, most_tokens)
+
+    async def messages(self, session_id: str, asked: Asked) -> Sequence[Fields]:
+        return self._inner.messages(session_id, asked)
+
+    async def amend(
+        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: DialogTerms
+    ) -> Said:
+        return self._inner.amend(session_id, message_id, put, drop, terms)
+
+    async def discard(self, session_id: str, message_id: str, terms: DialogTerms) -> Said:
+        return self._inner.discard(session_id, message_id, terms)
+
+    async def discard_all(self, session_id: str, terms: DialogTerms) -> int | None:
+        return self._inner.discard_all(session_id, terms)
+
+    async def expired(self, before: int) -> Sequence[str]:
+        return self._inner.expired(before)
+
+    async def ping(self) -> None:
+        self._inner.ping()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from typing import NoReturn
 
 from ..core.counting import counted
+from ..dialog_store import DialogStore
 from ..errors import ClosedError, ConfigurationError
 from ..keys import Names
 from ..offers import Clocked, Countable, QuickMeters
@@ -14,12 +15,15 @@ from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page, Si
 from ..runtime import after_fork, mutex
 from ..ttl import At, Clock, Expiry, Keeping, deadline
 from .deadlines import Deadlines
+from .dialogs import Dialogs, MemoryDialogs
 from .entry import Entry
 from .histories import MemoryHistories, Talks
 from .leases import Board, MemoryLeases
 from .limits import MemoryLimits
 from .meters import Meters
 from .visits import MemoryVisits
+
+Room = MemoryLeases | MemoryLimits | MemoryVisits | MemoryHistories | MemoryDialogs
 
 _PURGED_PER_WRITE = 8
 
@@ -42,6 +46,7 @@ class MemoryBackend:
         self._board = Board(self.label, clock)
         self._meters = Meters(self.label, clock)
         self._talks = Talks(self.label, clock)
+        self._dialogs = Dialogs(self.label, clock)
         self._entries: MutableMapping[str, Entry]
         self._peek: Callable[[str], Entry | None]
         self._use: Callable[[str], Entry | None]
@@ -206,9 +211,7 @@ class MemoryBackend:
         """Which moment it is for the entries."""
         return int(self._now())
 
-    def room(
-        self, kind: object, names: Names
-    ) -> MemoryLeases | MemoryLimits | MemoryVisits | MemoryHistories | MemoryBackend | None:
+    def room(self, kind: object, names: Names) -> Room | MemoryBackend | None:
         """The room of this *kind*, if there is one: the backend itself is what is counted or swept
         and tells the time."""
         if kind in (Countable, Clocked, Sweeper):
@@ -219,12 +222,15 @@ class MemoryBackend:
             return MemoryLimits(self._meters, names)
         if kind is HistoryStore:
             return MemoryHistories(self._talks, names)
+        if kind is DialogStore:
+            return MemoryDialogs(self._dialogs, names)
         return MemoryLeases(self._board, names) if kind is LeaseStore else None
 
     def close(self) -> None:
         self._board.close()
         self._meters.close()
         self._talks.close()
+        self._dialogs.close()
         self._peek = self._use = self._find = self._pairs = self._refuse
         with self._lock:
             self._entries = {}

@@ -17,7 +17,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("histories", "dialogs", "dialog_store"),
     ),
     "core": ("core",),
-    "rooms": ("memory", "sqlite", "redis", "aio.lift"),
+    "rooms": ("memory", "sqlite", "redis", "aio.lift", "aio.lifted_dialogs"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
         *("entries", "visits", "metering", "recalling"),
