@@ -43,3 +43,21 @@ class attempt(timed):  # noqa: N801 - used as `with attempt(...)`
     def _failure(self) -> StorageError:
         message = f"Failed to {self._what}"
         return StorageError(message, self._adapter, store=self._label, key=self._about or None)
+
+
+class revealing:  # noqa: N801 - used as `with revealing():`
+    """A block in which an adapter is asked; that there is no such session or message is raised as
+    what it is."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, StorageError):
+            cause = error.__cause__
+            if isinstance(cause, (SessionNotFoundError, MessageNotFoundError)):
+                raise cause from None
