@@ -15,6 +15,7 @@ from ..core.dialog.steps import (
     discarded,
     emptied,
     is_expired,
+    status_of,
     tokens_of,
 )
 from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
@@ -239,9 +240,11 @@ class MemoryDialogs:
         with self._dialogs.lock:
             now = self._dialogs.now()
             session = self._dialogs.find(name, now)
-            kept = None if session is None else session.messages.get(message_id)
-            if session is None or kept is None:
+            if session is None:
                 return Said("missing")
+            kept = session.messages.get(message_id)
+            if kept is None:
+                return Said("missing", status=status_of(session.dialog))
             said, dialog = amended(session.dialog, kept, put, drop, terms, now)
             if dialog is not None:
                 session.go_on(dialog, message_id, said.message)
@@ -252,9 +255,11 @@ class MemoryDialogs:
         with self._dialogs.lock:
             now = self._dialogs.now()
             session = self._dialogs.find(name, now)
-            kept = None if session is None else session.messages.get(message_id)
-            if session is None or kept is None:
+            if session is None:
                 return Said("missing")
+            kept = session.messages.get(message_id)
+            if kept is None:
+                return Said("missing", status=status_of(session.dialog))
             dialog = discarded(session.dialog, tokens_of(kept), terms, now)
             session.go_on(dialog, message_id, None)
             self._dialogs.forget(name, [message_id])
@@ -272,12 +277,12 @@ class MemoryDialogs:
             self._dialogs.forget(name, gone)
             return len(gone)
 
-    def expired(self, before: int) -> Sequence[str]:
+    def expired(self, before: int | None) -> Sequence[str]:
         with self._dialogs.lock:
             now = self._dialogs.now()
             self._dialogs.free(now)
             helds = self._dialogs.all(self._prefix, now)
-        return overdue(helds, before)
+        return overdue(helds, now if before is None else before)
 
     def ping(self) -> None:
         with self._dialogs.lock:

@@ -84,6 +84,8 @@ def message_updates(given: object) -> dict[str, Any]:
         found["role"] = one_of(told.pop("role"), ROLES, "role")
     if "content" in told:
         found["content"] = content(told.pop("content"))
+    if told.get("token_count", 0) is None:
+        found["token_count"] = told.pop("token_count")
     return found | _message_rest(told)
 
 
@@ -111,7 +113,8 @@ def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
     for name in _THEIRS:
         told.pop(name, None)
     if "metadata" in told or tools:
-        found["metadata"] = message_metadata({**(told.pop("metadata", None) or {}), **tools})
+        metadata = message_metadata(told.pop("metadata", None)) or {}
+        found["metadata"] = message_metadata({**metadata, **tools})
     checks: dict[str, Callable[[Any, str], Any]] = {
         "id": text,
         "token_count": maybe(count),

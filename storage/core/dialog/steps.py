@@ -141,6 +141,11 @@ def standing(fields: Fields, now: int) -> str:
     return "expired" if is_expired(fields, now) else ""
 
 
+def status_of(dialog: Dialog) -> str:
+    """How a session that is there stands, whatever is kept of that."""
+    return dialog.held.fields.get("status") or "active"
+
+
 def is_expired(fields: Fields, by: int) -> bool:
     """Whether `expiresAt` is *by* then or earlier; one that can not be read is none."""
     expires = maybe_moment(fields, "expiresAt")

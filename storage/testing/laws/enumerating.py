@@ -34,7 +34,7 @@ def sliced(found: Sequence[T], offset: int, limit: int | None) -> list[T]:
 
 
 class Listing(Continued):
-    def some(self, adapter: Any, clock: Clock) -> list[Session]:
+    def some_sessions(self, adapter: Any, clock: Clock) -> list[Session]:
         """Sessions of several users, made two in a second, the earlier the less active."""
         self.tick(clock, 0.1)
         for number in range(SOME):
@@ -107,7 +107,7 @@ class Listing(Continued):
 
     def test_what_is_asked_for_is_what_is_listed(self, adapter: Any, clock: Clock) -> None:
         """Every condition, together with every other one."""
-        sessions = self.some(adapter, clock)
+        sessions = self.some_sessions(adapter, clock)
         moments = sorted(one.created_at for one in sessions)
 
         def law(asked: SessionFilters) -> None:
@@ -120,7 +120,7 @@ class Listing(Continued):
         for_all(law, filters(), share=2)
 
     def test_pages_are_all_that_there_is(self, adapter: Any, clock: Clock) -> None:
-        sessions = self.some(adapter, clock)
+        sessions = self.some_sessions(adapter, clock)
         for asked in (
             SessionFilters(),
             SessionFilters(order="desc", order_by="activity"),
@@ -129,9 +129,7 @@ class Listing(Continued):
             right = listed(sessions, asked)
             for size in (1, 2, SOME, FAR):
                 found: list[Session] = []
-                while page := adapter.list_sessions(
-                    asked._replace(limit=size, offset=len(found))
-                ):
+                while page := adapter.list_sessions(asked._replace(limit=size, offset=len(found))):
                     found += page
                 assert found == right
             assert list(adapter.list_sessions(asked._replace(offset=len(right)))) == []
@@ -144,7 +142,7 @@ class Listing(Continued):
         self, adapter: Any, clock: Clock, by: Any, order: Any
     ) -> None:
         asked = SessionFilters(order_by=by, order=order)
-        right = listed(self.some(adapter, clock), asked)
+        right = listed(self.some_sessions(adapter, clock), asked)
         early = {"created_at": right[0].created_at - SECOND, "id": "new"}
         cursor, found = None, []
         for turn in range(SOME):
@@ -182,7 +180,7 @@ class Listing(Continued):
 class Hearing(Continued):
     """Which messages of a session are given."""
 
-    def some(self, adapter: Any, clock: Clock) -> list[Message]:
+    def some_messages(self, adapter: Any, clock: Clock) -> list[Message]:
         """Messages of all roles, two or three in a second."""
         adapter.create_session({"id": "s"})
         adapter.create_session({"id": "another"})
@@ -231,7 +229,7 @@ class Hearing(Continued):
             assert bool(heard(adapter, "s", **options)) is is_there, (name, apart)
 
     def test_what_is_asked_for_is_what_is_given(self, adapter: Any, clock: Clock) -> None:
-        messages = self.some(adapter, clock)
+        messages = self.some_messages(adapter, clock)
         assert contents(messages) == [f"{number}" for number in range(SOME)]
         moments = [one.created_at for one in messages]
 
@@ -253,7 +251,7 @@ class Hearing(Continued):
         for_all(law, options(), share=2)
 
     def test_pages_of_messages_are_all_of_them(self, adapter: Any, clock: Clock) -> None:
-        messages = self.some(adapter, clock)
+        messages = self.some_messages(adapter, clock)
         for roles in ((), ("user", "tool")):
             right = [one for one in messages if not roles or one.role in roles]
             for size in (1, 2, SOME, FAR):

@@ -9,8 +9,8 @@ from typing import Any, Final
 from ...core.dialog.errors import (
     ConcurrencyError,
     SessionError,
+    SessionExistsError,
     TokenBudgetExceededError,
-    ValidationError,
 )
 from ...core.dialog.records import TokenBudgetConfig
 from ..threads import crowd
@@ -144,7 +144,7 @@ class SessionCrowds(Continued):
                 lambda: adapters[writer % 2].create_session(
                     {"id": f"s{turn}", "user_id": f"{writer}"}
                 ),
-                ValidationError,
+                SessionExistsError,
             )
 
         for turn in range(5):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from ...core.dialog.errors import ConcurrencyError, ValidationError
+from ...core.dialog.errors import ConcurrencyError, SessionExistsError
 from ...core.dialog.records import (
     CompressionState,
     HybridConfig,
@@ -157,7 +157,7 @@ class Making(Continued):
         say(adapter, "s", "hello")
         made = adapter.get_session("s")
 
-        with pytest.raises(ValidationError):
+        with pytest.raises(SessionExistsError):
             adapter.create_session({"id": "s", "user_id": "bob"})
 
         assert adapter.get_session("s") == made
@@ -289,9 +289,7 @@ class Updating(Continued):
 
         assert told == adapter.get_session("s") == made._replace(compression_state=other)
         with pytest.raises(ConcurrencyError):
-            adapter.update_session(
-                "s", {"compression_state": None}, expected_version=1, quiet=True
-            )
+            adapter.update_session("s", {"compression_state": None}, expected_version=1, quiet=True)
         adapter.update_session("s", {"compression_state": None}, quiet=True)
         assert adapter.get_session("s") == made._replace(compression_state=None)
 

@@ -90,60 +90,60 @@ WRONG_AMENDMENTS: Final[tuple[Any, ...]] = (
 
 class Refusing(Continued):
     @pytest.fixture
-    def adapter(self, pair: Pair) -> Any:
+    def one(self, pair: Pair) -> Any:
         """An adapter with a session that is called `s`, and a message `m`."""
         adapter: Any = pair()[0]
         adapter.create_session({"id": "s"})
         say(adapter, "s", "hello", id="m")
         return adapter
 
-    def test_what_is_not_right_is_refused_and_nothing_is_done(self, adapter: Any) -> None:
-        before = adapter.get_session("s"), adapter.get_messages("s")
+    def test_what_is_not_right_is_refused_and_nothing_is_done(self, one: Any) -> None:
+        before = one.get_session("s"), one.get_messages("s")
         for wrong in WRONG_SESSIONS:
-            assert_refused(lambda: adapter.create_session(wrong), wrong)  # noqa: B023
+            assert_refused(lambda: one.create_session(wrong), wrong)  # noqa: B023
         for wrong in WRONG_MESSAGES:
-            assert_refused(lambda: adapter.add_message("s", wrong), wrong)  # noqa: B023
+            assert_refused(lambda: one.add_message("s", wrong), wrong)  # noqa: B023
         for wrong in WRONG_UPDATES:
-            assert_refused(lambda: adapter.update_session("s", wrong), wrong)  # noqa: B023
+            assert_refused(lambda: one.update_session("s", wrong), wrong)  # noqa: B023
         for wrong in WRONG_AMENDMENTS:
-            assert_refused(lambda: adapter.update_message("s", "m", wrong), wrong)  # noqa: B023
+            assert_refused(lambda: one.update_message("s", "m", wrong), wrong)  # noqa: B023
 
-        assert (adapter.get_session("s"), adapter.get_messages("s")) == before
-        assert len(adapter.list_sessions()) == 1
+        assert (one.get_session("s"), one.get_messages("s")) == before
+        assert len(one.list_sessions()) == 1
 
-    def test_names_and_numbers_that_are_none_are_refused(self, adapter: Any) -> None:
+    def test_names_and_numbers_that_are_none_are_refused(self, one: Any) -> None:
         names: tuple[Any, ...] = ("", None, 1, b"s", "\ud800")
         for wrong in names:
             calls: list[Call] = [
-                lambda one, wrong=wrong: one.get_session(wrong),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.update_session(wrong, {}),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.delete_session(wrong),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.add_message(wrong, HELLO),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.get_messages(wrong),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.update_message("s", wrong, {}),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.delete_message("s", wrong),  # type: ignore[misc]
-                lambda one, wrong=wrong: one.delete_all_messages(wrong),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.get_session(wrong),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.update_session(wrong, {}),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.delete_session(wrong),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.add_message(wrong, HELLO),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.get_messages(wrong),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.update_message("s", wrong, {}),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.delete_message("s", wrong),  # type: ignore[misc]
+                lambda it, wrong=wrong: it.delete_all_messages(wrong),  # type: ignore[misc]
             ]
             for call in calls:
-                assert_refused(lambda: call(adapter), wrong)  # noqa: B023
+                assert_refused(lambda: call(one), wrong)  # noqa: B023
         for wrong in (-1, 1.5, "1", True):
-            assert_refused(lambda: adapter.update_session("s", {}, expected_version=wrong), wrong)
-            assert_refused(lambda: adapter.add_message("s", HELLO, most_tokens=wrong), wrong)
+            assert_refused(lambda: one.update_session("s", {}, expected_version=wrong), wrong)
+            assert_refused(lambda: one.add_message("s", HELLO, most_tokens=wrong), wrong)
         for wrong in ("then", 5, datetime(2023, 1, 1)):
-            assert_refused(lambda: adapter.get_expired_sessions(wrong), wrong)
-            assert_refused(lambda: adapter.delete_session("s", expired_before=wrong), wrong)
+            assert_refused(lambda: one.get_expired_sessions(wrong), wrong)
+            assert_refused(lambda: one.delete_session("s", expired_before=wrong), wrong)
 
-    def test_an_error_can_be_copied_and_sent(self, adapter: Any) -> None:
-        adapter.update_session("s", {"status": "completed"})
+    def test_an_error_can_be_copied_and_sent(self, one: Any) -> None:
+        one.update_session("s", {"status": "completed"})
         calls: list[Call] = [
-            lambda one: one.add_message("s", HELLO),
-            lambda one: one.update_session("t", {}),
-            lambda one: one.update_session("s", {}, expected_version=7),
-            lambda one: one.delete_message("s", "x"),
+            lambda it: it.add_message("s", HELLO),
+            lambda it: it.update_session("t", {}),
+            lambda it: it.update_session("s", {}, expected_version=7),
+            lambda it: it.delete_message("s", "x"),
         ]
         for call in calls:
             with pytest.raises(SessionError) as caught:
-                call(adapter)
+                call(one)
             for twin in (copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))):
                 assert type(twin) is type(caught.value)
                 assert (str(twin), vars(twin)) == (str(caught.value), vars(caught.value))
@@ -187,13 +187,13 @@ class Silence(Continued):
         secret = {"role": "user", "content": SECRET, "metadata": {SECRET: SECRET}}
         adapter.create_session({"id": "s", "metadata": {SECRET: SECRET}})
         failing: list[Call] = [
-            lambda one: one.add_message("t", secret),
-            lambda one: one.add_message("s", {**secret, "token_count": 9}, most_tokens=1),
-            lambda one: one.create_session({"id": "s", "metadata": {SECRET: SECRET}}),
-            lambda one: one.update_session("t", {"metadata": {SECRET: SECRET}}),
-            lambda one: one.update_session("s", {"metadata": {"n": {SECRET}}}),
-            lambda one: one.update_message("s", "x", {"content": SECRET}),
-            lambda one: one.add_message("s", {**secret, "metadata": {"n": {SECRET}}}),
+            lambda it: it.add_message("t", secret),
+            lambda it: it.add_message("s", {**secret, "token_count": 9}, most_tokens=1),
+            lambda it: it.create_session({"id": "s", "metadata": {SECRET: SECRET}}),
+            lambda it: it.update_session("t", {"metadata": {SECRET: SECRET}}),
+            lambda it: it.update_session("s", {"metadata": {"n": {SECRET}}}),
+            lambda it: it.update_message("s", "x", {"content": SECRET}),
+            lambda it: it.add_message("s", {**secret, "metadata": {"n": {SECRET}}}),
         ]
         with caplog.at_level(logging.DEBUG):
             adapter.add_message("s", {**secret, "id": "m"})

@@ -38,15 +38,15 @@ CONTENTS: Final[tuple[Any, ...]] = (
 
 class Saying(Continued):
     @pytest.fixture
-    def adapter(self, pair: Any) -> Any:
+    def begun(self, pair: Any) -> Any:
         """An adapter with a session that is called `s`."""
         adapter: Any = pair()[0]
         adapter.create_session({"id": "s"})
         return adapter
 
-    def test_a_message_is_kept_with_what_is_known_of_it(self, adapter: Any, clock: Clock) -> None:
+    def test_a_message_is_kept_with_what_is_known_of_it(self, begun: Any, clock: Clock) -> None:
         self.tick(clock, 1)
-        told = adapter.add_message("s", {"role": "user", "content": "hello"})
+        told = begun.add_message("s", {"role": "user", "content": "hello"})
 
         assert type(told) is Message
         assert told.id
@@ -54,12 +54,12 @@ class Saying(Continued):
         assert told.sequence == 1
         assert told.token_count is told.metadata is told.updated_at is None
         self.assert_now(told.created_at, clock)
-        assert adapter.get_messages("s") == [told]
-        assert adapter.add_message("s", {"role": "user", "content": "hello"}).id != told.id
+        assert begun.get_messages("s") == [told]
+        assert begun.add_message("s", {"role": "user", "content": "hello"}).id != told.id
 
     @pytest.mark.parametrize("role", ["user", "assistant", "system", "tool"])
     def test_what_was_told_of_a_message_comes_back(
-        self, adapter: Any, clock: Clock, role: str
+        self, begun: Any, clock: Clock, role: str
     ) -> None:
         told = {
             "id": "m",
@@ -69,20 +69,20 @@ class Saying(Continued):
             "metadata": {"custom": {"n": [1, None, 0.5]}, "toolCalls": []},
             "created_at": clock.now - LONG * SECOND,
         }
-        adapter.add_message("s", told)
+        begun.add_message("s", told)
 
-        (found,) = adapter.get_messages("s")
+        (found,) = begun.get_messages("s")
         assert {name: getattr(found, name) for name in told} == told
 
-    def test_calls_and_their_results_come_back(self, adapter: Any) -> None:
+    def test_calls_and_their_results_come_back(self, begun: Any) -> None:
         call = ToolCall("c1", "look", '{"at": "\u00e9"}')
         result = ToolResult("c1", "nothing", True)
-        adapter.add_message("s", {"role": "assistant", "content": "", "tool_calls": [call]})
-        adapter.add_message(
+        begun.add_message("s", {"role": "assistant", "content": "", "tool_calls": [call]})
+        begun.add_message(
             "s", {"role": "tool", "content": "", "toolResults": [result], "metadata": {"n": 1}}
         )
 
-        one, two = adapter.get_messages("s")
+        one, two = begun.get_messages("s")
         assert (one.tool_calls, two.tool_results) == ((call,), (result,))
         assert one.metadata == {
             "toolCalls": [{"id": "c1", "name": "look", "arguments": '{"at": "\u00e9"}'}]
@@ -92,120 +92,120 @@ class Saying(Continued):
             "toolResults": [{"toolCallId": "c1", "result": "nothing", "isError": True}],
         }
 
-    def test_any_content_comes_back(self, adapter: Any) -> None:
+    def test_any_content_comes_back(self, begun: Any) -> None:
         for content in CONTENTS:
-            told = adapter.add_message("s", {"role": "user", "content": content})
+            told = begun.add_message("s", {"role": "user", "content": content})
             assert told.content == content
 
-        assert contents(adapter.get_messages("s")) == list(CONTENTS)
-        for one, content in zip(adapter.get_messages("s"), reversed(CONTENTS)):
-            assert adapter.update_message("s", one.id, {"content": content}).content == content
-        assert contents(adapter.get_messages("s")) == list(reversed(CONTENTS))
+        assert contents(begun.get_messages("s")) == list(CONTENTS)
+        for one, content in zip(begun.get_messages("s"), reversed(CONTENTS)):
+            assert begun.update_message("s", one.id, {"content": content}).content == content
+        assert contents(begun.get_messages("s")) == list(reversed(CONTENTS))
 
-    def test_messages_are_counted(self, adapter: Any) -> None:
+    def test_messages_are_counted(self, begun: Any) -> None:
         for turn, tokens in enumerate((5, 0, None, 7), 1):
-            say(adapter, "s", "text", id=f"m{turn}", token_count=tokens)
-            assert adapter.get_session("s").message_count == turn
-        assert adapter.get_session("s").token_count == 12
+            say(begun, "s", "text", id=f"m{turn}", token_count=tokens)
+            assert begun.get_session("s").message_count == turn
+        assert begun.get_session("s").token_count == 12
 
-        adapter.update_message("s", "m3", {"token_count": 100})
-        assert adapter.get_session("s").token_count == 112
-        adapter.update_message("s", "m1", {"token_count": None})
-        assert adapter.get_session("s").token_count == 107
-        adapter.update_message("s", "m4", {"content": "of the same count"})
-        assert adapter.get_session("s").token_count == 107
-        adapter.delete_message("s", "m3")
-        assert adapter.get_session("s")[12:14] == (7, 3)
-        assert_counted(adapter, "s")
+        begun.update_message("s", "m3", {"token_count": 100})
+        assert begun.get_session("s").token_count == 112
+        begun.update_message("s", "m1", {"token_count": None})
+        assert begun.get_session("s").token_count == 107
+        begun.update_message("s", "m4", {"content": "of the same count"})
+        assert begun.get_session("s").token_count == 107
+        begun.delete_message("s", "m3")
+        assert begun.get_session("s")[12:14] == (7, 3)
+        assert_counted(begun, "s")
 
-    def test_a_message_is_activity_and_no_version(self, adapter: Any, clock: Clock) -> None:
-        made = adapter.get_session("s")
+    def test_a_message_is_activity_and_no_version(self, begun: Any, clock: Clock) -> None:
+        made = begun.get_session("s")
         changes = [
-            lambda: say(adapter, "s", "one", id="m"),
-            lambda: adapter.update_message("s", "m", {"content": "new"}),
-            lambda: adapter.delete_message("s", "m"),
-            lambda: adapter.delete_all_messages("s"),
+            lambda: say(begun, "s", "one", id="m"),
+            lambda: begun.update_message("s", "m", {"content": "new"}),
+            lambda: begun.delete_message("s", "m"),
+            lambda: begun.delete_all_messages("s"),
         ]
         for change in changes:
             self.tick(clock, 1)
             change()
-            found = adapter.get_session("s")
+            found = begun.get_session("s")
             self.assert_now(found.last_activity_at, clock)
             assert found == made._replace(
                 last_activity_at=found.last_activity_at, message_count=found.message_count
             )
 
-    def test_reading_is_no_activity(self, adapter: Any, clock: Clock) -> None:
-        say(adapter, "s", "one")
-        made = adapter.get_session("s")
+    def test_reading_is_no_activity(self, begun: Any, clock: Clock) -> None:
+        say(begun, "s", "one")
+        made = begun.get_session("s")
         self.tick(clock, 1)
 
-        adapter.get_messages("s")
-        adapter.list_sessions()
-        adapter.get_expired_sessions()
-        adapter.health()
-        assert adapter.get_session("s") == made
+        begun.get_messages("s")
+        begun.list_sessions()
+        begun.get_expired_sessions()
+        begun.health()
+        assert begun.get_session("s") == made
 
-    def test_no_message_is_made_before_the_one_it_follows(self, adapter: Any, clock: Clock) -> None:
+    def test_no_message_is_made_before_the_one_it_follows(self, begun: Any, clock: Clock) -> None:
         """Whatever the clock does."""
         for step in (0, -5, -1, 2, 20):
             self.tick(clock, step)
-            say(adapter, "s", f"{step}")
+            say(begun, "s", f"{step}")
 
-        found = [one.created_at for one in adapter.get_messages("s")]
+        found = [one.created_at for one in begun.get_messages("s")]
         assert found == sorted(found)
         self.assert_now(found[-1], clock)
 
-    def test_numbers_rise_and_none_is_given_twice(self, adapter: Any) -> None:
-        say(adapter, "s", *"abc")
-        adapter.delete_message("s", adapter.get_messages("s")[-1].id)
-        say(adapter, "s", *"de")
-        assert [one.sequence for one in adapter.get_messages("s")] == [1, 2, 4, 5]
+    def test_numbers_rise_and_none_is_given_twice(self, begun: Any) -> None:
+        say(begun, "s", *"abc")
+        begun.delete_message("s", begun.get_messages("s")[-1].id)
+        say(begun, "s", *"de")
+        assert [one.sequence for one in begun.get_messages("s")] == [1, 2, 4, 5]
 
-        adapter.delete_all_messages("s")
-        say(adapter, "s", "f")
-        assert adapter.get_messages("s")[0].sequence == 6
+        begun.delete_all_messages("s")
+        say(begun, "s", "f")
+        assert begun.get_messages("s")[0].sequence == 6
 
-    def test_no_message_is_kept_without_a_session(self, adapter: Any) -> None:
+    def test_no_message_is_kept_without_a_session(self, begun: Any) -> None:
         with failing("add message"):
-            say(adapter, "t", "hello", id="m")
+            say(begun, "t", "hello", id="m")
 
-        assert list(adapter.get_messages("t")) == []
-        adapter.create_session({"id": "t"})
-        assert adapter.get_session("t").message_count == 0
-        assert say(adapter, "s", "hello", id="m")[0].sequence == 1
+        assert list(begun.get_messages("t")) == []
+        begun.create_session({"id": "t"})
+        assert begun.get_session("t").message_count == 0
+        assert say(begun, "s", "hello", id="m")[0].sequence == 1
 
-    def test_what_is_done_twice_is_done_once(self, adapter: Any, clock: Clock) -> None:
-        (first,) = say(adapter, "s", "first", id="m", token_count=3)
-        say(adapter, "s", "second")
-        made = adapter.get_session("s")
+    def test_what_is_done_twice_is_done_once(self, begun: Any, clock: Clock) -> None:
+        (first,) = say(begun, "s", "first", id="m", token_count=3)
+        say(begun, "s", "second")
+        made = begun.get_session("s")
         self.tick(clock, 1)
 
         for text in ("first", "another"):
-            assert say(adapter, "s", text, id="m", token_count=9) == [first]
+            assert say(begun, "s", text, id="m", token_count=9) == [first]
 
-        assert adapter.get_session("s") == made
-        assert heard(adapter, "s") == ["first", "second"]
-        adapter.update_session("s", {"status": "completed"})
-        assert say(adapter, "s", "again", id="m") == [first]
+        assert begun.get_session("s") == made
+        assert heard(begun, "s") == ["first", "second"]
+        begun.update_session("s", {"status": "completed"})
+        assert say(begun, "s", "again", id="m") == [first]
 
-    def test_a_message_is_in_one_session(self, adapter: Any) -> None:
-        adapter.create_session({"id": "t"})
-        (mine,) = say(adapter, "s", "mine", id="m")
+    def test_a_message_is_in_one_session(self, begun: Any) -> None:
+        begun.create_session({"id": "t"})
+        (mine,) = say(begun, "s", "mine", id="m")
 
         with pytest.raises(ValidationError):
-            say(adapter, "t", "theirs", id="m")
+            say(begun, "t", "theirs", id="m")
         with no_message("update message"):
-            adapter.update_message("t", "m", {"content": "theirs"})
+            begun.update_message("t", "m", {"content": "theirs"})
         with no_message("delete message"):
-            adapter.delete_message("t", "m")
+            begun.delete_message("t", "m")
 
-        assert adapter.get_messages("s") == [mine]
-        assert list(adapter.get_messages("t")) == []
-        assert adapter.get_session("t").message_count == 0
-        assert say(adapter, "t", "first")[0].sequence == 1
-        adapter.delete_message("s", "m")
-        assert ids(say(adapter, "t", "theirs", id="m")) == ["m"]
+        assert begun.get_messages("s") == [mine]
+        assert list(begun.get_messages("t")) == []
+        assert begun.get_session("t").message_count == 0
+        assert say(begun, "t", "first")[0].sequence == 1
+        begun.delete_message("s", "m")
+        assert ids(say(begun, "t", "theirs", id="m")) == ["m"]
 
 
 class Budgets(Continued):
@@ -270,7 +270,7 @@ class Budgets(Continued):
 
 class Amending(Continued):
     @pytest.fixture
-    def adapter(self, pair: Any) -> Any:
+    def talk(self, pair: Any) -> Any:
         """An adapter with a session that is called `s`, of three messages."""
         adapter: Any = pair()[0]
         adapter.create_session({"id": "s"})
@@ -279,9 +279,9 @@ class Amending(Continued):
         return adapter
 
     def test_an_update_changes_what_it_says_of_a_message_and_nothing_else(
-        self, adapter: Any, clock: Clock
+        self, talk: Any, clock: Clock
     ) -> None:
-        one, made, three = adapter.get_messages("s")
+        one, made, three = talk.get_messages("s")
         updates: dict[str, Any] = {
             "content": BLOCKS,
             "role": "assistant",
@@ -290,69 +290,69 @@ class Amending(Continued):
         }
         for name, value in updates.items():
             self.tick(clock, 1)
-            told = adapter.update_message("s", "b", {name: value})
+            told = talk.update_message("s", "b", {name: value})
 
             self.assert_now(told.updated_at, clock)
             made = made._replace(**{name: value}, updated_at=told.updated_at)
             assert told == made
-            assert adapter.get_messages("s") == [one, made, three]
+            assert talk.get_messages("s") == [one, made, three]
 
-        told = adapter.update_message("s", "b", {"metadata": None, "content": "text"})
+        told = talk.update_message("s", "b", {"metadata": None, "content": "text"})
         assert (told.metadata, told.content) == (None, "text")
-        assert ids(adapter.get_messages("s", {"roles": ["assistant"]})) == ["b"]
+        assert ids(talk.get_messages("s", {"roles": ["assistant"]})) == ["b"]
 
-    def test_a_message_that_is_taken_away_is_given_back(self, adapter: Any) -> None:
-        one, two, three = adapter.get_messages("s")
+    def test_a_message_that_is_taken_away_is_given_back(self, talk: Any) -> None:
+        one, two, three = talk.get_messages("s")
 
-        assert adapter.delete_message("s", "b") == two
+        assert talk.delete_message("s", "b") == two
 
-        assert adapter.get_messages("s") == [one, three]
+        assert talk.get_messages("s") == [one, three]
         with no_message("delete message"):
-            adapter.delete_message("s", "b")
+            talk.delete_message("s", "b")
         with no_message("update message"):
-            adapter.update_message("s", "b", {"content": "new"})
-        assert_counted(adapter, "s")
+            talk.update_message("s", "b", {"content": "new"})
+        assert_counted(talk, "s")
 
-    def test_all_messages_can_be_taken_away_at_once(self, adapter: Any) -> None:
-        adapter.create_session({"id": "t"})
-        say(adapter, "t", "kept")
+    def test_all_messages_can_be_taken_away_at_once(self, talk: Any) -> None:
+        talk.create_session({"id": "t"})
+        say(talk, "t", "kept")
 
-        assert adapter.delete_all_messages("s") == 3
-        assert adapter.delete_all_messages("s") == 0
+        assert talk.delete_all_messages("s") == 3
+        assert talk.delete_all_messages("s") == 0
 
-        assert list(adapter.get_messages("s")) == []
-        assert adapter.get_session("s")[12:14] == (0, 0)
-        assert heard(adapter, "t") == ["kept"]
-        assert heard(adapter, "s") == []
-        say(adapter, "s", "new", id="a")
-        assert heard(adapter, "s") == ["new"]
+        assert list(talk.get_messages("s")) == []
+        assert talk.get_session("s")[12:14] == (0, 0)
+        assert heard(talk, "t") == ["kept"]
+        assert heard(talk, "s") == []
+        say(talk, "s", "new", id="a")
+        assert heard(talk, "s") == ["new"]
 
-    def test_so_can_those_of_a_long_session(self, adapter: Any) -> None:
-        adapter.create_session({"id": "t"})
+    def test_so_can_those_of_a_long_session(self, talk: Any) -> None:
+        talk.create_session({"id": "t"})
         number = 1100
         for turn in range(number):
-            adapter.add_message("t", {"id": f"t{turn}", "role": "user", "content": "", "token_count": 1})
-        adapter.create_session({"id": "u"})
+            talk.add_message(
+                "t", {"id": f"t{turn}", "role": "user", "content": "", "token_count": 1}
+            )
+        talk.create_session({"id": "u"})
 
-        assert adapter.get_session("t")[12:14] == (number, number)
-        assert ids(adapter.get_messages("t")) == [f"t{turn}" for turn in range(number)]
-        late = adapter.get_messages("t", {"offset": number - 2, "roles": ["user"]})
+        assert talk.get_session("t")[12:14] == (number, number)
+        assert ids(talk.get_messages("t")) == [f"t{turn}" for turn in range(number)]
+        late = talk.get_messages("t", {"offset": number - 2, "roles": ["user"]})
         assert ids(late) == [f"t{number - 2}", f"t{number - 1}"]
-        assert adapter.delete_all_messages("t") == number
-        assert adapter.get_session("t")[12:14] == (0, 0)
-        assert list(adapter.get_messages("t")) == []
-        assert len(say(adapter, "u", "new", id="t0")) == 1
+        assert talk.delete_all_messages("t") == number
+        assert talk.get_session("t")[12:14] == (0, 0)
+        assert list(talk.get_messages("t")) == []
+        assert len(say(talk, "u", "new", id="t0")) == 1
 
-    def test_nothing_is_changed_of_a_session_that_is_not_there(self, adapter: Any) -> None:
+    def test_nothing_is_changed_of_a_session_that_is_not_there(self, talk: Any) -> None:
         with failing("update message"):
-            adapter.update_message("t", "a", {"content": "new"})
+            talk.update_message("t", "a", {"content": "new"})
         with failing("delete message"):
-            adapter.delete_message("t", "a")
+            talk.delete_message("t", "a")
         with failing("delete all messages"):
-            adapter.delete_all_messages("t")
+            talk.delete_all_messages("t")
         with no_message("update message"):
-            adapter.update_message("s", "x", {"content": "new"})
+            talk.update_message("s", "x", {"content": "new"})
 
-        assert heard(adapter, "s") == ["a", "b", "c"]
-
-
+        assert heard(talk, "s") == ["a", "b", "c"]
