@@ -8,16 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from ..core.dialog.choosing import BEFORE_ALL, is_tagged, stretch
-from ..core.dialog.steps import (
-    Dialog,
-    added,
-    amended,
-    begun,
-    changed,
-    discarded,
-    emptied,
-    status_of,
-)
+from ..core.dialog.steps import Dialog, absent, added, amended, begun, changed, discarded, emptied
 from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
 from ..keys import Names, check_key
 from . import dialog_rows
@@ -81,7 +72,7 @@ class SqliteDialogs:
             row = cursor.execute(self._sql.look, (self._space, session_id)).fetchone()
             if row is None or is_over(row[1], now):
                 return False
-            if expired_by is not None and not is_over(row[2], expired_by):
+            if expired_by is not None and not is_over(row[2], min(expired_by, now)):
                 return False
             cursor.execute(self._sql.discard_all, (row[0],))
             cursor.execute(self._sql.forget, (row[0],))
@@ -155,11 +146,9 @@ class SqliteDialogs:
 
         def amend(cursor: sqlite3.Cursor, now: int) -> Said:
             row = self._dialogs.find(cursor, self._space, session_id, now)
-            if row is None:
-                return Said("missing")
-            found = self._found(cursor, row, message_id)
-            if found is None:
-                return Said("missing", status=status_of(row.dialog))
+            found = None if row is None else self._found(cursor, row, message_id)
+            if row is None or found is None:
+                return absent(None if row is None else row.dialog)
             seq, _, cell = found
             message = self._message(cell, session_id)
             said, dialog = amended(row.dialog, message, put, drop, terms, now)
@@ -176,11 +165,9 @@ class SqliteDialogs:
 
         def discard(cursor: sqlite3.Cursor, now: int) -> Said:
             row = self._dialogs.find(cursor, self._space, session_id, now)
-            if row is None:
-                return Said("missing")
-            found = self._found(cursor, row, message_id)
-            if found is None:
-                return Said("missing", status=status_of(row.dialog))
+            found = None if row is None else self._found(cursor, row, message_id)
+            if row is None or found is None:
+                return absent(None if row is None else row.dialog)
             seq, tokens, cell = found
             said = Said("done", self._message(cell, session_id))
             cursor.execute(self._sql.discard, (row.number, seq))

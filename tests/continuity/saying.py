@@ -92,7 +92,7 @@ _SAYINGS = st.one_of(
     st.tuples(st.just("calls"), _TOKENS, _IDS),
     st.tuples(st.just("results"), _TOKENS, _IDS),
 )
-_WITH_SYSTEM = st.one_of(_SAYINGS, _SAYINGS, st.tuples(st.just("system"), _TOKENS))
+_WITH_SYSTEM = st.one_of(_SAYINGS, _SAYINGS, _SAYINGS, st.tuples(st.just("system"), _TOKENS))
 
 
 def _said(steps: Iterable[tuple[Any, ...]]) -> list[Message]:
@@ -109,6 +109,9 @@ def _said(steps: Iterable[tuple[Any, ...]]) -> list[Message]:
 
 DIALOGUES = st.lists(_WITH_SYSTEM, max_size=20).map(_said)
 """Anything that may be said, results without calls too."""
+
+LONG_DIALOGUES = st.lists(_WITH_SYSTEM, min_size=12, max_size=40).map(_said)
+"""So much that it seldom fits."""
 
 PLAIN = st.lists(st.tuples(st.sampled_from(("user", "assistant", "system")), _TOKENS), max_size=20)
 PLAIN_DIALOGUES = PLAIN.map(_said)

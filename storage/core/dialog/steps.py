@@ -133,17 +133,18 @@ def emptied(dialog: Dialog, terms: Terms, now: int) -> Dialog:
     return _stirred(dialog._replace(held=held), terms, now)
 
 
+def absent(dialog: Dialog | None) -> Said:
+    """What is said of a message that is not in the session, if that is there."""
+    status = "" if dialog is None else dialog.held.fields.get("status") or "active"
+    return Said("missing", status=status)
+
+
 def standing(fields: Fields, now: int) -> str:
     """How a session stands that is over; nothing where it is not."""
     status = fields.get("status", "")
     if status in _OVER:
         return status
     return "expired" if is_expired(fields, now) else ""
-
-
-def status_of(dialog: Dialog) -> str:
-    """How a session that is there stands, whatever is kept of that."""
-    return dialog.held.fields.get("status") or "active"
 
 
 def is_expired(fields: Fields, by: int) -> bool:
