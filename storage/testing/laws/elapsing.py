@@ -252,7 +252,7 @@ class Lasting(Continued):
         for number in range(6):
             lasting.create_session({"id": f"s{number}", "user_id": "ann"})
             say(lasting, f"s{number}", "hello")
-            self.tick(clock, LONG / 4)
+            self.tick(clock, LONG / 4 + 1)
 
         for asked in ({}, {"user_id": "ann"}, {"limit": 2}, {"offset": 0}):
             right = ["s3", "s4", "s5"] if "limit" not in asked else ["s3", "s4"]

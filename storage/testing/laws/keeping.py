@@ -20,7 +20,7 @@ from ...core.dialog.records import (
 )
 from ..clock import Clock
 from ..strategies import NASTY_NAMES
-from .continuity import LONG, SECOND, Continued, Pair, failing, ids, say
+from .continuity import LONG, MILLISECOND, SECOND, Continued, Pair, failing, ids, say
 
 THEN: Final = datetime(2023, 1, 2, 3, 4, 5, 678_000, timezone.utc)
 
@@ -369,8 +369,11 @@ class Removing(Continued):
         adapter.create_session({"id": "for ever"})
         say(adapter, "s", "hello")
 
-        assert adapter.delete_session("s", expired_before=ends - 0.001 * SECOND) is False
-        assert adapter.delete_session("for ever", expired_before=ends) is False
+        for before in (ends - MILLISECOND, ends, ends + LONG * SECOND):
+            assert adapter.delete_session("s", expired_before=before) is False
+        self.tick(clock, 10)
+        assert adapter.delete_session("s", expired_before=ends - MILLISECOND) is False
+        assert adapter.delete_session("for ever", expired_before=ends + LONG * SECOND) is False
         assert len(adapter.get_messages("s")) == 1
         assert adapter.delete_session("s", expired_before=ends) is True
         assert adapter.delete_session("s", expired_before=ends) is False
