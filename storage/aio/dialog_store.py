@@ -31,7 +31,7 @@ class DialogStore(Protocol):
 
     async def change(self, session_id: str, change: Change, terms: Terms) -> Changed:
         """Make a *change*: the version is one more then, and the last activity is now, unless it
-        is a quiet one. A session that is over is `closed` to it."""
+        is a quiet one. A session that is over is `closed` to one that is not quiet."""
         ...
 
     async def remove(self, session_id: str, expired_by: int | None = None) -> bool:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from ..core.dialog.checks import count, maybe, moment, text
 from ..core.dialog.dates import ms_of
-from ..core.dialog.errors import SessionNotFoundError, ValidationError
+from ..core.dialog.errors import SessionExistsError, SessionNotFoundError
 from ..core.dialog.message_checks import message_updates, new_message
 from ..core.dialog.message_checks import options as checked_options
 from ..core.dialog.outcomes import changed_session, kept_message, session_change
@@ -60,7 +60,7 @@ class Adapter:
         with attempt(self.name, self._label, "create session", made["id"]):
             held = self._room.create(fields, self._living(session_ttl))
             if held is None:
-                raise ValidationError("there is a session of this id already")
+                raise SessionExistsError(made["id"])
             return session_in(held)
 
     def get_session(self, session_id: str) -> Session | None:

@@ -54,7 +54,9 @@ class revealing:  # noqa: N801 - used as `with revealing():`
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         if isinstance(error, StorageError):
             cause = error.__cause__
             if isinstance(cause, (SessionNotFoundError, MessageNotFoundError)):

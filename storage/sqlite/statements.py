@@ -16,7 +16,7 @@ _AT = "CASE typeof(at) WHEN 'text' THEN CAST(at AS BLOB) ELSE at END"
 _SAME = f"WHERE key = ? AND CAST(value AS BLOB) = ? AND {_LIVE}"
 _OURS = "WHERE name = ? AND token = ? AND expires_at > ?"
 _STRETCH = "WHERE key >= ? AND key < ?"
-_IS_THERE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+IS_THERE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 LAST: Final = 2**32
 """No message has this number or a larger one."""
@@ -154,7 +154,7 @@ class LimitStatements:
         columns = "expires_at INTEGER NOT NULL, state BLOB NOT NULL"
         columns = f"name TEXT PRIMARY KEY NOT NULL, {columns}"
         self.create: list[str] = [f"CREATE TABLE IF NOT EXISTS {name} ({columns}) WITHOUT ROWID"]
-        self.is_there: str = _IS_THERE
+        self.is_there: str = IS_THERE
         self.read: str = f"SELECT expires_at, state FROM {name} WHERE name = ?"
         self.keep: str = (
             f"INSERT INTO {name} (name, expires_at, state) VALUES (?, ?, ?) ON CONFLICT (name) "
@@ -196,7 +196,7 @@ class HistoryStatements:
             f"CREATE TABLE IF NOT EXISTS {rows} ({columns}) WITHOUT ROWID",
             f"CREATE INDEX IF NOT EXISTS {guards} ON {rows} (history, seq) WHERE guarded = 1",
         ]
-        self.is_there: str = _IS_THERE
+        self.is_there: str = IS_THERE
         self._known(names, rows)
         self._messages(rows, guards)
         self._removals(names, rows)

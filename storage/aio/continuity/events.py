@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from ...core.dialog.dates import when_of
 from ...core.dialog.names import ANY, event_name
 from ...core.dialog.records import Event
 from ..runtime import Runtime, callback, mutex
+from ...ttl import Clock
 
 Handler = Callable[[Event], Any]
 """What is called with an `Event`."""
@@ -90,3 +93,22 @@ class SessionEventEmitter:
                 if any(one.once for one in known):
                     self._listeners[name] = [one for one in known if not one.once]
         return found
+
+
+class Telling:
+    """Tells who listens to *events* what happens, by a *clock*."""
+
+    def __init__(self, events: SessionEventEmitter, clock: Clock) -> None:
+        self._events = events
+        self._wanted = events.listens
+        self._clock = clock
+
+    async def tell(self, what: str, session_id: str, data: dict[str, Any] | None = None) -> None:
+        """Tell that this happened to a session."""
+        if self._wanted(what):
+            event = Event(what, session_id, self.now(), data)
+            await self._events.emit(event)
+
+    def now(self) -> datetime:
+        """The moment, in whole milliseconds."""
+        return when_of(int(self._clock() * 1000))

@@ -20,8 +20,9 @@ from .checks import (
     storable,
     text,
 )
+from .dates import when_of
 from .errors import ValidationError
-from .records import ROLES, MessageQueryOptions, ToolCall, ToolResult
+from .records import ROLES, Message, MessageQueryOptions, ToolCall, ToolResult
 from .wire import calls_json
 
 _BLOCKS: Final = {"text": "text", "image_url": "image_url"}
@@ -137,3 +138,9 @@ def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[
         any_text(found[-1][0], f"an id in {name}")
         any_text(found[-1][1], made._fields[1])
     return calls_json(found)
+
+
+def draft(made: dict[str, Any]) -> Message:
+    """What was checked, as a message that is not kept yet."""
+    metadata = made.get("metadata")
+    return Message("", "", made["role"], made["content"], None, None, metadata, when_of(0))

@@ -130,6 +130,7 @@ SESSION: Final[dict[str, Callable[[Any, str], Any]]] = {
     "status": lambda given, what: one_of(given, STATUSES, what),
     "metadata": metadata,
     "participants": participants,
+    "last_activity_at": moment,
     "expires_at": maybe(moment),
     "token_budget": maybe(budget),
     "compression": maybe(compression),

@@ -61,7 +61,7 @@ def begun(fields: Fields, terms: Terms, now: int) -> Dialog:
 def changed(dialog: Dialog, change: Change, terms: Terms, now: int) -> tuple[Outcome, Dialog]:
     """What a *change* makes of a session; `ValueError` where nobody can tell its version."""
     held = dialog.held
-    if not change.reopens and standing(held.fields, now):
+    if not change.quiet and standing(held.fields, now):
         return "closed", dialog
     version = version_of(held.fields)
     if change.expected is not None and change.expected != version:

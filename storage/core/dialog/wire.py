@@ -70,7 +70,7 @@ SPELLINGS: Final[dict[str, str]] = {
 NAMES: Final[dict[str, str]] = {theirs: ours for ours, theirs in SPELLINGS.items()}
 """The other way round."""
 
-CONFIGS: Final[dict[object, Callable[..., CompressionConfig]]] = {
+CONFIGS: Final[dict[object, type[CompressionConfig]]] = {
     "sliding_window": SlidingWindowConfig,
     "summarization": SummarizationConfig,
     "hybrid": HybridConfig,
@@ -164,7 +164,7 @@ def json(value: object) -> str:
 
 def state_json(state: CompressionState | None) -> str:
     """A compression state as it is kept."""
-    return "" if state is None else json(_written(state))
+    return "" if state is None else json(written(state))
 
 
 def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
@@ -186,17 +186,19 @@ def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
 
 def handoff_json(handoff: Handoff) -> dict[str, Any]:
     """A hand-off as the metadata of a session tells of it."""
-    return _written(handoff)
+    return written(handoff)
 
 
 def calls_json(calls: Iterable[ToolCall | ToolResult]) -> list[dict[str, Any]]:
     """Calls or results as the metadata of a message tells of them."""
-    return [_written(one) for one in calls]
+    return [written(one) for one in calls]
 
 
-def _written(record: Any) -> dict[str, Any]:
+def written(record: Any) -> dict[str, Any]:
     """A record as the object that JavaScript writes for it, without what it does not have."""
-    return {
+    strategy = getattr(record, "strategy", None)
+    told = {} if strategy is None else {"strategy": strategy}
+    return told | {
         SPELLINGS.get(name, name): _plain(value)
         for name, value in record._asdict().items()
         if value is not None and name != "summarizer"
@@ -206,18 +208,15 @@ def _written(record: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(ms_of(value))
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _config_json(config: CompressionConfig) -> str:
-    return json({"strategy": config.strategy, **_written(config)})
+    if isinstance(value, tuple):
+        return written(value) if hasattr(value, "_fields") else [_plain(one) for one in value]
+    return value
 
 
 _WRITERS: Final[dict[str, Callable[[Any], str]]] = {
     "metadata": json,
-    "participants": lambda some: json([_written(one) for one in some]),
-    "token_budget": lambda budget: json(_written(budget)),
-    "compression": _config_json,
+    "participants": lambda some: json([written(one) for one in some]),
+    **dict.fromkeys(("token_budget", "compression"), lambda config: json(written(config))),
     **dict.fromkeys(
         ("created_at", "last_activity_at", "expires_at", "updated_at"),
         lambda when: iso(ms_of(when)),
@@ -305,7 +304,8 @@ def _config(told: dict[str, Any] | None) -> CompressionConfig | None:
     if kind is None:
         raise UnreadableError("compression has no strategy that is known")
     told.pop("summarizer", None)
-    return _made(kind, told, "compression")
+    config: Any = _made(kind, told, "compression")
+    return config  # type: ignore[no-any-return]
 
 
 def _state(told: dict[str, Any] | None) -> CompressionState | None:
