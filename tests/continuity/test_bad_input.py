@@ -110,7 +110,8 @@ def test_a_change_of_a_message_that_is_none(managed: Managed, updates: Any, matc
         ({"metadata": {"tags": "a"}}, "tags in metadata must be a list of texts"),
         ({"metadata": {"tags": [1]}}, "tags in metadata must be a list of texts"),
         ({"metadata": {"title": 7}}, "the title in metadata"),
-        ({"participants": "p"}, "participants must be a list"),
+        ({"participants": "p"}, "participants? must be a "),
+        ({"participants": 7}, "participants must be a list"),
         ({"token_budget": {}}, "max_tokens"),
         ({"token_budget": {"max_tokens": 0}}, "max_tokens must be an int of 1 or more"),
         ({"token_budget": {"max_tokens": -5}}, "max_tokens"),
@@ -125,9 +126,18 @@ def test_a_change_of_a_message_that_is_none(managed: Managed, updates: Any, matc
         ({"compression": {"strategy": ["zip"]}}, "Unsupported compression strategy"),
         ({"compression": {"strategy": "hybrid"}}, "target_tokens"),
         ({"compression": {"strategy": "hybrid", "target_tokens": 0}}, "target_tokens"),
-        ({"compression": {"strategy": "sliding_window", "target_tokens": 1, "max_messages": 0}}, "ma"),
-        ({"compression": {"strategy": "hybrid", "target_tokens": 9, "summarizer": 7}}, "summarizer"),
-        ({"compression": {"strategy": "hybrid", "target_tokens": 9, "min_messages": 1}}, "min_mess"),
+        (
+            {"compression": {"strategy": "sliding_window", "target_tokens": 1, "max_messages": 0}},
+            "max",
+        ),
+        (
+            {"compression": {"strategy": "hybrid", "target_tokens": 9, "summarizer": 7}},
+            "summarizer",
+        ),
+        (
+            {"compression": {"strategy": "hybrid", "target_tokens": 9, "min_messages": 1}},
+            "min_mess",
+        ),
     ],
 )
 def test_a_session_that_is_none(managed: Managed, session: Any, match: str) -> None:
@@ -271,7 +281,6 @@ def test_a_name_that_is_none(managed: Managed, call: str, name: Any) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"token_counter": None},
         {"token_counter": 7},
         {"token_budget": 100},
         {"token_budget": {"max_tokens": 0}},
@@ -358,7 +367,7 @@ def test_a_moment_in_every_form(everywhere: Managed, form: Any, moment: datetime
         "1700000000000",
         "0001-01-01T00:00:00+01:00",
         "2026-02-03T04:05:06.789Z\n",
-        "２０２６-02-03",
+        "\uff12\uff10\uff12\uff16-02-03",
     ],
 )
 def test_a_moment_in_no_form(managed: Managed, form: str) -> None:
@@ -377,7 +386,9 @@ def test_a_text_is_kept_as_it_is(everywhere: Managed, text: str) -> None:
     name = f"s{text}"
     manager.create_session(session_id=name, user_id=f"u{text}", metadata={"custom": {text: text}})
 
-    manager.add_message(name, role="user", content=text, message_id=f"m{text}", metadata={"a": text})
+    manager.add_message(
+        name, role="user", content=text, message_id=f"m{text}", metadata={"a": text}
+    )
     manager.add_message(name, role="user", content=[{"type": "text", "text": text}])
 
     whole, block = manager.get_messages(name)

@@ -12,6 +12,7 @@ from storage.core.dialog.errors import (
     ConcurrencyError,
     MessageNotFoundError,
     SessionClosedError,
+    SessionExistsError,
     SessionNotFoundError,
     TokenBudgetExceededError,
     ValidationError,
@@ -51,7 +52,12 @@ def test_what_a_session_is_created_with_is_there_later(everywhere: Managed) -> N
         session_id="s",
         user_id="u",
         active_agent_id="a",
-        metadata={"title": "Hello", "tags": ["x", "y"], "source": "web", "custom": {"n": [1, None]}},
+        metadata={
+            "title": "Hello",
+            "tags": ["x", "y"],
+            "source": "web",
+            "custom": {"n": [1, None]},
+        },
         participants=[{"id": "u", "role": "user"}],
         token_budget={"maxTokens": 100, "reserveTokens": 10, "overflowStrategy": "error"},
         compression={"strategy": "sliding_window", "targetTokens": 50},
@@ -72,7 +78,7 @@ def test_a_session_of_an_id_that_there_is_is_refused(everywhere: Managed) -> Non
     manager = everywhere.manager()
     manager.create_session(session_id="s", user_id="u")
 
-    with pytest.raises(ValidationError, match="there is a session of this id already"):
+    with pytest.raises(SessionExistsError, match=r"^Session already exists: s$"):
         manager.create_session(session_id="s")
 
     assert manager.get_session("s").user_id == "u"
@@ -106,7 +112,7 @@ def test_a_session_that_there_is_not_is_said_so(managed: Managed, call: Any) -> 
     heard = Heard()
     manager.on("*", heard)
 
-    with pytest.raises(SessionNotFoundError, match="^Session not found: no$") as caught:
+    with pytest.raises(SessionNotFoundError, match=r"^Session not found: no$") as caught:
         call(manager)
 
     assert caught.value.session_id == "no"
@@ -418,7 +424,7 @@ def test_messages_after_and_before_are_without_that_moment(everywhere: Managed) 
 def test_a_budget_that_is_an_error_lets_nothing_in_that_is_too_much(everywhere: Managed) -> None:
     budget = {"max_tokens": 12, "reserve_tokens": 2, "overflow_strategy": "error"}
     by_default = everywhere.manager(token_budget=budget)
-    plain = everywhere.manager(by_default_adapter(everywhere))
+    plain = everywhere.manager()
     heard = Heard()
     by_default.on("budget:exceeded", heard)
     plain.create_session(session_id="own", token_budget=budget)
@@ -435,11 +441,6 @@ def test_a_budget_that_is_an_error_lets_nothing_in_that_is_too_much(everywhere: 
         assert manager.get_session(name).message_count == 3
     assert [event.session_id for event in heard.events] == ["default"]
     assert heard.events[0].data["limit"] == 10
-
-
-def by_default_adapter(managed: Managed) -> Any:
-    """The same place, for another manager."""
-    return managed.adapter()
 
 
 def test_all_who_add_at_once_are_heard(everywhere: Managed) -> None:
@@ -625,4 +626,7 @@ def test_a_session_that_is_expired_is_read_and_not_written(everywhere: Managed) 
         assert caught.value.status == "expired"
     assert manager.get_session("s").version == 1
     manager.delete_message("s", kept.id)
+    assert manager.get_session("s").expires_at == everywhere.at()
+    manager.delete_all_messages("s")
+    assert manager.get_session("s").expires_at == everywhere.at()
     manager.delete_session("s")

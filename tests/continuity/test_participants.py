@@ -177,7 +177,9 @@ def test_a_session_is_not_handed_to_who_has_it(managed: Managed) -> None:
 def test_an_agent_who_takes_part_already_gets_it_as_well(managed: Managed) -> None:
     manager = managed.manager()
     manager.create_session(
-        session_id="s", active_agent_id="a", participants=[{"id": "u"}, {"id": "b", "role": "agent"}]
+        session_id="s",
+        active_agent_id="a",
+        participants=[{"id": "u"}, {"id": "b", "role": "agent"}],
     )
 
     session = manager.handoff_to_agent("s", "b")
@@ -219,7 +221,7 @@ def test_an_agent_that_is_none_is_refused(managed: Managed, agent: Any) -> None:
     assert manager.get_session("s").version == 1
 
 
-@pytest.mark.parametrize("context", [object(), {"a": {1, 2}}, float("nan"), {"a": "\ud800"}])
+@pytest.mark.parametrize("context", [object(), {"a": {1, 2}}, float("nan"), b"x"])
 def test_a_context_that_can_not_be_kept_is_refused(managed: Managed, context: Any) -> None:
     """Before anything is handed over."""
     manager = managed.manager()

@@ -111,7 +111,8 @@ def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
     for name in _THEIRS:
         told.pop(name, None)
     if "metadata" in told or tools:
-        found["metadata"] = message_metadata({**(told.pop("metadata", None) or {}), **tools})
+        known = message_metadata(told.pop("metadata", None))
+        found["metadata"] = message_metadata({**(known or {}), **tools})
     checks: dict[str, Callable[[Any, str], Any]] = {
         "id": text,
         "token_count": maybe(count),
