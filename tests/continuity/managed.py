@@ -86,11 +86,15 @@ class Managed:
 
     def manager(self, adapter: Any = None, **options: Any) -> Any:
         """A manager at the place, closed at the end; with several, each has its own adapter."""
-        made = self.half.SessionManager(
-            self.adapter() if adapter is None else adapter, clock=self.clock, **options
-        )
-        self.open.append(self.bridge.driven(made))
-        return self.open[-1]
+        over = self.adapter() if adapter is None else adapter
+        options = {"clock": self.clock, **options}
+        if self.is_async:
+            # In the loop, where it may begin to clean up.
+            made = self.bridge.call(lambda: self.half.SessionManager(over, **options))
+        else:
+            made = self.half.SessionManager(over, **options)
+        self.open.append(made)
+        return made
 
     def at(self, seconds: float = 0) -> datetime:
         """The moment in so many *seconds*."""

@@ -103,7 +103,7 @@ def compression(given: object, what: str = "compression") -> CompressionConfig:
         count(told["summary_overhead"], "summary_overhead")
     maybe(any_text)(told.get("summarization_prompt"), "summarization_prompt")
     if told.get("summarizer") is not None:
-        summarizer(told["summarizer"])
+        told["summarizer"] = summarizer(told["summarizer"])
     return made(**{name: value for name, value in told.items() if value is not None})
 
 
