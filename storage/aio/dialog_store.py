@@ -36,7 +36,7 @@ class DialogStore(Protocol):
 
     async def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         """Take the session away with its messages; with *expired_by*, only where its `expiresAt`
-        is then or earlier. Says whether it was there and is gone."""
+        is then or earlier, and past. Says whether it was there and is gone."""
         ...
 
     async def select(self, wanted: Wanted) -> Sequence[Held]:

@@ -79,6 +79,7 @@ PURE = {
 
 PUBLIC_DEPENDENCIES = {
     "codecs": {"msgspec"},
+    "continuity.tokenizers": {"tiktoken"},
     "contrib.openai_agents": {"agents"},
     "encryption": {"cryptography"},
     "memory": {"cachetools"},

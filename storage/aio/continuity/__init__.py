@@ -42,6 +42,7 @@ from .adapters import MemoryAdapter, RedisAdapter, SqliteAdapter
 from .events import SessionEventEmitter
 from .manager import SessionManager
 from .protocols import ContinuityAdapter
+from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 
 __all__ = [
     "EVENTS",
@@ -77,6 +78,7 @@ __all__ = [
     "SqliteAdapter",
     "StorageError",
     "SummarizationConfig",
+    "TiktokenTokenizer",
     "TokenBudget",
     "TokenBudgetConfig",
     "TokenBudgetExceededError",
@@ -86,4 +88,5 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "ValidationError",
+    "tokenizers",
 ]

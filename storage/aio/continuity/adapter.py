@@ -81,7 +81,8 @@ class Adapter:
     ) -> Session:
         """Change a session, which is of one version more then; a *quiet* change is no activity and
         of no version."""
-        name, told = text(session_id, "the id of a session"), session_updates(updates)
+        name = text(session_id, "the id of a session")
+        told = session_updates(updates, quiet=quiet)
         version = maybe(count)(expected_version, "expected_version")
         change = session_change(told, version)._replace(quiet=quiet)
         with attempt(self.name, self._label, "update session", name):

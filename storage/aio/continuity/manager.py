@@ -89,18 +89,10 @@ class SessionManager:
             clock,
             logger,
         )
-        for one in (found.summarizer, getattr(found.compression, "summarizer", None)):
-            if one is not None:
-                callback(one, "summarizer")
         self._settings = found
         self._adapter = storage
         self._emitter = event_emitter or SessionEventEmitter(found.logger)
-        self._telling = telling = Telling(self._emitter, clock)
-        self._contexts = contexts = Contexts(storage, telling, found)
-        self._messaging = Messaging(storage, telling, contexts, found)
-        self._deciding = Deciding(storage, telling, session_ttl)
-        self._now = telling.now
-        self._files = Files(storage)
+        self._stand_on(storage)
         self._periodic: Periodic | None = None
         if cleanup_interval:
             seconds = positive(cleanup_interval, "cleanup_interval")
@@ -377,6 +369,21 @@ class SessionManager:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _stand_on(self, adapter: ContinuityAdapter) -> None:
+        """Hand the work on to those who do it."""
+        found = self._settings
+        for one in (found.summarizer, getattr(found.compression, "summarizer", None)):
+            if one is not None:
+                callback(one, "summarizer")
+        telling = Telling(self._emitter, found.clock)
+        contexts = Contexts(adapter, telling, found)
+        self._telling = telling
+        self._contexts = contexts
+        self._messaging = Messaging(adapter, telling, contexts, found)
+        self._deciding = Deciding(adapter, telling, found.ttl)
+        self._files = Files(adapter)
+        self._now = telling.now
 
     async def _clean(self) -> None:
         """Clean up, now and then; what keeps it from that is logged."""

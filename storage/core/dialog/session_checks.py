@@ -148,22 +148,18 @@ MADE: Final[dict[str, Callable[[Any, str], Any]]] = {
 }
 """What may be told of a new one."""
 
+_KEPT: Final = (*("id", "created_at", "token_count", "message_count", "version", "schema_version"),)
+"""What an update does not tell."""
+
 _IGNORED: Final = ("token_count", "message_count", "compression_state")
 """What is known of messages, which a new session does not have."""
 
 
-def session_updates(given: object) -> dict[str, Any]:
+def session_updates(given: object, *, quiet: bool = False) -> dict[str, Any]:
     """What is to become of a session, or an error."""
     told = members(given, "updates")
     for name in told:
-        if name in (
-            "id",
-            "created_at",
-            "last_activity_at",
-            *_IGNORED[:2],
-            "version",
-            "schema_version",
-        ):
+        if name in _KEPT or (name == "last_activity_at" and not quiet):
             raise ValidationError(KEPT_BY_US.format(name))
     return checked(told, SESSION, "a session")
 

@@ -133,6 +133,12 @@ def emptied(dialog: Dialog, terms: Terms, now: int) -> Dialog:
     return _stirred(dialog._replace(held=held), terms, now)
 
 
+def absent(dialog: Dialog | None) -> Said:
+    """What is said of a message that is not in the session, if that is there."""
+    status = "" if dialog is None else dialog.held.fields.get("status") or "active"
+    return Said("missing", status=status)
+
+
 def standing(fields: Fields, now: int) -> str:
     """How a session stands that is over; nothing where it is not."""
     status = fields.get("status", "")

@@ -73,7 +73,7 @@ def chosen(config: CompressionConfig | None, strategy: str | None = None) -> Com
     if made is None:
         raise ValidationError(f"Unsupported compression strategy: {strategy}")
     told = config._asdict()
-    return made(**{name: told[name] for name in made._fields if name in told})  # type: ignore[no-any-return]
+    return made(**{name: told[name] for name in made._fields if told.get(name) is not None})  # type: ignore[no-any-return]
 
 
 def summarizer_of(config: CompressionConfig, *others: CompressionConfig | None) -> Summarizer:
