@@ -24,12 +24,13 @@ from .dialog_words import (
     bounds_told,
     change_told,
     flat,
-    free,
     held_of,
+    id_told,
     in_order,
     is_session,
     maybe,
     message_of,
+    message_told,
     owner,
     terms_told,
 )
@@ -139,9 +140,7 @@ class RedisDialogs:
     ) -> Said:
         message_id = message["id"]
         check_key(message_id, self._label)
-        count = message.get("tokenCount", "").encode(errors="replace")
-        fields = flat({"id": message_id, **free(message)})
-        words = (*terms_told(terms), maybe(most_tokens), message_id.encode(), count, *fields)
+        words = (*terms_told(terms), maybe(most_tokens), *message_told(message))
         reply = self._step(_ADD, AGAIN, session_id, *words)
         outcome = _outcome(reply)
         if outcome == "done":
@@ -186,14 +185,16 @@ class RedisDialogs:
         outcome = _outcome(reply)
         if outcome == "done":
             return Said(outcome, self._message(session_id, reply[2]))
-        return Said(outcome, status=reply[2].decode() if outcome == "closed" else "")
+        return Said(outcome, status=reply[2].decode())
 
     def discard(self, session_id: str, message_id: str, terms: Terms) -> Said:
         check_key(message_id, self._label)
         words = (*terms_told(terms), message_id.encode())
         reply = self._step(_DISCARD, ONCE, session_id, *words)
         outcome = _outcome(reply)
-        return Said(outcome, self._message(session_id, reply[2]) if outcome == "done" else None)
+        if outcome == "done":
+            return Said(outcome, self._message(session_id, reply[2]))
+        return Said(outcome, status=reply[2].decode())
 
     def discard_all(self, session_id: str, terms: Terms) -> int | None:
         gone = 0
@@ -206,7 +207,7 @@ class RedisDialogs:
             if not rest:
                 return gone
 
-    def expired(self, before: int) -> Sequence[str]:
+    def expired(self, before: int | None) -> Sequence[str]:
         for names in self._names_like("user:", ":sessions"):
             for name in names:
                 self._prune(name)
@@ -215,7 +216,7 @@ class RedisDialogs:
             keys = tuple([name.encode() for name in dict.fromkeys(map(owner, names))])
             if not keys:
                 continue
-            reply = self._door.call(run(_OVERDUE, READ, keys, self._start, before))
+            reply = self._door.call(run(_OVERDUE, READ, keys, self._start, maybe(before)))
             over, gone = reply
             found.update(zip([one.decode() for one in over[::2]], over[1::2]))
             for index in gone:
@@ -317,7 +318,7 @@ class RedisDialogs:
             if reply is None:
                 return []
             last, score, _, *some = reply
-            found.update({one[0] or b"": one for one in some})
+            found.update({id_told(one): one for one in some})
             if not score:
                 return self._in_order(session_id, list(found.values()))
 
@@ -364,13 +365,13 @@ class RedisDialogs:
 
     def _message(self, session_id: str, told: Sequence[Any]) -> Fields:
         try:
-            return message_of(told)
+            return message_of(session_id, told)
         except UnicodeDecodeError:
             raise self._corrupt(session_id, "a message is no text") from None
 
     def _in_order(self, session_id: str, told: Sequence[Any]) -> list[Fields]:
         try:
-            return in_order(told)
+            return in_order(session_id, told)
         except UnicodeDecodeError:
             raise self._corrupt(session_id, "a message is no text") from None
 
