@@ -304,8 +304,8 @@ def filters() -> st.SearchStrategy[Any]:
         st.sampled_from([None, None, "active", "paused", "completed", "expired"]),
         st.sampled_from([None, None, "helper", "nobody"]),
         st.lists(st.sampled_from("abcxyz"), max_size=2),
-        BOUNDS,  # type: ignore[arg-type]
-        BOUNDS,  # type: ignore[arg-type]
+        BOUNDS,
+        BOUNDS,
         LIMITS,
         st.integers(0, SOME),
         st.sampled_from(["created", "activity"]),
@@ -321,8 +321,8 @@ def options() -> st.SearchStrategy[Any]:
         LIMITS,
         st.integers(0, SOME),
         st.sampled_from(["asc", "desc"]),
-        BOUNDS,  # type: ignore[arg-type]
-        BOUNDS,  # type: ignore[arg-type]
+        BOUNDS,
+        BOUNDS,
         roles,
     )
 
