@@ -1,5 +1,6 @@
 """The asyncio half of `storage.continuity`: the same names over the same data."""
 
+from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 from ...core.dialog.budget import TokenBudget
 from ...core.dialog.errors import (
     CompressionError,
@@ -42,7 +43,6 @@ from .adapters import MemoryAdapter, RedisAdapter, SqliteAdapter
 from .events import SessionEventEmitter
 from .manager import SessionManager
 from .protocols import ContinuityAdapter
-from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 
 __all__ = [
     "EVENTS",
