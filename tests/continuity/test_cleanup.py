@@ -25,13 +25,13 @@ def test_all_that_are_expired_are_deleted_and_told(everywhere: Managed) -> None:
     for number in range(4):
         manager.create_session(session_id=str(number), user_id="u")
         manager.add_message(str(number), role="user", content="x")
-        everywhere.clock.tick(3)
+        everywhere.clock.tick(2)
     manager.add_message("0", role="user", content="I am here")
     heard = Heard()
     manager.on("*", heard)
 
     assert manager.cleanup_expired_sessions() == 0
-    everywhere.clock.tick(3)
+    everywhere.clock.tick(6)
     assert manager.cleanup_expired_sessions() == 2
 
     assert [one.id for one in manager.list_sessions()] == ["0", "3"]
@@ -138,16 +138,21 @@ def test_it_is_cleaned_up_now_and_then(everywhere: Managed) -> None:
     everywhere.clock.tick(10)
     heard = Heard()
 
-    manager = everywhere.manager(session_ttl=10, cleanup_interval=0.01)
-    manager.on("session:expired", heard)
-    until(lambda: [one.id for one in keeper.list_sessions()] == [], "the first to be cleaned up")
-    keeper.create_session(session_id="later")
-    everywhere.clock.tick(10)
-    until(lambda: [one.id for one in keeper.list_sessions()] == [], "the next to be cleaned up")
+    def told() -> list[str]:
+        return [event.session_id for event in heard.events]
 
-    manager.close()
-    keeper = everywhere.manager(session_ttl=10) if everywhere.place == "memory" else keeper
-    assert [event.session_id for event in heard.events][-1] == "later"
+    emitter = everywhere.half.SessionEventEmitter()
+    emitter.on("session:expired", heard)
+    everywhere.manager(session_ttl=10, cleanup_interval=0.01, event_emitter=emitter)
+    until(lambda: told() == ["early"], "the first to be cleaned up")
+    keeper.create_session(session_id="later")
+    keeper.create_session(session_id="stays")
+    everywhere.clock.tick(9)
+    keeper.add_message("stays", role="user", content="x")
+    everywhere.clock.tick(1)
+    until(lambda: told() == ["early", "later"], "the next to be cleaned up")
+
+    assert [one.id for one in keeper.list_sessions()] == ["stays"]
 
 
 def test_what_fails_once_is_tried_again(managed: Managed, caplog: pytest.LogCaptureFixture) -> None:
@@ -219,7 +224,7 @@ def test_what_is_closed_does_nothing_more(everywhere: Managed, call: Any) -> Non
     manager.on("*", heard)
     manager.close()
 
-    with pytest.raises(StorageError, match="^Failed to ") as caught:
+    with pytest.raises(StorageError, match="Failed to ") as caught:
         call(manager)
 
     assert isinstance(caught.value.__cause__, ClosedError)

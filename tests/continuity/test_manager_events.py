@@ -151,21 +151,10 @@ def test_it_is_told_when_it_is_done(managed: Managed) -> None:
     """Who is told finds it there."""
     manager = managed.manager()
     found: list[Any] = []
-    if managed.is_async:
-        inner = managed.half
-
-        async def look(event: Event) -> None:
-            session = await adapter.get_session(event.session_id)
-            found.append(session.message_count)
-
-        adapter = managed.adapter()
-        assert inner
-        managed.bridge.call(lambda: manager._thing.on("message:added", look))
-    else:
-        manager.on(
-            "message:added",
-            lambda event: found.append(manager.get_session(event.session_id).message_count),
-        )
+    manager.on(
+        "message:added",
+        lambda event: found.append(manager.get_session(event.session_id).message_count),
+    )
     manager.create_session(session_id="s")
 
     manager.add_message("s", role="user", content="x")
@@ -175,8 +164,6 @@ def test_it_is_told_when_it_is_done(managed: Managed) -> None:
 
 
 def test_who_is_told_may_write_himself(managed: Managed) -> None:
-    if managed.is_async:
-        pytest.importorskip("asyncio")
     manager = managed.manager()
     manager.create_session(session_id="s")
 
@@ -216,7 +203,7 @@ def test_a_logger_of_ones_own_is_told(managed: Managed) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             lines.append(record.getMessage())
 
-    logger = logging.Logger("mine")
+    logger = logging.getLogger("of_ones_own")
     logger.addHandler(Lines())
     manager = managed.manager(logger=logger)
 
