@@ -390,5 +390,5 @@ class SessionManager:
         """Clean up, now and then; what keeps it from that is logged."""
         try:
             await self.cleanup_expired_sessions()
-        except Exception:  # noqa: BLE001 - an adapter of a stranger raises what it wants
+        except Exception:
             self._settings.logger.warning("expired sessions could not be deleted", exc_info=True)
