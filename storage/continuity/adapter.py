@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from ..core.dialog.checks import count, maybe, moment, text
 from ..core.dialog.dates import ms_of
@@ -31,6 +30,7 @@ from ..protocols import Backend
 from ..runtime import monotonic
 from ..ttl import DefaultTtl, default_span
 from .failing import attempt
+from .ids import new_id
 from .protocols import Filters, MessageOptions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Adapter:
     ) -> Session:
         """Keep a new session, which gets an `id` unless it has one; it expires *session_ttl* from
         now."""
-        made = {**_NEW, "id": str(uuid4()), **new_session(session)}
+        made = {**_NEW, "id": new_id(), **new_session(session)}
         fields, _ = session_fields(made)
         with attempt(self.name, self._label, "create session", made["id"]):
             held = self._room.create(fields, self._living(session_ttl))
@@ -116,8 +116,8 @@ class Adapter:
     ) -> Message:
         """Keep a new message; one that is there by its `id` already stays as it is. There may be
         *most_tokens* in a session that has no budget of its own."""
-        name, made = text(session_id, "the id of a session"), new_message(message)
-        made = {"id": str(uuid4()), "token_count": None, "metadata": None, **made}
+        name = text(session_id, "the id of a session")
+        made = {"id": new_id(), "token_count": None, "metadata": None, **new_message(message)}
         fields, _ = message_fields(made)
         most = maybe(count)(most_tokens, "most_tokens")
         with attempt(self.name, self._label, "add message", name):

@@ -43,7 +43,6 @@ from .adapters import MemoryAdapter, RedisAdapter, SqliteAdapter
 from .events import SessionEventEmitter
 from .manager import SessionManager
 from .protocols import ContinuityAdapter
-from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 
 __all__ = [
     "EVENTS",

@@ -79,6 +79,8 @@ CONFIGS: Final[dict[object, type[CompressionConfig]]] = {
 
 _NO_JSON: Final = "{} can not be read"
 
+_new: Final = tuple.__new__
+
 
 def session(held: Held) -> Session:
     """The session that is kept; `UnreadableError` where a part of it can not be read."""
@@ -109,22 +111,20 @@ def session(held: Held) -> Session:
 def message(fields: Fields) -> Message:
     """The message that is kept; `UnreadableError` where a part of it can not be read."""
     find = fields.get
-    text = find("content", "")
-    content: Content = text
-    if find("contentType") == "json":
-        content = _objects(text, "content")
     metadata, tokens, sequence = find("metadata"), find("tokenCount"), find("sequence")
-    return Message(
-        _needed(fields, "id"),
-        find("sessionId", ""),
-        _needed(fields, "role"),  # type: ignore[arg-type]
-        content,
-        _number(tokens, "tokenCount", 0) if tokens else None,
-        _number(sequence, "sequence", 0) if sequence else None,
-        _object(metadata, "metadata") if metadata else None,
-        _date(_needed(fields, "createdAt"), "createdAt"),
-        _maybe_date(find("updatedAt"), "updatedAt"),
-    )
+    content: Content = find("content", "")
+    if find("contentType") == "json":
+        content = _objects(find("content"), "content")
+    told = _object(metadata, "metadata") if metadata else None
+    updated = find("updatedAt")
+    try:
+        count, number = int(tokens) if tokens else None, int(sequence) if sequence else None
+        made, changed = when(fields["createdAt"]), when(updated) if updated else None
+        parts = fields["id"], find("sessionId", ""), fields["role"], content, count, number, told
+    except (KeyError, ValueError):
+        raise _unreadable(fields) from None
+    found: Message = _new(Message, (*parts, made, changed))
+    return found
 
 
 def session_fields(members: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -222,6 +222,20 @@ _WRITERS: Final[dict[str, Callable[[Any], str]]] = {
         lambda when: iso(ms_of(when)),
     ),
 }
+
+
+def _unreadable(fields: Fields) -> UnreadableError:
+    """What is wrong with a message, of which a part can not be read."""
+    try:
+        for name in ("id", "role", "createdAt"):
+            _needed(fields, name)
+        for name in ("tokenCount", "sequence"):
+            _number(fields.get(name), name, 0)
+        for name in ("createdAt", "updatedAt"):
+            _maybe_date(fields.get(name), name)
+    except UnreadableError as error:
+        return error
+    return UnreadableError(_NO_JSON.format("it"))
 
 
 def _needed(fields: Fields, name: str) -> str:
