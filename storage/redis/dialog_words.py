@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from ..core.dialog.choosing import moment_of
 from ..dialogs import Asked, Change, Fields, Held, Terms
+from ..errors import UnstorableError
 from .commands import Word
 
 PARTS: Final = (
-    *("id", "sessionId", "role", "content", "contentType", "tokenCount", "sequence"),
-    *("metadata", "createdAt", "updatedAt"),
+    *("role", "content", "contentType", "tokenCount", "sequence", "metadata"),
+    *("createdAt", "updatedAt", "id"),
 )
 """What a message has, in the order in which scripts tell it."""
 
@@ -39,7 +40,17 @@ def maybe(number: int | None) -> Word:
 
 def flat(fields: Fields) -> list[bytes]:
     """*fields* as a command tells them, each with its text."""
-    return [word.encode(errors="surrogatepass") for pair in fields.items() for word in pair]
+    try:
+        return [word.encode() for pair in fields.items() for word in pair]
+    except UnicodeEncodeError:
+        raise UnstorableError("$", "text can not hold a lone surrogate") from None
+
+
+def message_told(message: Fields) -> list[bytes]:
+    """What the script that adds a *message* is told of it."""
+    find = message.get
+    head = {"id": message["id"], "": find("tokenCount", ""), "created": find("createdAt", "")}
+    return flat(head)[1::2] + flat({"id": message["id"], **free(message)})
 
 
 def change_told(change: Change) -> list[Word]:
@@ -85,18 +96,42 @@ def held_of(told: Sequence[Any]) -> Held:
     return Held(fields_of(fields), messages, tokens, compression.decode())
 
 
-def message_of(told: Sequence[Any]) -> dict[str, str]:
-    """A message as a script tells it."""
+def message_of(session_id: str, told: Sequence[Any]) -> dict[str, str]:
+    """A message of a session as a script tells it."""
     if len(told) > _WHOLE:
         return fields_of(told[_WHOLE])
-    return {name: text.decode() for name, text in zip(PARTS, told) if text is not None}
+    if None in told[:7]:
+        fields = {name: text.decode() for name, text in zip(PARTS, told) if text is not None}
+        fields["sessionId"] = session_id
+        return fields
+    role, content, kind, tokens, sequence, metadata, created, updated, name, *_ = told
+    fields = {
+        "id": name.decode(),
+        "sessionId": session_id,
+        "role": role.decode(),
+        "content": content.decode(),
+        "contentType": kind.decode(),
+        "tokenCount": tokens.decode(),
+        "sequence": sequence.decode(),
+        "metadata": metadata.decode(),
+        "createdAt": created.decode(),
+    }
+    if updated is not None:
+        fields["updatedAt"] = updated.decode()
+    return fields
 
 
-def in_order(told: Iterable[Sequence[Any]]) -> list[Fields]:
+def id_told(told: Sequence[Any]) -> bytes:
+    """The id of a message that a script tells."""
+    name: bytes = told[_SCORE - 1]
+    return name
+
+
+def in_order(session_id: str, told: Iterable[Sequence[Any]]) -> list[Fields]:
     """Messages whose scores tell no order: by when they were made, and then by their numbers."""
     found: list[tuple[int, float, str, Fields]] = []
     for one in told:
-        fields = message_of(one)
+        fields = message_of(session_id, one)
         text = fields.get("sequence", "")
         number = float(text if text.isascii() and text.isdigit() else one[_SCORE] or 0)
         found.append((moment_of(fields, "createdAt"), number, fields.get("id", ""), fields))

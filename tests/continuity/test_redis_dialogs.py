@@ -30,6 +30,16 @@ def room(rooms: Opened, valkey: Server) -> Iterator[Any]:
     valkey.call("FLUSHALL")
 
 
+OUTCOMES = (
+    *("create: True", "create: False", "remove: True", "remove: False", "select: True"),
+    *("messages: True", "discard_all: True"),
+    *(f"change: {outcome}" for outcome in ("done", "missing", "closed", "conflict")),
+    *(f"add: {one}" for one in ("done", "repeated", "missing", "closed", "full", "taken")),
+    *(f"amend: {outcome}" for outcome in ("done", "missing", "closed")),
+    *(f"discard: {outcome}" for outcome in ("done", "missing")),
+)
+
+
 def hold_against_memory(rooms: Opened, server: Server, examples: int) -> Counter[str]:
     seen: Counter[str] = Counter()
     several = [Exact(rooms(server)) for _ in range(2)]

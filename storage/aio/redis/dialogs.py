@@ -24,12 +24,13 @@ from ...redis.dialog_words import (
     bounds_told,
     change_told,
     flat,
-    free,
     held_of,
+    id_told,
     in_order,
     is_session,
     maybe,
     message_of,
+    message_told,
     owner,
     terms_told,
 )
@@ -139,9 +140,7 @@ class RedisDialogs:
     ) -> Said:
         message_id = message["id"]
         check_key(message_id, self._label)
-        count = message.get("tokenCount", "").encode(errors="replace")
-        fields = flat({"id": message_id, **free(message)})
-        words = (*terms_told(terms), maybe(most_tokens), message_id.encode(), count, *fields)
+        words = (*terms_told(terms), maybe(most_tokens), *message_told(message))
         reply = await self._step(_ADD, AGAIN, session_id, *words)
         outcome = _outcome(reply)
         if outcome == "done":
@@ -317,7 +316,7 @@ class RedisDialogs:
             if reply is None:
                 return []
             last, score, _, *some = reply
-            found.update({one[0] or b"": one for one in some})
+            found.update({id_told(one): one for one in some})
             if not score:
                 return self._in_order(session_id, list(found.values()))
 
@@ -364,13 +363,13 @@ class RedisDialogs:
 
     def _message(self, session_id: str, told: Sequence[Any]) -> Fields:
         try:
-            return message_of(told)
+            return message_of(session_id, told)
         except UnicodeDecodeError:
             raise self._corrupt(session_id, "a message is no text") from None
 
     def _in_order(self, session_id: str, told: Sequence[Any]) -> list[Fields]:
         try:
-            return in_order(told)
+            return in_order(session_id, told)
         except UnicodeDecodeError:
             raise self._corrupt(session_id, "a message is no text") from None
 

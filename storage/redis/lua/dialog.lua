@@ -9,9 +9,9 @@ local prefix = ARGV[1]
 local NEVER, AT_ONCE = math.huge, 1000
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
+-- What a message has besides its id and that of its session.
 local PARTS = {
-  'id', 'sessionId', 'role', 'content', 'contentType', 'tokenCount', 'sequence', 'metadata',
-  'createdAt', 'updatedAt',
+  'role', 'content', 'contentType', 'tokenCount', 'sequence', 'metadata', 'createdAt', 'updatedAt',
 }
 
 -- So many messages may still be counted in this step.
@@ -25,21 +25,25 @@ local function message_of(id)
   return prefix .. 'message:' .. id
 end
 
--- What is kept of a message: what it has in the order of PARTS, then room for its score, and all of it
--- where others have written more.
-local function kept_of(key)
+-- What is kept of a message: what it has in the order of PARTS, its id, room for its score, and all of
+-- it where others have written more; nothing where there is none.
+local function kept_of(id)
+  local key = prefix .. 'message:' .. id
   local message = call('HMGET', key, unpack(PARTS))
-  local count = 0
-  for index = 1, #PARTS do
-    if message[index] then
-      count = count + 1
+  local fields, is_usual = call('HLEN', key), message[6] and message[7] and not message[8]
+  message[9], message[10] = id, false
+  if fields ~= 9 or not is_usual then
+    local count = 2
+    for index = 1, 8 do
+      count = count + (message[index] and 1 or 0)
+    end
+    if fields == 0 then
+      return nil
+    elseif fields ~= count then
+      message[11] = call('HGETALL', key)
     end
   end
-  message[#PARTS + 1] = false
-  if call('HLEN', key) ~= count then
-    message[#PARTS + 2] = call('HGETALL', key)
-  end
-  return message, count > 0 or #message > #PARTS + 1
+  return message
 end
 
 -- What a message counts.
@@ -66,28 +70,38 @@ local function known(session, version, activity)
   local state = session .. ':messages:state'
   local kept = call(
     'HMGET', state,
-    'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'gone'
+    'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'last',
+    'gone'
   )
   local one = {
     session = session, state = state, version = version or '1', activity = activity or '',
     members = call('ZCARD', session .. ':messages'), seq = call('GET', session .. ':seq') or '',
     messages = tonumber(kept[2]) or 0, tokens = tonumber(kept[3]) or 0,
     lasts = kept[7] == 'never' and NEVER or tonumber(kept[7]) or 0, compression = kept[8] or '',
-    counted = kept[4],
+    counted = kept[4], last = kept[9] or '',
   }
   one.is_fresh = tonumber(kept[1]) == one.members and kept[4] == one.seq and kept[5] == one.version
     and kept[6] == one.activity and now <= one.lasts
-  if kept[9] then
+  one.is_known = one.is_fresh
+  if kept[10] then
     call('HDEL', state, 'gone')
   end
   return one
 end
 
-local function keep_known(one)
+local function keep_known(one, is_short)
+  if is_short then
+    call(
+      'HSET', one.state, 'members', one.members, 'messages', one.messages, 'tokens', one.tokens,
+      'seq', one.seq, 'activity', one.activity, 'last', one.last
+    )
+    return
+  end
   call(
     'HSET', one.state, 'members', one.members, 'messages', one.messages, 'tokens', one.tokens,
     'seq', one.seq, 'version', one.version, 'activity', one.activity,
-    'lasts', one.lasts == NEVER and 'never' or one.lasts, 'compression', one.compression
+    'lasts', one.lasts == NEVER and 'never' or one.lasts, 'compression', one.compression,
+    'last', one.last
   )
 end
 
@@ -110,7 +124,7 @@ end
 -- Begins to count anew.
 local function uncount(one)
   one.before = {one.messages, one.tokens, one.counted}
-  one.messages, one.tokens, one.lasts = 0, 0, NEVER
+  one.messages, one.tokens, one.lasts, one.last = 0, 0, NEVER, ''
   local left = call('PTTL', one.session .. ':messages')
   if left >= 0 then
     one.lasts = now + left

@@ -2,7 +2,7 @@
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing; how many tokens there may be where it has no budget, or nothing; the id of the message,
---   and its `tokenCount`; then its fields, each with its text.
+--   its `tokenCount`, and its `createdAt` where that is told; then its fields, each with its text.
 -- Returns `done`, until when there is more to renew, its number, and when it was made where that is not
 --   told; or `repeated` and the message that is there; or `closed` and how the session stands; or `full`,
 --   the tokens there are, and those that there may be; or `missing`, `taken`, or `stale` where the
@@ -13,16 +13,19 @@ local head = head_of(session)
 if not head then
   return {'missing'}
 end
-local holder = call('HGET', key, 'sessionId')
-if holder then
-  local other = prefix .. 'session:' .. holder
-  if other == session and call('ZSCORE', messages, id) then
-    return {'repeated', '', kept_of(key)}
-  elseif call('EXISTS', other) == 1 and call('ZSCORE', other .. ':messages', id) then
+local is_left = call('HLEN', key) > 0
+if is_left then
+  local holder = call('HGET', key, 'sessionId')
+  if not holder then
     return {'taken'}
   end
-elseif call('EXISTS', key) == 1 then
-  return {'taken'}
+  local other = prefix .. 'session:' .. holder
+  if call('EXISTS', other) == 1 and call('ZSCORE', other .. ':messages', id) then
+    if other == session then
+      return {'repeated', '', kept_of(id)}
+    end
+    return {'taken'}
+  end
 end
 local status = over(head[1], head[2]) or head[1] == 'paused' and 'paused'
 if status then
@@ -58,30 +61,33 @@ if most and one.tokens + cost > most then
 end
 
 -- It comes after all that are there, and before all that others add: they take the number that follows,
--- or, in the older layout, the time.
-local last = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
-local highest = math.max(floor(tonumber(one.seq) or 0), floor(tonumber(last[2]) or 0))
-local number, made = highest + 1, now
-local since = last[1] and moment(call('HGET', message_of(last[1]), 'createdAt'))
-if since and since > made then
-  made = since
-end
-if highest >= 1e11 then
-  number = math.max(number, now)
-  local other = call('ZREVRANGEBYSCORE', messages, '(100000000000', '-inf', 'LIMIT', 0, 1)
-  since = other[1] and moment(call('HGET', message_of(other[1]), 'createdAt'))
+-- or, in the older layout, the time. It is never made before the last one.
+local highest, made = floor(tonumber(one.seq) or 0), now
+local function not_before(message)
+  local since = message and moment(call('HGET', message_of(message), 'createdAt'))
   if since and since > made then
     made = since
   end
 end
-made = iso(made)
-if holder then
+if one.last ~= '' then
+  made = math.max(made, tonumber(one.last))
+else
+  local last = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
+  highest = math.max(highest, floor(tonumber(last[2]) or 0))
+  not_before(last[1])
+  if highest >= 1e11 then
+    not_before(call('ZREVRANGEBYSCORE', messages, '(100000000000', '-inf', 'LIMIT', 0, 1)[1])
+  end
+end
+local number = string.format('%.0f', highest < 1e11 and highest + 1 or math.max(highest + 1, now))
+local stamp = iso(made)
+if is_left then
   call('DEL', key)
 end
-call('HSET', key, 'sessionId', string.sub(session, #prefix + 9), 'sequence', number, 'createdAt', made, unpack(ARGV, 7))
+call('HSET', key, 'sessionId', id_of(session), 'sequence', number, 'createdAt', stamp, unpack(ARGV, 8))
 call('ZADD', messages, number, id)
 call('SET', session .. ':seq', number, 'KEEPTTL')
-stir(one, ARGV[3])
+stir(one, ARGV[3], nil, made == now and stamp or nil)
 lasting(one, ttl)
 if one.deadline < NEVER then
   call('PEXPIREAT', key, one.deadline)
@@ -91,6 +97,13 @@ if one.deadline < NEVER then
   end
 end
 one.members, one.messages, one.tokens = one.members + 1, one.messages + 1, one.tokens + cost
-one.seq, one.compression = string.format('%.0f', number), ''
-stay(one, ttl, head[5])
-return {'done', more, one.seq, made}
+local is_short = one.is_known and one.compression == ''
+one.seq, one.compression = number, ''
+if ARGV[7] == '' then
+  one.last = string.format('%.0f', made)
+else
+  local told = moment(ARGV[7])
+  one.last = told and string.format('%.0f', told) or '-9007199254740992'
+end
+stay(one, ttl, head[5], is_short)
+return {'done', more, number, stamp}

@@ -30,8 +30,8 @@ end
 call('HSET', key, 'updatedAt', iso(now))
 stir(one, ARGV[3])
 lasting(one, ttl)
-local message = kept_of(key)
-one.tokens = one.tokens - tokens_of(before[2]) + tokens_of(message[6])
-one.compression = ''
+local message = kept_of(id)
+one.tokens = one.tokens - tokens_of(before[2]) + tokens_of(message[4])
+one.compression, one.last = '', ''
 stay(one, ttl, head[5])
 return {'done', more, message}

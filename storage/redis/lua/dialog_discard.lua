@@ -7,19 +7,21 @@
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
 local key = message_of(id)
 local head = head_of(session)
-local message = kept_of(key)
-if not head or message[2] ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
+local holder = call('HGET', key, 'sessionId')
+if not head or holder ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
   return {'missing'}
 end
 local one = known(session, head[3], head[4])
 if not settle(one) then
   return {'stale'}
 end
+local message = kept_of(id)
 call('ZREM', session .. ':messages', id)
 call('UNLINK', key)
 stir(one, ARGV[3], over(head[1], head[2]))
 lasting(one, ttl)
 one.members, one.messages = one.members - 1, one.messages - 1
-one.tokens, one.compression = one.tokens - tokens_of(message[6]), ''
+one.tokens, one.compression = one.tokens - tokens_of(message[4]), ''
+one.last = ''
 stay(one, ttl, head[5])
 return {'done', more, message}

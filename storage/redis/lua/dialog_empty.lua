@@ -18,5 +18,6 @@ stir(one, ARGV[3], over(head[1], head[2]))
 lasting(one, ttl)
 one.members, one.messages = rest, one.messages - gone
 one.tokens, one.compression = one.tokens - tokens, ''
+one.last = ''
 stay(one, ttl, head[5])
 return {'done', more, gone, rest}

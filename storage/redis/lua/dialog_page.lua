@@ -29,9 +29,8 @@ if ARGV[5] ~= '' then
     place = call('ZCOUNT', messages, '-inf', '(' .. ARGV[5])
   end
 elseif not is_whole then
-  local first = call('ZRANGE', messages, 0, 0, 'WITHSCORES')
-  local other = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
-  if first[2] and tonumber(first[2]) < 1e11 and tonumber(other[2]) >= 1e11 then
+  local largest = tonumber(call('ZRANGE', messages, -1, -1, 'WITHSCORES')[2]) or 0
+  if largest >= 1e11 and tonumber(call('ZRANGE', messages, 0, 0, 'WITHSCORES')[2]) < 1e11 then
     return 0
   end
   if is_plain and skip > 0 then
@@ -47,12 +46,12 @@ end
 local found, looked, size, is_over = {'', '', 0}, 0, 0, wanted == 0
 local function is_wanted(message)
   if after or before then
-    local made = moment(message[9]) or -9007199254740992
+    local made = moment(message[7]) or -9007199254740992
     if after and made <= after or before and made >= before then
       return false
     end
   end
-  return #ARGV < 10 or roles[message[3] or '']
+  return #ARGV < 10 or roles[message[1] or '']
 end
 while not is_over do
   local step = AT_ONCE - looked
@@ -62,16 +61,16 @@ while not is_over do
   local ids = call(range, messages, place, place + step - 1, 'WITHSCORES')
   is_over, place = #ids < 2 * step, place + step
   for index = 1, #ids, 2 do
-    local message, is_there = kept_of(message_of(ids[index]))
+    local message = kept_of(ids[index])
     looked = looked + 1
-    if is_there and (is_whole or is_wanted(message)) then
+    if message and (is_whole or is_wanted(message)) then
       if skip > 0 then
         skip = skip - 1
       else
-        message[#PARTS + 1] = is_whole and ids[index + 1]
+        message[10] = is_whole and ids[index + 1]
         found[#found + 1] = message
         wanted = wanted - 1
-        size = size + #(message[4] or '') + #(message[8] or '')
+        size = size + #(message[2] or '') + #(message[6] or '')
       end
     end
     if wanted == 0 then

@@ -56,7 +56,7 @@ end
 
 -- Lets a session last as it was decided, after what is known of it was changed. `more` says then
 -- until when there are more messages to renew.
-local function stay(one, ttl, user)
+local function stay(one, ttl, user, is_short)
   if ttl ~= '' then
     call('PEXPIRE', one.session, ttl)
   end
@@ -73,15 +73,15 @@ local function stay(one, ttl, user)
       more = one.deadline == NEVER and 'never' or string.format('%.0f', one.deadline)
     end
   end
-  keep_known(one)
+  keep_known(one, is_short and not one.renews)
   if one.renews then
     end_at(one.state, one.deadline)
   end
 end
 
 -- Notes that something happens to a session just now, and unless it is over until when it may go on.
-local function stir(one, session_ms, is_over)
-  one.activity = iso(now)
+local function stir(one, session_ms, is_over, stamp)
+  one.activity = stamp or iso(now)
   if session_ms ~= '' and not is_over then
     call('HSET', one.session, 'lastActivityAt', one.activity, 'expiresAt', iso(now + session_ms))
   else
