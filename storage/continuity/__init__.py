@@ -43,6 +43,7 @@ from .adapters import MemoryAdapter, RedisAdapter, SqliteAdapter
 from .events import SessionEventEmitter
 from .manager import SessionManager
 from .protocols import ContinuityAdapter
+from .tokenizers import TiktokenTokenizer, tokenizers
 
 __all__ = [
     "EVENTS",
@@ -78,6 +79,7 @@ __all__ = [
     "SqliteAdapter",
     "StorageError",
     "SummarizationConfig",
+    "TiktokenTokenizer",
     "TokenBudget",
     "TokenBudgetConfig",
     "TokenBudgetExceededError",
@@ -87,4 +89,5 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "ValidationError",
+    "tokenizers",
 ]

@@ -1,5 +1,6 @@
 """The asyncio half of `storage.continuity`: the same names over the same data."""
 
+from ...continuity.tokenizers import TiktokenTokenizer, tokenizers
 from ...core.dialog.budget import TokenBudget
 from ...core.dialog.errors import (
     CompressionError,
@@ -77,6 +78,7 @@ __all__ = [
     "SqliteAdapter",
     "StorageError",
     "SummarizationConfig",
+    "TiktokenTokenizer",
     "TokenBudget",
     "TokenBudgetConfig",
     "TokenBudgetExceededError",
@@ -86,4 +88,5 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "ValidationError",
+    "tokenizers",
 ]

@@ -70,8 +70,9 @@ def message_metadata(given: object, what: str = "metadata") -> dict[str, Any] | 
     """The metadata of a message as JavaScript spells it, or an error."""
     if given is None:
         return None
-    told = dict(members(given, what))
-    found = {_THEIRS.get(name, name): value for name, value in told.items()}
+    if not isinstance(given, Mapping):
+        raise ValidationError(f"{what} must be a mapping, not {kind(given)}")
+    found = {_THEIRS.get(name, name): value for name, value in given.items()}
     for name, made in (("toolCalls", ToolCall), ("toolResults", ToolResult)):
         if found.get(name) is not None:
             found[name] = _tools(found[name], made, name)
@@ -103,6 +104,8 @@ def message_updates(given: object) -> dict[str, Any]:
         found["role"] = one_of(told.pop("role"), ROLES, "role")
     if "content" in told:
         found["content"] = content(told.pop("content"))
+    if told.get("token_count", 0) is None:
+        found["token_count"] = told.pop("token_count")
     return found | _message_rest(told)
 
 
@@ -129,9 +132,8 @@ def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
     tools = {name: told.pop(name) for name in _THEIRS if name in told}
     tools = {name: calls for name, calls in tools.items() if calls is not None}
     if tools or "metadata" in told:
-        metadata = told.pop("metadata", None)
-        rest = {} if metadata is None else members(metadata, "metadata")
-        found["metadata"] = message_metadata({**rest, **tools})
+        metadata = message_metadata(told.pop("metadata", None))
+        found["metadata"] = message_metadata({**(metadata or {}), **tools}) if tools else metadata
     for name in _NOT_TOLD:
         if name in told and told[name] is None:
             del told[name]
