@@ -33,20 +33,22 @@ class Deciding:
     def join(self, session_id: str, one: Participant) -> Session:
         """Have somebody take part."""
         now = self._now()
-        session = self._decide(session_id, lambda known: joined(known, one, now))
-        self._telling.tell("participant:joined", session_id, {"participant_id": one.id})
+        session, is_new = self._decide(session_id, lambda known: joined(known, one, now))
+        if is_new:
+            self._telling.tell("participant:joined", session_id, {"participant_id": one.id})
         return session
 
     def leave(self, session_id: str, name: str) -> Session:
         """Have somebody take part no longer."""
         now = self._now()
-        session = self._decide(session_id, lambda known: left(known, name, now))
-        self._telling.tell("participant:left", session_id, {"participant_id": name})
+        session, is_gone = self._decide(session_id, lambda known: left(known, name, now))
+        if is_gone:
+            self._telling.tell("participant:left", session_id, {"participant_id": name})
         return session
 
     def hand(self, session_id: str, handoff: Handoff) -> Session:
         """Hand a session to another agent."""
-        session = self._decide(session_id, lambda known: handed(known, handoff))
+        session, _ = self._decide(session_id, lambda known: handed(known, handoff))
         told = handoffs(session.metadata)[-1]
         data = {name: value for name, value in told._asdict().items() if name != "at"}
         self._telling.tell("agent:handoff", session_id, data)
@@ -69,15 +71,19 @@ class Deciding:
                 session_id, updates, expected_version=expected, session_ttl=self._ttl
             )
 
-    def _decide(self, session_id: str, decided: Callable[[Session], dict[str, Any]]) -> Session:
+    def _decide(
+        self, session_id: str, decided: Callable[[Session], dict[str, Any]]
+    ) -> tuple[Session, bool]:
+        """The session as it is now, and whether it was changed."""
         attempt = 0
         while True:
             session = self.read(session_id)
             updates = decided(session)
             if not updates:
-                return session
+                return session, False
             try:
-                return self.write(session_id, updates, session.version)
+                session = self.write(session_id, updates, session.version)
+                return session, True
             except ConcurrencyError:
                 attempt += 1
                 if attempt == _TRIES:

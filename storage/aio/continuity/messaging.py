@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...core.dialog.budget import room
 from ...core.dialog.errors import TokenBudgetExceededError
@@ -15,6 +15,9 @@ from .events import Telling
 from ...continuity.failing import revealing
 from .protocols import ContinuityAdapter
 from ...continuity.settings import Settings
+
+_COUNTED: Final = frozenset({"content", "metadata", "tool_calls", "tool_results", "token_count"})
+"""What the tokens of a message are told by."""
 
 
 class Messaging:
@@ -51,9 +54,10 @@ class Messaging:
         return added
 
     async def update(self, session_id: str, message_id: str, told: dict[str, Any]) -> Message:
-        """Change a message, whose tokens are counted anew unless they are told."""
+        """Change a message, whose tokens are counted anew where its text is another, unless they
+        are told."""
         changed = await self._amend(session_id, message_id, told)
-        if told.get("token_count") is None:
+        if told.get("token_count") is None and not _COUNTED.isdisjoint(told):
             # Another may change it meanwhile: what is kept is the count of what is there.
             while changed.token_count != (tokens := self._counted(_uncounted(changed))):
                 changed = await self._amend(session_id, message_id, {"token_count": tokens})

@@ -72,7 +72,10 @@ def message_metadata(given: object, what: str = "metadata") -> dict[str, Any] | 
         return None
     if not isinstance(given, Mapping):
         raise ValidationError(f"{what} must be a mapping, not {kind(given)}")
-    found = {_THEIRS.get(name, name): value for name, value in given.items()}
+    found: dict[str, Any] = dict(given)
+    for ours, theirs in _THEIRS.items():
+        if ours in found:
+            found[theirs] = found.pop(ours)
     for name, made in (("toolCalls", ToolCall), ("toolResults", ToolResult)):
         if found.get(name) is not None:
             found[name] = _tools(found[name], made, name)

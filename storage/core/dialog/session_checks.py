@@ -92,7 +92,7 @@ def compression(given: object, what: str = "compression") -> CompressionConfig:
     """How a context is made shorter, or an error."""
     told = members(given, what)
     name = told.pop("strategy", None) or getattr(given, "strategy", None)
-    made = CONFIGS.get(name)
+    made = CONFIGS.get(name) if isinstance(name, str) else None
     if made is None:
         raise ValidationError(f"Unsupported compression strategy: {name}")
     told = only(told, made, what)
@@ -103,7 +103,7 @@ def compression(given: object, what: str = "compression") -> CompressionConfig:
         count(told["summary_overhead"], "summary_overhead")
     maybe(any_text)(told.get("summarization_prompt"), "summarization_prompt")
     if told.get("summarizer") is not None:
-        summarizer(told["summarizer"])
+        told["summarizer"] = summarizer(told["summarizer"])
     return made(**{name: value for name, value in told.items() if value is not None})
 
 
