@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..core.dialog.records import Message
@@ -60,11 +61,8 @@ def tokenizers() -> TokenizerRegistry:
 
 
 def _openai(model: str) -> TokenCounter:
-    try:
-        import tiktoken  # noqa: F401 - whether it is there
-    except ImportError:
-        return EstimateTokenizer(model=model)
-    return TiktokenTokenizer(model)
+    is_there = find_spec("tiktoken") is not None
+    return TiktokenTokenizer(model) if is_there else EstimateTokenizer(model=model)
 
 
 def _encoding(model: str) -> Encoding:
