@@ -72,7 +72,6 @@ _changes = st.builds(
     st.sampled_from([None, None, "", '{"strategy":"hybrid"}']),
     st.sampled_from([None, None, 1, 2, 3]),
     st.booleans(),
-    st.booleans(),
 )
 _wanted = st.builds(
     Wanted,

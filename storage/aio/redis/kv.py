@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ...core.counting import SAFE
+from ..dialog_store import DialogStore
 from ...errors import UnstorableError, WrongTypeError
 from ...keys import Names
 from ..protocols import HistoryStore, LeaseStore, RateLimitStore, TallyStore, VisitStore
@@ -25,6 +26,7 @@ from ...redis.commands import (
     run,
     starting_with,
 )
+from .dialogs import RedisDialogs
 from .door import Door
 from .histories import RedisHistories
 from .leases import RedisLeases
@@ -45,6 +47,7 @@ _ROOMS: Final[dict[object, Any]] = {
     RateLimitStore: RedisLimits,
     TallyStore: RedisTallies,
     HistoryStore: RedisHistories,
+    DialogStore: RedisDialogs,
 }
 
 _KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024

@@ -1,0 +1,389 @@
+# Written by tools/mirror.py from storage/redis/dialogs.py: change that file and run the tool.
+"""Sessions of session continuity on a server, in the layout of the library of that name.
+
+A session is a hash, its messages are hashes that a sorted set lists, and a counter numbers them.
+Others may write there too: what is known of the messages is kept beside them, and counted anew
+where it does not belong to what is there. Each step is one script, and goes by the clock of the
+server; only what is of more than a thousand messages takes several.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from ...core.dialog.choosing import asked_for, chosen
+from ...dialogs import Asked, Change, Changed, Fields, Held, Outcome, Said, Terms, Wanted
+from ...errors import ConfigurationError, CorruptValueError, StorageError, UnavailableError
+from ...keys import Names, check_key
+from ...redis.commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run, starting_with
+from ...redis.dialog_words import (
+    amendment_told,
+    asked_told,
+    bounds_told,
+    change_told,
+    flat,
+    held_of,
+    id_told,
+    in_order,
+    is_session,
+    maybe,
+    message_of,
+    message_told,
+    owner,
+    terms_told,
+)
+from .door import Door
+from ...redis.replies import flag
+from ...redis.scanning import begun, further, is_text, scanning
+
+_READS: Final = ("iso", "moment", "dialog")
+_STEPS: Final = (*_READS, "dialog_terms")
+
+_LOOK = Script("dialog_look", *_READS, "dialog_seen")
+_LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_gone")
+_PAGE, _COUNT = Script("dialog_page", *_READS), Script("dialog_count", *_READS)
+_CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
+_CHANGE, _RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
+_ADD, _AMEND = Script("dialog_add", *_STEPS), Script("dialog_amend", *_STEPS)
+_DISCARD, _EMPTY = (
+    Script("dialog_discard", *_STEPS),
+    Script("dialog_empty", *_STEPS, "dialog_gone"),
+)
+_REMOVE = Script("dialog_remove", *_READS, "dialog_gone")
+_SWEEP, _PRUNE = (
+    Script("dialog_sweep", *_READS, "dialog_gone"),
+    Script("dialog_prune", *_READS, "dialog_gone"),
+)
+_OVERDUE = Script("dialog_overdue", *_READS)
+
+_AT_ONCE: Final = 100
+"""So many sessions are read by one script."""
+
+_TIMES: Final = 50
+"""So often the messages of a session are counted while others change them."""
+
+
+class RedisDialogs:
+    """The sessions behind a *door* whose keys begin with the prefix of *names*."""
+
+    def __init__(self, door: Door, names: Names) -> None:
+        if door.places.clustered:
+            message = (
+                "the layout of session-continuity keeps a session in several slots of a cluster: "
+                "use one server, or Sentinel"
+            )
+            raise ConfigurationError(message, store=door.label)
+        self._door = door
+        self._label: str = door.label
+        self._prefix: str = names.prefix
+        self._start: bytes = names.prefix.encode()
+
+    async def create(self, fields: Fields, terms: Terms) -> Held | None:
+        session_id = fields["id"]
+        words = (*terms_told(terms), *flat(fields))
+        while True:
+            reply = await self._step(_CREATE, ONCE, session_id, *words)
+            if reply[0] == b"done":
+                return self._held(session_id, reply[2:])
+            if reply[0] == b"taken":
+                return None
+
+    async def find(self, session_id: str) -> Held | None:
+        key = self._key(session_id)
+        for _ in range(_TIMES):
+            reply = await self._door.call(run(_LOOK, AGAIN, (key,), self._start, 0), session_id)
+            (found,) = reply
+            if found is None:
+                return None
+            if found[1] >= 0:
+                return self._held(session_id, found)
+            await self._count(key, session_id)
+        raise self._too_fast(session_id)
+
+    async def change(self, session_id: str, change: Change, terms: Terms) -> Changed:
+        words = (*terms_told(terms), *change_told(change))
+        reply = await self._step(_CHANGE, ONCE, session_id, *words)
+        if reply[0] == b"corrupt":
+            raise self._corrupt(session_id, "its version is no number")
+        outcome = _outcome(reply)
+        if outcome == "missing":
+            return Changed(outcome)
+        return Changed(outcome, self._held(session_id, reply[2:]))
+
+    async def remove(self, session_id: str, expired_by: int | None = None) -> bool:
+        key = self._key(session_id)
+        command = run(_REMOVE, ONCE, (key,), self._start, maybe(expired_by))
+        reply = await self._door.call(command, session_id)
+        if reply == 2:
+            await self._sweep(key, session_id)
+        return flag(reply)
+
+    async def select(self, wanted: Wanted) -> Sequence[Held]:
+        if wanted.limit == 0:
+            return []
+        user_id = wanted.user_id
+        told = await self._all() if user_id is None else await self._listed(user_id)
+        helds = {name: self._held(name, one) for name, one in told.items()}
+        names = {id(held): name for name, held in helds.items()}
+        found = chosen(helds.values(), wanted)
+        uncounted = [names[id(held)] for held in found if held.messages < 0]
+        if not uncounted:
+            return found
+        counted = await self._counted(uncounted)
+        known = [counted.get(names[id(held)]) if held.messages < 0 else held for held in found]
+        return [held for held in known if held is not None]
+
+    async def add(
+        self, session_id: str, message: Fields, terms: Terms, most_tokens: int | None = None
+    ) -> Said:
+        message_id = message["id"]
+        check_key(message_id, self._label)
+        words = (*terms_told(terms), maybe(most_tokens), *message_told(message))
+        reply = await self._step(_ADD, AGAIN, session_id, *words)
+        outcome = _outcome(reply)
+        if outcome == "done":
+            told = {"sessionId": session_id, "sequence": reply[2].decode()}
+            return Said("done", {"createdAt": reply[3].decode(), **message, **told})
+        if outcome == "repeated":
+            return Said(outcome, self._message(session_id, reply[2]))
+        if outcome == "closed":
+            return Said(outcome, status=reply[2].decode())
+        if outcome == "full":
+            return Said(outcome, used=reply[2], most=reply[3])
+        return Said(outcome)
+
+    async def messages(self, session_id: str, asked: Asked) -> Sequence[Fields]:
+        if asked.limit == 0:
+            return []
+        key = self._key(session_id)
+        wanted, skip = bounds_told(asked)
+        last, score = b"", b""
+        found: list[Any] = []
+        while True:
+            head = (int(asked.newest), 0, last, score, skip, wanted)
+            command = run(_PAGE, READ, (key,), self._start, *head, *asked_told(asked))
+            reply = await self._door.call(command, session_id)
+            if reply is None:
+                return []
+            if type(reply) is int:
+                whole = await self._whole(key, session_id)
+                return asked_for(whole, asked)
+            last, score, skip, *some = reply
+            found += some
+            wanted -= len(some) if wanted > 0 else 0
+            if not score:
+                return [self._message(session_id, one) for one in found]
+
+    async def amend(
+        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+    ) -> Said:
+        check_key(message_id, self._label)
+        words = (*terms_told(terms), message_id.encode(), *amendment_told(put, drop))
+        reply = await self._step(_AMEND, ONCE, session_id, *words)
+        outcome = _outcome(reply)
+        if outcome == "done":
+            return Said(outcome, self._message(session_id, reply[2]))
+        return Said(outcome, status=reply[2].decode())
+
+    async def discard(self, session_id: str, message_id: str, terms: Terms) -> Said:
+        check_key(message_id, self._label)
+        words = (*terms_told(terms), message_id.encode())
+        reply = await self._step(_DISCARD, ONCE, session_id, *words)
+        outcome = _outcome(reply)
+        if outcome == "done":
+            return Said(outcome, self._message(session_id, reply[2]))
+        return Said(outcome, status=reply[2].decode())
+
+    async def discard_all(self, session_id: str, terms: Terms) -> int | None:
+        gone = 0
+        while True:
+            reply = await self._step(_EMPTY, ONCE, session_id, *terms_told(terms))
+            if _outcome(reply) == "missing":
+                return gone or None
+            taken, rest = reply[2:]
+            gone += int(taken)
+            if not rest:
+                return gone
+
+    async def expired(self, before: int | None) -> Sequence[str]:
+        async for names in self._names_like("user:", ":sessions"):
+            for name in names:
+                await self._prune(name)
+        found: dict[str, int] = {}
+        async for names in self._names_like("session:"):
+            keys = tuple([name.encode() for name in dict.fromkeys(map(owner, names))])
+            if not keys:
+                continue
+            reply = await self._door.call(run(_OVERDUE, READ, keys, self._start, maybe(before)))
+            over, gone = reply
+            found.update(zip([one.decode() for one in over[::2]], over[1::2]))
+            for index in gone:
+                await self._sweep(keys[index], None)
+        return sorted(found, key=lambda one: (found[one], one))
+
+    async def ping(self) -> None:
+        await self._door.call(Command(READ, b"", (b"PING",)))
+
+    async def _step(self, script: Script, effect: Effect, session_id: str, *words: Word) -> list[Any]:
+        """What a script says that changes a session, of which all is known that it needs."""
+        key = self._key(session_id)
+        command = run(script, effect, (key,), self._start, *words)
+        for _ in range(_TIMES):
+            reply = await self._door.call(command, session_id)
+            if reply[0] != b"stale":
+                told: list[Any] = reply
+                if len(told) > 1 and told[1]:
+                    await self._renew(key, session_id, told[1])
+                return told
+            await self._count(key, session_id)
+        raise self._too_fast(session_id)
+
+    async def _renew(self, key: bytes, session_id: str, until: bytes) -> None:
+        """Let the messages of a session last longer: those that its step did not come to."""
+        place: Word = b""
+        try:
+            while place != -1:
+                command = run(_RENEW, AGAIN, (key,), self._start, until, place)
+                reply = await self._door.call(command, session_id)
+                place = reply
+        except StorageError:
+            # The step is done, and the next one begins this anew.
+            return
+
+    async def _count(self, key: bytes, session_id: str) -> None:
+        """Have the messages of a session counted, slice by slice."""
+        told: Sequence[Word] = (os.urandom(8).hex().encode(),)
+        before, times = 0, 0
+        while times < _TIMES:
+            reply = await self._door.call(run(_COUNT, AGAIN, (key,), self._start, *told), session_id)
+            if reply is None:
+                return
+            told = reply
+            times += 0 if reply[1] > before else 1
+            before = reply[1]
+        raise self._too_fast(session_id)
+
+    async def _counted(self, names: Sequence[str]) -> dict[str, Held | None]:
+        """Sessions whose messages had to be counted."""
+        word = os.urandom(8).hex().encode()
+        keys = [self._key(name) for name in names]
+        await self._door.batch([run(_COUNT, AGAIN, (key,), self._start, word) for key in keys])
+        found = await self._looked(keys)
+        helds = {name: self._held(name, found[name]) for name in names if name in found}
+        known: dict[str, Held | None] = {}
+        for name, held in helds.items():
+            known[name] = held if held.messages >= 0 else await self.find(name)
+        return known
+
+    async def _all(self) -> dict[str, Any]:
+        """All sessions, as a script tells them."""
+        found: dict[str, Any] = {}
+        async for names in self._names_like("session:"):
+            start = len(self._prefix) + len("session:")
+            keys = [name.encode() for name in names if is_session(name[start:])]
+            some = await self._looked(keys)
+            found.update(some)
+        return found
+
+    async def _listed(self, user_id: str) -> dict[str, Any]:
+        """The sessions on the list of a user, as a script tells them."""
+        check_key(user_id, self._label)
+        key = f"{self._prefix}user:{user_id}:sessions".encode()
+        found: dict[str, Any] = {}
+        following = b"0"
+        while True:
+            reply = await self._door.call(run(_LISTED, AGAIN, (key,), self._start, following))
+            following, *some = reply
+            found.update({one[4].decode(): one for one in some})
+            if following == b"0":
+                return found
+
+    async def _looked(self, keys: Sequence[bytes]) -> dict[str, Any]:
+        """Those of some sessions that are there, as a script tells them."""
+        parts = [keys[place : place + _AT_ONCE] for place in range(0, len(keys), _AT_ONCE)]
+        commands = [run(_LOOK, AGAIN, tuple(part), self._start, 1) for part in parts]
+        replies = await self._door.batch(commands)
+        told = [one for reply in replies for one in reply if one is not None]
+        return {one[4].decode(): one for one in told}
+
+    async def _whole(self, key: bytes, session_id: str) -> list[Fields]:
+        """All messages of a session whose scores tell no order."""
+        last, score = b"", b""
+        found: dict[bytes, Any] = {}
+        while True:
+            words = (0, 1, last, score, 0, -1, b"", b"")
+            reply = await self._door.call(run(_PAGE, READ, (key,), self._start, *words), session_id)
+            if reply is None:
+                return []
+            last, score, _, *some = reply
+            found.update({id_told(one): one for one in some})
+            if not score:
+                return self._in_order(session_id, list(found.values()))
+
+    async def _names_like(self, start: str, end: str = "") -> AsyncIterator[list[str]]:
+        """The names that begin and end so, page by page."""
+        pattern = starting_with(self._prefix + start) + end.encode()
+        servers = await self._door.servers()
+        cursor: str | None = None
+        while True:
+            place, at = begun(servers, cursor)
+            reply = await self._door.call(scanning(place, at, pattern))
+            following, scanned = reply
+            yield [name.decode() for name in scanned if is_text(name)]
+            cursor = further(servers, place, following)
+            if cursor is None:
+                return
+
+    async def _prune(self, name: str) -> None:
+        """Take off a list of sessions those that are gone."""
+        following = b"0"
+        while True:
+            command = run(_PRUNE, AGAIN, (name.encode(),), self._start, following)
+            reply = await self._door.call(command)
+            following = reply
+            if following == b"0":
+                return
+
+    async def _sweep(self, key: bytes, session_id: str | None) -> None:
+        """Clear up behind a session that is gone."""
+        there = True
+        while there:
+            reply = await self._door.call(run(_SWEEP, AGAIN, (key,), self._start), session_id)
+            there = flag(reply)
+
+    def _key(self, session_id: str) -> bytes:
+        check_key(session_id, self._label)
+        return f"{self._prefix}session:{session_id}".encode()
+
+    def _held(self, session_id: str, told: Sequence[Any]) -> Held:
+        try:
+            return held_of(told)
+        except UnicodeDecodeError:
+            raise self._corrupt(session_id, "it is no text") from None
+
+    def _message(self, session_id: str, told: Sequence[Any]) -> Fields:
+        try:
+            return message_of(session_id, told)
+        except UnicodeDecodeError:
+            raise self._corrupt(session_id, "a message is no text") from None
+
+    def _in_order(self, session_id: str, told: Sequence[Any]) -> list[Fields]:
+        try:
+            return in_order(session_id, told)
+        except UnicodeDecodeError:
+            raise self._corrupt(session_id, "a message is no text") from None
+
+    def _corrupt(self, session_id: str, reason: str) -> CorruptValueError:
+        message = f"the session can not be read: {reason}"
+        return CorruptValueError(message, store=self._label, key=session_id)
+
+    def _too_fast(self, session_id: str) -> UnavailableError:
+        message = "others change the session faster than its messages can be counted"
+        return UnavailableError(message, store=self._label, key=session_id)
+
+
+def _outcome(reply: Sequence[Any]) -> Outcome:
+    outcome: Outcome = reply[0].decode()
+    return outcome

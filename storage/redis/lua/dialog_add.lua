@@ -1,0 +1,109 @@
+-- Adds a message to a session, after dialog_terms.lua.
+-- KEYS: the session.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
+--   nothing; how many tokens there may be where it has no budget, or nothing; the id of the message,
+--   its `tokenCount`, and its `createdAt` after a `=` where that is told; then its fields, each with its text.
+-- Returns `done`, until when there is more to renew, its number, and when it was made where that is not
+--   told; or `repeated` and the message that is there; or `closed` and how the session stands; or `full`,
+--   the tokens there are, and those that there may be; or `missing`, `taken`, or `stale` where the
+--   messages have to be counted first.
+local session, ttl, id, cost = KEYS[1], ARGV[2], ARGV[5], tokens_of(ARGV[6])
+local messages, key = session .. ':messages', message_of(id)
+local head = head_of(session)
+if not head then
+  return {'missing'}
+end
+local is_left = call('HLEN', key) > 0
+if is_left then
+  local holder = call('HGET', key, 'sessionId')
+  if not holder then
+    return {'taken'}
+  end
+  local other = prefix .. 'session:' .. holder
+  if call('EXISTS', other) == 1 and call('ZSCORE', other .. ':messages', id) then
+    if other == session then
+      return {'repeated', '', kept_of(id)}
+    end
+    return {'taken'}
+  end
+end
+local status = over(head[1], head[2]) or head[1] == 'paused' and 'paused'
+if status then
+  return {'closed', '', status}
+end
+local one = known(session, head[3], head[4])
+if not settle(one) then
+  return {'stale'}
+end
+
+-- A number that a budget tells.
+local function told(number)
+  if type(number) == 'number' and math.abs(number) < 1e15 then
+    return number < 0 and math.ceil(number) or floor(number)
+  end
+end
+local most = tonumber(ARGV[4])
+local is_read, budget = false, nil
+if head[6] and string.find(head[6], '^%s*{') then
+  is_read, budget = pcall(cjson.decode, head[6])
+end
+if is_read then
+  local is_strict = budget.overflowStrategy == 'error'
+  local max = is_strict and told(budget.maxTokens)
+  if max then
+    most = math.max(0, max - (told(budget.reserveTokens) or 0))
+  elseif not is_strict then
+    most = nil
+  end
+end
+if most and one.tokens + cost > most then
+  return {'full', '', one.tokens, most}
+end
+
+-- It comes after all that are there, and before all that others add: they take the number that follows,
+-- or, in the older layout, the time. It is never made before the last one.
+local highest, made = floor(tonumber(one.seq) or 0), now
+local function not_before(message)
+  local since = message and moment(call('HGET', message_of(message), 'createdAt'))
+  if since and since > made then
+    made = since
+  end
+end
+if one.last ~= '' then
+  made = math.max(made, tonumber(one.last))
+else
+  local last = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
+  highest = math.max(highest, floor(tonumber(last[2]) or 0))
+  not_before(last[1])
+  if highest >= 1e11 then
+    not_before(call('ZREVRANGEBYSCORE', messages, '(100000000000', '-inf', 'LIMIT', 0, 1)[1])
+  end
+end
+local number = string.format('%.0f', highest < 1e11 and highest + 1 or math.max(highest + 1, now))
+local stamp = iso(made)
+if is_left then
+  call('DEL', key)
+end
+call('HSET', key, 'sessionId', id_of(session), 'sequence', number, 'createdAt', stamp, unpack(ARGV, 8))
+call('ZADD', messages, number, id)
+call('SET', session .. ':seq', number, 'KEEPTTL')
+stir(one, ARGV[3], nil, made == now and stamp or nil)
+lasting(one, ttl)
+if one.deadline < NEVER then
+  call('PEXPIREAT', key, one.deadline)
+  if one.members == 0 or one.seq == '' then
+    call('PEXPIREAT', messages, one.deadline)
+    call('PEXPIREAT', session .. ':seq', one.deadline)
+  end
+end
+one.members, one.messages, one.tokens = one.members + 1, one.messages + 1, one.tokens + cost
+local is_short = one.is_known and one.compression == ''
+one.seq, one.compression = number, ''
+if ARGV[7] == '' then
+  one.last = string.format('%.0f', made)
+else
+  local told = moment(string.sub(ARGV[7], 2))
+  one.last = told and string.format('%.0f', told) or '-9007199254740992'
+end
+stay(one, ttl, head[5], is_short)
+return {'done', more, number, stamp}

@@ -1,0 +1,37 @@
+-- Changes fields of a message, after dialog_terms.lua.
+-- KEYS: the session.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
+--   nothing; the id of the message; how many words follow that are fields with their texts; these; and
+--   the fields that go.
+-- Returns `done`, until when there is more to renew, and the message; or `closed` and how the session
+--   stands; or `missing` and how it stands if it is there, or `stale` where the messages have to be counted first.
+local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
+local key = message_of(id)
+local head = head_of(session)
+local before = head and call('HMGET', key, 'sessionId', 'tokenCount')
+if not head or before[1] ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
+  return {'missing', '', head and (head[1] or 'active') or ''}
+end
+local status = over(head[1], head[2])
+if status then
+  return {'closed', '', status}
+end
+local one = known(session, head[3], head[4])
+if not settle(one) then
+  return {'stale'}
+end
+local last = 5 + ARGV[5]
+if last > 5 then
+  call('HSET', key, unpack(ARGV, 6, last))
+end
+if #ARGV > last then
+  call('HDEL', key, unpack(ARGV, last + 1))
+end
+call('HSET', key, 'updatedAt', iso(now))
+stir(one, ARGV[3])
+lasting(one, ttl)
+local message = kept_of(id)
+one.tokens = one.tokens - tokens_of(before[2]) + tokens_of(message[4])
+one.compression, one.last = '', ''
+stay(one, ttl, head[5])
+return {'done', more, message}

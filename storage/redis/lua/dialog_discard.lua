@@ -1,0 +1,27 @@
+-- Takes a message away, after dialog_terms.lua.
+-- KEYS: the session.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
+--   nothing; and the id of the message.
+-- Returns `done`, until when there is more to renew, and the message; or `missing` and how the session
+--   stands if it is there, or `stale` where the messages have to be counted first.
+local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
+local key = message_of(id)
+local head = head_of(session)
+local holder = call('HGET', key, 'sessionId')
+if not head or holder ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
+  return {'missing', '', head and (head[1] or 'active') or ''}
+end
+local one = known(session, head[3], head[4])
+if not settle(one) then
+  return {'stale'}
+end
+local message = kept_of(id)
+call('ZREM', session .. ':messages', id)
+call('UNLINK', key)
+stir(one, ARGV[3], over(head[1], head[2]))
+lasting(one, ttl)
+one.members, one.messages = one.members - 1, one.messages - 1
+one.tokens, one.compression = one.tokens - tokens_of(message[4]), ''
+one.last = ''
+stay(one, ttl, head[5])
+return {'done', more, message}

@@ -1,0 +1,18 @@
+-- Renews the messages of a session in slices, after dialog_terms.lua.
+-- KEYS: the session. ARGV: the prefix of all keys, until when they last, and from which place on, back to
+--   the first ones; or nothing for the last one.
+-- Returns where it goes on, or -1.
+local session = KEYS[1]
+local head = head_of(session)
+if not head then
+  return -1
+end
+local deadline = ARGV[2] == 'never' and NEVER or tonumber(ARGV[2])
+local place = renew(session, ARGV[3] == '' and call('ZCARD', session .. ':messages') - 1 or tonumber(ARGV[3]), deadline)
+if place < 0 then
+  local one = known(session, head[3], head[4])
+  if one.is_fresh and (deadline == NEVER or one.lasts < deadline or one.lasts == NEVER) then
+    call('HSET', one.state, 'lasts', ARGV[2])
+  end
+end
+return place
