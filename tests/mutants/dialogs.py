@@ -206,6 +206,14 @@ BUGS = [
         _laws("is_absent or renews_how_long"),
     ),
     Bug(
+        "dialog-cleared-before-its-end-in-memory",
+        "a session that is not past its end is not cleared away",
+        MEMORY,
+        "min(expired_by, now)",
+        "expired_by",
+        _laws("renewed_is_not_cleared"),
+    ),
+    Bug(
         "dialog-for-ever-in-memory",
         "a store that only begins sessions keeps no more than live",
         MEMORY,

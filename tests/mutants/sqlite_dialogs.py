@@ -43,6 +43,14 @@ BUGS = [
         _laws("namespaces"),
     ),
     Bug(
+        "dialog-cleared-before-its-end-in-sqlite",
+        "a session that is not past its end is not cleared away",
+        ROOM,
+        "min(expired_by, now)",
+        "expired_by",
+        _laws("renewed_is_not_cleared"),
+    ),
+    Bug(
         "dialog-id-of-two-messages-in-sqlite",
         "an id is that of one message in the whole store",
         ROOM,
