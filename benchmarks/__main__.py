@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import conversation, kv, ratelimit, redis, sessions, wrap
+from . import continuity, conversation, kv, ratelimit, redis, sessions, wrap
 
 
 class Command(NamedTuple):
@@ -17,6 +17,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "continuity": Command(
+        "sessions with participants and messages, beside raw commands", continuity.main
+    ),
     "conversation": Command(
         "conversations, beside other libraries that keep them", conversation.main
     ),

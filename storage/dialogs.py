@@ -57,9 +57,6 @@ class Change(NamedTuple):
     quiet: bool = False
     """Whether this is no activity: the version, the moments and the lifetimes stay."""
 
-    reopens: bool = False
-    """Whether it may be made of a session that is over."""
-
 
 class Wanted(NamedTuple):
     """Which sessions are asked for. Each condition counts before the number of sessions does."""
@@ -130,7 +127,8 @@ class Said(NamedTuple):
     """The message as it is kept now; `None` where nothing was done."""
 
     status: str = ""
-    """How the session stands that is closed."""
+    """How the session stands that is closed, or in which there is no such message; nothing where
+    there is no session."""
 
     used: int = 0
     """The tokens of the session, where one more message was too many."""

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import wraps
 from queue import Empty, SimpleQueue
 from types import FunctionType, MethodType
@@ -46,6 +47,31 @@ class Runtime:
     def collect(self, function: Callable[[], Any]) -> list[Any]:
         """All that the iterable holds which a user's *function* gives."""
         return list(function())
+
+    def within(self, seconds: float, function: Callable[..., Answer[T]], *args: object) -> T:
+        """What a user's *function* answers; `TimeoutError` where that takes longer than *seconds*,
+        and nobody waits for it any more."""
+        outcome: list[tuple[bool, Any]] = []
+        over = threading.Event()
+
+        def run() -> None:
+            try:
+                outcome.append((True, function(*args)))
+            except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+                outcome.append((False, error))
+            finally:
+                over.set()
+
+        threading.Thread(
+            target=copy_context().run, args=(run,), name="storage", daemon=True
+        ).start()
+        if not over.wait(min(seconds, threading.TIMEOUT_MAX)):
+            raise TimeoutError(f"there was no answer within {seconds:g} seconds")
+        done, found = outcome.pop()
+        if not done:
+            raise found
+        answer: T = found
+        return answer
 
     def pause(self, attempt: int) -> None:
         """Wait before trying again: short, random, longer from attempt to attempt."""
@@ -202,11 +228,16 @@ class Periodic:
     def __init__(self, owner: object, task: Callable[[Any], object], seconds: float) -> None:
         self._stop = stop = threading.Event()
         watched = weakref.ref(owner, lambda _: stop.set())
-        self._thread = threading.Thread(
-            target=_repeat,
-            args=(watched, task, min(seconds, threading.TIMEOUT_MAX), stop),
-            daemon=True,
-        )
+        self._work = (watched, task, min(seconds, threading.TIMEOUT_MAX), stop)
+        self._begin()
+
+    def nudge(self) -> None:
+        """Go on in a process that was forked meanwhile, where the thread is not."""
+        if not self._thread.is_alive() and not self._stop.is_set():
+            self._begin()
+
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=_repeat, args=self._work, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -51,6 +51,16 @@ DOORS = frozenset(
         *("_finder", "_links", "_waits", "_watch", "_lookup", "_walks"),
         *("_primary", "_standby", "_sweeper", "_visits", "_lease", "_seat"),
         *("_local", "_guard", "_limiter", "_tally", "_amends", "_copies"),
+        *(
+            "_adapter",
+            "_events",
+            "_contexts",
+            "_periodic",
+            "_telling",
+            "_messaging",
+            "_deciding",
+            "_files",
+        ),
     }
 )
 RENAMES = {

@@ -182,5 +182,9 @@ class RawDeque:
             raws = list(islice(reversed(self._messages), LAST))
         return [json.loads(raw) for raw in reversed(raws)]
 
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._messages.clear()
+
     def settle(self) -> None:
         """Nothing is left to do."""

@@ -31,12 +31,12 @@ class DialogStore(Protocol):
 
     async def change(self, session_id: str, change: Change, terms: Terms) -> Changed:
         """Make a *change*: the version is one more then, and the last activity is now, unless it
-        is a quiet one. Without one, a session that is over is `closed` to it."""
+        is a quiet one. A session that is over is `closed` to one that is not quiet."""
         ...
 
     async def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         """Take the session away with its messages; with *expired_by*, only where its `expiresAt`
-        is then or earlier. Says whether it was there and is gone."""
+        is then or earlier, and past. Says whether it was there and is gone."""
         ...
 
     async def select(self, wanted: Wanted) -> Sequence[Held]:
@@ -75,9 +75,9 @@ class DialogStore(Protocol):
         """Take all messages away, and say how many there were; `None` without a session."""
         ...
 
-    async def expired(self, before: int) -> Sequence[str]:
-        """The ids of sessions whose `expiresAt` is then or earlier. What is left of those that are
-        not kept any more goes."""
+    async def expired(self, before: int | None) -> Sequence[str]:
+        """The ids of sessions whose `expiresAt` is then, or now, or earlier. What is left of those
+        that are not kept any more goes."""
         ...
 
     async def ping(self) -> None:

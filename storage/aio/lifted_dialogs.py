@@ -64,7 +64,7 @@ class LiftedDialogs:
     async def discard_all(self, session_id: str, terms: Terms) -> int | None:
         return await self._run(self._inner.discard_all, session_id, terms)
 
-    async def expired(self, before: int) -> Sequence[str]:
+    async def expired(self, before: int | None) -> Sequence[str]:
         return await self._run(self._inner.expired, before)
 
     async def ping(self) -> None:

@@ -303,7 +303,7 @@ class MemoryDialogsFace:
     async def discard_all(self, session_id: str, terms: DialogTerms) -> int | None:
         return self._inner.discard_all(session_id, terms)
 
-    async def expired(self, before: int) -> Sequence[str]:
+    async def expired(self, before: int | None) -> Sequence[str]:
         return self._inner.expired(before)
 
     async def ping(self) -> None:

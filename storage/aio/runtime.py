@@ -6,11 +6,23 @@ import asyncio
 import math
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from contextvars import Context
+from concurrent.futures import Future
+from contextvars import Context, copy_context
 from functools import wraps
+from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
-from ..runtime import Lock, after_fork, backoff, check_callable, monotonic, mutex, timed, wall_clock
+from ..runtime import (
+    Lock,
+    after_fork,
+    backoff,
+    check_callable,
+    is_async,
+    monotonic,
+    mutex,
+    timed,
+    wall_clock,
+)
 
 T = TypeVar("T")
 
@@ -39,6 +51,20 @@ class Runtime:
         if isinstance(found, AsyncIterable):
             return [item async for item in found]
         return list(found)
+
+    async def within(self, seconds: float, function: Callable[..., Answer[T]], *args: object) -> T:
+        """What a user's *function* answers, a plain one in a thread of its own; `TimeoutError` where
+        that takes longer than *seconds*, and nobody waits for it any more."""
+        try:
+            return await asyncio.wait_for(self._answer(function, *args), seconds)
+        except asyncio.TimeoutError:
+            raise TimeoutError(f"there was no answer within {seconds:g} seconds") from None
+
+    async def _answer(self, function: Callable[..., Answer[T]], *args: object) -> T:
+        if is_async(function):
+            return await self.call(function, *args)
+        answer = await asyncio.wrap_future(_aside(function, args))
+        return await self.call(lambda: answer)
 
     async def pause(self, attempt: int) -> None:
         """Wait before trying again: short, random, longer from attempt to attempt."""
@@ -82,6 +108,21 @@ class Runtime:
         if struck is not None and (once.cancelled() or once.exception() is not None):
             raise struck
         return once.result(), struck
+
+
+def _aside(function: Callable[..., Any], args: tuple[object, ...]) -> Future[Any]:
+    """What *function* will have answered, in a thread that nobody waits for at the end."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(function(*args))
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            future.set_exception(error)
+
+    Thread(target=copy_context().run, args=(run,), name="storage", daemon=True).start()
+    return future
 
 
 async def _done(awaitable: Awaitable[T]) -> tuple[asyncio.Future[T], BaseException | None]:
@@ -190,6 +231,67 @@ class Chores:
     def _forget(self) -> None:
         """Timers and tasks do not come along into a forked process."""
         self._plans.clear()
+
+
+class Periodic:
+    """Calls *task* on *owner* every *seconds* from a task of the loop that runs when it is made, or
+    else of that in which it is nudged first, until stopped.
+
+    It does not keep *owner* alive, and ends with it.
+    """
+
+    def __init__(
+        self, owner: object, task: Callable[[Any], Awaitable[object]], seconds: float
+    ) -> None:
+        self._owner = weakref.ref(owner)
+        self._work = task
+        self._seconds = seconds
+        self._stopped = False
+        self._task: asyncio.Task[None] | None = None
+        try:
+            self._begin(asyncio.get_running_loop())
+        except RuntimeError:  # it is made before a loop runs
+            pass
+
+    async def nudge(self) -> None:
+        """Go on in the loop that runs, if the one is gone in which it did so far."""
+        task = self._task
+        if self._stopped or (task is not None and not task.done() and not _is_dead(task)):
+            return
+        self._begin(asyncio.get_running_loop())
+
+    async def stop(self) -> None:
+        """End the task, and wait for it where it is one of this loop."""
+        self._stopped, task = True, self._task
+        self._task = None
+        if task is None or task is asyncio.current_task() or _is_dead(task):
+            return
+        loop = task.get_loop()
+        if loop is not asyncio.get_running_loop():
+            loop.call_soon_threadsafe(task.cancel)
+            return
+        task.cancel()
+        await asyncio.wait([task])
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        repeating = _repeat(self._owner, self._work, self._seconds)
+        self._task = loop.create_task(repeating, name="storage")
+
+
+def _is_dead(task: asyncio.Task[None]) -> bool:
+    return task.get_loop().is_closed()
+
+
+async def _repeat(
+    owner: weakref.ref[object], task: Callable[[Any], Awaitable[object]], seconds: float
+) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        alive = owner()
+        if alive is None:
+            return
+        await task(alive)
+        del alive
 
 
 class _Plan:

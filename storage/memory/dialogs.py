@@ -8,6 +8,7 @@ from typing import Final
 from ..core.dialog.choosing import BEFORE_ALL, asked_for, chosen, moment_of, overdue
 from ..core.dialog.steps import (
     Dialog,
+    absent,
     added,
     amended,
     begun,
@@ -192,10 +193,12 @@ class MemoryDialogs:
     def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         name = self._name(session_id)
         with self._dialogs.lock:
-            session = self._dialogs.find(name, self._dialogs.now())
+            now = self._dialogs.now()
+            session = self._dialogs.find(name, now)
             if session is None:
                 return False
-            if expired_by is not None and not is_expired(session.dialog.held.fields, expired_by):
+            by = now if expired_by is None else min(expired_by, now)
+            if expired_by is not None and not is_expired(session.dialog.held.fields, by):
                 return False
             self._dialogs.drop(name)
             return True
@@ -241,7 +244,7 @@ class MemoryDialogs:
             session = self._dialogs.find(name, now)
             kept = None if session is None else session.messages.get(message_id)
             if session is None or kept is None:
-                return Said("missing")
+                return absent(None if session is None else session.dialog)
             said, dialog = amended(session.dialog, kept, put, drop, terms, now)
             if dialog is not None:
                 session.go_on(dialog, message_id, said.message)
@@ -254,7 +257,7 @@ class MemoryDialogs:
             session = self._dialogs.find(name, now)
             kept = None if session is None else session.messages.get(message_id)
             if session is None or kept is None:
-                return Said("missing")
+                return absent(None if session is None else session.dialog)
             dialog = discarded(session.dialog, tokens_of(kept), terms, now)
             session.go_on(dialog, message_id, None)
             self._dialogs.forget(name, [message_id])
@@ -272,12 +275,12 @@ class MemoryDialogs:
             self._dialogs.forget(name, gone)
             return len(gone)
 
-    def expired(self, before: int) -> Sequence[str]:
+    def expired(self, before: int | None) -> Sequence[str]:
         with self._dialogs.lock:
             now = self._dialogs.now()
             self._dialogs.free(now)
             helds = self._dialogs.all(self._prefix, now)
-        return overdue(helds, before)
+        return overdue(helds, now if before is None else before)
 
     def ping(self) -> None:
         with self._dialogs.lock:

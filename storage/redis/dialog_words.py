@@ -59,7 +59,7 @@ def change_told(change: Change) -> list[Word]:
     drop = [name.encode() for name in change.drop if name not in ("id", "version")]
     is_told = "expiresAt" in change.put or "expiresAt" in change.drop
     compression = b"" if change.compression is None else b"=%b" % change.compression.encode()
-    flags = (int(change.quiet), int(change.reopens), int(is_told))
+    flags = (int(change.quiet), int(is_told))
     return [maybe(change.expected), *flags, compression, len(put), *put, *drop]
 
 

@@ -192,14 +192,16 @@ class RedisDialogs:
         outcome = _outcome(reply)
         if outcome == "done":
             return Said(outcome, self._message(session_id, reply[2]))
-        return Said(outcome, status=reply[2].decode() if outcome == "closed" else "")
+        return Said(outcome, status=reply[2].decode())
 
     def discard(self, session_id: str, message_id: str, terms: Terms) -> Said:
         check_key(message_id, self._label)
         words = (*terms_told(terms), message_id.encode())
         reply = self._step(_DISCARD, ONCE, session_id, *words)
         outcome = _outcome(reply)
-        return Said(outcome, self._message(session_id, reply[2]) if outcome == "done" else None)
+        if outcome == "done":
+            return Said(outcome, self._message(session_id, reply[2]))
+        return Said(outcome, status=reply[2].decode())
 
     def discard_all(self, session_id: str, terms: Terms) -> int | None:
         gone = 0
@@ -212,7 +214,7 @@ class RedisDialogs:
             if not rest:
                 return gone
 
-    def expired(self, before: int) -> Sequence[str]:
+    def expired(self, before: int | None) -> Sequence[str]:
         for names in self._names_like("user:", ":sessions"):
             for name in names:
                 self._prune(name)
@@ -221,7 +223,7 @@ class RedisDialogs:
             keys = tuple([name.encode() for name in dict.fromkeys(map(owner, names))])
             if not keys:
                 continue
-            reply = self._door.call(run(_OVERDUE, READ, keys, self._start, before))
+            reply = self._door.call(run(_OVERDUE, READ, keys, self._start, maybe(before)))
             over, gone = reply
             found.update(zip([one.decode() for one in over[::2]], over[1::2]))
             for index in gone:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from ..core.dialog.choosing import BEFORE_ALL, is_tagged, stretch
-from ..core.dialog.steps import Dialog, added, amended, begun, changed, discarded, emptied
+from ..core.dialog.steps import Dialog, absent, added, amended, begun, changed, discarded, emptied
 from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
 from ..keys import Names, check_key
 from . import dialog_rows
@@ -72,7 +72,7 @@ class SqliteDialogs:
             row = cursor.execute(self._sql.look, (self._space, session_id)).fetchone()
             if row is None or is_over(row[1], now):
                 return False
-            if expired_by is not None and not is_over(row[2], expired_by):
+            if expired_by is not None and not is_over(row[2], min(expired_by, now)):
                 return False
             cursor.execute(self._sql.discard_all, (row[0],))
             cursor.execute(self._sql.forget, (row[0],))
@@ -148,7 +148,7 @@ class SqliteDialogs:
             row = self._dialogs.find(cursor, self._space, session_id, now)
             found = None if row is None else self._found(cursor, row, message_id)
             if row is None or found is None:
-                return Said("missing")
+                return absent(None if row is None else row.dialog)
             seq, _, cell = found
             message = self._message(cell, session_id)
             said, dialog = amended(row.dialog, message, put, drop, terms, now)
@@ -167,7 +167,7 @@ class SqliteDialogs:
             row = self._dialogs.find(cursor, self._space, session_id, now)
             found = None if row is None else self._found(cursor, row, message_id)
             if row is None or found is None:
-                return Said("missing")
+                return absent(None if row is None else row.dialog)
             seq, tokens, cell = found
             said = Said("done", self._message(cell, session_id))
             cursor.execute(self._sql.discard, (row.number, seq))
@@ -189,9 +189,11 @@ class SqliteDialogs:
 
         return self._dialogs.transact(discard_all, session_id)
 
-    def expired(self, before: int) -> Sequence[str]:
+    def expired(self, before: int | None) -> Sequence[str]:
         def expired(cursor: sqlite3.Cursor, now: int) -> list[str]:
-            rows = cursor.execute(self._sql.expired, (self._space, before, now))
+            rows = cursor.execute(
+                self._sql.expired, (self._space, now if before is None else before, now)
+            )
             return [self._dialogs.name(name) for (name,) in rows]
 
         self._dialogs.sweep()

@@ -21,9 +21,13 @@ from .laws.amending import (  # noqa: E402 - after what makes their assertions s
 from .laws.closing import Closing  # noqa: E402
 from .laws.crowds import Crowds, Once  # noqa: E402
 from .laws.edits import Edits, Merging  # noqa: E402
+from .laws.elapsing import Closed, Expiring, Lasting  # noqa: E402
+from .laws.enumerating import Hearing, Listing  # noqa: E402
 from .laws.expired import Expired  # noqa: E402
 from .laws.fading import Fading  # noqa: E402
 from .laws.holding import Arguments, Claims, Holding, Renewing  # noqa: E402
+from .laws.hurrying import SessionCrowds  # noqa: E402
+from .laws.keeping import Making, Removing, SessionCopies, Updating  # noqa: E402
 from .laws.keys import Keys, Namespaces  # noqa: E402
 from .laws.leasing import Claiming, Leasing  # noqa: E402
 from .laws.leaving import Changing, Leaving  # noqa: E402
@@ -33,8 +37,10 @@ from .laws.metering import Blocking, Refunding, Slotting, Telling, Together  # n
 from .laws.privacy import Privacy  # noqa: E402
 from .laws.queueing import Queueing, Waiting  # noqa: E402
 from .laws.recalling import Appending, TalkLogs  # noqa: E402
+from .laws.refusing import Ending, Refusing, Silence  # noqa: E402
 from .laws.reserving import Reserving  # noqa: E402
 from .laws.steps import Adding, Counting, Swapping  # noqa: E402
+from .laws.telling import Amending, Budgets, Saying  # noqa: E402
 from .laws.trimming import Reading, TalkingCrowds, Trimming  # noqa: E402
 from .laws.updates import Updates  # noqa: E402
 from .laws.values import Copies, Refusals, Values  # noqa: E402
@@ -132,7 +138,30 @@ class HistoryContract(
     """The laws of conversations as a store keeps them; subclass it and override `make`."""
 
 
+class ContinuityContract(
+    Making,
+    SessionCopies,
+    Updating,
+    Removing,
+    Listing,
+    Hearing,
+    Saying,
+    Budgets,
+    Amending,
+    Closed,
+    Expiring,
+    Lasting,
+    Refusing,
+    Ending,
+    Silence,
+    SessionCrowds,
+):
+    """The laws of an adapter of session continuity; subclass it and override `make`, and `beside`
+    where several adapters can have the same sessions."""
+
+
 __all__ = [
+    "ContinuityContract",
     "HistoryContract",
     "LeaseContract",
     "LimitContract",

@@ -72,7 +72,6 @@ _changes = st.builds(
     st.sampled_from([None, None, "", '{"strategy":"hybrid"}']),
     st.sampled_from([None, None, 1, 2, 3]),
     st.booleans(),
-    st.booleans(),
 )
 _wanted = st.builds(
     Wanted,
@@ -140,10 +139,11 @@ STEPS = st.one_of(
     st.tuples(st.just("expired"), _moments),
     _tick,
 )
+_BEGUN: dict[str, dict[str, str]] = {"a": {"tokenBudget": BUDGETS[0]}, "b": {}}
 _BEGINNING = st.tuples(
     *(
-        st.tuples(st.just("create"), st.just({"id": name, "status": "active"}), _terms)
-        for name in "ab"
+        st.tuples(st.just("create"), st.just({"id": name, "status": "active", **told}), _terms)
+        for name, told in _BEGUN.items()
     ),
     *(st.tuples(st.just("add"), st.just(name), _said, _terms, st.none()) for name in "aaab"),
 )

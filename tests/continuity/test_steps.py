@@ -26,7 +26,7 @@ OUTCOMES = (
 def test_a_file_answers_as_memory_does_and_counters_are_sums() -> None:
     seen: Counter[str] = Counter()
 
-    @hypothesis.settings(max_examples=120)
+    @hypothesis.settings(max_examples=150)
     @hypothesis.given(PROGRAMS)
     def run(program: list[Step]) -> None:
         with TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 import storage
+from storage import continuity
 from storage.redis.replies import _MEANINGS, meaning
 from tests.house.tree import ROOT
 
@@ -52,3 +53,11 @@ def test_every_error_is_in_the_family() -> None:
     errors = {name for name in storage.__all__ if name.endswith("Error")} - {"StorageError"}
 
     assert set(re.findall(r"^\| `(\w+)` \|", family, re.MULTILINE)) == errors
+
+
+def test_every_error_of_sessions_is_there_with_its_code() -> None:
+    table = PAGE.partition("## Of session continuity")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", table, re.MULTILINE))
+    errors = [name for name in continuity.__all__ if name.endswith("Error")]
+
+    assert told == {name: getattr(continuity, name).code for name in errors}

@@ -41,6 +41,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "conversation",
         "amending",
         "transcripts",
+        "continuity",
     ),
     "compat": ("compat", "contrib"),
     "doors": ("", "cli", "testing", "__main__"),
@@ -78,6 +79,7 @@ PURE = {
 
 PUBLIC_DEPENDENCIES = {
     "codecs": {"msgspec"},
+    "continuity.tokenizers": {"tiktoken"},
     "contrib.openai_agents": {"agents"},
     "encryption": {"cryptography"},
     "memory": {"cachetools"},

@@ -13,10 +13,12 @@ import storage.aio
 import storage.aio.compat.gramio
 import storage.aio.compat.puregram
 import storage.aio.compat.vibegram
+import storage.aio.continuity
 import storage.aio.telegram
 import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
+import storage.continuity
 import storage.telegram
 
 ONLY_IN_ASYNCIO = {"lift"}
@@ -36,6 +38,7 @@ PLAIN_IN_BOTH = {
     *("key_of", "resolve_key"),
     *("begin", "discard", "expire", "leave", "of", "open", "replace", "typed", "values"),
     *("limited", "slot"),
+    *("listens", "off", "on", "once", "remove_all_listeners"),
 }
 """What gives something back that is awaited, entered or iterated later, or does no I/O."""
 
@@ -44,6 +47,7 @@ HALVES = {
     "gramio": (storage.compat.gramio, storage.aio.compat.gramio),
     "puregram": (storage.compat.puregram, storage.aio.compat.puregram),
     "vibegram": (storage.compat.vibegram, storage.aio.compat.vibegram),
+    "continuity": (storage.continuity, storage.aio.continuity),
     "telegram": (storage.telegram, storage.aio.telegram),
 }
 PAIRS: dict[str, tuple[Any, Any]] = {

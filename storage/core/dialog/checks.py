@@ -20,13 +20,14 @@ MOST: Final = 2**53 - 1
 """The largest number that JavaScript counts with."""
 
 
-def members(given: object, what: str) -> dict[str, Any]:
+def members(given: Any, what: str) -> dict[str, Any]:
     """What a mapping or a record says, by the names of here."""
     if isinstance(given, tuple) and hasattr(given, "_asdict"):
         return dict(given._asdict())
-    if not isinstance(given, Mapping):
+    if type(given) is not dict and not isinstance(given, Mapping):
         raise ValidationError(f"{what} must be a mapping or a record, not {kind(given)}")
-    return {NAMES.get(str(name), str(name)): value for name, value in given.items()}
+    find = NAMES.get
+    return {find(one := str(name), one): value for name, value in given.items()}
 
 
 def text(given: object, what: str) -> str:
@@ -41,6 +42,8 @@ def any_text(given: object, what: str) -> str:
     """*given*, if it is a text that UTF-8 can carry."""
     if not isinstance(given, str):
         raise ValidationError(f"{what} must be a str, not {kind(given)}")
+    if given.isascii():
+        return given
     try:
         given.encode()
     except UnicodeEncodeError:

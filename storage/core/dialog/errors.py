@@ -40,6 +40,19 @@ class MessageNotFoundError(SessionError, LookupError):
         return type(self), (self.message_id, self.session_id)
 
 
+class SessionExistsError(SessionError):
+    """There is a session of this id already."""
+
+    code = "SESSION_EXISTS"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"Session already exists: {session_id}")
+        self.session_id: str = session_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.session_id,)
+
+
 class SessionClosedError(SessionError):
     """The session is completed, expired or paused, and this is not written to it."""
 

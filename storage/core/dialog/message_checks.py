@@ -20,12 +20,29 @@ from .checks import (
     storable,
     text,
 )
+from .dates import when_of
 from .errors import ValidationError
-from .records import ROLES, MessageQueryOptions, ToolCall, ToolResult
+from .records import ROLES, Message, MessageQueryOptions, ToolCall, ToolResult
 from .wire import calls_json
 
 _BLOCKS: Final = {"text": "text", "image_url": "image_url"}
 _THEIRS: Final = {"tool_calls": "toolCalls", "tool_results": "toolResults"}
+_NOT_TOLD: Final = ("session_id", "sequence", "updated_at")
+"""What only a message that is kept has."""
+
+_REST: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "id": text,
+    "token_count": maybe(count),
+    "created_at": moment,
+}
+
+
+class Checked(dict[str, Any]):
+    """What a new message is made of, once that was looked at."""
+
+
+_maybe_count: Final = maybe(count)
+_maybe_moment: Final = maybe(moment)
 
 
 def content(given: object) -> str | list[dict[str, Any]]:
@@ -53,8 +70,12 @@ def message_metadata(given: object, what: str = "metadata") -> dict[str, Any] | 
     """The metadata of a message as JavaScript spells it, or an error."""
     if given is None:
         return None
-    told = dict(members(given, what))
-    found = {_THEIRS.get(name, name): value for name, value in told.items()}
+    if not isinstance(given, Mapping):
+        raise ValidationError(f"{what} must be a mapping, not {kind(given)}")
+    found: dict[str, Any] = dict(given)
+    for ours, theirs in _THEIRS.items():
+        if ours in found:
+            found[theirs] = found.pop(ours)
     for name, made in (("toolCalls", ToolCall), ("toolResults", ToolResult)):
         if found.get(name) is not None:
             found[name] = _tools(found[name], made, name)
@@ -62,14 +83,17 @@ def message_metadata(given: object, what: str = "metadata") -> dict[str, Any] | 
     return found
 
 
-def new_message(given: object) -> dict[str, Any]:
+def new_message(given: object) -> Checked:
     """What a new message is made of, or an error: role, content, and what else there is."""
+    if type(given) is Checked:
+        return given
     told = members(given, "a message")
     role = told.pop("role", None)
     if role is None:
         raise ValidationError("Message role is required")
-    found = {"role": one_of(role, ROLES, "role"), "content": content(told.pop("content", None))}
-    return found | _message_rest(told)
+    found = Checked(role=one_of(role, ROLES, "role"), content=content(told.pop("content", None)))
+    found.update(_message_rest(told))
+    return found
 
 
 def message_updates(given: object) -> dict[str, Any]:
@@ -83,6 +107,8 @@ def message_updates(given: object) -> dict[str, Any]:
         found["role"] = one_of(told.pop("role"), ROLES, "role")
     if "content" in told:
         found["content"] = content(told.pop("content"))
+    if told.get("token_count", 0) is None:
+        found["token_count"] = told.pop("token_count")
     return found | _message_rest(told)
 
 
@@ -94,11 +120,11 @@ def options(given: object, **more: object) -> MessageQueryOptions:
     if isinstance(roles, str):
         raise ValidationError("roles must be a list of texts")
     return MessageQueryOptions(
-        limit=maybe(count)(told.get("limit"), "limit"),
+        limit=_maybe_count(told.get("limit"), "limit"),
         offset=count(told.get("offset") or 0, "offset"),
         order=one_of(told.get("order", "asc"), ("asc", "desc"), "order"),
-        after=maybe(moment)(told.get("after"), "after"),
-        before=maybe(moment)(told.get("before"), "before"),
+        after=_maybe_moment(told.get("after"), "after"),
+        before=_maybe_moment(told.get("before"), "before"),
         roles=tuple(one_of(role, ROLES, "roles") for role in roles),
     )
 
@@ -106,21 +132,19 @@ def options(given: object, **more: object) -> MessageQueryOptions:
 def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
     """What a message has besides its role and content."""
     found: dict[str, Any] = {}
-    tools = {name: told.pop(name) for name in _THEIRS if told.get(name) is not None}
-    for name in _THEIRS:
-        told.pop(name, None)
-    if "metadata" in told or tools:
-        found["metadata"] = message_metadata({**(told.pop("metadata", None) or {}), **tools})
-    checks: dict[str, Callable[[Any, str], Any]] = {
-        "id": text,
-        "token_count": maybe(count),
-        "created_at": moment,
-    }
-    for name in ("session_id", "sequence", "updated_at"):
-        if told.get(name) is None:
-            told.pop(name, None)
-    told = {name: value for name, value in told.items() if value is not None or name not in checks}
-    return found | checked(told, checks, "a message")
+    tools = {name: told.pop(name) for name in _THEIRS if name in told}
+    tools = {name: calls for name, calls in tools.items() if calls is not None}
+    if tools or "metadata" in told:
+        metadata = message_metadata(told.pop("metadata", None))
+        found["metadata"] = message_metadata({**(metadata or {}), **tools}) if tools else metadata
+    for name in _NOT_TOLD:
+        if name in told and told[name] is None:
+            del told[name]
+    if told:
+        named = told.items()
+        told = {name: value for name, value in named if value is not None or name not in _REST}
+        found.update(checked(told, _REST, "a message"))
+    return found
 
 
 def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[Any]:
@@ -137,3 +161,9 @@ def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[
         any_text(found[-1][0], f"an id in {name}")
         any_text(found[-1][1], made._fields[1])
     return calls_json(found)
+
+
+def draft(made: dict[str, Any]) -> Message:
+    """What was checked, as a message that is not kept yet."""
+    metadata = made.get("metadata")
+    return Message("", "", made["role"], made["content"], None, None, metadata, when_of(0))

@@ -29,9 +29,15 @@ from .records import (
     CompressionState,
     Participant,
     SessionFilters,
+    Status,
     TokenBudgetConfig,
 )
 from .wire import CONFIGS
+
+
+def status(given: object, what: str) -> Status:
+    """How a session stands, or an error."""
+    return one_of(given, STATUSES, what)
 
 
 def session_id(given: object) -> str:
@@ -92,7 +98,7 @@ def compression(given: object, what: str = "compression") -> CompressionConfig:
     """How a context is made shorter, or an error."""
     told = members(given, what)
     name = told.pop("strategy", None) or getattr(given, "strategy", None)
-    made = CONFIGS.get(name)
+    made = CONFIGS.get(name) if isinstance(name, str) else None
     if made is None:
         raise ValidationError(f"Unsupported compression strategy: {name}")
     told = only(told, made, what)
@@ -103,7 +109,7 @@ def compression(given: object, what: str = "compression") -> CompressionConfig:
         count(told["summary_overhead"], "summary_overhead")
     maybe(any_text)(told.get("summarization_prompt"), "summarization_prompt")
     if told.get("summarizer") is not None:
-        summarizer(told["summarizer"])
+        told["summarizer"] = summarizer(told["summarizer"])
     return made(**{name: value for name, value in told.items() if value is not None})
 
 
@@ -127,9 +133,10 @@ def compression_state(given: object, what: str) -> CompressionState:
 SESSION: Final[dict[str, Callable[[Any, str], Any]]] = {
     "user_id": maybe(text),
     "active_agent_id": maybe(text),
-    "status": lambda given, what: one_of(given, STATUSES, what),
+    "status": status,
     "metadata": metadata,
     "participants": participants,
+    "last_activity_at": moment,
     "expires_at": maybe(moment),
     "token_budget": maybe(budget),
     "compression": maybe(compression),
@@ -147,22 +154,18 @@ MADE: Final[dict[str, Callable[[Any, str], Any]]] = {
 }
 """What may be told of a new one."""
 
+_KEPT: Final = (*("id", "created_at", "token_count", "message_count", "version", "schema_version"),)
+"""What an update does not tell."""
+
 _IGNORED: Final = ("token_count", "message_count", "compression_state")
 """What is known of messages, which a new session does not have."""
 
 
-def session_updates(given: object) -> dict[str, Any]:
+def session_updates(given: object, *, quiet: bool = False) -> dict[str, Any]:
     """What is to become of a session, or an error."""
     told = members(given, "updates")
     for name in told:
-        if name in (
-            "id",
-            "created_at",
-            "last_activity_at",
-            *_IGNORED[:2],
-            "version",
-            "schema_version",
-        ):
+        if name in _KEPT or (name == "last_activity_at" and not quiet):
             raise ValidationError(KEPT_BY_US.format(name))
     return checked(told, SESSION, "a session")
 
@@ -187,7 +190,7 @@ def filters(given: object, **more: object) -> SessionFilters:
         raise ValidationError("tags must be a list of texts")
     return SessionFilters(
         user_id=maybe(text)(told.get("user_id"), "user_id"),
-        status=maybe(lambda one, what: one_of(one, STATUSES, what))(told.get("status"), "status"),
+        status=maybe(status)(told.get("status"), "status"),
         active_agent_id=maybe(text)(told.get("active_agent_id"), "active_agent_id"),
         tags=tuple(tags),
         created_after=maybe(moment)(told.get("created_after"), "created_after"),

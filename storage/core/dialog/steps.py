@@ -61,7 +61,7 @@ def begun(fields: Fields, terms: Terms, now: int) -> Dialog:
 def changed(dialog: Dialog, change: Change, terms: Terms, now: int) -> tuple[Outcome, Dialog]:
     """What a *change* makes of a session; `ValueError` where nobody can tell its version."""
     held = dialog.held
-    if not change.reopens and standing(held.fields, now):
+    if not change.quiet and standing(held.fields, now):
         return "closed", dialog
     version = version_of(held.fields)
     if change.expected is not None and change.expected != version:
@@ -131,6 +131,12 @@ def emptied(dialog: Dialog, terms: Terms, now: int) -> Dialog:
     """Take all messages away."""
     held = dialog.held._replace(messages=0, tokens=0)
     return _stirred(dialog._replace(held=held), terms, now)
+
+
+def absent(dialog: Dialog | None) -> Said:
+    """What is said of a message that is not in the session, if that is there."""
+    status = "" if dialog is None else dialog.held.fields.get("status") or "active"
+    return Said("missing", status=status)
 
 
 def standing(fields: Fields, now: int) -> str:

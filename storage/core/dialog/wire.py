@@ -70,7 +70,7 @@ SPELLINGS: Final[dict[str, str]] = {
 NAMES: Final[dict[str, str]] = {theirs: ours for ours, theirs in SPELLINGS.items()}
 """The other way round."""
 
-CONFIGS: Final[dict[object, Callable[..., CompressionConfig]]] = {
+CONFIGS: Final[dict[object, type[CompressionConfig]]] = {
     "sliding_window": SlidingWindowConfig,
     "summarization": SummarizationConfig,
     "hybrid": HybridConfig,
@@ -78,6 +78,8 @@ CONFIGS: Final[dict[object, Callable[..., CompressionConfig]]] = {
 """The strategies by their names."""
 
 _NO_JSON: Final = "{} can not be read"
+
+_new: Final = tuple.__new__
 
 
 def session(held: Held) -> Session:
@@ -109,22 +111,20 @@ def session(held: Held) -> Session:
 def message(fields: Fields) -> Message:
     """The message that is kept; `UnreadableError` where a part of it can not be read."""
     find = fields.get
-    text = find("content", "")
-    content: Content = text
-    if find("contentType") == "json":
-        content = _objects(text, "content")
     metadata, tokens, sequence = find("metadata"), find("tokenCount"), find("sequence")
-    return Message(
-        _needed(fields, "id"),
-        find("sessionId", ""),
-        _needed(fields, "role"),  # type: ignore[arg-type]
-        content,
-        _number(tokens, "tokenCount", 0) if tokens else None,
-        _number(sequence, "sequence", 0) if sequence else None,
-        _object(metadata, "metadata") if metadata else None,
-        _date(_needed(fields, "createdAt"), "createdAt"),
-        _maybe_date(find("updatedAt"), "updatedAt"),
-    )
+    content: Content = find("content", "")
+    if find("contentType") == "json":
+        content = _objects(find("content"), "content")
+    told = _object(metadata, "metadata") if metadata else None
+    updated = find("updatedAt")
+    try:
+        count, number = int(tokens) if tokens else None, int(sequence) if sequence else None
+        made, changed = when(fields["createdAt"]), when(updated) if updated else None
+        parts = fields["id"], find("sessionId", ""), fields["role"], content, count, number, told
+    except (KeyError, ValueError):
+        raise _unreadable(fields) from None
+    found: Message = _new(Message, (*parts, made, changed))
+    return found
 
 
 def session_fields(members: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -164,7 +164,7 @@ def json(value: object) -> str:
 
 def state_json(state: CompressionState | None) -> str:
     """A compression state as it is kept."""
-    return "" if state is None else json(_written(state))
+    return "" if state is None else json(written(state))
 
 
 def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
@@ -186,43 +186,55 @@ def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
 
 def handoff_json(handoff: Handoff) -> dict[str, Any]:
     """A hand-off as the metadata of a session tells of it."""
-    return _written(handoff)
+    return written(handoff)
 
 
 def calls_json(calls: Iterable[ToolCall | ToolResult]) -> list[dict[str, Any]]:
     """Calls or results as the metadata of a message tells of them."""
-    return [_written(one) for one in calls]
+    return [written(one) for one in calls]
 
 
-def _written(record: Any) -> dict[str, Any]:
+def written(record: Any) -> dict[str, Any]:
     """A record as the object that JavaScript writes for it, without what it does not have."""
-    return {
-        SPELLINGS.get(name, name): _plain(value)
-        for name, value in record._asdict().items()
-        if value is not None and name != "summarizer"
-    }
+    strategy = getattr(record, "strategy", None)
+    told: dict[str, Any] = {} if strategy is None else {"strategy": strategy}
+    for name, value in record._asdict().items():
+        if value is not None and name != "summarizer":
+            told[SPELLINGS.get(name, name)] = _plain(value)
+    return told
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(ms_of(value))
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _config_json(config: CompressionConfig) -> str:
-    return json({"strategy": config.strategy, **_written(config)})
+    if isinstance(value, tuple):
+        return written(value) if hasattr(value, "_fields") else [_plain(one) for one in value]
+    return value
 
 
 _WRITERS: Final[dict[str, Callable[[Any], str]]] = {
     "metadata": json,
-    "participants": lambda some: json([_written(one) for one in some]),
-    "token_budget": lambda budget: json(_written(budget)),
-    "compression": _config_json,
+    "participants": lambda some: json([written(one) for one in some]),
+    **dict.fromkeys(("token_budget", "compression"), lambda config: json(written(config))),
     **dict.fromkeys(
         ("created_at", "last_activity_at", "expires_at", "updated_at"),
         lambda when: iso(ms_of(when)),
     ),
 }
+
+
+def _unreadable(fields: Fields) -> UnreadableError:
+    """What is wrong with a message, of which a part can not be read."""
+    try:
+        for name in ("id", "role", "createdAt"):
+            _needed(fields, name)
+        for name in ("tokenCount", "sequence"):
+            _number(fields.get(name), name, 0)
+        for name in ("createdAt", "updatedAt"):
+            _maybe_date(fields.get(name), name)
+    except UnreadableError as error:
+        return error
+    return UnreadableError(_NO_JSON.format("it"))
 
 
 def _needed(fields: Fields, name: str) -> str:
@@ -305,7 +317,8 @@ def _config(told: dict[str, Any] | None) -> CompressionConfig | None:
     if kind is None:
         raise UnreadableError("compression has no strategy that is known")
     told.pop("summarizer", None)
-    return _made(kind, told, "compression")
+    config: Any = _made(kind, told, "compression")
+    return config  # type: ignore[no-any-return]
 
 
 def _state(told: dict[str, Any] | None) -> CompressionState | None:

@@ -4,13 +4,14 @@
 --   nothing; the id of the message; how many words follow that are fields with their texts; these; and
 --   the fields that go.
 -- Returns `done`, what is still to be renewed, and the message; or `closed` and how the session
---   stands; or `missing`, or `stale` where the messages have to be counted first.
+--   stands; or `missing` and how it stands if it is there, or `stale` where the messages have to be
+--   counted first.
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
 local key = message_of(id)
 local head = head_of(session)
 local before = head and call('HMGET', key, 'sessionId', 'tokenCount')
 if not head or before[1] ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
-  return {'missing'}
+  return {'missing', '', head and (head[1] or 'active') or ''}
 end
 local status = over(head[1], head[2])
 if status then

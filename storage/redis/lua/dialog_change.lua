@@ -1,14 +1,14 @@
 -- Changes a session, after dialog_terms.lua.
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long it lasts from now, and until when from now it goes on, or
---   nothing; the version that is expected, or nothing; whether this is no activity, whether it may be
---   done to a session that is over, whether it tells until when that goes on, each 1 or 0; the new
---   state of its compression after a `=`, or nothing; how many words follow that are fields with their
---   texts; these; and the fields that go.
+--   nothing; the version that is expected, or nothing; whether this is no activity, whether it
+--   tells until when the session goes on, each 1 or 0; the new state of its compression
+--   after a `=`, or nothing; how many words follow that are fields with their texts; these; and the
+--   fields that go.
 -- Returns `done` and what is kept then; or `missing`; or `stale` where the messages have to be counted
 --   first; or `closed`, `conflict` or `corrupt` and what is there.
 local session, ttl, session_ms, expected = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-local is_quiet, reopens, is_told = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1'
+local is_quiet, is_told = ARGV[5] == '1', ARGV[6] == '1'
 local head = head_of(session)
 if not head then
   return {'missing'}
@@ -20,7 +20,7 @@ end
 local function held(word)
   return {word, more, call('HGETALL', session), one.messages, one.tokens, one.compression}
 end
-if not reopens and over(head[1], head[2]) then
+if not is_quiet and over(head[1], head[2]) then
   return held('closed')
 end
 local version = head[3]
@@ -33,16 +33,16 @@ if expected ~= '' and tonumber(expected) ~= tonumber(version) then
   return held('conflict')
 end
 
-local last = 9 + ARGV[9]
+local last = 8 + ARGV[8]
 local user = head[5]
-if last > 9 then
-  call('HSET', session, unpack(ARGV, 10, last))
+if last > 8 then
+  call('HSET', session, unpack(ARGV, 9, last))
 end
 if #ARGV > last then
   call('HDEL', session, unpack(ARGV, last + 1))
 end
-if ARGV[8] ~= '' then
-  one.compression = string.sub(ARGV[8], 2)
+if ARGV[7] ~= '' then
+  one.compression = string.sub(ARGV[7], 2)
 end
 if not is_quiet then
   version = string.format('%.0f', version + 1)

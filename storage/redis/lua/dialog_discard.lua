@@ -2,14 +2,14 @@
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing; and the id of the message.
--- Returns `done`, what is still to be renewed, and the message; or `missing`, or `stale` where
---   the messages have to be counted first.
+-- Returns `done`, what is still to be renewed, and the message; or `missing` and how the session
+--   stands if it is there, or `stale` where the messages have to be counted first.
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
 local key = message_of(id)
 local head = head_of(session)
 local holder = call('HGET', key, 'sessionId')
 if not head or holder ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
-  return {'missing'}
+  return {'missing', '', head and (head[1] or 'active') or ''}
 end
 local one = known(session, head[3], head[4])
 if not settle(one) then

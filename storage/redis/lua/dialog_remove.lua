@@ -7,7 +7,7 @@ if call('EXISTS', session) == 0 then
   return 0
 elseif by then
   local ends = moment(head[1])
-  if not ends or ends > by then
+  if not ends or ends > math.min(by, now) then
     return 0
   end
 end

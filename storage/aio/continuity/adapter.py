@@ -1,0 +1,220 @@
+# Written by tools/mirror.py from storage/continuity/adapter.py: change that file and run the tool.
+"""Sessions as records, over the room that keeps them as fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from ...codecs import UnreadableError
+from ...core.dialog.checks import count, maybe, moment, text
+from ...core.dialog.dates import ms_of
+from ...core.dialog.errors import SessionExistsError, SessionNotFoundError
+from ...core.dialog.message_checks import message_updates, new_message
+from ...core.dialog.message_checks import options as checked_options
+from ...core.dialog.outcomes import changed_session, kept_message, session_change
+from ...core.dialog.queries import asked, wanted
+from ...core.dialog.records import HealthStatus, Message, Session
+from ...core.dialog.session_checks import filters as checked_filters
+from ...core.dialog.session_checks import new_session, session_updates
+from ...core.dialog.wire import message as message_in
+from ...core.dialog.wire import message_fields, session_fields
+from ...core.dialog.wire import session as session_in
+from ..dialog_store import DialogStore
+from ...dialogs import Held, Terms
+from ...errors import CorruptValueError, StorageError
+from ...keys import Names
+from ...offers import offered
+from ..protocols import Backend
+from ..runtime import monotonic
+from ...ttl import DefaultTtl, default_span
+from ...continuity.failing import attempt
+from ...continuity.ids import new_id
+from .protocols import Filters, MessageOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_NEW: Final = {"status": "active", "metadata": {}, "participants": (), "schema_version": 1}
+
+
+class Adapter:
+    """Sessions in the room that *backend* has for them, for *ttl* after their last change."""
+
+    name = "adapter"
+
+    def __init__(self, backend: Backend, ttl: DefaultTtl, names: Names) -> None:
+        self._terms: Terms = Terms(default_span(ttl, "the ttl of an adapter"))
+        self._backend = backend
+        self._room: DialogStore = offered(backend, DialogStore, names)
+        self._label: str = backend.label
+
+    async def create_session(
+        self, session: Session | Mapping[str, Any], *, session_ttl: DefaultTtl = None
+    ) -> Session:
+        """Keep a new session, which gets an `id` unless it has one; it expires *session_ttl* from
+        now."""
+        made = {**_NEW, "id": new_id(), **new_session(session)}
+        fields, _ = session_fields(made)
+        with attempt(self.name, self._label, "create session", made["id"]):
+            held = await self._room.create(fields, self._living(session_ttl))
+            if held is None:
+                raise SessionExistsError(made["id"])
+            return session_in(held)
+
+    async def get_session(self, session_id: str) -> Session | None:
+        """The session; `None` where there is none."""
+        name = text(session_id, "the id of a session")
+        with attempt(self.name, self._label, "get session", name):
+            held = await self._room.find(name)
+            return None if held is None else session_in(held)
+
+    async def update_session(
+        self,
+        session_id: str,
+        updates: Mapping[str, Any],
+        *,
+        expected_version: int | None = None,
+        session_ttl: DefaultTtl = None,
+        quiet: bool = False,
+    ) -> Session:
+        """Change a session, which is of one version more then; a *quiet* change is no activity and
+        of no version."""
+        name = text(session_id, "the id of a session")
+        told = session_updates(updates, quiet=quiet)
+        version = maybe(count)(expected_version, "expected_version")
+        change = session_change(told, version)._replace(quiet=quiet)
+        with attempt(self.name, self._label, "update session", name):
+            changed = await self._room.change(name, change, self._living(session_ttl))
+            return session_in(changed_session(name, changed, version))
+
+    async def delete_session(self, session_id: str, *, expired_before: datetime | None = None) -> bool:
+        """Take a session away with its messages, and say whether that was done; of one that has to
+        be expired by then, only where it is."""
+        name = text(session_id, "the id of a session")
+        before = maybe(moment)(expired_before, "expired_before")
+        with attempt(self.name, self._label, "delete session", name):
+            return await self._room.remove(name, None if before is None else ms_of(before))
+
+    async def list_sessions(self, filters: Filters = None, *, cursor: str | None = None) -> list[Session]:
+        """The sessions that are asked for, those after a *cursor* where one is given."""
+        told = wanted(checked_filters(filters), cursor)
+        if told.limit == 0:
+            return []
+        with attempt(self.name, self._label, "list sessions", told.user_id or ""):
+            found = await self._room.select(told)
+            return [_read(held, self._label) for held in found]
+
+    async def add_message(
+        self,
+        session_id: str,
+        message: Mapping[str, Any],
+        *,
+        most_tokens: int | None = None,
+        session_ttl: DefaultTtl = None,
+    ) -> Message:
+        """Keep a new message; one that is there by its `id` already stays as it is. There may be
+        *most_tokens* in a session that has no budget of its own."""
+        name = text(session_id, "the id of a session")
+        made = {"id": new_id(), "token_count": None, "metadata": None, **new_message(message)}
+        fields, _ = message_fields(made)
+        most = maybe(count)(most_tokens, "most_tokens")
+        with attempt(self.name, self._label, "add message", name):
+            said = await self._room.add(name, fields, self._living(session_ttl), most)
+            return message_in(kept_message(name, made["id"], said, made["token_count"] or 0))
+
+    async def get_messages(self, session_id: str, options: MessageOptions = None) -> list[Message]:
+        """The messages that are asked for; none where there is no session."""
+        name, told = text(session_id, "the id of a session"), asked(checked_options(options))
+        if told.limit == 0:
+            return []
+        with attempt(self.name, self._label, "get messages", name):
+            found = await self._room.messages(name, told)
+            return [message_in(fields) for fields in found]
+
+    async def update_message(
+        self,
+        session_id: str,
+        message_id: str,
+        updates: Mapping[str, Any],
+        *,
+        session_ttl: DefaultTtl = None,
+    ) -> Message:
+        """Change a message of the session."""
+        name = text(session_id, "the id of a session")
+        called = text(message_id, "the id of a message")
+        put, drop = message_fields(message_updates(updates))
+        with attempt(self.name, self._label, "update message", name):
+            said = await self._room.amend(name, called, put, drop, self._living(session_ttl))
+            return message_in(kept_message(name, called, said))
+
+    async def delete_message(
+        self, session_id: str, message_id: str, *, session_ttl: DefaultTtl = None
+    ) -> Message:
+        """Take a message of the session away, and give it back."""
+        name = text(session_id, "the id of a session")
+        called = text(message_id, "the id of a message")
+        with attempt(self.name, self._label, "delete message", name):
+            said = await self._room.discard(name, called, self._living(session_ttl))
+            return message_in(kept_message(name, called, said))
+
+    async def delete_all_messages(self, session_id: str) -> int:
+        """Take all messages of the session away, and say how many there were."""
+        name = text(session_id, "the id of a session")
+        with attempt(self.name, self._label, "delete all messages", name):
+            number = await self._room.discard_all(name, self._terms)
+            if number is None:
+                raise SessionNotFoundError(name)
+            return number
+
+    async def get_expired_sessions(self, before: datetime | None = None) -> list[str]:
+        """The ids of sessions that are expired by then, or now; what is left of those that are not
+        kept any more goes."""
+        told = maybe(moment)(before, "before")
+        with attempt(self.name, self._label, "get expired sessions", ""):
+            found = await self._room.expired(None if told is None else ms_of(told))
+            return list(found)
+
+    async def health(self) -> HealthStatus:
+        """How the store is; it does not raise."""
+        started = monotonic()
+        try:
+            await self._room.ping()
+        except StorageError as error:
+            details = {"adapter": self.name, "error": str(error)}
+            return HealthStatus("unhealthy", (monotonic() - started) * 1000, details)
+        return HealthStatus("healthy", (monotonic() - started) * 1000, {"adapter": self.name})
+
+    async def aclose(self) -> None:
+        """Let go of what was opened; twice is fine. A client that was passed in stays open."""
+        await self._backend.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._label}>"
+
+    def _living(self, session_ttl: DefaultTtl) -> Terms:
+        if session_ttl is None:
+            return self._terms
+        return self._terms._replace(session_ms=default_span(session_ttl, "session_ttl"))
+
+
+def _read(held: Held, label: str) -> Session:
+    """One of several sessions; an error says which it is."""
+    try:
+        return session_in(held)
+    except UnreadableError as error:
+        message = f"the session can not be read: {error}"
+        raise CorruptValueError(message, store=label, key=held.id) from None

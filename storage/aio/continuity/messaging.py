@@ -1,0 +1,85 @@
+# Written by tools/mirror.py from storage/continuity/messaging.py: change that file and run the tool.
+"""The messages of sessions: counted, added, changed, taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...core.dialog.budget import room
+from ...core.dialog.errors import TokenBudgetExceededError
+from ...core.dialog.message_checks import draft, new_message
+from ...core.dialog.records import Message
+from .contexts import Contexts
+from .events import Telling
+from ...continuity.failing import revealing
+from .protocols import ContinuityAdapter
+from ...continuity.settings import Settings
+
+_COUNTED: Final = frozenset({"content", "metadata", "tool_calls", "tool_results", "token_count"})
+"""What the tokens of a message are told by."""
+
+
+class Messaging:
+    """The messages of the sessions of an *adapter*."""
+
+    def __init__(
+        self, adapter: ContinuityAdapter, telling: Telling, contexts: Contexts, settings: Settings
+    ) -> None:
+        budget = settings.budget
+        is_strict = budget is not None and budget.overflow_strategy == "error"
+        self._most = room(budget) if budget is not None and is_strict else None
+        self._ttl = settings.ttl
+        self._adapter = adapter
+        self._telling = telling
+        self._contexts = contexts
+        self._counted = contexts.count
+
+    async def add(self, session_id: str, told: dict[str, Any]) -> Message:
+        """Add a message."""
+        if "message_id" in told:
+            told["id"] = told.pop("message_id")
+        made = new_message(told)
+        if made.get("token_count") is None:
+            made["token_count"] = self._counted(draft(made))
+        try:
+            with revealing():
+                added = await self._adapter.add_message(
+                    session_id, made, most_tokens=self._most, session_ttl=self._ttl
+                )
+        except TokenBudgetExceededError as error:
+            await self._contexts.exceeded(session_id, error)
+            raise
+        await self._telling.tell("message:added", session_id, {"message_id": added.id})
+        return added
+
+    async def update(self, session_id: str, message_id: str, told: dict[str, Any]) -> Message:
+        """Change a message, whose tokens are counted anew where its text is another, unless they
+        are told."""
+        changed = await self._amend(session_id, message_id, told)
+        if told.get("token_count") is None and not _COUNTED.isdisjoint(told):
+            # Another may change it meanwhile: what is kept is the count of what is there.
+            while changed.token_count != (tokens := self._counted(_uncounted(changed))):
+                changed = await self._amend(session_id, message_id, {"token_count": tokens})
+        await self._telling.tell("message:updated", session_id, {"message_id": message_id})
+        return changed
+
+    async def delete(self, session_id: str, message_id: str) -> Message:
+        """Take a message away, and give it back."""
+        with revealing():
+            deleted = await self._adapter.delete_message(session_id, message_id, session_ttl=self._ttl)
+        await self._telling.tell("message:deleted", session_id, {"message_id": message_id})
+        return deleted
+
+    async def delete_all(self, session_id: str) -> int:
+        """Take all messages of a session away, and say how many there were."""
+        with revealing():
+            return await self._adapter.delete_all_messages(session_id)
+
+    async def _amend(self, session_id: str, message_id: str, told: Mapping[str, Any]) -> Message:
+        with revealing():
+            return await self._adapter.update_message(session_id, message_id, told, session_ttl=self._ttl)
+
+
+def _uncounted(message: Message) -> Message:
+    return message._replace(token_count=None)

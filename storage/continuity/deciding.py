@@ -1,0 +1,91 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Changes of sessions that are decided by what a session is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..core.dialog.errors import ConcurrencyError, SessionNotFoundError
+from ..core.dialog.parties import handed, joined, left
+from ..core.dialog.records import Handoff, Participant, Session
+from ..core.dialog.wire import handoffs
+from ..runtime import Runtime
+from ..ttl import DefaultTtl
+from .events import Telling
+from .failing import revealing
+from .protocols import ContinuityAdapter
+
+_TRIES: Final = 10
+
+
+class Deciding:
+    """Reads a session of an *adapter*, decides, and writes unless another has written meanwhile:
+    then all of it again."""
+
+    def __init__(self, adapter: ContinuityAdapter, telling: Telling, ttl: DefaultTtl) -> None:
+        self._adapter = adapter
+        self._telling = telling
+        self._now = telling.now
+        self._ttl = ttl
+        self._runtime = Runtime()
+
+    def join(self, session_id: str, one: Participant) -> Session:
+        """Have somebody take part."""
+        now = self._now()
+        session, is_new = self._decide(session_id, lambda known: joined(known, one, now))
+        if is_new:
+            self._telling.tell("participant:joined", session_id, {"participant_id": one.id})
+        return session
+
+    def leave(self, session_id: str, name: str) -> Session:
+        """Have somebody take part no longer."""
+        now = self._now()
+        session, is_gone = self._decide(session_id, lambda known: left(known, name, now))
+        if is_gone:
+            self._telling.tell("participant:left", session_id, {"participant_id": name})
+        return session
+
+    def hand(self, session_id: str, handoff: Handoff) -> Session:
+        """Hand a session to another agent."""
+        session, _ = self._decide(session_id, lambda known: handed(known, handoff))
+        told = handoffs(session.metadata)[-1]
+        data = {name: value for name, value in told._asdict().items() if name != "at"}
+        self._telling.tell("agent:handoff", session_id, data)
+        return session
+
+    def read(self, session_id: str) -> Session:
+        """The session, over or not."""
+        with revealing():
+            session = self._adapter.get_session(session_id)
+        if session is None:
+            raise SessionNotFoundError(session_id)
+        return session
+
+    def write(
+        self, session_id: str, updates: dict[str, Any], expected: int | None = None
+    ) -> Session:
+        """Change a session, where one is *expected* only if it is of that version."""
+        with revealing():
+            return self._adapter.update_session(
+                session_id, updates, expected_version=expected, session_ttl=self._ttl
+            )
+
+    def _decide(
+        self, session_id: str, decided: Callable[[Session], dict[str, Any]]
+    ) -> tuple[Session, bool]:
+        """The session as it is now, and whether it was changed."""
+        attempt = 0
+        while True:
+            session = self.read(session_id)
+            updates = decided(session)
+            if not updates:
+                return session, False
+            try:
+                session = self.write(session_id, updates, session.version)
+                return session, True
+            except ConcurrencyError:
+                attempt += 1
+                if attempt == _TRIES:
+                    raise
+            self._runtime.pause(attempt)

@@ -1,0 +1,85 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""The messages of sessions: counted, added, changed, taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..core.dialog.budget import room
+from ..core.dialog.errors import TokenBudgetExceededError
+from ..core.dialog.message_checks import draft, new_message
+from ..core.dialog.records import Message
+from .contexts import Contexts
+from .events import Telling
+from .failing import revealing
+from .protocols import ContinuityAdapter
+from .settings import Settings
+
+_COUNTED: Final = frozenset({"content", "metadata", "tool_calls", "tool_results", "token_count"})
+"""What the tokens of a message are told by."""
+
+
+class Messaging:
+    """The messages of the sessions of an *adapter*."""
+
+    def __init__(
+        self, adapter: ContinuityAdapter, telling: Telling, contexts: Contexts, settings: Settings
+    ) -> None:
+        budget = settings.budget
+        is_strict = budget is not None and budget.overflow_strategy == "error"
+        self._most = room(budget) if budget is not None and is_strict else None
+        self._ttl = settings.ttl
+        self._adapter = adapter
+        self._telling = telling
+        self._contexts = contexts
+        self._counted = contexts.count
+
+    def add(self, session_id: str, told: dict[str, Any]) -> Message:
+        """Add a message."""
+        if "message_id" in told:
+            told["id"] = told.pop("message_id")
+        made = new_message(told)
+        if made.get("token_count") is None:
+            made["token_count"] = self._counted(draft(made))
+        try:
+            with revealing():
+                added = self._adapter.add_message(
+                    session_id, made, most_tokens=self._most, session_ttl=self._ttl
+                )
+        except TokenBudgetExceededError as error:
+            self._contexts.exceeded(session_id, error)
+            raise
+        self._telling.tell("message:added", session_id, {"message_id": added.id})
+        return added
+
+    def update(self, session_id: str, message_id: str, told: dict[str, Any]) -> Message:
+        """Change a message, whose tokens are counted anew where its text is another, unless they
+        are told."""
+        changed = self._amend(session_id, message_id, told)
+        if told.get("token_count") is None and not _COUNTED.isdisjoint(told):
+            # Another may change it meanwhile: what is kept is the count of what is there.
+            while changed.token_count != (tokens := self._counted(_uncounted(changed))):
+                changed = self._amend(session_id, message_id, {"token_count": tokens})
+        self._telling.tell("message:updated", session_id, {"message_id": message_id})
+        return changed
+
+    def delete(self, session_id: str, message_id: str) -> Message:
+        """Take a message away, and give it back."""
+        with revealing():
+            deleted = self._adapter.delete_message(session_id, message_id, session_ttl=self._ttl)
+        self._telling.tell("message:deleted", session_id, {"message_id": message_id})
+        return deleted
+
+    def delete_all(self, session_id: str) -> int:
+        """Take all messages of a session away, and say how many there were."""
+        with revealing():
+            return self._adapter.delete_all_messages(session_id)
+
+    def _amend(self, session_id: str, message_id: str, told: Mapping[str, Any]) -> Message:
+        with revealing():
+            return self._adapter.update_message(session_id, message_id, told, session_ttl=self._ttl)
+
+
+def _uncounted(message: Message) -> Message:
+    return message._replace(token_count=None)

@@ -1,0 +1,54 @@
+"""What came of a step: the record that is kept now, or the error for what there is instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dialogs import Change, Changed, Fields, Held, Said
+from .errors import (
+    ConcurrencyError,
+    MessageNotFoundError,
+    SessionClosedError,
+    SessionNotFoundError,
+    TokenBudgetExceededError,
+    ValidationError,
+)
+from .wire import session, session_fields, state_json
+
+
+def session_change(told: dict[str, Any], expected: int | None) -> Change:
+    """What becomes of a session, of what was checked."""
+    compression = None
+    if "compression_state" in told:
+        compression = state_json(told.pop("compression_state"))
+    put, drop = session_fields(told)
+    return Change(put, tuple(drop), compression, expected)
+
+
+def changed_session(name: str, changed: Changed, expected: int | None) -> Held:
+    """The session as it is after a change, or the error for what there is instead."""
+    outcome, held = changed
+    if outcome == "missing" or held is None:
+        raise SessionNotFoundError(name)
+    if outcome == "done":
+        return held
+    if outcome == "conflict":
+        raise ConcurrencyError(name, expected or 0, session(held).version)
+    status = held.fields.get("status", "")
+    raise SessionClosedError(name, status if status == "completed" else "expired")
+
+
+def kept_message(name: str, message: str, said: Said, tokens: int = 0) -> Fields:
+    """A message as it is kept, or the error for what was found instead."""
+    outcome = said.outcome
+    if said.message is not None:
+        return said.message
+    if outcome == "closed":
+        raise SessionClosedError(name, said.status)
+    if outcome == "full":
+        raise TokenBudgetExceededError(said.used, said.most, said.used + tokens - said.most)
+    if outcome == "taken":
+        raise ValidationError(f"Message {message} is one of another session")
+    if said.status:
+        raise MessageNotFoundError(message, name)
+    raise SessionNotFoundError(name)
