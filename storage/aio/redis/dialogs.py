@@ -249,10 +249,10 @@ class RedisDialogs:
 
     async def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
-        until, place = more.split()
+        until, place, *rest = more.split()
         try:
             while place != b"-1":
-                command = run(_RENEW, AGAIN, (key,), self._start, until, place)
+                command = run(_RENEW, AGAIN, (key,), self._start, until, place, *rest)
                 reply = await self._door.call(command, session_id)
                 place = b"%d" % reply
         except StorageError:
