@@ -524,7 +524,7 @@ def test_two_programs_share_a_server_and_a_cluster_is_refused_at_once(
     assert on_redis.server.call("EXISTS", "a:session:web") == 1
     cluster: Cluster = request.getfixturevalue("cluster")
     with pytest.raises(ConfigurationError, match="several slots"):
-        on_redis.half.RedisAdapter(cluster.url.replace("redis:", "redis+cluster:"))
+        on_redis.half.RedisAdapter(f"redis+cluster://127.0.0.1:{cluster.nodes[0].port}")
 
 
 def test_nobody_sees_a_session_or_a_message_in_the_middle_of_being_written(
