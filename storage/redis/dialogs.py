@@ -126,6 +126,8 @@ class RedisDialogs:
         user_id = wanted.user_id
         told = self._all() if user_id is None else self._listed(user_id)
         helds = {name: self._held(name, one) for name, one in told.items()}
+        # The hash of another program may be called like one of a session.
+        helds = {name: held for name, held in helds.items() if held.fields.get("id") == name}
         names = {id(held): name for name, held in helds.items()}
         found = chosen(helds.values(), wanted)
         uncounted = [names[id(held)] for held in found if held.messages < 0]
