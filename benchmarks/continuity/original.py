@@ -46,7 +46,7 @@ class Original:
     def add(self, message: Message) -> Hash:
         """Up to six commands, each of which is waited for."""
         run, seq = self._client, f"{self.name}:seq"
-        number = run.incr(seq)
+        number = run.execute_command("INCR", seq)
         called = f"message:{self.name}:{number}"
         fields = {
             "id": called,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -20,6 +20,9 @@ from .sides import Adapted, Managed
 
 MANY = 100
 
+MOST_IN_A_ROW = 4
+"""So many commands in a row may be told once for all times that they are run."""
+
 Step = Callable[[], Any]
 
 
@@ -36,7 +39,7 @@ class Doing(NamedTuple):
 def trips(report: Report, chosen: Settings) -> None:
     """Trips to the server: by our adapter and manager, in both colours, and by the original's."""
     chosen.empty()
-    with ExitStack() as stack, event_loop() as loop:
+    with event_loop() as loop, ExitStack() as stack:
         client = stack.enter_context(chosen.client())
         bases = _of_the_original(chosen, client)
         one, task = Alone(), Tasks(loop, 1)
@@ -57,7 +60,7 @@ def trips(report: Report, chosen: Settings) -> None:
 
 def _doings(side: Adapted, bases: dict[str, str]) -> list[Doing]:
     """What is done with a session of 20 messages, of a user who has a hundred."""
-    for _ in range(MANY):
+    for _ in range(MANY - 1):
         side.begin(0)
     side.begin(LAST)
     keeper, name = side.adapter, side.id
@@ -133,15 +136,33 @@ def asked(calls: Calls) -> int:
 
 
 def told(calls: Calls) -> str:
-    """The trips and what was run in them, the same in a row as one."""
-    parts: list[list[Any]] = []
-    for name in [*calls.names, *(["->", *calls.scripted] if calls.scripted else [])]:
-        if parts and parts[-1][0] == name:
-            parts[-1][1] += 1
-        else:
-            parts.append([name, 1])
-    words = [name if many == 1 else f"{name} x{many}" for name, many in parts]
-    return f"{asked(calls)} trips: {' '.join(words)}"
+    """The trips, and what was run in them."""
+    scripted = f" -> {_short(calls.scripted)}" if calls.scripted else ""
+    return f"{asked(calls)} trips: {_short(calls.names)}{scripted}"
+
+
+def _short(names: Sequence[str]) -> str:
+    """*names*, what is said several times in a row once."""
+    words, place = [], 0
+    while place < len(names):
+        size, times = max(
+            ((size, _times(names, place, size)) for size in range(1, MOST_IN_A_ROW + 1)),
+            key=lambda one: (one[0] * one[1] if one[1] > 1 else 1, -one[0]),
+        )
+        size = size if times > 1 else 1
+        row = " ".join(names[place : place + size])
+        some = row if size == 1 else f"({row})"
+        words.append(some if times == 1 else f"{some} x{times}")
+        place += size * times
+    return " ".join(words)
+
+
+def _times(names: Sequence[str], place: int, size: int) -> int:
+    """How often in a row it is there, what begins at *place*."""
+    row, times = names[place : place + size], 1
+    while len(row) == size and names[place + size * times :][:size] == row:
+        times += 1
+    return times
 
 
 def _tell(report: Report, chosen: Settings, crowd: Crowd, doing: Doing, label: str) -> None:

@@ -48,9 +48,9 @@ def flat(fields: Fields) -> list[bytes]:
 
 def message_told(message: Fields) -> list[bytes]:
     """What the script that adds a *message* is told of it."""
-    find = message.get
-    head = {"id": message["id"], "": find("tokenCount", ""), "created": find("createdAt", "")}
-    return flat(head)[1::2] + flat({"id": message["id"], **free(message)})
+    words = flat({"id": message["id"], **free(message)})
+    created = f"={message['createdAt']}" if "createdAt" in message else ""
+    return [words[1], message.get("tokenCount", "").encode(), created.encode(), *words]
 
 
 def change_told(change: Change) -> list[Word]:

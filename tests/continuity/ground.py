@@ -37,9 +37,11 @@ def rooms_of(half: Any) -> Iterator[Opened]:
             stores.append(bridge.driven(half.RedisStorage(url, prefix=prefix, **options)))
             return stores[-1].room(KINDS[half])
 
-        yield make
-        for store in stores:
-            store.close()
+        try:
+            yield make
+        finally:
+            for store in stores:
+                store.close()
 
 
 def held_still(server: Server) -> Server:

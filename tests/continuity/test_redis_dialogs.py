@@ -13,7 +13,7 @@ import storage
 import storage.aio
 from storage.dialog_store import DialogStore
 from tests.continuity.dialog_steps import PROGRAMS, START, Beside, Step
-from tests.continuity.ground import Exact, Opened, Together, rooms_of
+from tests.continuity.ground import Exact, Opened, Together, held_still, rooms_of
 from tests.servers import Server
 
 
@@ -60,9 +60,22 @@ def hold_against_memory(rooms: Opened, server: Server, examples: int) -> Counter
     return seen
 
 
-def test_a_server_answers_as_memory_does(rooms: Opened, valkey: Server) -> None:
-    if not valkey.clock_moves:
-        pytest.skip("the clock of the server can not be moved here")
-    seen = hold_against_memory(rooms, valkey, 40)
+def test_a_server_answers_as_memory_does_and_counters_are_sums(valkey: Server) -> None:
+    held_still(valkey)
+    with rooms_of(storage) as rooms:
+        seen = hold_against_memory(rooms, valkey, 120)
 
     assert not [one for one in OUTCOMES if not seen[one]], seen
+
+
+@pytest.mark.parametrize("kind", ["redis8", "redis6"])
+def test_so_do_other_servers(kind: str, request: pytest.FixtureRequest) -> None:
+    server = held_still(request.getfixturevalue(kind))
+    with rooms_of(storage) as rooms:
+        assert hold_against_memory(rooms, server, 15)["add: done"]
+
+
+def test_so_does_the_other_colour(valkey: Server) -> None:
+    held_still(valkey)
+    with rooms_of(storage.aio) as rooms:
+        assert hold_against_memory(rooms, valkey, 15)["add: done"]

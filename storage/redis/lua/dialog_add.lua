@@ -2,7 +2,7 @@
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing; how many tokens there may be where it has no budget, or nothing; the id of the message,
---   its `tokenCount`, and its `createdAt` where that is told; then its fields, each with its text.
+--   its `tokenCount`, and its `createdAt` after a `=` where that is told; then its fields, each with its text.
 -- Returns `done`, until when there is more to renew, its number, and when it was made where that is not
 --   told; or `repeated` and the message that is there; or `closed` and how the session stands; or `full`,
 --   the tokens there are, and those that there may be; or `missing`, `taken`, or `stale` where the
@@ -102,7 +102,7 @@ one.seq, one.compression = number, ''
 if ARGV[7] == '' then
   one.last = string.format('%.0f', made)
 else
-  local told = moment(ARGV[7])
+  local told = moment(string.sub(ARGV[7], 2))
   one.last = told and string.format('%.0f', told) or '-9007199254740992'
 end
 stay(one, ttl, head[5], is_short)
