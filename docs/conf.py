@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import storage
 
 project = "chatstorage"
@@ -27,21 +29,32 @@ autodoc_preserve_defaults = True
 aliases = (
     "Adaptable",
     "Clock",
+    "Content",
     "DefaultTtl",
     "DumpFile",
     "Durability",
-    "LayerTtl",
     "Existing",
+    "Filters",
+    "Health",
+    "LayerTtl",
     "LayoutName",
+    "MessageOptions",
     "OnCorrupt",
-    "OnExisting",
     "OnError",
+    "OnExisting",
     "OnNewer",
+    "Order",
+    "OrderBy",
+    "Overflow",
+    "ParticipantRole",
     "Place",
     "Progress",
     "Reach",
     "RedisPlace",
+    "Role",
     "Secrets",
+    "Severity",
+    "Status",
     "Ttl",
 )
 autodoc_type_aliases = {name: name for name in aliases}
@@ -54,11 +67,24 @@ nitpick_ignore_regex = [
         "|".join(
             (
                 *(*aliases, "TypeAliasForwardRef", "datetime", "KeyParts", "Descriptor"),
-                *(r"\w+Options", "SessionSettings", "TResponseInputItem"),
+                *(r"\w+Options", "SessionSettings", "TResponseInputItem", "Encoding", "Summarizer"),
             )
         ),
     ),
     ("py:class", r"(storage\.\w+\.)?[A-Z]"),
     ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),
-    ("py:class", r"(collections|contextlib|datetime|enum|os|sqlite3|types|typing)\..*"),
+    ("py:class", r"(collections|contextlib|datetime|enum|logging|os|sqlite3|types|typing)\..*"),
 ]
+
+
+def only_what_is_said(
+    app: object, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Leave out what `NamedTuple` says of a field that nobody has described."""
+    if what == "attribute" and lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+
+
+def setup(app: Any) -> None:
+    """What Sphinx is told of this file."""
+    app.connect("autodoc-process-docstring", only_what_is_said)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ..core.dialog.checks import one_of
 from ..core.dialog.errors import SessionExistsError
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 Existing = Literal["refuse", "keep", "replace"]
 
 _EXISTING: Final[tuple[Existing, ...]] = ("refuse", "keep", "replace")
-_ENDING: Final = ("status", "expires_at", "last_activity_at")
+_ENDING: Final = ("status", "expires_at", "last_activity_at", "token_budget")
 """What a session is at its end, and is not while its messages are added."""
+
+
+class _Done(NamedTuple):
+    """A session of a file that is kept, and the one that was there before."""
+
+    name: str
+    before: Told | None
 
 
 class Files:
@@ -54,33 +61,56 @@ class Files:
                 there = self._adapter.get_session(one.session["id"])
                 if there is not None:
                     raise SessionExistsError(there.id)
-        loaded = 0
-        for one in found:
-            is_new = self._load(one, existing)
-            loaded += is_new
-        return loaded
+        done: list[_Done] = []
+        try:
+            for one in found:
+                self._load(one, existing, done)
+        except BaseException:
+            self._undo(done)
+            raise
+        return len(done)
 
-    def _load(self, one: Told, existing: Existing) -> bool:
+    def _load(self, one: Told, existing: Existing, done: list[_Done]) -> None:
         """Keep a session, unless there is one already that is to be kept."""
         name = one.session["id"]
-        if existing == "replace":
+        before = self._told(name) if existing == "replace" else None
+        if before is not None:
+            done.append(_Done(name, before))
             self._adapter.delete_session(name)
-        begun = {key: value for key, value in one.session.items() if key not in _ENDING}
         try:
-            self._adapter.create_session(begun)
+            self._begin(one)
         except SessionExistsError:
             if existing == "keep":
-                return False
+                return
             raise
-        try:
-            for message in one.messages:
-                self._adapter.add_message(name, message)
-            self._adapter.update_session(name, _end(one.session), quiet=True)
-        except BaseException:
-            self._adapter.delete_session(name)  # there is all of it, or nothing
-            raise
-        return True
+        if before is None:
+            done.append(_Done(name, None))
+        self._go_on(one)
 
+    def _undo(self, done: list[_Done]) -> None:
+        """Have what was there before: all of a file is kept, or nothing."""
+        for name, before in reversed(done):
+            self._adapter.delete_session(name)
+            if before is not None:
+                self._begin(before)
+                self._go_on(before)
 
-def _end(session: dict[str, Any]) -> dict[str, Any]:
-    return {name: session[name] for name in _ENDING if name in session}
+    def _begin(self, one: Told) -> None:
+        begun = {key: value for key, value in one.session.items() if key not in _ENDING}
+        self._adapter.create_session(begun)
+
+    def _go_on(self, one: Told) -> None:
+        name = one.session["id"]
+        for message in one.messages:
+            self._adapter.add_message(name, message)
+        end = {key: value for key, value in one.session.items() if key in _ENDING}
+        self._adapter.update_session(name, end, quiet=True)
+
+    def _told(self, name: str) -> Told | None:
+        """The session that is there, as a file tells of it."""
+        session = self._adapter.get_session(name)
+        if session is None:
+            return None
+        messages = self._adapter.get_messages(name)
+        (one,) = told([HEADER, *lines(session, messages), ending(1)], name)
+        return one

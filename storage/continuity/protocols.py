@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from ..core.dialog.checks import kind
+from ..core.dialog.errors import ValidationError
 from ..core.dialog.records import (
     HealthStatus,
     Message,
@@ -110,3 +112,11 @@ class ContinuityAdapter(Protocol):
     def close(self) -> None:
         """Let go of what was opened; twice is fine."""
         ...
+
+
+def adapter_of(given: object) -> ContinuityAdapter:
+    """*given*, if it keeps sessions by calls of this colour."""
+    if not isinstance(given, ContinuityAdapter):
+        wanted = f"{ContinuityAdapter.__module__.removesuffix('.protocols')}.ContinuityAdapter"
+        raise ValidationError(f"storage must be a {wanted}, not {kind(given)}")
+    return given

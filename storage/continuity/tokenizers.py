@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..core.dialog.records import Message
@@ -60,9 +61,7 @@ def tokenizers() -> TokenizerRegistry:
 
 
 def _openai(model: str) -> TokenCounter:
-    try:
-        import tiktoken  # noqa: F401 - whether it is there
-    except ImportError:
+    if find_spec("tiktoken") is None:
         return EstimateTokenizer(model=model)
     return TiktokenTokenizer(model)
 

@@ -139,10 +139,11 @@ STEPS = st.one_of(
     st.tuples(st.just("expired"), _moments),
     _tick,
 )
+_BEGUN: dict[str, dict[str, str]] = {"a": {"tokenBudget": BUDGETS[0]}, "b": {}}
 _BEGINNING = st.tuples(
     *(
-        st.tuples(st.just("create"), st.just({"id": name, "status": "active"}), _terms)
-        for name in "ab"
+        st.tuples(st.just("create"), st.just({"id": name, "status": "active", **told}), _terms)
+        for name, told in _BEGUN.items()
     ),
     *(st.tuples(st.just("add"), st.just(name), _said, _terms, st.none()) for name in "aaab"),
 )

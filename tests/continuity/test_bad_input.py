@@ -4,12 +4,13 @@ is done."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from storage.core.dialog.errors import ValidationError
-from tests.continuity.managed import Heard, Managed
+from tests.continuity.managed import HALVES, Heard, Managed
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - that is what is wrong with it
 SURROGATE = "\ud800"
@@ -313,8 +314,18 @@ def test_a_manager_that_is_none(managed: Managed, options: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("adapter", [None, 7, {}, "redis://localhost", object()])
 def test_an_adapter_that_is_none(managed: Managed, adapter: Any) -> None:
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(ValidationError, match="storage must be a storage.*ContinuityAdapter, not "):
         managed.half.SessionManager(adapter)
+
+
+def test_an_adapter_of_the_other_colour(managed: Managed) -> None:
+    """Before it has done anything that nobody could await."""
+    other = import_module(next(name for name in HALVES if name != managed.half.__name__))
+
+    with pytest.raises(ValidationError, match=managed.half.__name__) as caught:
+        managed.half.SessionManager(other.MemoryAdapter())
+
+    assert "not MemoryAdapter" in str(caught.value)
 
 
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=timezone.utc)

@@ -21,6 +21,7 @@ import storage.aio
 import storage.compat.gramio
 import storage.compat.puregram
 import storage.compat.vibegram
+import storage.continuity
 import storage.telegram
 from tests.house.tree import ROOT
 from tests.servers import Server
@@ -136,3 +137,10 @@ def test_a_name_of_telegram_is_on_the_reference_page(name: str) -> None:
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
     assert f":: storage.telegram.{name}\n" in page
+
+
+@pytest.mark.parametrize("name", storage.continuity.__all__)
+def test_a_name_of_session_continuity_is_on_the_reference_page(name: str) -> None:
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+    assert f":: storage.continuity.{name}\n" in page

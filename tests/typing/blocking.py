@@ -22,6 +22,7 @@ from storage import (
     Report,
     Storage,
     TtlStorage,
+    continuity,
     telegram,
 )
 from storage.compat import gramio, puregram, vibegram
@@ -183,6 +184,31 @@ def all_talks(talk: storage.Conversation) -> None:
     assert_type(talk.keys(chat=1), Iterator[str])
     assert_type(talk.clear_all(chat=1, user="7"), int)
     assert_type(talk.keep_newest(3, bot=1), int)
+
+
+def with_sessions(client: redis.Redis, adapter: continuity.ContinuityAdapter) -> None:
+    manager = continuity.SessionManager(
+        continuity.RedisAdapter(client, ttl=timedelta(days=1), prefix="bot:"),
+        token_counter=len,
+        token_budget={"maxTokens": 4000, "overflowStrategy": "compress"},
+        compression=continuity.HybridConfig(2000, summarizer=lambda messages, prompt: "short"),
+        session_ttl=3600,
+        cleanup_interval=60,
+    )
+    session = manager.create_session(user_id="7", participants=[continuity.Participant("7")])
+    assert_type(session, continuity.Session)
+    assert_type(session.expires_at, datetime | None)
+    message = manager.add_message(session.id, role="user", content="hi", message_id="update:1")
+    assert_type(message, continuity.Message)
+    assert_type(message.tool_calls, tuple[continuity.ToolCall, ...])
+    context = manager.get_conversation_context_with_stats(session.id)
+    assert_type(context, continuity.Context)
+    assert_type(manager.recent_sessions(user_id="7", limit=5).cursor, str | None)
+    assert_type(manager.handoff_to_agent(session.id, "desk"), continuity.Session)
+    assert_type(manager.cleanup_expired_sessions(), int)
+    manager.on("*", lambda event: event.type)
+    continuity.SessionManager(adapter, continuity.TiktokenTokenizer("gpt-4o"))
+    continuity.SessionManager(continuity.SqliteAdapter("bot.db"))
 
 
 def on_telegram(store: Storage[Cart]) -> None:

@@ -10,7 +10,7 @@ from typing_extensions import assert_type
 
 import storage
 from storage import DELETE, MISSING, aio
-from storage.aio import Storage, telegram
+from storage.aio import Storage, continuity, telegram
 from storage.aio.compat import gramio, puregram, vibegram
 
 
@@ -107,6 +107,26 @@ async def talking(store: Storage[Cart], blocking: storage.Storage[Cart]) -> None
     assert_type(talk.keys(chat=1), AsyncIterator[str])
     assert_type([key async for key in talk.keys()], list[str])
     assert_type(await aio.Conversation(store).keep_newest(3), int)
+
+
+async def with_sessions() -> None:
+    """A summarizer and a handler may be of either colour."""
+
+    async def summarize(messages: list[continuity.Message], prompt: str | None) -> str:
+        return str(len(messages))
+
+    async def tell(event: continuity.Event) -> None: ...
+
+    adapter = continuity.MemoryAdapter(ttl=60)
+    manager = continuity.SessionManager(adapter, summarizer=summarize)
+    manager.on("session:created", tell)
+    session = await manager.create_session(user_id="7")
+    assert_type(session, continuity.Session)
+    assert_type(
+        await manager.add_message(session.id, {"role": "user", "content": "hi"}),
+        continuity.Message,
+    )
+    assert_type(await manager.health(), continuity.HealthStatus)
 
 
 async def on_telegram(store: Storage[Cart]) -> None:

@@ -22,8 +22,9 @@ from ...core.dialog.wire import message as message_in
 from ...core.dialog.wire import message_fields, session_fields
 from ...core.dialog.wire import session as session_in
 from ..dialog_store import DialogStore
-from ...dialogs import Terms
-from ...errors import StorageError
+from ...codecs import UnreadableError
+from ...dialogs import Held, Terms
+from ...errors import CorruptValueError, StorageError
 from ...keys import Names
 from ...offers import offered
 from ..protocols import Backend
@@ -104,7 +105,7 @@ class Adapter:
             return []
         with attempt(self.name, self._label, "list sessions", told.user_id or ""):
             found = await self._room.select(told)
-            return [session_in(held) for held in found]
+            return [_read(held, self._label) for held in found]
 
     async def add_message(
         self,
@@ -208,3 +209,12 @@ class Adapter:
         if session_ttl is None:
             return self._terms
         return self._terms._replace(session_ms=default_span(session_ttl, "session_ttl"))
+
+
+def _read(held: Held, label: str) -> Session:
+    """One of several sessions; an error says which it is."""
+    try:
+        return session_in(held)
+    except UnreadableError as error:
+        message = f"the session can not be read: {error}"
+        raise CorruptValueError(message, store=label, key=held.id) from None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...core.dialog.checks import any_text, count, maybe, members, storable, text
 from ...core.dialog.errors import SessionClosedError, SessionError, SessionNotFoundError
 from ...core.dialog.message_checks import options as checked_options
+from ...core.dialog.parties import arrived
 from ...core.dialog.queries import cursor_after
 from ...core.dialog.records import (
     CompressionConfig,
@@ -39,7 +40,7 @@ from .events import Handler, SessionEventEmitter, Telling
 from ...continuity.failing import revealing
 from .files import Existing, Files
 from .messaging import Messaging
-from .protocols import ContinuityAdapter, Filters, MessageOptions
+from .protocols import ContinuityAdapter, Filters, MessageOptions, adapter_of
 from ...continuity.settings import positive, settings
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class SessionManager:
             logger,
         )
         self._settings = found
-        self._adapter = storage
+        self._adapter = adapter_of(storage)
         self._emitter = event_emitter or SessionEventEmitter(found.logger)
-        self._stand_on(storage)
+        self._stand_on(self._adapter)
         self._periodic: Periodic | None = None
         if cleanup_interval:
             seconds = positive(cleanup_interval, "cleanup_interval")
@@ -118,7 +119,7 @@ class SessionManager:
             "user_id": user_id,
             "active_agent_id": active_agent_id,
             "metadata": {} if metadata is None else metadata,
-            "participants": [_arrived(one, now) for one in participants],
+            "participants": arrived(participants, now),
             "token_budget": self._settings.budget if token_budget is None else token_budget,
             "compression": self._settings.compression if compression is None else compression,
         }
@@ -389,10 +390,5 @@ class SessionManager:
         """Clean up, now and then; what keeps it from that is logged."""
         try:
             await self.cleanup_expired_sessions()
-        except SessionError:
+        except Exception:
             self._settings.logger.warning("expired sessions could not be deleted", exc_info=True)
-
-
-def _arrived(given: Participant | Mapping[str, Any], now: datetime) -> Participant:
-    one = checked_participant(given)
-    return one._replace(joined_at=one.joined_at or now)

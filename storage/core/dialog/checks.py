@@ -20,7 +20,7 @@ MOST: Final = 2**53 - 1
 """The largest number that JavaScript counts with."""
 
 
-def members(given: object, what: str) -> dict[str, Any]:
+def members(given: Any, what: str) -> dict[str, Any]:
     """What a mapping or a record says, by the names of here."""
     if isinstance(given, tuple) and hasattr(given, "_asdict"):
         return dict(given._asdict())

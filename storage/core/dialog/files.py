@@ -52,6 +52,7 @@ def told(file: Iterable[bytes], name: str) -> list[Told]:
     is wrong, or that its end is missing."""
     found: list[Told] = []
     ids: set[str] = set()
+    message_ids: set[str] = set()
     begun, ended, number = False, False, 0
     for number, line in enumerate(file, 1):
         try:
@@ -64,7 +65,7 @@ def told(file: Iterable[bytes], name: str) -> list[Told]:
             elif sort == _SESSION:
                 found.append(Told(_session(value, ids), []))
             elif sort == _MESSAGE and found:
-                found[-1].messages.append(_message(value))
+                found[-1].messages.append(_message(value, message_ids))
             elif sort == _ENDS and value == len(found):
                 ended = True
             else:
@@ -85,10 +86,12 @@ def _session(value: object, ids: set[str]) -> dict[str, Any]:
     return session
 
 
-def _message(value: object) -> dict[str, Any]:
+def _message(value: object, ids: set[str]) -> dict[str, Any]:
     message = new_message(_without(members(value, "a message"), _LEFT_OUT))
-    if "id" not in message:
-        raise ValidationError("every message needs an id")
+    name = message.get("id")
+    if name is None or name in ids:
+        raise ValidationError("every message needs an id of its own")
+    ids.add(name)
     return message
 
 

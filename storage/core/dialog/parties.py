@@ -8,10 +8,17 @@ from typing import Any, Final
 
 from .errors import HandoffError
 from .records import Handoff, Participant, Session
+from .session_checks import participants
 from .wire import handoff_json
 
 MOST_HANDOFFS: Final = 20
 """So many hand-offs a session tells of, the newest."""
+
+
+def arrived(given: object, now: datetime) -> list[Participant]:
+    """Those who are there from the beginning, which is now, or an error."""
+    found = participants(given, "participants")
+    return [one._replace(joined_at=one.joined_at or now) for one in found]
 
 
 def joined(session: Session, participant: Participant, now: datetime) -> dict[str, Any]:

@@ -29,9 +29,15 @@ from .records import (
     CompressionState,
     Participant,
     SessionFilters,
+    Status,
     TokenBudgetConfig,
 )
 from .wire import CONFIGS
+
+
+def status(given: object, what: str) -> Status:
+    """How a session stands, or an error."""
+    return one_of(given, STATUSES, what)
 
 
 def session_id(given: object) -> str:
@@ -127,7 +133,7 @@ def compression_state(given: object, what: str) -> CompressionState:
 SESSION: Final[dict[str, Callable[[Any, str], Any]]] = {
     "user_id": maybe(text),
     "active_agent_id": maybe(text),
-    "status": lambda given, what: one_of(given, STATUSES, what),
+    "status": status,
     "metadata": metadata,
     "participants": participants,
     "last_activity_at": moment,
@@ -184,7 +190,7 @@ def filters(given: object, **more: object) -> SessionFilters:
         raise ValidationError("tags must be a list of texts")
     return SessionFilters(
         user_id=maybe(text)(told.get("user_id"), "user_id"),
-        status=maybe(lambda one, what: one_of(one, STATUSES, what))(told.get("status"), "status"),
+        status=maybe(status)(told.get("status"), "status"),
         active_agent_id=maybe(text)(told.get("active_agent_id"), "active_agent_id"),
         tags=tuple(tags),
         created_after=maybe(moment)(told.get("created_after"), "created_after"),

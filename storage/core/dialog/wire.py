@@ -197,7 +197,7 @@ def calls_json(calls: Iterable[ToolCall | ToolResult]) -> list[dict[str, Any]]:
 def written(record: Any) -> dict[str, Any]:
     """A record as the object that JavaScript writes for it, without what it does not have."""
     strategy = getattr(record, "strategy", None)
-    told = {} if strategy is None else {"strategy": strategy}
+    told: dict[str, Any] = {} if strategy is None else {"strategy": strategy}
     return told | {
         SPELLINGS.get(name, name): _plain(value)
         for name, value in record._asdict().items()

@@ -23,6 +23,9 @@ Pair = Callable[..., tuple[Any, Any]]
 SECOND: Final = timedelta(seconds=1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 
+NAIVE: Final = datetime.fromisoformat("2023-01-01")
+"""Midnight nobody knows where."""
+
 LONG: Final = 100.0
 """Seconds that are let pass by a clock that is turned by hand."""
 

@@ -14,7 +14,7 @@ from ...core.dialog.errors import ValidationError
 from ...core.dialog.queries import cursor_after
 from ...core.dialog.records import Message, MessageQueryOptions, Session, SessionFilters
 from ..clock import Clock
-from .continuity import MILLISECOND, SECOND, Continued, contents, heard, ids, say
+from .continuity import MILLISECOND, NAIVE, SECOND, Continued, contents, heard, ids, say
 from .suite import for_all
 
 T = TypeVar("T", Session, Message)
@@ -167,7 +167,7 @@ class Listing(Continued):
         wrong: tuple[dict[str, Any], ...] = (
             *({"limit": -1}, {"offset": -1}, {"limit": 1.5}, {"limit": True}, {"limit": "1"}),
             *({"status": "new"}, {"order": "up"}, {"order_by": "id"}, {"tags": "a"}, {"user": "u"}),
-            *({"created_after": "then"}, {"created_before": datetime(2023, 1, 1)}, {"user_id": 1}),
+            *({"created_after": "then"}, {"created_before": NAIVE}, {"user_id": 1}),
         )
         for asked in wrong:
             with pytest.raises(ValidationError):
@@ -276,7 +276,7 @@ class Hearing(Continued):
         wrong: tuple[dict[str, Any], ...] = (
             *({"limit": -1}, {"offset": -1}, {"limit": 1.5}, {"limit": False}, {"order": "up"}),
             *({"roles": "user"}, {"roles": ["nobody"]}, {"after": 5}, {"from": 1}),
-            {"before": datetime(2023, 1, 1)},
+            {"before": NAIVE},
         )
         for asked in wrong:
             with pytest.raises(ValidationError):
@@ -304,8 +304,8 @@ def filters() -> st.SearchStrategy[Any]:
         st.sampled_from([None, None, "active", "paused", "completed", "expired"]),
         st.sampled_from([None, None, "helper", "nobody"]),
         st.lists(st.sampled_from("abcxyz"), max_size=2),
-        BOUNDS,  # type: ignore[arg-type]
-        BOUNDS,  # type: ignore[arg-type]
+        BOUNDS,
+        BOUNDS,
         LIMITS,
         st.integers(0, SOME),
         st.sampled_from(["created", "activity"]),
@@ -321,8 +321,8 @@ def options() -> st.SearchStrategy[Any]:
         LIMITS,
         st.integers(0, SOME),
         st.sampled_from(["asc", "desc"]),
-        BOUNDS,  # type: ignore[arg-type]
-        BOUNDS,  # type: ignore[arg-type]
+        BOUNDS,
+        BOUNDS,
         roles,
     )
 

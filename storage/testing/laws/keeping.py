@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -64,8 +65,8 @@ class Making(Continued):
         assert (made.status, made.metadata, made.participants) == ("active", {}, ())
         assert (made.version, made.schema_version) == (1, 1)
         assert (made.message_count, made.token_count) == (0, 0)
-        assert made.user_id is made.active_agent_id is made.expires_at is None
-        assert made.token_budget is made.compression is made.compression_state is None
+        assert (made.user_id, made.active_agent_id, made.expires_at) == (None, None, None)
+        assert (made.token_budget, made.compression, made.compression_state) == (None, None, None)
         self.assert_now(made.created_at, clock)
         assert made.last_activity_at == made.created_at
         assert adapter.get_session(made.id) == made
@@ -298,7 +299,7 @@ class Updating(Continued):
     ) -> None:
         adapter.create_session({"id": "s"})
         say(adapter, "s", "one", id="m1")
-        changes = [
+        changes: list[Callable[[], object]] = [
             lambda: say(adapter, "s", "two", id="m2"),
             lambda: adapter.update_message("s", "m1", {"content": "new"}),
             lambda: adapter.delete_message("s", "m1"),

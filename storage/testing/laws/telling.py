@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -52,7 +53,7 @@ class Saying(Continued):
         assert told.id
         assert (told.session_id, told.role, told.content) == ("s", "user", "hello")
         assert told.sequence == 1
-        assert told.token_count is told.metadata is told.updated_at is None
+        assert (told.token_count, told.metadata, told.updated_at) == (None, None, None)
         self.assert_now(told.created_at, clock)
         assert begun.get_messages("s") == [told]
         assert begun.add_message("s", {"role": "user", "content": "hello"}).id != told.id
@@ -120,7 +121,7 @@ class Saying(Continued):
 
     def test_a_message_is_activity_and_no_version(self, begun: Any, clock: Clock) -> None:
         made = begun.get_session("s")
-        changes = [
+        changes: list[Callable[[], object]] = [
             lambda: say(begun, "s", "one", id="m"),
             lambda: begun.update_message("s", "m", {"content": "new"}),
             lambda: begun.delete_message("s", "m"),
