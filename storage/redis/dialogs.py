@@ -162,15 +162,22 @@ class RedisDialogs:
         wanted, skip = bounds_told(asked)
         last, score = b"", b""
         found: list[Any] = []
+        times = 0
         while True:
             head = (int(asked.newest), 0, last, score, skip, wanted)
-            command = run(_PAGE, READ, (key,), self._start, *head, *asked_told(asked))
+            command = run(_PAGE, AGAIN, (key,), self._start, *head, *asked_told(asked))
             reply = self._door.call(command, session_id)
             if reply is None:
                 return []
-            if type(reply) is int:
+            if reply == 0:
                 whole = self._whole(key, session_id)
                 return asked_for(whole, asked)
+            if reply == 1 and times < _TIMES:
+                self._count(key, session_id)
+                times += 1
+                continue
+            if reply == 1:
+                raise self._too_fast(session_id)
             last, score, skip, *some = reply
             found += some
             wanted -= len(some) if wanted > 0 else 0
@@ -241,14 +248,14 @@ class RedisDialogs:
             self._count(key, session_id)
         raise self._too_fast(session_id)
 
-    def _renew(self, key: bytes, session_id: str, until: bytes) -> None:
+    def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
-        place: Word = b""
+        until, place = more.split()
         try:
-            while place != -1:
+            while place != b"-1":
                 command = run(_RENEW, AGAIN, (key,), self._start, until, place)
                 reply = self._door.call(command, session_id)
-                place = reply
+                place = b"%d" % reply
         except StorageError:
             # The step is done, and the next one begins this anew.
             return

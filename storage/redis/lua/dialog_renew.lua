@@ -1,6 +1,6 @@
 -- Renews the messages of a session in slices, after dialog_terms.lua.
 -- KEYS: the session. ARGV: the prefix of all keys, until when they last, and from which place on, back to
---   the first ones; or nothing for the last one.
+--   the first ones.
 -- Returns where it goes on, or -1.
 local session = KEYS[1]
 local head = head_of(session)
@@ -8,7 +8,7 @@ if not head then
   return -1
 end
 local deadline = ARGV[2] == 'never' and NEVER or tonumber(ARGV[2])
-local place = renew(session, ARGV[3] == '' and call('ZCARD', session .. ':messages') - 1 or tonumber(ARGV[3]), deadline)
+local place = renew(session, tonumber(ARGV[3]), deadline)
 if place < 0 then
   local one = known(session, head[3], head[4])
   if one.is_fresh and (deadline == NEVER or one.lasts < deadline or one.lasts == NEVER) then

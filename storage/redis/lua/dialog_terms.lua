@@ -55,7 +55,7 @@ local function renew(session, place, deadline)
 end
 
 -- Lets a session last as it was decided, after what is known of it was changed. `more` says then
--- until when there are more messages to renew.
+-- until when there are more messages to renew, and from which place on.
 local function stay(one, ttl, user, is_short)
   if ttl ~= '' then
     call('PEXPIRE', one.session, ttl)
@@ -70,7 +70,7 @@ local function stay(one, ttl, user, is_short)
     if place < 0 then
       one.lasts = one.deadline
     else
-      more = one.deadline == NEVER and 'never' or string.format('%.0f', one.deadline)
+      more = (one.deadline == NEVER and 'never' or string.format('%.0f', one.deadline)) .. ' ' .. place
     end
   end
   keep_known(one, is_short and not one.renews)
