@@ -33,7 +33,7 @@ def room(rooms: Opened, valkey: Server) -> Iterator[Any]:
 OUTCOMES = (
     *("create: True", "create: False", "remove: True", "remove: False", "select: True"),
     *("messages: True", "discard_all: True"),
-    *(f"change: {outcome}" for outcome in ("done", "missing", "closed", "conflict")),
+    *(f"change: {outcome}" for outcome in ("done", "missing", "conflict")),
     *(f"add: {one}" for one in ("done", "repeated", "missing", "closed", "taken")),
     *(f"amend: {outcome}" for outcome in ("done", "missing")),
     *(f"discard: {outcome}" for outcome in ("done", "missing")),

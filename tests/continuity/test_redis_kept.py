@@ -368,14 +368,17 @@ def test_names_may_be_any_text(prefix: str, user_id: str, rooms: Opened, server:
     room, other = rooms(server, prefix), rooms(server, "other:")
     other.create({**SESSION, "userId": user_id}, Terms())
     for name in ("*", "a:b", "[]", "\\"):
-        room.create({"id": name, "userId": user_id, "expiresAt": iso(NOW - 1)}, Terms())
+        room.create({"id": name, "userId": user_id, "expiresAt": iso(NOW + 1)}, Terms())
         room.add(name, {"id": f"{name}*"}, Terms())
-    room.change("*", Change({"userId": user_id}, reopens=True), Terms())
+    server.advance(1)
+    room.change("*", Change({"userId": user_id}, quiet=True), Terms())
 
     assert [one.id for one in room.select(Wanted(user_id=user_id))] == ["*", "[]", "\\", "a:b"]
     assert len(room.select(Wanted())) == 4
-    assert room.expired(NOW) == ["*", "[]", "\\", "a:b"]
-    assert [room.remove(name, NOW) for name in room.expired(NOW)] == [True] * 4
+    assert room.expired(NOW) == []
+    assert room.expired(NOW + 1) == ["*", "[]", "\\", "a:b"]
+    assert [room.remove(name, NOW) for name in "*a"] == [False] * 2
+    assert [room.remove(name, NOW + 1) for name in room.expired(NOW + 1)] == [True] * 4
     assert {one for one in keys(server) if not one.startswith(b"other:")} == set()
 
 

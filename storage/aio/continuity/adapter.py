@@ -8,6 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from ...codecs import UnreadableError
 from ...core.dialog.checks import count, maybe, moment, text
 from ...core.dialog.dates import ms_of
 from ...core.dialog.errors import SessionExistsError, SessionNotFoundError
@@ -22,7 +23,6 @@ from ...core.dialog.wire import message as message_in
 from ...core.dialog.wire import message_fields, session_fields
 from ...core.dialog.wire import session as session_in
 from ..dialog_store import DialogStore
-from ...codecs import UnreadableError
 from ...dialogs import Held, Terms
 from ...errors import CorruptValueError, StorageError
 from ...keys import Names

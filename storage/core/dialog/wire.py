@@ -198,11 +198,10 @@ def written(record: Any) -> dict[str, Any]:
     """A record as the object that JavaScript writes for it, without what it does not have."""
     strategy = getattr(record, "strategy", None)
     told: dict[str, Any] = {} if strategy is None else {"strategy": strategy}
-    return told | {
-        SPELLINGS.get(name, name): _plain(value)
-        for name, value in record._asdict().items()
-        if value is not None and name != "summarizer"
-    }
+    for name, value in record._asdict().items():
+        if value is not None and name != "summarizer":
+            told[SPELLINGS.get(name, name)] = _plain(value)
+    return told
 
 
 def _plain(value: Any) -> Any:
