@@ -153,7 +153,7 @@ BUGS = [
         ROOM,
         "                cursor.execute(self._sql.unname, (row[0],))\n",
         "                pass\n",
-        _laws("is_absent"),
+        _sqlite("swept_in_steps"),
     ),
     Bug(
         "dialog-corrupt-is-empty-in-sqlite",
