@@ -104,7 +104,7 @@ BUGS = [
         ROOM,
         "cursor.execute(self._sql.change, [*dialog_rows.changed(dialog), row.number])",
         "self._go_on(cursor, row, dialog)",
-        ("tests/continuity/test_steps.py",),
+        _laws("found_by_what_it_is_now"),
     ),
     Bug(
         "dialog-activity-not-written-in-sqlite",
