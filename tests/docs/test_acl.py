@@ -20,6 +20,10 @@ from storage import DELETE, KEEP, AccessDeniedError, LeaseStore
 from storage.core.history import unpacked
 from storage.core.limits import Limit
 from storage.core.messages import GUARDED
+from storage.dialog_store import DialogStore
+from storage.dialogs import Asked, Wanted
+from storage.dialogs import Change as Changing
+from storage.dialogs import Terms as Dialogs
 from storage.histories import Alteration, Bounds, Query, Terms
 from storage.protocols import HistoryStore, RateLimitStore, VisitStore
 from storage.records import Ask, Change, Meter
@@ -41,6 +45,10 @@ OF_CONVERSATIONS = re.findall(
     r"^\| conversations are kept \| `(.*)` besides \|$", PAGE, re.MULTILINE
 )
 FOR_CONVERSATIONS = OF_CONVERSATIONS[0].split()
+OF_DIALOGS = re.findall(
+    r"^\| sessions of session-continuity are kept \| `(.*)` besides \|$", PAGE, re.MULTILINE
+)
+FOR_DIALOGS = OF_DIALOGS[0].split()
 LUA = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
 
 LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -146,6 +154,40 @@ def use_conversations(store: Store) -> None:
     room.clear(["k"])
 
 
+def use_dialogs(store: Store) -> None:
+    room = store.room(DialogStore)
+    whole = Dialogs(60_000, 60_000)
+    for number in range(3):
+        room.create({"id": f"s{number}", "userId": "u"}, whole)
+        for role in ("user", "assistant"):
+            room.add(f"s{number}", {"id": f"m{number}{role}", "role": role}, whole)
+    room.add("s0", {"id": "m0user"}, whole)
+    room.change("s0", Changing({"userId": "v"}, ("ours",)), whole)
+    room.change("s1", Changing({"userId": "v"}), Dialogs())
+    room.amend("s0", "m0user", {"content": "x"}, ("ours",), Dialogs())
+    for asked in (Asked(), Asked(1, 1, newest=True), Asked(roles=("user",), newest=True)):
+        room.messages("s0", asked)
+        room.messages("big", asked)
+    for wanted in (Wanted(), Wanted(user_id="u")):
+        room.select(wanted)
+    room.discard("s0", "m0user", whole)
+    room.discard_all("s0", whole)
+    room.remove("s1")
+    room.expired(0)
+    room.ping()
+
+
+def with_many(admin: redis.Redis) -> None:
+    """Have a session there of more messages than are read at once."""
+    admin.hset("storage:session:big", "id", "big")
+    names = [f"m{number}" for number in range(1001)]
+    admin.zadd("storage:session:big:messages", {name: at for at, name in enumerate(names)})
+    pipe = admin.pipeline()
+    for name in names:
+        pipe.hset(f"storage:message:{name}", "role", "user")
+    pipe.execute()
+
+
 @pytest.fixture
 def admin(valkey: Server) -> Iterator[redis.Redis]:
     """Who gives the rights, and takes everything away again."""
@@ -198,7 +240,7 @@ def test_what_scripts_call_is_in_the_line() -> None:
     """`TIME` is for Redis before version 7, and for what has a row of its own."""
     called = {name for path in LUA for name in re.findall(r"p?call\('(\w+)'", path.read_text())}
 
-    others = FOR_LEASES + FOR_LIMITS + FOR_CONVERSATIONS
+    others = FOR_LEASES + FOR_LIMITS + FOR_CONVERSATIONS + FOR_DIALOGS
     assert called <= {rule[1:].upper() for rule in GRANTED + others}
     assert "| Redis 6.2 | `+time` in the place of `+pexpiretime` |" in PAGE
 
@@ -311,6 +353,28 @@ def test_none_of_the_rights_for_conversations_is_too_much(
 
     with pytest.raises(AccessDeniedError):
         use_conversations(store)
+
+
+def test_the_rights_for_sessions_of_session_continuity_are_enough(
+    opened: Callable[..., Store], admin: redis.Redis
+) -> None:
+    admin.script_flush()
+
+    with_many(admin)
+    use_dialogs(opened([*RULES, *FOR_DIALOGS]))
+
+    assert refused(admin) == set()
+
+
+@pytest.mark.parametrize("rule", FOR_DIALOGS)
+def test_none_of_the_rights_for_sessions_is_too_much(
+    opened: Callable[..., Store], admin: redis.Redis, rule: str
+) -> None:
+    store = opened([*RULES, *(one for one in FOR_DIALOGS if one != rule)])
+    with_many(admin)
+
+    with pytest.raises(AccessDeniedError):
+        use_dialogs(store)
 
 
 @pytest.mark.parametrize("name", ["puregram.RedisStorage", "vibegram.RedisSessionStore"])

@@ -71,19 +71,19 @@ local function known(session, version, activity)
   local kept = call(
     'HMGET', state,
     'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'last',
-    'gone'
+    'order', 'gone'
   )
   local one = {
     session = session, state = state, version = version or '1', activity = activity or '',
     members = call('ZCARD', session .. ':messages'), seq = call('GET', session .. ':seq') or '',
     messages = tonumber(kept[2]) or 0, tokens = tonumber(kept[3]) or 0,
     lasts = kept[7] == 'never' and NEVER or tonumber(kept[7]) or 0, compression = kept[8] or '',
-    counted = kept[4], last = kept[9] or '',
+    counted = kept[4], last = kept[9] or '', order = kept[10] or '',
   }
   one.is_fresh = tonumber(kept[1]) == one.members and kept[4] == one.seq and kept[5] == one.version
     and kept[6] == one.activity and now <= one.lasts
   one.is_known = one.is_fresh
-  if kept[10] then
+  if kept[11] then
     call('HDEL', state, 'gone')
   end
   return one
@@ -101,11 +101,12 @@ local function keep_known(one, is_short)
     'HSET', one.state, 'members', one.members, 'messages', one.messages, 'tokens', one.tokens,
     'seq', one.seq, 'version', one.version, 'activity', one.activity,
     'lasts', one.lasts == NEVER and 'never' or one.lasts, 'compression', one.compression,
-    'last', one.last
+    'last', one.last, 'order', one.order
   )
 end
 
--- Counts the messages from one place to another. One without a hash is none.
+-- Counts the messages from one place to another. One without a hash is none. In the older layout it
+-- is seen whether they stand in the order in which they were made.
 local function count(one, first, last)
   local ids = call('ZRANGE', one.session .. ':messages', first, last)
   for index = 1, #ids do
@@ -113,7 +114,15 @@ local function count(one, first, last)
     local left = call('PTTL', key)
     if left ~= -2 then
       one.messages = one.messages + 1
-      one.tokens = one.tokens + tokens_of(call('HGET', key, 'tokenCount'))
+      local told = call('HMGET', key, 'tokenCount', 'createdAt')
+      one.tokens = one.tokens + tokens_of(told[1])
+      local made = one.order ~= '' and moment(told[2])
+      if made then
+        if one.last ~= '' and made < one.last then
+          one.order = 'mixed'
+        end
+        one.last = math.max(made, one.last == '' and made or one.last)
+      end
       if left >= 0 then
         one.lasts = math.min(one.lasts, now + left)
       end
@@ -129,6 +138,8 @@ local function uncount(one)
   if left >= 0 then
     one.lasts = now + left
   end
+  local largest = call('ZRANGE', one.session .. ':messages', -1, -1, 'WITHSCORES')[2]
+  one.order = tonumber(largest or 0) >= 1e11 and 'made' or ''
 end
 
 -- Keeps what was counted. A summary stays where that is what it was.

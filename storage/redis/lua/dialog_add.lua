@@ -3,7 +3,7 @@
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing; how many tokens there may be where it has no budget, or nothing; the id of the message,
 --   its `tokenCount`, and its `createdAt` after a `=` where that is told; then its fields, each with its text.
--- Returns `done`, until when there is more to renew, its number, and when it was made where that is not
+-- Returns `done`, what is still to be renewed, its number, and when it was made where that is not
 --   told; or `repeated` and the message that is there; or `closed` and how the session stands; or `full`,
 --   the tokens there are, and those that there may be; or `missing`, `taken`, or `stale` where the
 --   messages have to be counted first.
@@ -63,21 +63,15 @@ end
 -- It comes after all that are there, and before all that others add: they take the number that follows,
 -- or, in the older layout, the time. It is never made before the last one.
 local highest, made = floor(tonumber(one.seq) or 0), now
-local function not_before(message)
-  local since = message and moment(call('HGET', message_of(message), 'createdAt'))
-  if since and since > made then
-    made = since
+if one.last == '' or one.order ~= '' then
+  local last = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
+  highest = math.max(highest, floor(tonumber(last[2]) or 0))
+  if one.last == '' and last[1] then
+    made = math.max(made, moment(call('HGET', message_of(last[1]), 'createdAt')) or 0)
   end
 end
 if one.last ~= '' then
   made = math.max(made, tonumber(one.last))
-else
-  local last = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
-  highest = math.max(highest, floor(tonumber(last[2]) or 0))
-  not_before(last[1])
-  if highest >= 1e11 then
-    not_before(call('ZREVRANGEBYSCORE', messages, '(100000000000', '-inf', 'LIMIT', 0, 1)[1])
-  end
 end
 local number = string.format('%.0f', highest < 1e11 and highest + 1 or math.max(highest + 1, now))
 local stamp = iso(made)
@@ -97,13 +91,12 @@ if one.deadline < NEVER then
   end
 end
 one.members, one.messages, one.tokens = one.members + 1, one.messages + 1, one.tokens + cost
-local is_short = one.is_known and one.compression == ''
+local is_short = one.is_known and one.compression == '' and one.order == ''
 one.seq, one.compression = number, ''
-if ARGV[7] == '' then
-  one.last = string.format('%.0f', made)
-else
-  local told = moment(string.sub(ARGV[7], 2))
-  one.last = told and string.format('%.0f', told) or '-9007199254740992'
+local since = ARGV[7] == '' and made or moment(string.sub(ARGV[7], 2)) or -9007199254740992
+if one.order ~= '' and one.last ~= '' and since < tonumber(one.last) then
+  one.order, since = 'mixed', tonumber(one.last)
 end
+one.last = string.format('%.0f', since)
 stay(one, ttl, head[5], is_short)
 return {'done', more, number, stamp}

@@ -3,8 +3,9 @@
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing; the id of the message; how many words follow that are fields with their texts; these; and
 --   the fields that go.
--- Returns `done`, until when there is more to renew, and the message; or `closed` and how the session
---   stands; or `missing` and how it stands if it is there, or `stale` where the messages have to be counted first.
+-- Returns `done`, what is still to be renewed, and the message; or `closed` and how the session
+--   stands; or `missing` and how it stands if it is there, or `stale` where the messages have to be
+--   counted first.
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
 local key = message_of(id)
 local head = head_of(session)
@@ -32,6 +33,9 @@ stir(one, ARGV[3])
 lasting(one, ttl)
 local message = kept_of(id)
 one.tokens = one.tokens - tokens_of(before[2]) + tokens_of(message[4])
-one.compression, one.last = '', ''
+one.compression = ''
+if one.order == '' then
+  one.last = ''
+end
 stay(one, ttl, head[5])
 return {'done', more, message}

@@ -2,7 +2,8 @@
 -- KEYS: the session. ARGV: the prefix of all keys, and what this returned before, or else a word of
 --   who counts.
 -- Returns nothing where it is known what there is; or a word, how many places were counted, the
---   messages in them, what they count, until when they last, and what was there.
+--   messages in them, what they count, until when they last, what was there, and what is
+--   known of their order.
 local session = KEYS[1]
 local head = call('HMGET', session, 'version', 'lastActivityAt')
 if not head[1] and not head[2] and call('EXISTS', session) == 0 then
@@ -20,6 +21,7 @@ uncount(one)
 if ARGV[3] and ARGV[7] == there and counting == ARGV[2] then
   place, one.messages, one.tokens = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
   one.lasts = math.min(one.lasts, ARGV[6] == 'never' and NEVER or tonumber(ARGV[6]))
+  one.order, one.last = ARGV[8], tonumber(ARGV[9]) or ''
 elseif not counting then
   counting = ARGV[2]
   call('HSET', one.state, 'counting', counting)
@@ -33,4 +35,5 @@ end
 return {
   counting, place, one.messages, one.tokens,
   one.lasts == NEVER and 'never' or string.format('%.0f', one.lasts), there,
+  one.order, one.last,
 }

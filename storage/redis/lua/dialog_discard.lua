@@ -2,7 +2,7 @@
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing; and the id of the message.
--- Returns `done`, until when there is more to renew, and the message; or `missing` and how the session
+-- Returns `done`, what is still to be renewed, and the message; or `missing` and how the session
 --   stands if it is there, or `stale` where the messages have to be counted first.
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]
 local key = message_of(id)
@@ -22,6 +22,8 @@ stir(one, ARGV[3], over(head[1], head[2]))
 lasting(one, ttl)
 one.members, one.messages = one.members - 1, one.messages - 1
 one.tokens, one.compression = one.tokens - tokens_of(message[4]), ''
-one.last = ''
+if one.order == '' then
+  one.last = ''
+end
 stay(one, ttl, head[5])
 return {'done', more, message}

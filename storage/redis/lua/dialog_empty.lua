@@ -2,7 +2,7 @@
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
 --   nothing.
--- Returns `done`, until when there is more to renew, how many it took away, and how many places are left;
+-- Returns `done`, what is still to be renewed, how many it took away, and how many places are left;
 --   or `missing`, or `stale` where the messages have to be counted first.
 local session, ttl = KEYS[1], ARGV[2]
 local head = head_of(session)
@@ -16,8 +16,12 @@ end
 local gone, tokens, rest = pop(session)
 stir(one, ARGV[3], over(head[1], head[2]))
 lasting(one, ttl)
+-- What goes next is not renewed before.
+one.renews = one.renews and rest == 0
 one.members, one.messages = rest, one.messages - gone
 one.tokens, one.compression = one.tokens - tokens, ''
-one.last = ''
+if one.order == '' then
+  one.last = ''
+end
 stay(one, ttl, head[5])
 return {'done', more, gone, rest}

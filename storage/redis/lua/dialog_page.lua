@@ -5,8 +5,8 @@
 --   are left out, and how many are wanted (-1 for all); after and before which moment they were made,
 --   or nothing; and of which roles they are, if of any.
 -- Returns the message that was looked at last and its score where there is more to look at, how many
---   are still to be left out, and the messages; or 0 where their scores tell no order; or nothing
---   without a session.
+--   are still to be left out, and the messages; or 0 where their scores tell no order, or 1 where the
+--   messages have to be counted first to know that; or nothing without a session.
 local session, is_newest, is_whole = KEYS[1], ARGV[2] == '1', ARGV[3] == '1'
 local messages, last, skip, wanted = session .. ':messages', ARGV[4], tonumber(ARGV[6]), tonumber(ARGV[7])
 local after, before, roles = tonumber(ARGV[8]), tonumber(ARGV[9]), {}
@@ -19,19 +19,39 @@ if call('EXISTS', session) == 0 then
 end
 local range = is_newest and 'ZREVRANGE' or 'ZRANGE'
 local place = 0
+
+-- The first of so many places that comes after a score.
+local function beyond(score, count)
+  local low, high = 0, count
+  while low < high do
+    local middle = floor((low + high) / 2)
+    local other = tonumber(call(range, messages, middle, middle, 'WITHSCORES')[2])
+    if is_newest and other < score or not is_newest and other > score then
+      high = middle
+    else
+      low = middle + 1
+    end
+  end
+  return low
+end
+
 if ARGV[5] ~= '' then
-  place = call(is_newest and 'ZREVRANK' or 'ZRANK', messages, last)
-  if place then
-    place = place + 1
-  elseif is_newest then
-    place = call('ZCOUNT', messages, '(' .. ARGV[5], '+inf')
+  local rank, count = call('ZRANK', messages, last), call('ZCARD', messages)
+  if rank then
+    place = (is_newest and count - 1 - rank or rank) + 1
   else
-    place = call('ZCOUNT', messages, '-inf', '(' .. ARGV[5])
+    place = beyond(tonumber(ARGV[5]), count)
   end
 elseif not is_whole then
   local largest = tonumber(call('ZRANGE', messages, -1, -1, 'WITHSCORES')[2]) or 0
-  if largest >= 1e11 and tonumber(call('ZRANGE', messages, 0, 0, 'WITHSCORES')[2]) < 1e11 then
-    return 0
+  if largest >= 1e11 then
+    local head = call('HMGET', session, 'version', 'lastActivityAt')
+    local one = known(session, head[1], head[2])
+    if not settle(one) then
+      return 1
+    elseif one.order == 'mixed' then
+      return 0
+    end
   end
   if is_plain and skip > 0 then
     -- Where none of them lacks its hash, the places are those of messages.
