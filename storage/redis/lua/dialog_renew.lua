@@ -1,6 +1,6 @@
 -- Renews the messages of a session in slices, after dialog_terms.lua.
--- KEYS: the session. ARGV: the prefix of all keys, until when they last, and from which place on, back to
---   the first ones.
+-- KEYS: the session. ARGV: the prefix of all keys, until when they last, and from which place on,
+--   back to the first ones.
 -- Returns where it goes on, or -1.
 local session = KEYS[1]
 local head = head_of(session)
