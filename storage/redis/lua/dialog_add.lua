@@ -84,7 +84,7 @@ call('ZADD', messages, number, id)
 call('SET', session .. ':seq', number, 'KEEPTTL')
 stir(one, ARGV[3], nil, made == now and stamp or nil)
 lasting(one, ttl)
-if one.deadline < NEVER then
+if one.deadline < NEVER and not one.renews then
   call('PEXPIREAT', key, one.deadline)
   if one.members == 0 or one.seq == '' then
     call('PEXPIREAT', messages, one.deadline)
