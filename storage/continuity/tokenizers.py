@@ -61,9 +61,8 @@ def tokenizers() -> TokenizerRegistry:
 
 
 def _openai(model: str) -> TokenCounter:
-    if find_spec("tiktoken") is None:
-        return EstimateTokenizer(model=model)
-    return TiktokenTokenizer(model)
+    is_there = find_spec("tiktoken") is not None
+    return TiktokenTokenizer(model) if is_there else EstimateTokenizer(model=model)
 
 
 def _encoding(model: str) -> Encoding:

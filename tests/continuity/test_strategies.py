@@ -362,7 +362,7 @@ def test_a_summary_is_a_text(text: Any) -> None:
 
 
 def test_a_hybrid_shows_so_many_and_a_summary_of_the_others() -> None:
-    result = compressed(HybridConfig(80, max_messages=3), talk(10))
+    result = compressed(HybridConfig(100, max_messages=3), talk(10))
 
     assert ids(result.messages) == ["m0", "summary-chat", "m8", "m9", "m10"]
     assert len(result.summarized_message_ids) == 7

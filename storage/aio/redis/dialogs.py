@@ -46,7 +46,8 @@ _LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_gone")
 _PAGE, _COUNT = Script("dialog_page", *_READS), Script("dialog_count", *_READS)
 _CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
 _CHANGE, _RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
-_ADD, _AMEND = Script("dialog_add", *_STEPS), Script("dialog_amend", *_STEPS)
+_ADD = Script("dialog_add", "iso", "dialog_usual", "moment", "dialog", "dialog_terms")
+_AMEND = Script("dialog_amend", *_STEPS)
 _DISCARD, _EMPTY = (
     Script("dialog_discard", *_STEPS),
     Script("dialog_empty", *_STEPS, "dialog_gone"),
@@ -126,6 +127,8 @@ class RedisDialogs:
         user_id = wanted.user_id
         told = await self._all() if user_id is None else await self._listed(user_id)
         helds = {name: self._held(name, one) for name, one in told.items()}
+        # The hash of another program may be called like one of a session.
+        helds = {name: held for name, held in helds.items() if held.fields.get("id") == name}
         names = {id(held): name for name, held in helds.items()}
         found = chosen(helds.values(), wanted)
         uncounted = [names[id(held)] for held in found if held.messages < 0]
@@ -249,10 +252,10 @@ class RedisDialogs:
 
     async def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
-        until, place = more.split()
+        until, place, *rest = more.split()
         try:
             while place != b"-1":
-                command = run(_RENEW, AGAIN, (key,), self._start, until, place)
+                command = run(_RENEW, AGAIN, (key,), self._start, until, place, *rest)
                 reply = await self._door.call(command, session_id)
                 place = b"%d" % reply
         except StorageError:
