@@ -120,7 +120,7 @@ class Adapter:
         name = text(session_id, "the id of a session")
         made = {"id": new_id(), "token_count": None, "metadata": None, **new_message(message)}
         fields, _ = message_fields(made)
-        most = maybe(count)(most_tokens, "most_tokens")
+        most = None if most_tokens is None else count(most_tokens, "most_tokens")
         with attempt(self.name, self._label, "add message", name):
             said = self._room.add(name, fields, self._living(session_ttl), most)
             return message_in(kept_message(name, made["id"], said, made["token_count"] or 0))

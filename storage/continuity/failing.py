@@ -17,14 +17,11 @@ class attempt(timed):  # noqa: N801 - used as `with attempt(...)`
     """A block in which *adapter*, whose store is called *label*, does something with what is called
     *key*; where that fails, the message is that it failed to do *what*."""
 
-    __slots__ = ("_about", "_adapter", "_label", "_what")
+    __slots__ = ("_adapter",)
 
     def __init__(self, adapter: str, label: str, what: str, key: str) -> None:
         super().__init__(label, what, key)
         self._adapter = adapter
-        self._label = label
-        self._about = key
-        self._what = what
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         super().__exit__(kind, *rest)
@@ -37,12 +34,12 @@ class attempt(timed):  # noqa: N801 - used as `with attempt(...)`
             return
         if isinstance(error, AnyStorageError):
             raise self._failure() from error
-        corrupt = CorruptValueError(str(error), store=self._label, key=self._about or None)
+        corrupt = CorruptValueError(str(error), store=self._store, key=self._key or None)
         raise self._failure() from corrupt
 
     def _failure(self) -> StorageError:
         message = f"Failed to {self._what}"
-        return StorageError(message, self._adapter, store=self._label, key=self._about or None)
+        return StorageError(message, self._adapter, store=self._store, key=self._key or None)
 
 
 class revealing:  # noqa: N801 - used as `with revealing():`

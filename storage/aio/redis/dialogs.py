@@ -46,7 +46,8 @@ _LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_gone")
 _PAGE, _COUNT = Script("dialog_page", *_READS), Script("dialog_count", *_READS)
 _CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
 _CHANGE, _RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
-_ADD, _AMEND = Script("dialog_add", *_STEPS), Script("dialog_amend", *_STEPS)
+_ADD = Script("dialog_add", "iso", "dialog_usual", "moment", "dialog", "dialog_terms")
+_AMEND = Script("dialog_amend", *_STEPS)
 _DISCARD, _EMPTY = (
     Script("dialog_discard", *_STEPS),
     Script("dialog_empty", *_STEPS, "dialog_gone"),
@@ -251,10 +252,10 @@ class RedisDialogs:
 
     async def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
-        until, place = more.split()
+        until, place, *rest = more.split()
         try:
             while place != b"-1":
-                command = run(_RENEW, AGAIN, (key,), self._start, until, place)
+                command = run(_RENEW, AGAIN, (key,), self._start, until, place, *rest)
                 reply = await self._door.call(command, session_id)
                 place = b"%d" % reply
         except StorageError:

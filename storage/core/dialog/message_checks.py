@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from .checks import (
     KEPT_BY_US,
+    MOST,
     any_text,
     checked,
     count,
@@ -40,6 +41,9 @@ _REST: Final[dict[str, Callable[[Any, str], Any]]] = {
 class Checked(dict[str, Any]):
     """What a new message is made of, once that was looked at."""
 
+
+_PLAIN: Final = frozenset(("role", "content", "id", "token_count"))
+"""What most messages are made of."""
 
 _maybe_count: Final = maybe(count)
 _maybe_moment: Final = maybe(moment)
@@ -87,6 +91,8 @@ def new_message(given: object) -> Checked:
     """What a new message is made of, or an error: role, content, and what else there is."""
     if type(given) is Checked:
         return given
+    if type(given) is dict and given.keys() <= _PLAIN and _is_plain(given):
+        return Checked(given)
     told = members(given, "a message")
     role = told.pop("role", None)
     if role is None:
@@ -94,6 +100,23 @@ def new_message(given: object) -> Checked:
     found = Checked(role=one_of(role, ROLES, "role"), content=content(told.pop("content", None)))
     found.update(_message_rest(told))
     return found
+
+
+def _is_plain(given: dict[str, Any]) -> bool:
+    """Whether there is nothing wrong with a message for certain, which has no other names."""
+    role, found, tokens = given.get("role"), given.get("content"), given.get("token_count", 0)
+    name = given.get("id", "a new one")
+    return (
+        type(role) is str
+        and role in ROLES
+        and type(found) is str
+        and found.isascii()
+        and type(tokens) is int
+        and 0 <= tokens <= MOST
+        and type(name) is str
+        and name != ""
+        and name.isascii()
+    )
 
 
 def message_updates(given: object) -> dict[str, Any]:
