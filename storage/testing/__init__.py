@@ -14,13 +14,14 @@ from .bridge import Bridge, driven
 from .clock import Clock
 
 if TYPE_CHECKING:
-    from .contract import LeaseContract, StorageContract
+    from .contract import ContinuityContract, LeaseContract, StorageContract
     from .lru import lru_machine
     from .machine import kv_machine
     from .model import Model
     from .runs import CountingMachine, run_machine, step
 
 _LATER = {
+    "ContinuityContract": ".contract",
     "CountingMachine": ".runs",
     "LeaseContract": ".contract",
     "Model": ".model",
@@ -41,6 +42,7 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "Bridge",
     "Clock",
+    "ContinuityContract",
     "CountingMachine",
     "LeaseContract",
     "Model",

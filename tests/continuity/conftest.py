@@ -29,3 +29,10 @@ def on_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Managed
     """On a server."""
     with managing(request, tmp_path) as place:
         yield place
+
+
+@pytest.fixture(params=params("valkey"))
+def beside_javascript(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Managed]:
+    """On a server, where a bot in JavaScript is too."""
+    with managing(request, tmp_path, beside_others=True) as place:
+        yield place

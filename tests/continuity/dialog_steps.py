@@ -34,7 +34,7 @@ _sessions = st.sampled_from(["a", "a", "a", "b", *SESSIONS])
 _messages = st.sampled_from(MESSAGES)
 _texts = st.sampled_from(["u", "v", "w"])
 _statuses = st.sampled_from(["active"] * 6 + ["paused", "completed", "expired"])
-_tokens = st.sampled_from(["", "0", "1", "3", "7", "4.5", "-1", "9" * 20])
+_tokens = st.sampled_from(["", "0", "1", "3", "7", "9", "4.5", "-1", "9" * 20])
 _roles = st.sampled_from(["user", "assistant", "system"])
 _moments = st.integers(-3000, 9000).map(lambda ms: START + ms)
 _dates = st.one_of(
@@ -121,7 +121,10 @@ _amending = _some(
 )
 
 _create = st.tuples(st.just("create"), _created, _terms)
-_add = st.tuples(st.just("add"), _sessions, _said, _terms, st.sampled_from([None, None, 8]))
+_add = st.tuples(st.just("add"), _sessions, _said, _terms, st.sampled_from([None, 2, 8]))
+_close = st.tuples(
+    st.just("change"), _sessions, st.just(Change({"status": "completed"})), st.just(Terms())
+)
 _tick = st.tuples(st.just("tick"), st.sampled_from([0, 1, 100, 400, 400, 1600]))
 STEPS = st.one_of(
     _create,
@@ -130,13 +133,14 @@ STEPS = st.one_of(
     _add,
     _add,
     st.tuples(st.just("change"), _sessions, _changes, _terms),
+    _close,
     st.tuples(st.just("remove"), _sessions, st.none() | _moments),
     st.tuples(st.just("select"), _wanted),
     st.tuples(st.just("messages"), _sessions, _asked),
     st.tuples(st.just("amend"), _sessions, _messages, _amending, _named, _terms),
     st.tuples(st.just("discard"), _sessions, _messages, _terms),
     st.tuples(st.just("discard_all"), _sessions, _terms),
-    st.tuples(st.just("expired"), _moments),
+    st.tuples(st.just("expired"), st.none() | _moments),
     _tick,
 )
 _BEGUN: dict[str, dict[str, str]] = {"a": {"tokenBudget": BUDGETS[0]}, "b": {}}

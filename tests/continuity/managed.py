@@ -62,7 +62,7 @@ class Managed:
         self.server: Server = server
         self.open: list[Any] = []
         self._path = folder / f"{next(_numbers)}.db"
-        self._prefix = f"managed {next(_numbers)}:"
+        self.prefix = f"managed {next(_numbers)}:"
         self._shared: Any = None
 
     @property
@@ -77,7 +77,8 @@ class Managed:
             return self._shared
         if self.place == "sqlite":
             return self.half.SqliteAdapter(self._path, clock=self.clock, **options)
-        return self.half.RedisAdapter(self.server.url, prefix=self._prefix, **options)
+        options = {"prefix": self.prefix, **options}
+        return self.half.RedisAdapter(options.pop("client", self.server.url), **options)
 
     def by_calls(self, adapter: Any) -> Any:
         """An adapter by plain calls, closed at the end."""
@@ -114,20 +115,18 @@ class Managed:
     def keys(self) -> list[str]:
         """The keys on the server, without the prefix."""
         found = self.server.call("KEYS", "*")
-        return sorted(name.decode().removeprefix(self._prefix) for name in found)
+        return sorted(name.decode().removeprefix(self.prefix) for name in found)
 
     def call(self, command: str, key: str, *words: Any) -> Any:
         """What the server replies for a key, past all adapters."""
-        return self.server.call(command, f"{self._prefix}{key}", *words)
-
-    @property
-    def prefix(self) -> str:
-        return self._prefix
+        return self.server.call(command, f"{self.prefix}{key}", *words)
 
 
 @contextmanager
-def managing(request: pytest.FixtureRequest, folder: Path) -> Iterator[Managed]:
-    """The place that is the parameter of a fixture."""
+def managing(
+    request: pytest.FixtureRequest, folder: Path, *, beside_others: bool = False
+) -> Iterator[Managed]:
+    """The place that is the parameter of a fixture; *beside_others* it is without a prefix."""
     place, half = request.param
     server = server_for(place, request)
     clock = Clock()
@@ -135,6 +134,7 @@ def managing(request: pytest.FixtureRequest, folder: Path) -> Iterator[Managed]:
         clock.lead(server.hold)
     with Bridge() as bridge:
         managed = Managed(place, import_module(half), bridge, clock, folder, server)
+        managed.prefix = "" if beside_others else managed.prefix
         try:
             yield managed
         finally:

@@ -314,7 +314,9 @@ def test_a_manager_that_is_none(managed: Managed, options: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("adapter", [None, 7, {}, "redis://localhost", object()])
 def test_an_adapter_that_is_none(managed: Managed, adapter: Any) -> None:
-    with pytest.raises(ValidationError, match="storage must be a storage.*ContinuityAdapter, not "):
+    with pytest.raises(
+        ValidationError, match=r"storage must be a storage.*ContinuityAdapter, not "
+    ):
         managed.half.SessionManager(adapter)
 
 

@@ -411,7 +411,7 @@ def test_a_session_that_can_not_be_read_is_one_typed_error(
 
     for step in (
         lambda: sessions.find("s"),
-        lambda: sessions.change("s", Change(reopens=True), FOR_EVER),
+        lambda: sessions.change("s", Change(quiet=True), FOR_EVER),
         lambda: sessions.add("s", said("n"), FOR_EVER),
         lambda: sessions.amend("s", "sm", {}, (), FOR_EVER),
         lambda: sessions.discard("s", "sm", FOR_EVER),

@@ -12,8 +12,7 @@ import pytest
 
 from storage.core.dialog.errors import StorageError
 from storage.errors import CorruptValueError
-from storage.testing import Bridge, Clock
-from storage.testing.contract import ContinuityContract
+from storage.testing import Bridge, Clock, ContinuityContract
 from storage.testing.laws.continuity import Continued, heard, ids, say
 from storage.testing.laws.privacy import SECRET
 from tests.contract.adapters import ADAPTERS, Ground, Row, params

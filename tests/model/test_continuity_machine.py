@@ -47,7 +47,9 @@ STATUS = st.sampled_from(["active"] * 7 + ["paused", "completed", "expired"])
 TOKENS = st.sampled_from([None, 0, 1, 1, 2, 5])
 MOMENTS = st.sampled_from([None] * 6 + [-30_000, 0, 5_000])
 SOME = st.sampled_from([None, None, 0, 1, 2, 3])
-WHICH = st.integers(0, 12)
+STATUSES = ("active", "paused", "completed")
+SELDOM = 18
+WHICH = READY = st.integers(0, SELDOM + 2)
 ODDS = st.integers(0, 3)
 
 STATES = [
@@ -94,7 +96,17 @@ class ContinuityMachine(CountingMachine):
         {
             *("created", "exists", "updated", "quiet", "conflict", "closed", "no session"),
             *("added", "repeated", "taken", "full", "amended", "discarded", "no message"),
-            *("emptied", "deleted", "stayed", "expired", "gone", "filtered", "gone on", "paused"),
+            *(
+                "emptied",
+                "deleted",
+                "stayed",
+                "expired",
+                "gone",
+                "filtered",
+                "gone on",
+                "paused",
+                "opened again",
+            ),
             *("written in spite of its status", "another user"),
         }
     )
@@ -130,12 +142,13 @@ class ContinuityMachine(CountingMachine):
             answer, lambda: self.faces[by].create_session({"id": key, **told}, **lasting(ms))
         )
 
-    @step(key=KEYS, by=BY, ms=FOR, members=SESSIONS, seen=ODDS, quiet=ODDS, which=ODDS)
+    @step(key=KEYS, by=BY, ms=FOR, members=SESSIONS, seen=ODDS, quiet=ODDS, which=READY)
     def update(
         self, key: str, by: str, ms: int | None, members: Members, seen: int, quiet: int, which: int
     ) -> None:
+        self.ready(key, by, which)
         told, kept = self.dated(members), self.model.find(key)
-        if which == 0 or quiet == 0:
+        if which < 4 or quiet == 0:
             told["compression_state"] = STATES[which % 2]
         version = 1 if kept is None else kept.session.version
         expected = {0: version, 1: version - 1}.get(seen)
@@ -150,14 +163,6 @@ class ContinuityMachine(CountingMachine):
         if answer.outcome in ("updated", "quiet") and told.get("user_id", user) != user:
             self.came_to("another user")
             self.compare_lists(by)
-
-    @step(key=KEYS, by=BY, rarely=ODDS)
-    def open_again(self, key: str, by: str, rarely: int) -> None:
-        """What is over is written to quietly only."""
-        if rarely == 0:
-            told: Members = {"status": "active", "expires_at": None}
-            answer = self.model.update(key, told, None, True, Habits(TTLS[by]))
-            self.answered(answer, lambda: self.faces[by].update_session(key, told, quiet=True))
 
     @step(key=KEYS, by=BY, rarely=st.integers(0, 5), before=st.sampled_from([None, -9, 0, 10**6]))
     def delete(self, key: str, by: str, rarely: int, before: int | None) -> None:
@@ -175,31 +180,29 @@ class ContinuityMachine(CountingMachine):
     def add(
         self, key: str, by: str, ms: int | None, message: Members, which: int, most: int | None
     ) -> None:
-        number = next(self.numbers)
-        told = {**self.dated(message), "id": f"m{number}", "content": f"text {number}"}
-        if which == 0:
-            told["id"] = self.some_id(self.model.find(key), number)
-        elif which == 1:
-            others = [one for one in self.model.all() if one.session.id != key and one.messages]
-            told["id"] = others[0].messages[-1].id if others else told["id"]
+        self.ready(key, by, which)
+        told, kept = self.dated(message), self.model.find(key)
         if told.get("created_at", 0) is None:
             del told["created_at"]
-        answer, kept = self.model.add(key, told, most, Habits(TTLS[by], ms))
-        found = self.answered(
-            answer,
-            lambda: self.faces[by].add_message(key, told, most_tokens=most, **lasting(ms)),
-            found_is_right=lambda found: self.made_then(found, answer, kept, told),
-        )
-        if answer.outcome == "added" and kept is not None:
-            kept.messages[-1] = found
-            kept.latest = max(kept.latest, found.created_at)
-        if answer.outcome == "closed" and answer.given == "paused":
-            self.came_to("paused")
+        if which % 4 == 0 and kept is not None and kept.messages:
+            told["id"] = self.some_id(kept, which)
+        elif which % 4 == 1:
+            others = [one for one in self.model.all() if one.session.id != key and one.messages]
+            told["id"] = others[0].messages[-1].id if others else "new"
+        if which % 4 == 2 and kept is not None and not kept.standing(self.now):
+            status = STATUSES[which % len(STATUSES)]
+            answer = self.model.update(key, {"status": status}, None, True, Habits())
+            self.answered(
+                answer,
+                lambda: self.faces[by].update_session(key, {"status": status}, quiet=True),
+            )
+        self.say(key, by, ms, told, most)
 
     @step(key=KEYS, by=BY, ms=FOR, which=WHICH, message=MESSAGES, parts=st.integers(1, 7))
     def amend(
         self, key: str, by: str, ms: int | None, which: int, message: Members, parts: int
     ) -> None:
+        self.ready(key, by, which, talks=True)
         name, number = self.some_id(self.model.find(key), which), next(self.numbers)
         told: Members = {}
         if parts & 1:
@@ -215,6 +218,9 @@ class ContinuityMachine(CountingMachine):
 
     @step(key=KEYS, by=BY, ms=FOR, which=WHICH)
     def discard(self, key: str, by: str, ms: int | None, which: int) -> None:
+        self.ready(key, by, which, talks=True)
+        if which % 4 == 1 and (kept := self.model.find(key)) is not None and kept.messages:
+            self.close(key, by)
         kept = self.model.find(key)
         name, was_over = self.some_id(kept, which), kept is not None and kept.standing(self.now)
         answer = self.model.discard(key, name, Habits(TTLS[by], ms))
@@ -230,11 +236,12 @@ class ContinuityMachine(CountingMachine):
 
     @step(
         by=BY, user=USERS, status=st.none() | STATUS, tags=TAGS, order=st.sampled_from("ad"),
-        activity=st.booleans(), since=MOMENTS, limit=SOME, offset=st.integers(0, 2), cursor=ODDS,
+        activity=st.booleans(), since=MOMENTS, limit=SOME, offset=st.integers(0, 2),
+        goes_on=st.booleans(),
     )  # fmt: skip
     def list_sessions(
         self, by: str, user: str | None, status: str | None, tags: list[str], order: str,
-        activity: bool, since: int | None, limit: int | None, offset: int, cursor: int,
+        activity: bool, since: int | None, limit: int | None, offset: int, goes_on: bool,
     ) -> None:  # fmt: skip
         after = None if since is None else at(self.clock.ms + 4 * since)
 
@@ -246,17 +253,19 @@ class ContinuityMachine(CountingMachine):
                 and (after is None or one.created_at >= after)
             )
 
+        by_moment: Any = "activity" if activity else "created"
         moment = "last_activity_at" if activity else "created_at"
         all_of_them = self.model.listed(wanted, moment, order == "d", None)
-        given = all_of_them[0] if cursor == 0 and all_of_them else None
+        given = all_of_them[0] if goes_on and all_of_them else None
         right = self.model.listed(wanted, moment, order == "d", given)
+        going_on = None if given is None else cursor_after(given, by_moment)
         found = self.faces[by].list_sessions(
             {
                 "user_id": user, "status": status, "tags": tags, "created_after": after,
                 "order": "desc" if order == "d" else "asc", "limit": limit, "offset": offset,
-                "order_by": "activity" if activity else "created",
+                "order_by": by_moment,
             },
-            cursor=None if given is None else cursor_after(given, "activity" if activity else "created"),
+            cursor=going_on,
         )  # fmt: skip
         assert list(found) == sliced(right, offset, limit)
         if found and (user or status or tags):
@@ -313,6 +322,47 @@ class ContinuityMachine(CountingMachine):
         self.compare_lists(by)
         for key in ("s", "t", "u"):
             self.compare(key, by)
+
+    def ready(self, key: str, by: str, which: int, *, talks: bool = False) -> None:
+        """Mostly, have a session that can be written to, and one that *talks* with a message."""
+        kept, face = self.model.find(key), self.faces[by]
+        if which >= SELDOM:
+            return
+        if kept is None:
+            made: Members = {"user_id": ("ann", "bob")[which % 2]}
+            if which % 4 == 0:
+                made["token_budget"] = TokenBudgetConfig(4, 0, "error")
+            answer = self.model.create(key, made, Habits(TTLS[by]))
+            self.answered(answer, lambda: face.create_session({"id": key, **made}))
+        elif kept.standing(self.now) or kept.session.status == "paused":
+            told: Members = {"status": "active", "expires_at": None}
+            answer = self.model.update(key, told, None, True, Habits(TTLS[by]))
+            self.answered(answer, lambda: face.update_session(key, told, quiet=True))
+            self.came_to("opened again")
+        kept = self.model.find(key)
+        if talks and kept is not None and not kept.messages:
+            self.say(key, by, None, {"role": "user", "token_count": 1}, None)
+
+    def close(self, key: str, by: str) -> None:
+        """The session is over."""
+        answer = self.model.update(key, {"status": "completed"}, None, False, Habits(TTLS[by]))
+        self.answered(answer, lambda: self.faces[by].update_session(key, {"status": "completed"}))
+
+    def say(self, key: str, by: str, ms: int | None, told: Members, most: int | None) -> None:
+        """Have a new message."""
+        number = next(self.numbers)
+        told = {"id": f"m{number}", "content": f"text {number}", **told}
+        answer, kept = self.model.add(key, told, most, Habits(TTLS[by], ms))
+        found = self.answered(
+            answer,
+            lambda: self.faces[by].add_message(key, told, most_tokens=most, **lasting(ms)),
+            found_is_right=lambda found: self.made_then(found, answer, kept, told),
+        )
+        if answer.outcome == "added" and kept is not None:
+            kept.messages[-1] = found
+            kept.latest = max(kept.latest, found.created_at)
+        if answer.outcome == "closed" and answer.given == "paused":
+            self.came_to("paused")
 
     @property
     def now(self) -> int:
@@ -389,7 +439,7 @@ class ContinuityMachine(CountingMachine):
 
     def some_id(self, kept: Kept | None, which: int) -> str:
         names = [one.id for one in kept.messages] if kept else []
-        return names[which % len(names)] if names and which < 12 else f"x{which}"
+        return names[which % len(names)] if names and which < SELDOM - 1 else f"x{which}"
 
 
 def lasting(ms: int | None) -> dict[str, float]:
@@ -409,4 +459,4 @@ def test_sessions_do_what_plain_lists_do(
 
     members = {"make": staticmethod(make), "row": row}
     machine = type(f"SessionsOf{row}", (ContinuityMachine,), members)
-    run_machine(machine, share=2 * row.share)
+    run_machine(machine, share=row.share)

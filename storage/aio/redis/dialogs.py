@@ -121,6 +121,8 @@ class RedisDialogs:
         user_id = wanted.user_id
         told = await self._all() if user_id is None else await self._listed(user_id)
         helds = {name: self._held(name, one) for name, one in told.items()}
+        # The hash of another program may be called like one of a session.
+        helds = {name: held for name, held in helds.items() if held.fields.get("id") == name}
         names = {id(held): name for name, held in helds.items()}
         found = chosen(helds.values(), wanted)
         uncounted = [names[id(held)] for held in found if held.messages < 0]
@@ -243,10 +245,10 @@ class RedisDialogs:
 
     async def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
-        until, place = more.split()
+        until, place, *rest = more.split()
         try:
             while place != b"-1":
-                command = run(RENEW, AGAIN, (key,), self._start, until, place)
+                command = run(RENEW, AGAIN, (key,), self._start, until, place, *rest)
                 reply = await self._door.call(command, session_id)
                 place = b"%d" % reply
         except StorageError:

@@ -55,8 +55,10 @@ local function renew(session, place, deadline)
 end
 
 -- Lets a session last as it was decided, after what is known of it was changed. `more` says then
--- until when there are more messages to renew, and from which place on.
+-- until when there are more messages to renew, from which place on, until when the session lasts when
+-- that is done, and when it was changed.
 local function stay(one, ttl, user, is_short)
+  local ends = ttl ~= '' and now + ttl or NEVER
   if ttl ~= '' then
     call('PEXPIRE', one.session, ttl)
   end
@@ -70,8 +72,14 @@ local function stay(one, ttl, user, is_short)
     if place < 0 then
       one.lasts = one.deadline
     else
-      more = (one.deadline == NEVER and 'never' or string.format('%.0f', one.deadline)) .. ' ' .. place
+      local deadline = one.deadline == NEVER and 'never' or string.format('%.0f', one.deadline)
+      local last = ends == NEVER and '-' or string.format('%.0f', ends)
+      more = table.concat({deadline, place, last, one.activity}, ' ')
     end
+  end
+  -- Whoever dies before all is renewed: it lasts no longer than its messages do.
+  if ends < NEVER and now < one.lasts and one.lasts < ends then
+    end_at(one.session, one.lasts)
   end
   keep_known(one, is_short and not one.renews)
   if one.renews then

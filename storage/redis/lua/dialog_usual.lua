@@ -7,7 +7,9 @@ do
   local messages = session .. ':messages'
   local time = call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local head = call('HMGET', session, 'status', 'expiresAt', 'version', 'lastActivityAt', 'tokenBudget')
+  local head = call(
+    'HMGET', session, 'status', 'expiresAt', 'version', 'lastActivityAt', 'tokenBudget'
+  )
   local kept = call(
     'HMGET', messages .. ':state',
     'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'last',
@@ -16,7 +18,8 @@ do
   local lasts = kept[7] == 'never' and math.huge or tonumber(kept[7])
   local seq, last, cost = tonumber(kept[4]), tonumber(kept[9]), ARGV[6]
   if
-    head[1] == 'active' and not head[5] and ARGV[4] == '' and ARGV[7] == '' and lasts and seq and last
+    head[1] == 'active' and not head[5] and ARGV[4] == '' and ARGV[7] == ''
+    and lasts and seq and last
     and kept[5] == (head[3] or '1') and kept[6] == head[4] and kept[8] == '' and kept[10] == ''
     and not kept[11] and seq < 99999999999 and last <= now and now <= lasts
     and #cost <= 15 and not string.find(cost, '%D')
@@ -25,13 +28,15 @@ do
     local stamp, is_open = iso(now), true
     if head[2] then
       -- Moments of this form are in the order of their texts.
-      is_open = string.find(head[2], '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$') and head[2] > stamp
+      local form = '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$'
+      is_open = string.find(head[2], form) and head[2] > stamp
     end
     -- What is known was written when all was made to last longer than the session, as it does still
     -- where this is not to last until a later moment.
     local is_lasting = ttl == '' or lasts < math.huge and now + ttl <= lasts
     local key = ARGV[1] .. 'message:' .. id
-    local number = is_open and is_lasting and call('HLEN', key) == 0 and call('INCR', session .. ':seq')
+    local is_new = is_open and is_lasting and call('HLEN', key) == 0
+    local number = is_new and call('INCR', session .. ':seq')
     if number and number ~= seq + 1 then
       -- Others count as well, which is looked into below.
       call('DECR', session .. ':seq')
