@@ -46,7 +46,7 @@ _LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_gone")
 _PAGE, _COUNT = Script("dialog_page", *_READS), Script("dialog_count", *_READS)
 _CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
 _CHANGE, _RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
-_ADD = Script("dialog_add", "iso", "dialog_usual", "moment", "dialog", "dialog_terms")
+_ADD = Script("dialog_add", "iso", "dialog_budget", "dialog_usual", *_STEPS[1:])
 _AMEND = Script("dialog_amend", *_STEPS)
 _DISCARD, _EMPTY = (
     Script("dialog_discard", *_STEPS),

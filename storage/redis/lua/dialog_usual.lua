@@ -1,6 +1,6 @@
--- For dialog_add.lua, after iso.lua and before all else: adds a message as it does, where nothing
--- needs more thought than this: what most steps would be made of is never made then.
--- All that is decided here is decided before anything is written.
+-- For dialog_add.lua, after iso.lua and dialog_budget.lua and before all else: adds a message as it
+-- does, where nothing needs more thought than this: what most steps would be made of is never made
+-- then. All that is decided here is decided before anything is written.
 do
   local call, session, ttl, id = redis.call, KEYS[1], ARGV[2], ARGV[5]
   local messages = session .. ':messages'
@@ -14,14 +14,19 @@ do
   )
   local lasts = kept[7] == 'never' and math.huge or tonumber(kept[7])
   local seq, last, cost = tonumber(kept[4]), tonumber(kept[9]), ARGV[6]
+  local most = math.huge
+  if head[5] or ARGV[4] ~= '' then
+    most = most_of(head[5], tonumber(ARGV[4])) or most
+  end
   if
-    head[1] == 'active' and not head[5] and ARGV[4] == '' and ARGV[7] == '' and lasts and seq and last
+    head[1] == 'active' and ARGV[7] == '' and lasts and seq and last
     and kept[5] == (head[3] or '1') and kept[6] == head[4] and kept[8] == '' and kept[10] == ''
     and not kept[11] and seq < 99999999999 and last <= now and now <= lasts
     and #cost <= 15 and not string.find(cost, '%D')
     and kept[4] == call('GET', session .. ':seq') and tonumber(kept[1]) == call('ZCARD', messages)
   then
     local stamp, ends, is_open = iso(now), math.huge, true
+    local tokens = kept[3] + (tonumber(cost) or 0)
     if ttl ~= '' then
       ends = now + ttl
     else
@@ -35,7 +40,7 @@ do
       is_open = string.find(head[2], '^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$') and head[2] > stamp
     end
     local key = ARGV[1] .. 'message:' .. id
-    if is_open and ends <= lasts and (ends == lasts or lasts < math.huge) and call('HLEN', key) == 0 then
+    if is_open and tokens <= most and ends <= lasts and (ends == lasts or lasts < math.huge) and call('HLEN', key) == 0 then
       local number = string.format('%.0f', seq + 1)
       call(
         'HSET', key, 'sessionId', string.sub(session, #ARGV[1] + 9), 'sequence', number,
@@ -56,7 +61,7 @@ do
       end
       call(
         'HSET', messages .. ':state', 'members', kept[1] + 1, 'messages', kept[2] + 1,
-        'tokens', kept[3] + (tonumber(cost) or 0), 'seq', number, 'activity', stamp,
+        'tokens', tokens, 'seq', number, 'activity', stamp,
         'last', string.format('%.0f', now)
       )
       return {'done', '', number, stamp}
