@@ -443,6 +443,23 @@ def test_a_budget_that_is_an_error_lets_nothing_in_that_is_too_much(everywhere: 
     assert heard.events[0].data["limit"] == 10
 
 
+def test_a_budget_of_a_manager_counts_for_sessions_without_one(everywhere: Managed) -> None:
+    """As others made them. Only one that is an error keeps anything out."""
+    budget = {"max_tokens": 12, "reserve_tokens": 2}
+    strict = everywhere.manager(token_budget={**budget, "overflow_strategy": "error"})
+    cutting = everywhere.manager(token_budget={**budget, "overflow_strategy": "truncate"})
+    everywhere.manager().create_session(session_id="s")
+
+    strict.add_message("s", role="user", content="x" * 32)
+    with pytest.raises(TokenBudgetExceededError) as caught:
+        strict.add_message("s", role="user", content="x" * 12)
+    cutting.add_message("s", role="user", content="x" * 12)
+
+    assert (caught.value.used, caught.value.limit, caught.value.overage) == (8, 10, 1)
+    assert cutting.get_session("s").token_count == 11
+    assert [one.token_count for one in cutting.get_conversation_context("s")] == [3]
+
+
 def test_all_who_add_at_once_are_heard(everywhere: Managed) -> None:
     managers = [everywhere.manager() for _ in range(2)]
     managers[0].create_session(session_id="s")
@@ -510,6 +527,24 @@ def test_the_most_recent_sessions_come_page_by_page(everywhere: Managed) -> None
     assert [name for name in found if name] == ["654", "321", "0"]
     assert [one.id for one in manager.recent_sessions({"userId": "v"}).sessions] == ["other"]
     assert manager.recent_sessions(user_id="nobody") == ((), None)
+
+
+def test_a_session_that_was_made_long_ago_may_be_the_most_recent(everywhere: Managed) -> None:
+    manager = everywhere.manager()
+    for number in range(5):
+        manager.create_session(session_id=str(number))
+        everywhere.clock.tick(1)
+    for number in (3, 0, 2):
+        manager.add_message(str(number), role="user", content="x")
+        everywhere.clock.tick(1)
+
+    found, cursor = "", None
+    for _ in range(3):
+        page = manager.recent_sessions(limit=2, cursor=cursor)
+        found += "".join(one.id for one in page.sessions)
+        cursor = page.cursor
+
+    assert (found, cursor) == ("20341", None)
 
 
 def test_pages_go_on_while_sessions_change(everywhere: Managed) -> None:

@@ -47,7 +47,7 @@ _MESSAGES = [
         f"{_HERE}messaging.py",
         "self._most = room(budget) if",
         "self._most = budget.max_tokens if",
-        _told("manager", "memory and budget_that_is_an_error"),
+        _told("manager", "memory and sessions_without_one"),
     ),
     _bug(
         "is-strict-with-all",
@@ -55,7 +55,7 @@ _MESSAGES = [
         f"{_HERE}messaging.py",
         'budget is not None and budget.overflow_strategy == "error"',
         "budget is not None",
-        _told("contexts", "memory and cut_from_the_oldest"),
+        _told("manager", "memory and sessions_without_one"),
     ),
     _bug(
         "renews-nothing",
@@ -106,7 +106,7 @@ _SESSIONS = [
         f"{_HERE}manager.py",
         'cursor_after(found[-1], "activity")',
         'cursor_after(found[-1], "created")',
-        _told("manager", "memory and pages_go_on"),
+        _told("manager", "memory and most_recent"),
     ),
     _bug(
         "erases-everybody",
@@ -173,7 +173,7 @@ _PARTICIPANTS = [
         f"{_HERE}deciding.py",
         "session = self.write(session_id, updates, session.version)",
         "session = self.write(session_id, updates)",
-        _told("participants", "memory and at_once"),
+        ("tests/continuity/test_javascript.py", "-k", "joins_while and not aio"),
     ),
     _bug(
         "gives-up-at-a-conflict",
