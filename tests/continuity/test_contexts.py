@@ -623,6 +623,7 @@ def test_a_summary_that_can_not_be_kept_is_shown_all_the_same(
 def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
     """Whatever it says."""
     summarizer = Summarizer()
+    adapter = managed.by_calls(managed.adapter())
     manager = summarising(managed, summarizer)
     ids = [one.id for one in filled(manager)]
 
@@ -630,7 +631,7 @@ def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
         {"strategy": "summarization", "signature": "x", "summary": "lies", "keptMessageIds": ids},
         {"strategy": "sliding_window", "signature": "10:a:10:80", "keptMessageIds": []},
     ):
-        manager.update_session("s", compression_state=state)
+        adapter.update_session("s", {"compression_state": state}, quiet=True)
         assert "lies" not in json.dumps(texts(manager.get_conversation_context("s")))
 
 
