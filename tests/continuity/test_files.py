@@ -3,6 +3,7 @@ file, or nothing of it."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import storage.aio.continuity
 from storage.core.dialog.errors import (
     SessionExistsError,
     SessionNotFoundError,
@@ -338,6 +340,32 @@ def test_a_store_that_fails_in_the_middle_leaves_nothing_half(managed: Managed) 
         manager.get_session("a")
     assert list(manager.list_sessions()) == []
     assert manager.import_sessions(io.BytesIO(file)) == 2
+
+
+def test_who_gives_up_in_the_middle_leaves_nothing_half() -> None:
+    half = storage.aio.continuity
+
+    class Slow(half.MemoryAdapter):
+        async def add_message(self, *args: Any, **named: Any) -> Any:
+            if args[0] == "b":
+                begun.set()
+                await asyncio.sleep(60)
+            return await super().add_message(*args, **named)
+
+    async def run() -> None:
+        manager = half.SessionManager(Slow())
+        file = lines({"session": {"id": "a"}}, MESSAGE, {"session": {"id": "b"}}, message("n"))
+        reading = asyncio.create_task(manager.import_sessions(io.BytesIO(file)))
+        await begun.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        found = await manager.list_sessions()
+        assert list(found) == []
+        await manager.aclose()
+
+    begun = asyncio.Event()
+    asyncio.run(run())
 
 
 def message(name: str) -> dict[str, Any]:
