@@ -14,7 +14,7 @@ LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_gone")
 PAGE, COUNT = Script("dialog_page", *_READS), Script("dialog_count", *_READS)
 CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
 CHANGE, RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
-ADD = Script("dialog_add", "iso", "dialog_usual", "moment", "dialog", "dialog_terms")
+ADD = Script("dialog_add", "iso", "dialog_budget", "dialog_usual", *_STEPS[1:])
 AMEND = Script("dialog_amend", *_STEPS)
 DISCARD, EMPTY = (
     Script("dialog_discard", *_STEPS),

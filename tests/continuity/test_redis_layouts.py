@@ -239,6 +239,22 @@ def test_who_writes_after_whom_nothing_is_lost(seed: int, room: Any, server: Ser
     mixed.check()
 
 
+def test_a_counter_that_is_lost_or_behind_is_set_anew(room: Any, server: Server) -> None:
+    room.create({"id": "s", "status": "active"}, Terms(HOUR))
+    for number in range(3):
+        room.add("s", said(f"m{number}"), Terms(HOUR))
+    for lost in (True, False):
+        server.call(*(["DEL", "session:s:seq"] if lost else ["SET", "session:s:seq", 1]))
+        room.add("s", said(f"lost {lost}"), Terms(HOUR))
+
+    assert ids(room) == ["m0", "m1", "m2", "lost True", "lost False"]
+    assert server.call("GET", "session:s:seq") == b"5"
+    room.change("s", Change({"status": "paused"}), Terms(HOUR))
+    server.call("DEL", "session:s:seq")
+    assert room.add("s", said("x"), Terms(HOUR)).outcome == "closed"
+    assert server.call("EXISTS", "session:s:seq") == 0
+
+
 def test_a_summary_goes_when_javascript_changes_messages(room: Any, server: Server) -> None:
     other = Javascript(server)
     other.create("s")

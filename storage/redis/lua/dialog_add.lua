@@ -1,4 +1,4 @@
--- Adds a message to a session, after dialog_terms.lua.
+-- Adds a message to a session, after dialog_budget.lua and dialog_terms.lua.
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it
 --   goes on, or nothing; how many tokens there may be where it has no budget, or nothing; the id of
@@ -37,26 +37,7 @@ if not settle(one) then
   return {'stale'}
 end
 
--- A number that a budget tells.
-local function told(number)
-  if type(number) == 'number' and math.abs(number) < 1e15 then
-    return number < 0 and math.ceil(number) or floor(number)
-  end
-end
-local most = tonumber(ARGV[4])
-local is_read, budget = false, nil
-if head[6] and string.find(head[6], '^%s*{') then
-  is_read, budget = pcall(cjson.decode, head[6])
-end
-if is_read then
-  local is_strict = budget.overflowStrategy == 'error'
-  local max = is_strict and told(budget.maxTokens)
-  if max then
-    most = math.max(0, max - (told(budget.reserveTokens) or 0))
-  elseif not is_strict then
-    most = nil
-  end
-end
+local most = most_of(head[6], tonumber(ARGV[4]))
 if most and one.tokens + cost > most then
   return {'full', '', one.tokens, most}
 end

@@ -2,7 +2,7 @@
 -- gone for long are taken off the list.
 -- KEYS: the ids of the user's sessions. ARGV: the prefix of all keys, and where the list goes on.
 -- Returns where it goes on then; and of each session what dialog_look.lua does.
-local following, ids = unpack(call('SSCAN', KEYS[1], ARGV[2], 'COUNT', 100))
+local following, ids = unpack(call('SSCAN', KEYS[1], ARGV[2], 'COUNT', 200))
 local found = {following}
 for index = 1, #ids do
   local session = prefix .. 'session:' .. ids[index]
