@@ -250,11 +250,27 @@ BROKEN = {
         "line 5 .*id of its own",
     ),
     "no role": (lines(GOOD, {"message": {"id": "m", "content": "x"}}), "line 3 .*role is required"),
-    "an unknown role": (
-        lines(GOOD, {"message": {"id": "m", "role": "bot", "content": "x"}}),
-        "line 3 .*role must be one of",
+    "a role that is no text": (
+        lines(GOOD, {"message": {"id": "m", "role": 7, "content": "x"}}),
+        "line 3 .*role must be a str",
     ),
-    "an unknown status": (lines(GOOD, {"session": {"id": "s", "status": "asleep"}}), "line 3"),
+    "a status that is no text": (lines(GOOD, {"session": {"id": "s", "status": 7}}), "line 3"),
+    "a budget that is none": (
+        lines(GOOD, {"session": {"id": "s", "tokenBudget": {"maxTokens": "9"}}}),
+        "line 3 .*maxTokens of tokenBudget can not be read",
+    ),
+    "participants that are none": (
+        lines(GOOD, {"session": {"id": "s", "participants": [7]}}),
+        "line 3 .*participants must be an object",
+    ),
+    "content that is none": (
+        lines(GOOD, {"message": {"id": "m", "role": "user", "content": ["x"]}}),
+        "line 3 .*content must be an object",
+    ),
+    "a member that nobody knows": (
+        lines(GOOD, {"session": {"id": "s", "colour": "red"}}),
+        "line 3 .*a session has no colour",
+    ),
     "no date": (lines(GOOD, {"session": {"id": "s", "createdAt": "soon"}}), "line 3 .*created_at"),
     "an id that is none": (lines(GOOD, {"session": {"id": "s:messages"}}), "line 3"),
     "two members": (lines(GOOD, {"session": {"id": "s"}, "message": {}}, end=2), "line 3"),
