@@ -59,9 +59,9 @@ class Contexts:
         budget = session.token_budget or self._settings.budget
         compression = session.compression or self._settings.compression
         total = total_tokens(messages, self.count)
-        todo = decision(budget, compression, total)
+        todo = decision(budget, compression, total, messages)
         if budget is None or todo == "whole":
-            return whole(messages, total, budget)
+            return whole(messages, total, budget, self.count)
         if todo == "error":
             error = TokenBudget(budget).exceeded(total)
             await self.exceeded(name, error)
