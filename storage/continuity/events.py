@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from ..core.dialog.checks import kind
 from ..core.dialog.dates import when_of
+from ..core.dialog.errors import ValidationError
 from ..core.dialog.names import ANY, event_name
 from ..core.dialog.records import Event
 from ..runtime import Runtime, callback, mutex
@@ -98,6 +100,16 @@ class SessionEventEmitter:
                 if any(one.once for one in known):
                     self._listeners[name] = [one for one in known if not one.once]
         return found
+
+
+def emitter_of(given: object, logger: logging.Logger) -> SessionEventEmitter:
+    """*given*, if it calls handlers of this colour, or a new one."""
+    if given is None:
+        return SessionEventEmitter(logger)
+    if not isinstance(given, SessionEventEmitter):
+        wanted = f"{SessionEventEmitter.__module__.removesuffix('.events')}.SessionEventEmitter"
+        raise ValidationError(f"event_emitter must be a {wanted}, not {kind(given)}")
+    return given
 
 
 class Telling:

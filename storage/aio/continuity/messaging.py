@@ -15,6 +15,7 @@ from .events import Telling
 from ...continuity.failing import revealing
 from .protocols import ContinuityAdapter
 from ...continuity.settings import Settings
+from .sweeping import Sweeper
 
 _COUNTED: Final = frozenset({"content", "metadata", "tool_calls", "tool_results", "token_count"})
 """What the tokens of a message are told by."""
@@ -24,8 +25,14 @@ class Messaging:
     """The messages of the sessions of an *adapter*."""
 
     def __init__(
-        self, adapter: ContinuityAdapter, telling: Telling, contexts: Contexts, settings: Settings
+        self,
+        adapter: ContinuityAdapter,
+        telling: Telling,
+        contexts: Contexts,
+        settings: Settings,
+        sweeper: Sweeper,
     ) -> None:
+        self._sweeper = sweeper
         budget = settings.budget
         is_strict = budget is not None and budget.overflow_strategy == "error"
         self._most = room(budget) if budget is not None and is_strict else None
@@ -37,6 +44,7 @@ class Messaging:
 
     async def add(self, session_id: str, told: dict[str, Any]) -> Message:
         """Add a message."""
+        await self._sweeper.wake()
         if "message_id" in told:
             told["id"] = told.pop("message_id")
         made = new_message(told)
@@ -66,6 +74,7 @@ class Messaging:
 
     async def delete(self, session_id: str, message_id: str) -> Message:
         """Take a message away, and give it back."""
+        await self._sweeper.wake()
         with revealing():
             deleted = await self._adapter.delete_message(session_id, message_id, session_ttl=self._ttl)
         await self._telling.tell("message:deleted", session_id, {"message_id": message_id})
@@ -73,10 +82,12 @@ class Messaging:
 
     async def delete_all(self, session_id: str) -> int:
         """Take all messages of a session away, and say how many there were."""
+        await self._sweeper.wake()
         with revealing():
             return await self._adapter.delete_all_messages(session_id)
 
     async def _amend(self, session_id: str, message_id: str, told: Mapping[str, Any]) -> Message:
+        await self._sweeper.wake()
         with revealing():
             return await self._adapter.update_message(session_id, message_id, told, session_ttl=self._ttl)
 

@@ -69,10 +69,15 @@ def _are_too_many(
 
 
 def truncated(
-    messages: Sequence[Message], budget: TokenBudgetConfig, count: Count
+    messages: Sequence[Message],
+    budget: TokenBudgetConfig,
+    count: Count,
+    compression: CompressionConfig | None = None,
 ) -> CompressionResult:
-    """The newest of *messages* that fit into a *budget*."""
-    window = fitted(messages, room(budget), count)
+    """The newest of *messages* that fit into a *budget*, in the place of a *compression* no more
+    than it shows."""
+    most: int | None = getattr(compression, "max_messages", None)
+    window = fitted(messages, room(budget), count, max_messages=most)
     return CompressionResult(
         window.kept,
         "truncate",

@@ -63,7 +63,7 @@ class Plan(NamedTuple):
         return len(self.kept) == len(self.messages)
 
 
-def chosen(config: CompressionConfig | None, strategy: str | None = None) -> CompressionConfig:
+def chosen(config: CompressionConfig | None, strategy: object = None) -> CompressionConfig:
     """*config*, or another *strategy* with what both of them know."""
     if config is None:
         raise ValidationError("No compression config available")
