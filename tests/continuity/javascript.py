@@ -59,7 +59,11 @@ class Javascript:
         self._expire(f"session:{session_id}")
 
     def add(self, session_id: str, message_id: str, tokens: int | None = None) -> None:
-        """Number it, list it, write it; and then the manager counts."""
+        self.add_only(session_id, message_id, tokens)
+        self.update(session_id)
+
+    def add_only(self, session_id: str, message_id: str, tokens: int | None = None) -> None:
+        """Number it, list it, write it; the manager would count then."""
         key, messages = f"message:{message_id}", f"session:{session_id}:messages"
         told = {
             "id": message_id,
@@ -81,7 +85,6 @@ class Javascript:
         self._expire(key, messages)
         if not self._is_first:
             self._expire(f"session:{session_id}:seq")
-        self.update(session_id)
 
     def update_message(self, session_id: str, message_id: str, **fields: str) -> None:
         told = self.fields(f"message:{message_id}")

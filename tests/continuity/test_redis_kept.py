@@ -388,13 +388,17 @@ def test_sessions_are_found_once_however_many_there_are(room: Any, server: Serve
         if number % 100 == 0:
             room.add(f"s{number}", said(f"m{number}"), Terms())
     server.call("SET", "session:text", "of somebody else")
-    server.call("LPUSH", "user:other:sessions", "of somebody else")
+    for name in ("user:other:sessions", "session:other:messages"):
+        server.call("LPUSH", name, "of somebody else")
 
     found = room.select(Wanted())
 
     assert len(found) == len({one.id for one in found}) == 1200
     assert room.expired(NOW - 1198) == ["s1199", "s1198"]
+    server.advance(3600)
+    assert len(room.expired(NOW)) == 1200
     assert server.call("EXISTS", "session:text", "user:other:sessions") == 2
+    assert server.call("EXISTS", "session:other:messages") == 1
 
 
 def test_what_is_of_another_kind_is_said(room: Any, server: Server) -> None:

@@ -78,6 +78,20 @@ def test_a_session_is_written_as_javascript_writes_it(room: Any, server: Server)
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["now", "before"])
+def test_what_nobody_has_counted_is_counted(first: bool, room: Any, server: Server) -> None:
+    other = Javascript(server, first=first)
+    other.create("s")
+    other.add("s", "a", 4)
+    assert (room.find("s").messages, room.find("s").tokens) == (1, 4)
+    server.advance(1)
+
+    other.add_only("s", "b", 5)
+
+    assert (room.find("s").messages, room.find("s").tokens) == (2, 9)
+    assert [one.tokens for one in room.select(Wanted())] == [9]
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["now", "before"])
 def test_what_javascript_wrote_is_read_and_counted(first: bool, room: Any, server: Server) -> None:
     other = Javascript(server, first=first)
     other.create("s", userId="u", createdAt="2023-11-14T22:13:20+00:00")

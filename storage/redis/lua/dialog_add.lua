@@ -1,12 +1,13 @@
 -- Adds a message to a session, after dialog_terms.lua.
 -- KEYS: the session.
--- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
---   nothing; how many tokens there may be where it has no budget, or nothing; the id of the message,
---   its `tokenCount`, and its `createdAt` after a `=` where that is told; then its fields, each with its text.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it
+--   goes on, or nothing; how many tokens there may be where it has no budget, or nothing; the id of
+--   the message, its `tokenCount`, and its `createdAt` after a `=` where that is told; then its
+--   fields, each with its text.
 -- Returns `done`, what is still to be renewed, its number, and when it was made where that is not
---   told; or `repeated` and the message that is there; or `closed` and how the session stands; or `full`,
---   the tokens there are, and those that there may be; or `missing`, `taken`, or `stale` where the
---   messages have to be counted first.
+--   told; or `repeated` and the message that is there; or `closed` and how the session stands; or
+--   `full`, the tokens there are, and those that there may be; or `missing`, `taken`, or `stale`
+--   where the messages have to be counted first.
 local session, ttl, id, cost = KEYS[1], ARGV[2], ARGV[5], tokens_of(ARGV[6])
 local messages, key = session .. ':messages', message_of(id)
 local head = head_of(session)
@@ -83,7 +84,7 @@ call('ZADD', messages, number, id)
 call('SET', session .. ':seq', number, 'KEEPTTL')
 stir(one, ARGV[3], nil, made == now and stamp or nil)
 lasting(one, ttl)
-if one.deadline < NEVER then
+if one.deadline < NEVER and not one.renews then
   call('PEXPIREAT', key, one.deadline)
   if one.members == 0 or one.seq == '' then
     call('PEXPIREAT', messages, one.deadline)

@@ -1,8 +1,8 @@
 -- Changes fields of a message, after dialog_terms.lua.
 -- KEYS: the session.
--- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
---   nothing; the id of the message; how many words follow that are fields with their texts; these; and
---   the fields that go.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it
+--   goes on, or nothing; the id of the message; how many words follow that are fields with their
+--   texts; these; and the fields that go.
 -- Returns `done`, what is still to be renewed, and the message; or `closed` and how the session
 --   stands; or `missing` and how it stands if it is there, or `stale` where the messages have to be
 --   counted first.

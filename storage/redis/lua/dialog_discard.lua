@@ -1,7 +1,7 @@
 -- Takes a message away, after dialog_terms.lua.
 -- KEYS: the session.
--- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
---   nothing; and the id of the message.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it
+--   goes on, or nothing; and the id of the message.
 -- Returns `done`, what is still to be renewed, and the message; or `missing` and how the session
 --   stands if it is there, or `stale` where the messages have to be counted first.
 local session, ttl, id = KEYS[1], ARGV[2], ARGV[4]

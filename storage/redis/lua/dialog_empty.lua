@@ -1,7 +1,7 @@
 -- Takes the first messages of a session away, after dialog_terms.lua and dialog_gone.lua.
 -- KEYS: the session.
--- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it goes on, or
---   nothing.
+-- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it
+--   goes on, or nothing.
 -- Returns `done`, what is still to be renewed, how many it took away, and how many places are left;
 --   or `missing`, or `stale` where the messages have to be counted first.
 local session, ttl = KEYS[1], ARGV[2]

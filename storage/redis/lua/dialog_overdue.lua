@@ -1,6 +1,7 @@
 -- Finds those sessions whose time is over, and those that are not there, after dialog.lua.
 -- KEYS: the sessions. ARGV: the prefix of all keys, and by when it is over, or nothing for now.
--- Returns the ids of the one kind, each with the end of its time, and which of KEYS are of the other kind.
+-- Returns the ids of the one kind, each with the end of its time, and which of KEYS are of the
+--   other kind.
 local overdue, gone, by = {}, {}, tonumber(ARGV[2]) or now
 for index = 1, #KEYS do
   local text = redis.pcall('HGET', KEYS[index], 'expiresAt')

@@ -1,14 +1,15 @@
 -- Reads messages of a session, after dialog.lua.
 -- KEYS: the session.
--- ARGV: the prefix of all keys; 1 where the newest come first, else 0; whether all are read whatever is
---   asked for, each with its score; the message that was read last and its score, or nothing; how many
---   are left out, and how many are wanted (-1 for all); after and before which moment they were made,
---   or nothing; and of which roles they are, if of any.
--- Returns the message that was looked at last and its score where there is more to look at, how many
---   are still to be left out, and the messages; or 0 where their scores tell no order, or 1 where the
---   messages have to be counted first to know that; or nothing without a session.
+-- ARGV: the prefix of all keys; 1 where the newest come first, else 0; whether all are read
+--   whatever is asked for, each with its score; the message that was read last and its score, or
+--   nothing; how many are left out, and how many are wanted (-1 for all); after and before which
+--   moment they were made, or nothing; and of which roles they are, if of any.
+-- Returns the message that was looked at last and its score where there is more to look at, how
+--   many are still to be left out, and the messages; or 0 where their scores tell no order, or 1
+--   where the messages have to be counted first to know that; or nothing without a session.
 local session, is_newest, is_whole = KEYS[1], ARGV[2] == '1', ARGV[3] == '1'
-local messages, last, skip, wanted = session .. ':messages', ARGV[4], tonumber(ARGV[6]), tonumber(ARGV[7])
+local messages, last = session .. ':messages', ARGV[4]
+local skip, wanted = tonumber(ARGV[6]), tonumber(ARGV[7])
 local after, before, roles = tonumber(ARGV[8]), tonumber(ARGV[9]), {}
 for index = 10, #ARGV do
   roles[ARGV[index]] = true
@@ -57,7 +58,8 @@ elseif not is_whole then
     -- Where none of them lacks its hash, the places are those of messages.
     local kept = call('HMGET', session .. ':messages:state', 'members', 'messages', 'lasts')
     local lasts = kept[3] == 'never' and NEVER or tonumber(kept[3]) or 0
-    if kept[1] and kept[1] == kept[2] and tonumber(kept[1]) == call('ZCARD', messages) and now <= lasts then
+    local is_true = tonumber(kept[1]) == call('ZCARD', messages) and now <= lasts
+    if is_true and kept[1] == kept[2] then
       place, skip = skip, 0
     end
   end

@@ -2,7 +2,9 @@
 -- KEYS: the session. ARGV: the prefix of all keys.
 -- Returns 1 where there is more to do, else 0.
 local session = KEYS[1]
-if call('EXISTS', session) == 1 or not is_gone(session) then
+-- Somebody else may call something like it that is of another kind.
+local is_other = type(redis.pcall('ZCARD', session .. ':messages')) ~= 'number'
+if is_other or call('EXISTS', session) == 1 or not is_gone(session) then
   return 0
 end
 local _, _, rest = pop(session)
