@@ -39,7 +39,7 @@ from .failing import revealing
 from .files import Existing, Files
 from .messaging import Messaging
 from .paging import page, page_filters
-from .protocols import ContinuityAdapter, Filters, MessageOptions, adapter_of
+from .protocols import ContinuityAdapter, Filters, MessageOptions, OnCorrupt, adapter_of
 from .settings import Strategy, positive, settings, unsummarised
 from .sweeping import Sweeper
 
@@ -129,9 +129,13 @@ class SessionManager:
         """The session, over or not."""
         return self._deciding.read(session_id)
 
-    def list_sessions(self, filters: Filters = None, **more: Any) -> Sequence[Session]:
-        """The sessions that are asked for."""
-        return self._adapter.list_sessions(checked_filters(filters, **more))
+    def list_sessions(
+        self, filters: Filters = None, *, on_corrupt: OnCorrupt = "raise", **more: Any
+    ) -> Sequence[Session]:
+        """The sessions that are asked for; with *on_corrupt* `"skip"` without those that can not be
+        read."""
+        told = checked_filters(filters, **more)
+        return self._adapter.list_sessions(told, on_corrupt=on_corrupt)
 
     def recent_sessions(
         self,
@@ -139,12 +143,17 @@ class SessionManager:
         *,
         limit: int = 20,
         cursor: str | None = None,
+        on_corrupt: OnCorrupt = "raise",
         **more: Any,
     ) -> SessionPage:
         """*limit* of the sessions that are asked for, the last active first, those after a *cursor*
-        where one is given."""
+        where one is given; with *on_corrupt* `"skip"` without those that can not be read."""
         told = page_filters(filters, more, limit)
-        found = self._adapter.list_sessions(told, cursor=cursor)
+        found = self._adapter.list_sessions(told, cursor=cursor, on_corrupt=on_corrupt)
+        if len(found) <= limit and on_corrupt == "skip":
+            # Those that were left out would have stood for others.
+            told = told._replace(limit=None)
+            found = self._adapter.list_sessions(told, cursor=cursor, on_corrupt=on_corrupt)
         return page(found, limit)
 
     def update_session(
@@ -216,6 +225,10 @@ class SessionManager:
     ) -> Sequence[Message]:
         """The messages that are asked for; none where there is no session."""
         return self._adapter.get_messages(session_id, checked_options(options, **more))
+
+    def get_message(self, session_id: str, message_id: str) -> Message:
+        """The message."""
+        return self._messaging.read(session_id, message_id)
 
     def update_message(
         self,
@@ -294,10 +307,18 @@ class SessionManager:
 
     # Files.
 
-    def export_sessions(self, file: DumpFile, filters: Filters = None, **more: Any) -> int:
+    def export_sessions(
+        self,
+        file: DumpFile,
+        filters: Filters = None,
+        *,
+        on_corrupt: OnCorrupt = "raise",
+        **more: Any,
+    ) -> int:
         """Write the sessions that are asked for into *file* as lines of JSON, each with its
-        messages, and say how many there were."""
-        return self._files.dump(file, checked_filters(filters, **more))
+        messages, and say how many there were; with *on_corrupt* `"skip"` without those that can not
+        be read."""
+        return self._files.dump(file, checked_filters(filters, **more), on_corrupt)
 
     def import_sessions(self, file: DumpFile, *, existing: Existing = "refuse") -> int:
         """Keep the sessions that such a file tells of, and say how many there were; the whole file

@@ -9,7 +9,7 @@ from ...core.dialog.checks import one_of
 from ...core.dialog.errors import SessionExistsError
 from ...core.dialog.files import HEADER, Told, ending, lines, told
 from ...core.dialog.records import SessionFilters
-from .protocols import ContinuityAdapter
+from .protocols import ContinuityAdapter, OnCorrupt
 
 if TYPE_CHECKING:
     from ...dumps import DumpFile
@@ -34,12 +34,12 @@ class Files:
     def __init__(self, adapter: ContinuityAdapter) -> None:
         self._adapter = adapter
 
-    async def dump(self, file: DumpFile, filters: SessionFilters) -> int:
+    async def dump(self, file: DumpFile, filters: SessionFilters, on_corrupt: OnCorrupt) -> int:
         """Write the sessions that are asked for to *file*, and say how many there were."""
         from ...dumps import writing  # dear, and seldom needed
 
         number = 0
-        sessions = await self._adapter.list_sessions(filters)
+        sessions = await self._adapter.list_sessions(filters, on_corrupt=on_corrupt)
         with writing(file) as out:
             out.write(HEADER)
             for session in sessions:
