@@ -99,6 +99,8 @@ class Asked(NamedTuple):
     """They were made before that."""
 
     roles: tuple[str, ...] = ()
+    id: str | None = None
+    """It is the one of this id."""
 
 
 Outcome = Literal["done", "repeated", "missing", "closed", "conflict", "full", "taken"]
@@ -106,8 +108,8 @@ Outcome = Literal["done", "repeated", "missing", "closed", "conflict", "full", "
 
 `repeated`: it was done before; `missing`: there is no such session, or no such message in it;
 `closed`: the session is over, or paused where a message was to be added; `conflict`: it is of
-another version; `full`: its tokens would be too many; `taken`: the id is that of a message of
-another session.
+another version, or the message is not what it was; `full`: its tokens would be too many; `taken`:
+the id is that of a message of another session.
 """
 
 

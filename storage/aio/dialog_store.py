@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
+from ..dialogs import NOTHING, Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
 
 
 class DialogStore(Protocol):
     """Sessions of session continuity, and the messages of each in the order in which they came.
 
     Each method is one step that is atomic by itself. The time is that of the store. A session that
-    is not kept any more is absent to every method, and so are its messages.
+    is not kept any more is absent to every method, and so are its messages. One whose `expiresAt`
+    is past has the status `expired` wherever it is told, unless it is completed.
     """
 
     async def create(self, fields: Fields, terms: Terms) -> Held | None:
@@ -61,10 +62,17 @@ class DialogStore(Protocol):
         ...
 
     async def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: Terms,
+        expected: Fields = NOTHING,
     ) -> Said:
         """Change fields of a message; its `updatedAt` is now, and its tokens count as they are
-        now."""
+        now. Where a field of what is *expected* is another one, an empty one being none, it is a
+        `conflict`."""
         ...
 
     async def discard(self, session_id: str, message_id: str, terms: Terms) -> Said:
@@ -73,6 +81,10 @@ class DialogStore(Protocol):
 
     async def discard_all(self, session_id: str, terms: Terms) -> int | None:
         """Take all messages away, and say how many there were; `None` without a session."""
+        ...
+
+    async def ids(self, user_id: str) -> Sequence[str]:
+        """The ids of all sessions of a user, whatever is in them."""
         ...
 
     async def expired(self, before: int | None) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ..dialog_store import DialogStore
-from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
+from ..dialogs import NOTHING, Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
 
 T = TypeVar("T")
 
@@ -54,15 +54,26 @@ class LiftedDialogs:
         return await self._run(self._inner.messages, session_id, asked)
 
     async def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: Terms,
+        expected: Fields = NOTHING,
     ) -> Said:
-        return await self._run(self._inner.amend, session_id, message_id, put, drop, terms)
+        return await self._run(
+            self._inner.amend, session_id, message_id, put, drop, terms, expected
+        )
 
     async def discard(self, session_id: str, message_id: str, terms: Terms) -> Said:
         return await self._run(self._inner.discard, session_id, message_id, terms)
 
     async def discard_all(self, session_id: str, terms: Terms) -> int | None:
         return await self._run(self._inner.discard_all, session_id, terms)
+
+    async def ids(self, user_id: str) -> Sequence[str]:
+        return await self._run(self._inner.ids, user_id)
 
     async def expired(self, before: int | None) -> Sequence[str]:
         return await self._run(self._inner.expired, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..dialog_store import DialogStore as BlockingDialogStore
-from ..dialogs import Asked, Changed, Fields, Held, Said, Wanted
+from ..dialogs import NOTHING, Asked, Changed, Fields, Held, Said, Wanted
 from ..dialogs import Change as DialogChange
 from ..dialogs import Terms as DialogTerms
 from ..histories import (
@@ -293,15 +293,24 @@ class MemoryDialogsFace:
         return self._inner.messages(session_id, asked)
 
     async def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: DialogTerms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: DialogTerms,
+        expected: Fields = NOTHING,
     ) -> Said:
-        return self._inner.amend(session_id, message_id, put, drop, terms)
+        return self._inner.amend(session_id, message_id, put, drop, terms, expected)
 
     async def discard(self, session_id: str, message_id: str, terms: DialogTerms) -> Said:
         return self._inner.discard(session_id, message_id, terms)
 
     async def discard_all(self, session_id: str, terms: DialogTerms) -> int | None:
         return self._inner.discard_all(session_id, terms)
+
+    async def ids(self, user_id: str) -> Sequence[str]:
+        return self._inner.ids(user_id)
 
     async def expired(self, before: int | None) -> Sequence[str]:
         return self._inner.expired(before)

@@ -3,27 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..codecs import UnreadableError
-from ..core.dialog.checks import count, maybe, moment, text
+from ..core.dialog.checks import count, maybe, moment, one_of, text
 from ..core.dialog.dates import ms_of
 from ..core.dialog.errors import SessionExistsError, SessionNotFoundError
 from ..core.dialog.message_checks import message_updates, new_message
 from ..core.dialog.message_checks import options as checked_options
-from ..core.dialog.outcomes import changed_session, kept_message, session_change
+from ..core.dialog.outcomes import (
+    changed_session,
+    expected_fields,
+    kept_message,
+    session_change,
+)
 from ..core.dialog.queries import asked, wanted
-from ..core.dialog.records import HealthStatus, Message, Session
+from ..core.dialog.records import HealthStatus, Message, RepeatedMessage, Session
 from ..core.dialog.session_checks import filters as checked_filters
 from ..core.dialog.session_checks import new_session, session_updates
 from ..core.dialog.wire import message as message_in
 from ..core.dialog.wire import message_fields, session_fields
 from ..core.dialog.wire import session as session_in
 from ..dialog_store import DialogStore
-from ..dialogs import Held, Terms
+from ..dialogs import Asked, Held, Terms
 from ..errors import CorruptValueError, StorageError
 from ..keys import Names
 from ..offers import offered
@@ -32,10 +37,12 @@ from ..runtime import monotonic
 from ..ttl import DefaultTtl, default_span
 from .failing import attempt
 from .ids import new_id
-from .protocols import Filters, MessageOptions
+from .protocols import Filters, MessageOptions, OnCorrupt
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 _NEW: Final = {"status": "active", "metadata": {}, "participants": (), "schema_version": 1}
 
@@ -88,7 +95,7 @@ class Adapter:
         change = session_change(told, version)._replace(quiet=quiet)
         with attempt(self.name, self._label, "update session", name):
             changed = self._room.change(name, change, self._living(session_ttl))
-            return session_in(changed_session(name, changed, version))
+            return _told(session_in, changed_session(name, changed, version), self._label, name)
 
     def delete_session(self, session_id: str, *, expired_before: datetime | None = None) -> bool:
         """Take a session away with its messages, and say whether that was done; of one that has to
@@ -98,14 +105,30 @@ class Adapter:
         with attempt(self.name, self._label, "delete session", name):
             return self._room.remove(name, None if before is None else ms_of(before))
 
-    def list_sessions(self, filters: Filters = None, *, cursor: str | None = None) -> list[Session]:
-        """The sessions that are asked for, those after a *cursor* where one is given."""
+    def list_sessions(
+        self,
+        filters: Filters = None,
+        *,
+        cursor: str | None = None,
+        on_corrupt: OnCorrupt = "raise",
+    ) -> list[Session]:
+        """The sessions that are asked for, those after a *cursor* where one is given. One that can
+        not be read is an error, or is left out."""
+        one_of(on_corrupt, ("raise", "skip"), "on_corrupt")
         told = wanted(checked_filters(filters), cursor)
         if told.limit == 0:
             return []
         with attempt(self.name, self._label, "list sessions", told.user_id or ""):
             found = self._room.select(told)
-            return [_read(held, self._label) for held in found]
+            read = [_read(held, self._label, on_corrupt) for held in found]
+        return [session for session in read if session is not None]
+
+    def list_session_ids(self, user_id: str) -> list[str]:
+        """The ids of all sessions of a user, whether they can be read or not."""
+        name = text(user_id, "user_id")
+        with attempt(self.name, self._label, "list sessions", name):
+            found = self._room.ids(name)
+            return list(found)
 
     def add_message(
         self,
@@ -123,7 +146,8 @@ class Adapter:
         most = None if most_tokens is None else count(most_tokens, "most_tokens")
         with attempt(self.name, self._label, "add message", name):
             said = self._room.add(name, fields, self._living(session_ttl), most)
-            return message_in(kept_message(name, made["id"], said, made["token_count"] or 0))
+            kept = message_in(kept_message(name, made["id"], said, made["token_count"] or 0))
+        return RepeatedMessage(*kept) if said.outcome == "repeated" else kept
 
     def get_messages(self, session_id: str, options: MessageOptions = None) -> list[Message]:
         """The messages that are asked for; none where there is no session."""
@@ -134,21 +158,32 @@ class Adapter:
             found = self._room.messages(name, told)
             return [message_in(fields) for fields in found]
 
+    def get_message(self, session_id: str, message_id: str) -> Message | None:
+        """One message of the session; `None` where there is none of that id."""
+        name = text(session_id, "the id of a session")
+        told = Asked(id=text(message_id, "the id of a message"))
+        with attempt(self.name, self._label, "get messages", name):
+            found = self._room.messages(name, told)
+            return message_in(found[0]) if found else None
+
     def update_message(
         self,
         session_id: str,
         message_id: str,
         updates: Mapping[str, Any],
         *,
+        expected: Message | None = None,
         session_ttl: DefaultTtl = None,
     ) -> Message:
-        """Change a message of the session."""
+        """Change a message of the session; `MessageConflictError` where its content or metadata are
+        not those of what is *expected*."""
         name = text(session_id, "the id of a session")
         called = text(message_id, "the id of a message")
         put, drop = message_fields(message_updates(updates))
         with attempt(self.name, self._label, "update message", name):
-            said = self._room.amend(name, called, put, drop, self._living(session_ttl))
-            return message_in(kept_message(name, called, said))
+            was = expected_fields(expected)
+            said = self._room.amend(name, called, put, drop, self._living(session_ttl), was)
+            return _told(message_in, kept_message(name, called, said), self._label, name)
 
     def delete_message(
         self, session_id: str, message_id: str, *, session_ttl: DefaultTtl = None
@@ -158,13 +193,13 @@ class Adapter:
         called = text(message_id, "the id of a message")
         with attempt(self.name, self._label, "delete message", name):
             said = self._room.discard(name, called, self._living(session_ttl))
-            return message_in(kept_message(name, called, said))
+            return _told(message_in, kept_message(name, called, said), self._label, name)
 
-    def delete_all_messages(self, session_id: str) -> int:
+    def delete_all_messages(self, session_id: str, *, session_ttl: DefaultTtl = None) -> int:
         """Take all messages of the session away, and say how many there were."""
         name = text(session_id, "the id of a session")
         with attempt(self.name, self._label, "delete all messages", name):
-            number = self._room.discard_all(name, self._terms)
+            number = self._room.discard_all(name, self._living(session_ttl))
             if number is None:
                 raise SessionNotFoundError(name)
             return number
@@ -211,10 +246,22 @@ class Adapter:
         return self._terms._replace(session_ms=default_span(session_ttl, "session_ttl"))
 
 
-def _read(held: Held, label: str) -> Session:
-    """One of several sessions; an error says which it is."""
+def _read(held: Held, label: str, on_corrupt: OnCorrupt) -> Session | None:
+    """One of several sessions; where it can not be read, an error that says which it is, or
+    `None`."""
     try:
         return session_in(held)
     except UnreadableError as error:
+        if on_corrupt == "skip":
+            return None
         message = f"the session can not be read: {error}"
-        raise CorruptValueError(message, store=label, key=held.id) from None
+        raise CorruptValueError(message, store=label, key=held.fields.get("id")) from None
+
+
+def _told(read: Callable[[Any], T], kept: object, label: str, name: str) -> T:
+    """What was changed, as it is kept now; it is changed even where it can not be read."""
+    try:
+        return read(kept)
+    except UnreadableError as error:
+        message = f"it is done, and what is kept can not be read: {error}"
+        raise CorruptValueError(message, store=label, key=name) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..core.dialog.checks import kind
 from ..core.dialog.errors import ValidationError
@@ -19,6 +19,7 @@ from ..core.dialog.records import (
 from ..ttl import DefaultTtl
 
 Filters = SessionFilters | Mapping[str, Any] | None
+OnCorrupt = Literal["raise", "skip"]
 MessageOptions = MessageQueryOptions | Mapping[str, Any] | None
 
 
@@ -59,9 +60,18 @@ class ContinuityAdapter(Protocol):
         ...
 
     def list_sessions(
-        self, filters: Filters = None, *, cursor: str | None = None
+        self,
+        filters: Filters = None,
+        *,
+        cursor: str | None = None,
+        on_corrupt: OnCorrupt = "raise",
     ) -> Sequence[Session]:
-        """The sessions that are asked for, those after a *cursor* where one is given."""
+        """The sessions that are asked for, those after a *cursor* where one is given. One that can
+        not be read is an error, or is left out."""
+        ...
+
+    def list_session_ids(self, user_id: str) -> Sequence[str]:
+        """The ids of all sessions of a user, whether they can be read or not."""
         ...
 
     def add_message(
@@ -80,15 +90,21 @@ class ContinuityAdapter(Protocol):
         """The messages that are asked for; none where there is no session."""
         ...
 
+    def get_message(self, session_id: str, message_id: str) -> Message | None:
+        """One message of the session; `None` where there is none of that id."""
+        ...
+
     def update_message(
         self,
         session_id: str,
         message_id: str,
         updates: Mapping[str, Any],
         *,
+        expected: Message | None = None,
         session_ttl: DefaultTtl = None,
     ) -> Message:
-        """Change a message of the session."""
+        """Change a message of the session; `MessageConflictError` where its content or metadata are
+        not those of what is *expected*."""
         ...
 
     def delete_message(
@@ -97,7 +113,7 @@ class ContinuityAdapter(Protocol):
         """Take a message of the session away, and give it back."""
         ...
 
-    def delete_all_messages(self, session_id: str) -> int:
+    def delete_all_messages(self, session_id: str, *, session_ttl: DefaultTtl = None) -> int:
         """Take all messages of the session away, and say how many there were."""
         ...
 

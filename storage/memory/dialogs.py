@@ -16,9 +16,10 @@ from ..core.dialog.steps import (
     discarded,
     emptied,
     is_expired,
+    seen,
     tokens_of,
 )
-from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
+from ..dialogs import NOTHING, Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
 from ..errors import ClosedError, CorruptValueError
 from ..keys import Names, check_key
 from ..runtime import Lock, after_fork, mutex
@@ -171,8 +172,9 @@ class MemoryDialogs:
     def find(self, session_id: str) -> Held | None:
         name = self._name(session_id)
         with self._dialogs.lock:
-            session = self._dialogs.find(name, self._dialogs.now())
-            return None if session is None else session.dialog.held
+            now = self._dialogs.now()
+            session = self._dialogs.find(name, now)
+            return None if session is None else seen(session.dialog.held, now)
 
     def change(self, session_id: str, change: Change, terms: Terms) -> Changed:
         name = self._name(session_id)
@@ -188,7 +190,7 @@ class MemoryDialogs:
                 raise CorruptValueError(
                     message, store=self._dialogs.label, key=session_id
                 ) from None
-            return Changed(outcome, session.dialog.held)
+            return Changed(outcome, seen(session.dialog.held, now))
 
     def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         name = self._name(session_id)
@@ -205,7 +207,8 @@ class MemoryDialogs:
 
     def select(self, wanted: Wanted) -> Sequence[Held]:
         with self._dialogs.lock:
-            helds = self._dialogs.all(self._prefix, self._dialogs.now())
+            now = self._dialogs.now()
+            helds = [seen(held, now) for held in self._dialogs.all(self._prefix, now)]
         return chosen(helds, wanted)
 
     def add(
@@ -233,10 +236,21 @@ class MemoryDialogs:
         name = self._name(session_id)
         with self._dialogs.lock:
             session = self._dialogs.find(name, self._dialogs.now())
-            return [] if session is None else asked_for(session.messages.values(), asked)
+            if session is None:
+                return []
+            if asked.id is None:
+                return asked_for(session.messages.values(), asked)
+            one = session.messages.get(asked.id)
+            return asked_for([] if one is None else [one], asked)
 
     def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: Terms,
+        expected: Fields = NOTHING,
     ) -> Said:
         name = self._name(session_id)
         with self._dialogs.lock:
@@ -245,7 +259,7 @@ class MemoryDialogs:
             kept = None if session is None else session.messages.get(message_id)
             if session is None or kept is None:
                 return absent(None if session is None else session.dialog)
-            said, dialog = amended(session.dialog, kept, put, drop, terms, now)
+            said, dialog = amended(session.dialog, kept, put, drop, terms, now, expected)
             if dialog is not None:
                 session.go_on(dialog, message_id, said.message)
             return said
@@ -274,6 +288,11 @@ class MemoryDialogs:
             session.empty(emptied(session.dialog, terms, now))
             self._dialogs.forget(name, gone)
             return len(gone)
+
+    def ids(self, user_id: str) -> Sequence[str]:
+        with self._dialogs.lock:
+            helds = self._dialogs.all(self._prefix, self._dialogs.now())
+        return [held.id for held in helds if held.fields.get("userId") == user_id]
 
     def expired(self, before: int | None) -> Sequence[str]:
         with self._dialogs.lock:

@@ -13,7 +13,7 @@ from ..dialogs import Asked, Fields, Held, Wanted
 from ..errors import CorruptValueError
 from ..ttl import Clock
 from .connection import Connection
-from .dialog_statements import DialogStatements
+from .dialog_statements import STANDS, DialogStatements
 from .later import Later
 
 T = TypeVar("T")
@@ -188,7 +188,8 @@ def said(message: Fields) -> list[object]:
 
 def selected(space: str, wanted: Wanted, now: int) -> list[object]:
     """What is to be put into the statement for sessions that are *wanted*."""
-    given: list[object] = [wanted.user_id, wanted.status, wanted.agent_id]
+    stands = [wanted.status, *([now] if wanted.status in STANDS else [])]
+    given: list[object] = [wanted.user_id, *stands, wanted.agent_id]
     given += [wanted.created_after, wanted.created_before]
     values = [space, now, *(one for one in given if one is not None)]
     if wanted.beyond is not None:
@@ -201,7 +202,8 @@ def selected(space: str, wanted: Wanted, now: int) -> list[object]:
 def asked(number: int, asked: Asked) -> list[object]:
     """What is to be put into the statement for messages that are *asked* for."""
     times = [one for one in (asked.after, asked.before) if one is not None]
-    return [number, *asked.roles, *times, *_paged(asked.offset, asked.limit)]
+    ids = [] if asked.id is None else [asked.id]
+    return [number, *ids, *asked.roles, *times, *_paged(asked.offset, asked.limit)]
 
 
 def is_over(ends: object, now: int) -> bool:

@@ -9,6 +9,14 @@ from .statements import IS_THERE, quoted
 
 _LIVE = "(ends IS NULL OR ends > ?)"
 
+_GOES_ON = "(status = ? AND (expires IS NULL OR expires > ?))"
+STANDS: Final[dict[str | None, str]] = {
+    "active": _GOES_ON,
+    "paused": _GOES_ON,
+    "expired": "(status = ? OR (status IS NOT 'completed' AND expires <= ?))",
+}
+"""How it is looked for sessions of a status that the moment decides, which is told after it."""
+
 
 def _raw(column: str) -> str:
     """A text as its bytes, whatever the connection makes of text."""
@@ -68,6 +76,10 @@ class DialogStatements:
             f'UPDATE {dialogs} SET "user" = ?, status = ?, agent = ?, created = ?, {sets} '
             "WHERE number = ?"
         )
+        self.ids: str = (
+            f"SELECT CAST(id AS BLOB) FROM {dialogs} "
+            f'WHERE space = ? AND "user" = ? AND id IS NOT NULL AND {_LIVE}'
+        )
         self.expired: str = (
             f"SELECT CAST(id AS BLOB) FROM {dialogs} "
             f"WHERE space = ? AND expires <= ? AND id IS NOT NULL AND {_LIVE} "
@@ -114,8 +126,9 @@ class DialogStatements:
         at = "active" if wanted.by == "activity" else "created"
         conditions = ["space = ?", "id IS NOT NULL", _LIVE]
         given = (wanted.user_id, wanted.status, wanted.agent_id)
-        names = ('"user"', "status", "agent")
-        conditions += [f"{name} = ?" for name, one in zip(names, given) if one is not None]
+        stands = STANDS.get(wanted.status, "status = ?")
+        names = ('"user" = ?', stands, "agent = ?")
+        conditions += [name for name, one in zip(names, given) if one is not None]
         if wanted.created_after is not None:
             conditions.append("created >= ?")
         if wanted.created_before is not None:
@@ -132,6 +145,8 @@ class DialogStatements:
     def read(self, asked: Asked) -> str:
         """Reads messages; `read` of `dialog_rows` says what is to be put into it."""
         conditions = ["dialog = ?"]
+        if asked.id is not None:
+            conditions.append("id = ?")
         if asked.roles:
             conditions.append(f"role IN ({', '.join('?' * len(asked.roles))})")
         if asked.after is not None:

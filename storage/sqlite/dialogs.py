@@ -8,8 +8,18 @@ from collections.abc import Sequence
 from itertools import islice
 
 from ..core.dialog.choosing import BEFORE_ALL, is_tagged, stretch
-from ..core.dialog.steps import Dialog, absent, added, amended, begun, changed, discarded, emptied
-from ..dialogs import Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
+from ..core.dialog.steps import (
+    Dialog,
+    absent,
+    added,
+    amended,
+    begun,
+    changed,
+    discarded,
+    emptied,
+    seen,
+)
+from ..dialogs import NOTHING, Asked, Change, Changed, Fields, Held, Said, Terms, Wanted
 from ..keys import Names, check_key
 from . import dialog_rows
 from .dialog_rows import Dialogs, Row, is_over
@@ -44,7 +54,7 @@ class SqliteDialogs:
 
         def find(cursor: sqlite3.Cursor, now: int) -> Held | None:
             row = self._dialogs.find(cursor, self._space, session_id, now)
-            return None if row is None else row.dialog.held
+            return None if row is None else seen(row.dialog.held, now)
 
         return self._dialogs.look(find, session_id, None)
 
@@ -61,7 +71,7 @@ class SqliteDialogs:
                 raise self._dialogs.corrupt("its version is no number", session_id) from None
             if outcome == "done":
                 cursor.execute(self._sql.change, [*dialog_rows.changed(dialog), row.number])
-            return Changed(outcome, dialog.held)
+            return Changed(outcome, seen(dialog.held, now))
 
         return self._dialogs.transact(step, session_id)
 
@@ -87,9 +97,8 @@ class SqliteDialogs:
 
         def select(cursor: sqlite3.Cursor, now: int) -> list[Held]:
             rows = cursor.execute(sql, dialog_rows.selected(self._space, wanted, now))
-            helds = (
-                self._dialogs.row(self._dialogs.name(name), row).dialog.held for name, *row in rows
-            )
+            found = (self._dialogs.row(self._dialogs.name(name), row) for name, *row in rows)
+            helds = (seen(row.dialog.held, now) for row in found)
             if not wanted.tags:
                 return list(helds)
             tagged = (held for held in helds if is_tagged(held.fields, wanted.tags))
@@ -140,7 +149,13 @@ class SqliteDialogs:
         return self._dialogs.look(read, session_id, nothing)
 
     def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: Terms,
+        expected: Fields = NOTHING,
     ) -> Said:
         self._checked(session_id)
 
@@ -151,7 +166,7 @@ class SqliteDialogs:
                 return absent(None if row is None else row.dialog)
             seq, _, cell = found
             message = self._message(cell, session_id)
-            said, dialog = amended(row.dialog, message, put, drop, terms, now)
+            said, dialog = amended(row.dialog, message, put, drop, terms, now, expected)
             if dialog is not None and said.message is not None:
                 values = [*dialog_rows.said(said.message), row.number, seq]
                 cursor.execute(self._sql.amend, values)
@@ -188,6 +203,15 @@ class SqliteDialogs:
             return gone
 
         return self._dialogs.transact(discard_all, session_id)
+
+    def ids(self, user_id: str) -> Sequence[str]:
+        def ids(cursor: sqlite3.Cursor, now: int) -> list[str]:
+            rows = cursor.execute(self._sql.ids, (self._space, user_id, now))
+            return [self._dialogs.name(name) for (name,) in rows]
+
+        self._checked(user_id)
+        nothing: list[str] = []
+        return self._dialogs.look(ids, None, nothing)
 
     def expired(self, before: int | None) -> Sequence[str]:
         def expired(cursor: sqlite3.Cursor, now: int) -> list[str]:

@@ -36,7 +36,7 @@ def asked_for(messages: Iterable[Fields], asked: Asked) -> list[Fields]:
         return []
     if asked.newest:
         messages = reversed(messages if isinstance(messages, Reversible) else list(messages))
-    if asked.roles or asked.after is not None or asked.before is not None:
+    if asked.roles or (asked.after, asked.before, asked.id) != (None, None, None):
         messages = (one for one in messages if is_asked_for(one, asked))
     return list(islice(messages, *stretch(asked.offset, asked.limit)))
 
@@ -70,6 +70,8 @@ def is_tagged(fields: Fields, tags: tuple[str, ...]) -> bool:
 
 def is_asked_for(fields: Fields, asked: Asked) -> bool:
     """Whether a message meets the conditions."""
+    if asked.id is not None and fields.get("id") != asked.id:
+        return False
     if asked.roles and fields.get("role") not in asked.roles:
         return False
     if asked.after is None and asked.before is None:

@@ -53,6 +53,19 @@ class SessionExistsError(SessionError):
         return type(self), (self.session_id,)
 
 
+class MessageConflictError(SessionError):
+    """Somebody else changed the message meanwhile; nothing was written."""
+
+    code = "MESSAGE_CONFLICT"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"Concurrent modification of message {message_id}")
+        self.message_id: str = message_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message_id,)
+
+
 class SessionClosedError(SessionError):
     """The session is completed, expired or paused, and this is not written to it."""
 

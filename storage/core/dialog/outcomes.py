@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dialogs import Change, Changed, Fields, Held, Said
+from ...dialogs import NOTHING, Change, Changed, Fields, Held, Said
 from .errors import (
     ConcurrencyError,
+    MessageConflictError,
     MessageNotFoundError,
     SessionClosedError,
     SessionNotFoundError,
     TokenBudgetExceededError,
     ValidationError,
 )
-from .wire import session, session_fields, state_json
+from .records import Message
+from .wire import message_fields, session, session_fields, state_json
 
 
 def session_change(told: dict[str, Any], expected: int | None) -> Change:
@@ -38,6 +40,14 @@ def changed_session(name: str, changed: Changed, expected: int | None) -> Held:
     raise SessionClosedError(name, status if status == "completed" else "expired")
 
 
+def expected_fields(message: Message | None) -> Fields:
+    """What has to be stored of a message that is to be what it was."""
+    if message is None:
+        return NOTHING
+    fields, _ = message_fields({"content": message.content, "metadata": message.metadata})
+    return fields
+
+
 def kept_message(name: str, message: str, said: Said, tokens: int = 0) -> Fields:
     """A message as it is kept, or the error for what was found instead."""
     outcome = said.outcome
@@ -47,6 +57,8 @@ def kept_message(name: str, message: str, said: Said, tokens: int = 0) -> Fields
         raise SessionClosedError(name, said.status)
     if outcome == "full":
         raise TokenBudgetExceededError(said.used, said.most, said.used + tokens - said.most)
+    if outcome == "conflict":
+        raise MessageConflictError(message)
     if outcome == "taken":
         raise ValidationError(f"Message {message} is one of another session")
     if said.status:

@@ -186,6 +186,11 @@ class Message(NamedTuple):
     updated_at: datetime | None = None
 
     @property
+    def was_there(self) -> bool:
+        """Whether it was there before it was added."""
+        return False
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The calls that a model makes with it."""
         return tuple(
@@ -200,6 +205,17 @@ class Message(NamedTuple):
             ToolResult(_text(one, "toolCallId"), _text(one, "result"), one.get("isError"))
             for one in _listed(self.metadata, "toolResults")
         )
+
+
+class RepeatedMessage(Message):
+    """A message that was there before it was added."""
+
+    __slots__ = ()
+
+    @property
+    def was_there(self) -> bool:
+        """Whether it was there before it was added."""
+        return True
 
 
 class SessionFilters(NamedTuple):

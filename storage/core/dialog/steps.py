@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from ...dialogs import Change, Fields, Held, Outcome, Said, Terms
+from ...dialogs import NOTHING, Change, Fields, Held, Outcome, Said, Terms
 from .choosing import maybe_moment, read
 from .dates import iso
 
@@ -105,13 +105,21 @@ def added(
 
 
 def amended(
-    dialog: Dialog, message: Fields, put: Fields, drop: Sequence[str], terms: Terms, now: int
+    dialog: Dialog,
+    message: Fields,
+    put: Fields,
+    drop: Sequence[str],
+    terms: Terms,
+    now: int,
+    expected: Fields = NOTHING,
 ) -> Step:
-    """Change fields of a *message* of the session."""
+    """Change fields of a *message* of the session, unless it is not what is *expected*."""
     held = dialog.held
     status = standing(held.fields, now)
     if status:
         return Step(Said("closed", status=status))
+    if any(message.get(name, "") != text for name, text in expected.items()):
+        return Step(Said("conflict", status=held.fields.get("status") or "active"))
     kept = _put(message, put, drop)
     kept.update({name: message[name] for name in _FIXED if name in message})
     kept["updatedAt"] = written(now)
@@ -137,6 +145,14 @@ def absent(dialog: Dialog | None) -> Said:
     """What is said of a message that is not in the session, if that is there."""
     status = "" if dialog is None else dialog.held.fields.get("status") or "active"
     return Said("missing", status=status)
+
+
+def seen(held: Held, now: int) -> Held:
+    """A session as it is told: one whose time is over is expired."""
+    fields = held.fields
+    if fields.get("status") in _OVER or not is_expired(fields, now):
+        return held
+    return held._replace(fields=guarded({**fields, "status": "expired"}))
 
 
 def standing(fields: Fields, now: int) -> str:
