@@ -224,6 +224,8 @@ def test_terms_without_a_lifetime_leave_the_one_that_is_there(room: Any, server:
     server.advance(TTL / 1000 - 50 + 0.001)
     assert room.find("s") is None
     server.advance(TTL / 8000)
+    assert keys(server) == {b"user:u:sessions", b"user:u:sessions:state"}
+    server.advance(TTL / 1000)
     assert keys(server) == set()
 
 

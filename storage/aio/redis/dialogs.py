@@ -10,14 +10,27 @@ server; only what is of more than a thousand messages takes several.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...core.dialog.choosing import asked_for, chosen
-from ...dialogs import Asked, Change, Changed, Fields, Held, Outcome, Said, Terms, Wanted
+from ...dialogs import (
+    NOTHING,
+    Asked,
+    Change,
+    Changed,
+    Fields,
+    Held,
+    Outcome,
+    Said,
+    Terms,
+    Wanted,
+)
 from ...errors import ConfigurationError, CorruptValueError, StorageError, UnavailableError
 from ...keys import Names, check_key
-from ...redis.commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run, starting_with
+from ..runtime import Runtime
+from ...redis.commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run
+from .dialog_sweeper import DialogSweeper
 from ...redis.dialog_words import (
     amendment_told,
     asked_told,
@@ -31,19 +44,17 @@ from ...redis.dialog_words import (
     maybe,
     message_of,
     message_told,
-    owner,
     terms_told,
 )
 from .door import Door
-from ...redis.replies import flag
-from ...redis.scanning import begun, further, is_text, scanning
 
 _READS: Final = ("iso", "moment", "dialog")
 _STEPS: Final = (*_READS, "dialog_terms")
 
 _LOOK = Script("dialog_look", *_READS, "dialog_seen")
-_LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_gone")
-_PAGE, _COUNT = Script("dialog_page", *_READS), Script("dialog_count", *_READS)
+_LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_lists")
+_PAGE, _ONE = Script("dialog_page", *_READS), Script("dialog_one", *_READS)
+_COUNT = Script("dialog_count", *_READS)
 _CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
 _CHANGE, _RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
 _ADD = Script("dialog_add", "iso", "dialog_usual", "moment", "dialog", "dialog_terms")
@@ -53,17 +64,16 @@ _DISCARD, _EMPTY = (
     Script("dialog_empty", *_STEPS, "dialog_gone"),
 )
 _REMOVE = Script("dialog_remove", *_READS, "dialog_gone")
-_SWEEP, _PRUNE = (
-    Script("dialog_sweep", *_READS, "dialog_gone"),
-    Script("dialog_prune", *_READS, "dialog_gone"),
-)
-_OVERDUE = Script("dialog_overdue", *_READS)
 
 _AT_ONCE: Final = 100
 """So many sessions are read by one script."""
 
 _TIMES: Final = 50
 """So often the messages of a session are counted while others change them."""
+
+_ELSEWHERE: Final = [b"away", b"", b""]
+_AWAY: Final = 0.01
+"""So long a session is waited for that another library may be writing anew."""
 
 
 class RedisDialogs:
@@ -80,6 +90,8 @@ class RedisDialogs:
         self._label: str = door.label
         self._prefix: str = names.prefix
         self._start: bytes = names.prefix.encode()
+        self._sweeper = DialogSweeper(door, names.prefix)
+        self._runtime = Runtime()
 
     async def create(self, fields: Fields, terms: Terms) -> Held | None:
         session_id = fields["id"]
@@ -93,10 +105,11 @@ class RedisDialogs:
 
     async def find(self, session_id: str) -> Held | None:
         key = self._key(session_id)
+        command = run(_LOOK, AGAIN, (key,), self._start, 0)
         for _ in range(_TIMES):
-            reply = await self._door.call(run(_LOOK, AGAIN, (key,), self._start, 0), session_id)
+            reply = await self._told(command, session_id, [0])
             (found,) = reply
-            if found is None:
+            if not found:
                 return None
             if found[1] >= 0:
                 return self._held(session_id, found)
@@ -116,10 +129,10 @@ class RedisDialogs:
     async def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         key = self._key(session_id)
         command = run(_REMOVE, ONCE, (key,), self._start, maybe(expired_by))
-        reply = await self._door.call(command, session_id)
+        reply = await self._told(command, session_id, 3)
         if reply == 2:
-            await self._sweep(key, session_id)
-        return flag(reply)
+            await self._sweeper.sweep([key])
+        return reply in (1, 2)
 
     async def select(self, wanted: Wanted) -> Sequence[Held]:
         if wanted.limit == 0:
@@ -161,6 +174,8 @@ class RedisDialogs:
         if asked.limit == 0:
             return []
         key = self._key(session_id)
+        if asked.id is not None:
+            return await self._one(key, session_id, asked)
         wanted, skip = bounds_told(asked)
         last, score = b"", b""
         found: list[Any] = []
@@ -168,8 +183,8 @@ class RedisDialogs:
         while True:
             head = (int(asked.newest), 0, last, score, skip, wanted)
             command = run(_PAGE, AGAIN, (key,), self._start, *head, *asked_told(asked))
-            reply = await self._door.call(command, session_id)
-            if reply is None:
+            reply = await self._told(command, session_id, 2)
+            if reply is None or reply == 2:
                 return []
             if reply == 0:
                 whole = await self._whole(key, session_id)
@@ -187,10 +202,16 @@ class RedisDialogs:
                 return [self._message(session_id, one) for one in found]
 
     async def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: Terms,
+        expected: Fields = NOTHING,
     ) -> Said:
         check_key(message_id, self._label)
-        words = (*terms_told(terms), message_id.encode(), *amendment_told(put, drop))
+        words = (*terms_told(terms), message_id.encode(), *amendment_told(put, drop, expected))
         reply = await self._step(_AMEND, ONCE, session_id, *words)
         outcome = _outcome(reply)
         if outcome == "done":
@@ -207,31 +228,20 @@ class RedisDialogs:
         return Said(outcome, status=reply[2].decode())
 
     async def discard_all(self, session_id: str, terms: Terms) -> int | None:
-        gone = 0
-        while True:
-            reply = await self._step(_EMPTY, ONCE, session_id, *terms_told(terms))
-            if _outcome(reply) == "missing":
-                return gone or None
-            taken, rest = reply[2:]
-            gone += int(taken)
-            if not rest:
-                return gone
+        reply = await self._step(_EMPTY, ONCE, session_id, *terms_told(terms))
+        if _outcome(reply) == "missing":
+            return None
+        gone: int = reply[2]
+        if reply[3]:
+            await self._sweeper.clear(reply[3])
+        return gone
+
+    async def ids(self, user_id: str) -> Sequence[str]:
+        check_key(user_id, self._label)
+        return await self._sweeper.ids(user_id)
 
     async def expired(self, before: int | None) -> Sequence[str]:
-        async for names in self._names_like("user:", ":sessions"):
-            for name in names:
-                await self._prune(name)
-        found: dict[str, int] = {}
-        async for names in self._names_like("session:"):
-            keys = tuple([name.encode() for name in dict.fromkeys(map(owner, names))])
-            if not keys:
-                continue
-            reply = await self._door.call(run(_OVERDUE, READ, keys, self._start, maybe(before)))
-            over, gone = reply
-            found.update(zip([one.decode() for one in over[::2]], over[1::2]))
-            for index in gone:
-                await self._sweep(keys[index], None)
-        return sorted(found, key=lambda one: (found[one], one))
+        return await self._sweeper.expired(before)
 
     async def ping(self) -> None:
         await self._door.call(Command(READ, b"", (b"PING",)))
@@ -241,7 +251,7 @@ class RedisDialogs:
         key = self._key(session_id)
         command = run(script, effect, (key,), self._start, *words)
         for _ in range(_TIMES):
-            reply = await self._door.call(command, session_id)
+            reply = await self._told(command, session_id, _ELSEWHERE)
             if reply[0] != b"stale":
                 told: list[Any] = reply
                 if len(told) > 1 and told[1]:
@@ -249,6 +259,15 @@ class RedisDialogs:
                 return told
             await self._count(key, session_id)
         raise self._too_fast(session_id)
+
+    async def _told(self, command: Command, session_id: str, away: object) -> Any:
+        """What a script says of a session; where another library may just be writing that anew, what
+        it says soon after."""
+        reply = await self._door.call(command, session_id)
+        if reply == away:
+            await self._runtime.sleep(_AWAY)
+            reply = await self._door.call(command, session_id)
+        return reply
 
     async def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
@@ -290,7 +309,7 @@ class RedisDialogs:
     async def _all(self) -> dict[str, Any]:
         """All sessions, as a script tells them."""
         found: dict[str, Any] = {}
-        async for names in self._names_like("session:"):
+        async for names in self._sweeper.names_like("session:"):
             start = len(self._prefix) + len("session:")
             keys = [name.encode() for name in names if is_session(name[start:])]
             some = await self._looked(keys)
@@ -332,36 +351,14 @@ class RedisDialogs:
             if not score:
                 return self._in_order(session_id, list(found.values()))
 
-    async def _names_like(self, start: str, end: str = "") -> AsyncIterator[list[str]]:
-        """The names that begin and end so, page by page."""
-        pattern = starting_with(self._prefix + start) + end.encode()
-        servers = await self._door.servers()
-        cursor: str | None = None
-        while True:
-            place, at = begun(servers, cursor)
-            reply = await self._door.call(scanning(place, at, pattern))
-            following, scanned = reply
-            yield [name.decode() for name in scanned if is_text(name)]
-            cursor = further(servers, place, following)
-            if cursor is None:
-                return
-
-    async def _prune(self, name: str) -> None:
-        """Take off a list of sessions those that are gone."""
-        following = b"0"
-        while True:
-            command = run(_PRUNE, AGAIN, (name.encode(),), self._start, following)
-            reply = await self._door.call(command)
-            following = reply
-            if following == b"0":
-                return
-
-    async def _sweep(self, key: bytes, session_id: str | None) -> None:
-        """Clear up behind a session that is gone."""
-        there = True
-        while there:
-            reply = await self._door.call(run(_SWEEP, AGAIN, (key,), self._start), session_id)
-            there = flag(reply)
+    async def _one(self, key: bytes, session_id: str, asked: Asked) -> Sequence[Fields]:
+        """The message of one id, if it is asked for besides."""
+        name = asked.id or ""
+        check_key(name, self._label)
+        command = run(_ONE, READ, (key,), self._start, name.encode())
+        reply = await self._told(command, session_id, 2)
+        found = [] if reply == 2 else [self._message(session_id, one) for one in reply]
+        return asked_for(found, asked._replace(id=None))
 
     def _key(self, session_id: str) -> bytes:
         check_key(session_id, self._label)
@@ -395,5 +392,5 @@ class RedisDialogs:
 
 
 def _outcome(reply: Sequence[Any]) -> Outcome:
-    outcome: Outcome = reply[0].decode()
+    outcome: Outcome = "missing" if reply[0] == b"away" else reply[0].decode()
     return outcome

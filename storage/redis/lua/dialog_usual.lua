@@ -10,14 +10,14 @@ do
   local kept = call(
     'HMGET', messages .. ':state',
     'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'last',
-    'order', 'gone'
+    'order', 'gone', 'ends'
   )
   local lasts = kept[7] == 'never' and math.huge or tonumber(kept[7])
   local seq, last, cost = tonumber(kept[4]), tonumber(kept[9]), ARGV[6]
   if
     head[1] == 'active' and not head[5] and ARGV[4] == '' and ARGV[7] == '' and lasts and seq and last
     and kept[5] == (head[3] or '1') and kept[6] == head[4] and kept[8] == '' and kept[10] == ''
-    and not kept[11] and seq < 99999999999 and last <= now and now <= lasts
+    and not kept[11] and (kept[12] or '') ~= '' and seq < 99999999999 and last <= now and now <= lasts
     and #cost <= 15 and not string.find(cost, '%D')
     and kept[4] == call('GET', session .. ':seq') and tonumber(kept[1]) == call('ZCARD', messages)
   then
@@ -57,7 +57,8 @@ do
       call(
         'HSET', messages .. ':state', 'members', kept[1] + 1, 'messages', kept[2] + 1,
         'tokens', kept[3] + (tonumber(cost) or 0), 'seq', number, 'activity', stamp,
-        'last', string.format('%.0f', now)
+        'last', string.format('%.0f', now),
+        'ends', ends == math.huge and 'never' or string.format('%.0f', ends)
       )
       return {'done', '', number, stamp}
     end
