@@ -1,5 +1,5 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""Going through the sessions of a server: whose they are, which are over, and what is left of some."""
+"""Going through all sessions of a server: whose they are, which are over, what is left of some."""
 
 from __future__ import annotations
 

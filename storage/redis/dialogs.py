@@ -261,8 +261,8 @@ class RedisDialogs:
         raise self._too_fast(session_id)
 
     def _told(self, command: Command, session_id: str, away: object) -> Any:
-        """What a script says of a session; where another library may just be writing that anew, what
-        it says soon after."""
+        """What a script says of a session; what it says soon after where another library may just
+        be writing that anew."""
         reply = self._door.call(command, session_id)
         if reply == away:
             self._runtime.sleep(_AWAY)

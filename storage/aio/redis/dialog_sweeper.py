@@ -1,5 +1,5 @@
 # Written by tools/mirror.py from storage/redis/dialog_sweeper.py: change that file and run the tool.
-"""Going through the sessions of a server: whose they are, which are over, and what is left of some."""
+"""Going through all sessions of a server: whose they are, which are over, what is left of some."""
 
 from __future__ import annotations
 

@@ -35,15 +35,15 @@ local function lasting(one, ttl)
     end
   end
   one.renews = ends > one.lasts or ends < NEVER and one.lasts == NEVER
-  one.ends, one.span, one.deadline = ends, ends - now, one.lasts
+  one.ends, one.deadline = ends, one.lasts
   if one.renews then
     one.deadline = ends == NEVER and NEVER or floor(ends + (ends - now) / 8)
   end
 end
 
--- Lets the sessions of a user have this one. That list ends a whole lifetime after the last of them
--- does, and never where others renew one of them: they do not renew it. Beside it stands from when
--- on a session is certain not to be kept any more.
+-- Lets the sessions of a user have this one. That list ends with the last of them, and never where others
+-- renew one of them: they do not renew it. Beside it stands from when on a session is certain not to be
+-- kept any more.
 local function enlist(one, user)
   local key, id, at = index_of(user), id_of(one.session), one.deadline
   local left, state = call('PTTL', key), key .. ':state'
@@ -56,9 +56,9 @@ local function enlist(one, user)
     redis.pcall('PERSIST', state)
     return
   end
-  if left == -2 or left >= 0 and now + left < at + one.span then
-    left = at + one.span - now
-    call('PEXPIREAT', key, now + left)
+  if left == -2 or left >= 0 and now + left < at then
+    left = at - now
+    call('PEXPIREAT', key, at)
   end
   redis.pcall('HSET', state, id, at)
   if left >= 0 then
