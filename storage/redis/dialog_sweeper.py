@@ -6,22 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..errors import StorageError
-from .commands import AGAIN, READ, Script, run, starting_with
+from .commands import AGAIN, READ, run, starting_with
+from .dialog_scripts import CLEAR, IDS, OVERDUE, PRUNE, SWEEP, WHOSE
 from .dialog_words import cleared, is_list, is_session, list_of, maybe, owner
 from .door import Door
 from .scanning import begun, further, is_text, scanning
-
-_READS = ("iso", "moment", "dialog")
-
-_SWEEP, _CLEAR = (
-    Script("dialog_sweep", *_READS, "dialog_gone"),
-    Script("dialog_clear", *_READS, "dialog_gone"),
-)
-_PRUNE, _IDS = (
-    Script("dialog_prune", *_READS, "dialog_lists"),
-    Script("dialog_ids", *_READS, "dialog_lists"),
-)
-_OVERDUE, _WHOSE = Script("dialog_overdue", *_READS), Script("dialog_whose", *_READS)
 
 
 class DialogSweeper:
@@ -56,7 +45,7 @@ class DialogSweeper:
             keys = tuple([name.encode() for name in dict.fromkeys(map(owner, names))])
             if not keys:
                 continue
-            reply = self._door.call(run(_OVERDUE, AGAIN, keys, self._start, maybe(before)))
+            reply = self._door.call(run(OVERDUE, AGAIN, keys, self._start, maybe(before)))
             over, gone = reply
             found.update(zip([one.decode() for one in over[::2] if is_text(one)], over[1::2]))
             self.sweep([keys[index] for index in gone])
@@ -68,7 +57,7 @@ class DialogSweeper:
         found: dict[str, None] = {}
         following = b"0"
         while True:
-            reply = self._door.call(run(_IDS, AGAIN, (key,), self._start, following))
+            reply = self._door.call(run(IDS, AGAIN, (key,), self._start, following))
             following, *some = reply
             found.update(dict.fromkeys([one.decode() for one in some if is_text(one)]))
             if following == b"0":
@@ -77,14 +66,14 @@ class DialogSweeper:
         for names in self.names_like("session:"):
             keys = tuple([name.encode() for name in names if is_session(name[start:])])
             if keys:
-                reply = self._door.call(run(_WHOSE, READ, keys, self._start, user_id.encode()))
+                reply = self._door.call(run(WHOSE, READ, keys, self._start, user_id.encode()))
                 found.update(dict.fromkeys([one.decode() for one in reply]))
         return list(found)
 
     def sweep(self, keys: Sequence[bytes]) -> None:
         """Clear up behind sessions that are gone."""
         while keys:
-            commands = [run(_SWEEP, AGAIN, (key,), self._start) for key in keys]
+            commands = [run(SWEEP, AGAIN, (key,), self._start) for key in keys]
             replies = self._door.batch(commands)
             keys = [key for key, reply in zip(keys, replies) if reply == 1]
 
@@ -99,7 +88,7 @@ class DialogSweeper:
     def _clear(self, names: Sequence[str]) -> None:
         while names:
             pairs = [(cleared(name).encode(), name.encode()) for name in names]
-            commands = [run(_CLEAR, AGAIN, pair, self._start) for pair in pairs]
+            commands = [run(CLEAR, AGAIN, pair, self._start) for pair in pairs]
             replies = self._door.batch(commands)
             names = [name for name, reply in zip(names, replies) if reply == 1]
 
@@ -107,6 +96,6 @@ class DialogSweeper:
         """Take off lists of sessions those that are gone."""
         places = [(name.encode(), b"0") for name in names]
         while places:
-            commands = [run(_PRUNE, AGAIN, (key,), self._start, at) for key, at in places]
+            commands = [run(PRUNE, AGAIN, (key,), self._start, at) for key, at in places]
             replies = self._door.batch(commands)
             places = [(key, at) for (key, _), at in zip(places, replies) if at != b"0"]

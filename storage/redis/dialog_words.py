@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from ..core.dialog.choosing import moment_of
 from ..dialogs import Asked, Change, Fields, Held, Terms
 from ..errors import UnstorableError
 from .commands import Word
+from .dialog_scripts import ADD
+
+SCATTERED: Final = (
+    "the layout of session-continuity keeps a session in several slots of a cluster: use one "
+    "server, or Sentinel"
+)
 
 PARTS: Final = (
     *("role", "content", "contentType", "tokenCount", "sequence", "metadata"),
@@ -21,6 +28,12 @@ _WHOLE: Final = _SCORE + 1
 """Where a script tells the score of a message, and all of it where others have written more."""
 
 _FIXED: Final = ("id", "sessionId", "sequence")
+
+_ADDING: Final = (b"EVALSHA", ADD.sha, b"1")
+
+_NAMES: Final = {name: name.encode() for name in PARTS}
+
+_NO_TEXT: Final = "text can not hold a lone surrogate"
 
 _MOST: Final = 2**53
 
@@ -40,19 +53,46 @@ def maybe(number: int | None) -> Word:
     return b"" if number is None else max(-_MOST, min(number, _MOST))
 
 
+def texted(number: int | None) -> bytes:
+    """A number, or nothing, as a command tells it."""
+    return b"" if number is None else b"%d" % max(-_MOST, min(number, _MOST))
+
+
+@lru_cache
+def _lasting(terms: Terms) -> tuple[bytes, bytes]:
+    return texted(terms.ttl_ms), texted(terms.session_ms)
+
+
 def flat(fields: Fields) -> list[bytes]:
     """*fields* as a command tells them, each with its text."""
     try:
         return [word.encode() for pair in fields.items() for word in pair]
     except UnicodeEncodeError:
-        raise UnstorableError("$", "text can not hold a lone surrogate") from None
+        raise UnstorableError("$", _NO_TEXT) from None
 
 
-def message_told(message: Fields) -> list[bytes]:
-    """What the script that adds a *message* is told of it."""
-    words = flat({"id": message["id"], **free(message)})
-    created = f"={message['createdAt']}" if "createdAt" in message else ""
-    return [words[1], message.get("tokenCount", "").encode(), created.encode(), *words]
+def adding_told(
+    key: bytes, start: bytes, terms: Terms, message: Fields, most_tokens: int | None
+) -> tuple[bytes, ...]:
+    """The command that adds a *message*."""
+    find, name = _NAMES.get, message["id"].encode()
+    words = [b"id", name]
+    try:
+        for field, text in message.items():
+            if field not in _FIXED:
+                words += find(field) or field.encode(), text.encode()
+    except UnicodeEncodeError:
+        raise UnstorableError("$", _NO_TEXT) from None
+    created = f"={message['createdAt']}".encode() if "createdAt" in message else b""
+    tokens, most = message.get("tokenCount", "").encode(), texted(most_tokens)
+    return (*_ADDING, key, start, *_lasting(terms), most, name, tokens, created, *words)
+
+
+def added(session_id: str, message: Fields, number: bytes, made: bytes) -> Fields:
+    """A message that was added, as it is kept."""
+    kept = {"createdAt": made.decode(), **message}
+    kept["sessionId"], kept["sequence"] = session_id, number.decode()
+    return kept
 
 
 def change_told(change: Change) -> list[Word]:

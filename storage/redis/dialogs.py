@@ -30,8 +30,26 @@ from ..errors import ConfigurationError, CorruptValueError, StorageError, Unavai
 from ..keys import Names, check_key
 from ..runtime import Runtime
 from .commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run
+from .dialog_scripts import (
+    ADD,
+    AMEND,
+    CHANGE,
+    COUNT,
+    CREATE,
+    DISCARD,
+    EMPTY,
+    LISTED,
+    LOOK,
+    ONE,
+    PAGE,
+    REMOVE,
+    RENEW,
+)
 from .dialog_sweeper import DialogSweeper
 from .dialog_words import (
+    SCATTERED,
+    added,
+    adding_told,
     amendment_told,
     asked_told,
     bounds_told,
@@ -43,27 +61,9 @@ from .dialog_words import (
     is_session,
     maybe,
     message_of,
-    message_told,
     terms_told,
 )
 from .door import Door
-
-_READS: Final = ("iso", "moment", "dialog")
-_STEPS: Final = (*_READS, "dialog_terms")
-
-_LOOK = Script("dialog_look", *_READS, "dialog_seen")
-_LISTED = Script("dialog_listed", *_READS, "dialog_seen", "dialog_lists")
-_PAGE, _ONE = Script("dialog_page", *_READS), Script("dialog_one", *_READS)
-_COUNT = Script("dialog_count", *_READS)
-_CREATE = Script("dialog_create", *_STEPS, "dialog_gone")
-_CHANGE, _RENEW = Script("dialog_change", *_STEPS), Script("dialog_renew", *_STEPS)
-_ADD = Script("dialog_add", "iso", "dialog_usual", "moment", "dialog", "dialog_terms")
-_AMEND = Script("dialog_amend", *_STEPS)
-_DISCARD, _EMPTY = (
-    Script("dialog_discard", *_STEPS),
-    Script("dialog_empty", *_STEPS, "dialog_gone"),
-)
-_REMOVE = Script("dialog_remove", *_READS, "dialog_gone")
 
 _AT_ONCE: Final = 100
 """So many sessions are read by one script."""
@@ -81,11 +81,7 @@ class RedisDialogs:
 
     def __init__(self, door: Door, names: Names) -> None:
         if door.places.clustered:
-            message = (
-                "the layout of session-continuity keeps a session in several slots of a cluster: "
-                "use one server, or Sentinel"
-            )
-            raise ConfigurationError(message, store=door.label)
+            raise ConfigurationError(SCATTERED, store=door.label)
         self._door = door
         self._label: str = door.label
         self._prefix: str = names.prefix
@@ -97,7 +93,7 @@ class RedisDialogs:
         session_id = fields["id"]
         words = (*terms_told(terms), *flat(fields))
         while True:
-            reply = self._step(_CREATE, ONCE, session_id, *words)
+            reply = self._step(CREATE, ONCE, session_id, *words)
             if reply[0] == b"done":
                 return self._held(session_id, reply[2:])
             if reply[0] == b"taken":
@@ -105,9 +101,8 @@ class RedisDialogs:
 
     def find(self, session_id: str) -> Held | None:
         key = self._key(session_id)
-        command = run(_LOOK, AGAIN, (key,), self._start, 0)
         for _ in range(_TIMES):
-            reply = self._told(command, session_id, [0])
+            reply = self._told(run(LOOK, AGAIN, (key,), self._start, 0), session_id, [0])
             (found,) = reply
             if not found:
                 return None
@@ -118,7 +113,7 @@ class RedisDialogs:
 
     def change(self, session_id: str, change: Change, terms: Terms) -> Changed:
         words = (*terms_told(terms), *change_told(change))
-        reply = self._step(_CHANGE, ONCE, session_id, *words)
+        reply = self._step(CHANGE, ONCE, session_id, *words)
         if reply[0] == b"corrupt":
             raise self._corrupt(session_id, "its version is no number")
         outcome = _outcome(reply)
@@ -128,7 +123,7 @@ class RedisDialogs:
 
     def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         key = self._key(session_id)
-        command = run(_REMOVE, ONCE, (key,), self._start, maybe(expired_by))
+        command = run(REMOVE, ONCE, (key,), self._start, maybe(expired_by))
         reply = self._told(command, session_id, 3)
         if reply == 2:
             self._sweeper.sweep([key])
@@ -154,14 +149,14 @@ class RedisDialogs:
     def add(
         self, session_id: str, message: Fields, terms: Terms, most_tokens: int | None = None
     ) -> Said:
-        message_id = message["id"]
-        check_key(message_id, self._label)
-        words = (*terms_told(terms), maybe(most_tokens), *message_told(message))
-        reply = self._step(_ADD, AGAIN, session_id, *words)
+        check_key(message["id"], self._label)
+        key = self._key(session_id)
+        words = adding_told(key, self._start, terms, message, most_tokens)
+        reply = self._done(Command(AGAIN, key, words, ADD), session_id)
+        if type(reply) is bytes or reply[0] == b"done":
+            told = reply.split() if type(reply) is bytes else reply[2:]
+            return Said("done", added(session_id, message, *told))
         outcome = _outcome(reply)
-        if outcome == "done":
-            told = {"sessionId": session_id, "sequence": reply[2].decode()}
-            return Said("done", {"createdAt": reply[3].decode(), **message, **told})
         if outcome == "repeated":
             return Said(outcome, self._message(session_id, reply[2]))
         if outcome == "closed":
@@ -182,7 +177,7 @@ class RedisDialogs:
         times = 0
         while True:
             head = (int(asked.newest), 0, last, score, skip, wanted)
-            command = run(_PAGE, AGAIN, (key,), self._start, *head, *asked_told(asked))
+            command = run(PAGE, AGAIN, (key,), self._start, *head, *asked_told(asked))
             reply = self._told(command, session_id, 2)
             if reply is None or reply == 2:
                 return []
@@ -212,23 +207,17 @@ class RedisDialogs:
     ) -> Said:
         check_key(message_id, self._label)
         words = (*terms_told(terms), message_id.encode(), *amendment_told(put, drop, expected))
-        reply = self._step(_AMEND, ONCE, session_id, *words)
-        outcome = _outcome(reply)
-        if outcome == "done":
-            return Said(outcome, self._message(session_id, reply[2]))
-        return Said(outcome, status=reply[2].decode())
+        reply = self._step(AMEND, ONCE, session_id, *words)
+        return self._changed(session_id, reply)
 
     def discard(self, session_id: str, message_id: str, terms: Terms) -> Said:
         check_key(message_id, self._label)
         words = (*terms_told(terms), message_id.encode())
-        reply = self._step(_DISCARD, ONCE, session_id, *words)
-        outcome = _outcome(reply)
-        if outcome == "done":
-            return Said(outcome, self._message(session_id, reply[2]))
-        return Said(outcome, status=reply[2].decode())
+        reply = self._step(DISCARD, ONCE, session_id, *words)
+        return self._changed(session_id, reply)
 
     def discard_all(self, session_id: str, terms: Terms) -> int | None:
-        reply = self._step(_EMPTY, ONCE, session_id, *terms_told(terms))
+        reply = self._step(EMPTY, ONCE, session_id, *terms_told(terms))
         if _outcome(reply) == "missing":
             return None
         gone: int = reply[2]
@@ -249,15 +238,20 @@ class RedisDialogs:
     def _step(self, script: Script, effect: Effect, session_id: str, *words: Word) -> list[Any]:
         """What a script says that changes a session, of which all is known that it needs."""
         key = self._key(session_id)
-        command = run(script, effect, (key,), self._start, *words)
+        reply: list[Any] = self._done(run(script, effect, (key,), self._start, *words), session_id)
+        return reply
+
+    def _done(self, command: Command, session_id: str) -> Any:
+        """The same of a *command* that runs such a script."""
         for _ in range(_TIMES):
             reply = self._told(command, session_id, _ELSEWHERE)
+            if type(reply) is bytes:
+                return reply
             if reply[0] != b"stale":
-                told: list[Any] = reply
-                if len(told) > 1 and told[1]:
-                    self._renew(key, session_id, told[1])
-                return told
-            self._count(key, session_id)
+                if len(reply) > 1 and reply[1]:
+                    self._renew(command.key, session_id, reply[1])
+                return reply
+            self._count(command.key, session_id)
         raise self._too_fast(session_id)
 
     def _told(self, command: Command, session_id: str, away: object) -> Any:
@@ -274,7 +268,7 @@ class RedisDialogs:
         until, place, *rest = more.split()
         try:
             while place != b"-1":
-                command = run(_RENEW, AGAIN, (key,), self._start, until, place, *rest)
+                command = run(RENEW, AGAIN, (key,), self._start, until, place, *rest)
                 reply = self._door.call(command, session_id)
                 place = b"%d" % reply
         except StorageError:
@@ -286,7 +280,7 @@ class RedisDialogs:
         told: Sequence[Word] = (os.urandom(8).hex().encode(),)
         before, times = 0, 0
         while times < _TIMES:
-            reply = self._door.call(run(_COUNT, AGAIN, (key,), self._start, *told), session_id)
+            reply = self._door.call(run(COUNT, AGAIN, (key,), self._start, *told), session_id)
             if reply is None:
                 return
             told = reply
@@ -298,7 +292,7 @@ class RedisDialogs:
         """Sessions whose messages had to be counted."""
         word = os.urandom(8).hex().encode()
         keys = [self._key(name) for name in names]
-        self._door.batch([run(_COUNT, AGAIN, (key,), self._start, word) for key in keys])
+        self._door.batch([run(COUNT, AGAIN, (key,), self._start, word) for key in keys])
         found = self._looked(keys)
         helds = {name: self._held(name, found[name]) for name in names if name in found}
         known: dict[str, Held | None] = {}
@@ -323,7 +317,7 @@ class RedisDialogs:
         found: dict[str, Any] = {}
         following = b"0"
         while True:
-            reply = self._door.call(run(_LISTED, AGAIN, (key,), self._start, following))
+            reply = self._door.call(run(LISTED, AGAIN, (key,), self._start, following))
             following, *some = reply
             found.update({one[4].decode(): one for one in some})
             if following == b"0":
@@ -332,7 +326,7 @@ class RedisDialogs:
     def _looked(self, keys: Sequence[bytes]) -> dict[str, Any]:
         """Those of some sessions that are there, as a script tells them."""
         parts = [keys[place : place + _AT_ONCE] for place in range(0, len(keys), _AT_ONCE)]
-        commands = [run(_LOOK, AGAIN, tuple(part), self._start, 1) for part in parts]
+        commands = [run(LOOK, AGAIN, tuple(part), self._start, 1) for part in parts]
         replies = self._door.batch(commands)
         told = [one for reply in replies for one in reply if one is not None]
         return {one[4].decode(): one for one in told}
@@ -343,7 +337,7 @@ class RedisDialogs:
         found: dict[bytes, Any] = {}
         while True:
             words = (0, 1, last, score, 0, -1, b"", b"")
-            reply = self._door.call(run(_PAGE, READ, (key,), self._start, *words), session_id)
+            reply = self._door.call(run(PAGE, READ, (key,), self._start, *words), session_id)
             if reply is None:
                 return []
             last, score, _, *some = reply
@@ -355,8 +349,7 @@ class RedisDialogs:
         """The message of one id, if it is asked for besides."""
         name = asked.id or ""
         check_key(name, self._label)
-        command = run(_ONE, READ, (key,), self._start, name.encode())
-        reply = self._told(command, session_id, 2)
+        reply = self._told(run(ONE, READ, (key,), self._start, name.encode()), session_id, 2)
         found = [] if reply == 2 else [self._message(session_id, one) for one in reply]
         return asked_for(found, asked._replace(id=None))
 
@@ -369,6 +362,13 @@ class RedisDialogs:
             return held_of(told)
         except UnicodeDecodeError:
             raise self._corrupt(session_id, "it is no text") from None
+
+    def _changed(self, session_id: str, reply: Sequence[Any]) -> Said:
+        """What a script says that changed a message."""
+        outcome = _outcome(reply)
+        if outcome == "done":
+            return Said(outcome, self._message(session_id, reply[2]))
+        return Said(outcome, status=reply[2].decode())
 
     def _message(self, session_id: str, told: Sequence[Any]) -> Fields:
         try:

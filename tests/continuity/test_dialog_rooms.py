@@ -582,6 +582,39 @@ def test_conditions_count_before_the_number_does(here: Ground, many: Any) -> Non
     assert listed(many, limit=10**30) == "abcde"
 
 
+def test_a_session_is_found_by_what_it_is_now(here: Ground, many: Any) -> None:
+    start = here.clock.ms
+    put = {
+        "userId": "bob",
+        "status": "completed",
+        "activeAgentId": "two",
+        "metadata": '{"tags":["z"]}',
+        "createdAt": iso(start + 9000),
+        "expiresAt": iso(start),
+    }
+    many.change("a", Change(put), FOR_EVER)
+    many.change("c", Change(drop=("userId",)), FOR_EVER)
+
+    assert (listed(many, user_id="ann"), listed(many, user_id="bob")) == ("bd", "a")
+    assert listed(many, status="completed") == "a"
+    assert (listed(many, agent_id="one"), listed(many, agent_id="two")) == ("c", "ea")
+    assert (listed(many, tags=("x",)), listed(many, tags=("z",))) == ("d", "a")
+    assert listed(many) == "bcdea"
+    assert many.expired(start) == ["a"]
+
+
+def test_a_message_is_found_by_what_it_is_now(here: Ground) -> None:
+    here.room.create(session(), FOR_EVER)
+    here.room.add("s", said("m", role="user"), FOR_EVER)
+
+    put = {"role": "system", "createdAt": "2020"}
+    assert here.room.amend("s", "m", put, (), FOR_EVER).outcome == "done"
+
+    assert here.room.messages("s", Asked(roles=("user",))) == []
+    assert ids(here.room.messages("s", Asked(roles=("system",)))) == ["m"]
+    assert here.room.messages("s", Asked(after=here.clock.ms - 1)) == []
+
+
 @pytest.mark.parametrize("newest", [False, True])
 @pytest.mark.parametrize("by", ["created", "activity"])
 def test_a_listing_goes_on_where_another_ended(

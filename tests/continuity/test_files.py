@@ -81,7 +81,7 @@ def test_what_was_written_is_what_is_read(everywhere: Managed, tmp_path: Path) -
     assert manager.export_sessions(file) == 4
     for name in before:
         manager.delete_session(name)
-    everywhere.clock.tick(500)
+    everywhere.clock.tick(50)
 
     assert manager.import_sessions(file) == 4
 

@@ -4,7 +4,7 @@ over."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -21,6 +21,15 @@ from tests.fault.ground import together
 
 ADDED = 50
 UNDER_THE_LOCK = ("empty", "forget", "go_on", "hold", "last", "settle")
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns after every few steps."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
 
 
 class InterruptedHereError(Exception):
@@ -51,27 +60,34 @@ def interrupted(call: Callable[[], object], place: int) -> bool:
     return True
 
 
+@pytest.mark.usefixtures("hasty")
 def test_what_two_handles_add_at_once_is_all_there_in_the_order_of_each() -> None:
     store = storage.MemoryStorage()
     rooms = {name: store.room(DialogStore) for name in "xy"}
-    rooms["x"].create(session(), FOR_EVER)
+    sessions = [f"session {number}" for number in range(20)]
+    for session_id in sessions:
+        rooms["x"].create(session(session_id), FOR_EVER)
 
     def write(name: str) -> None:
-        for number in range(ADDED):
-            assert rooms[name].add("s", said(f"{name}{number}", 2), FOR_EVER).outcome == "done"
+        for session_id in sessions:
+            for number in range(ADDED):
+                message = said(f"{name} {session_id} {number}", 2)
+                assert rooms[name].add(session_id, message, FOR_EVER).outcome == "done"
 
     together(partial(write, "x"), partial(write, "y"))
 
-    there = rooms["x"].messages("s", ALL)
-    assert [int(one["sequence"]) for one in there] == list(range(1, 2 * ADDED + 1))
-    for name in "xy":
-        theirs = [one for one in ids(list(there)) if one[0] == name]
-        assert theirs == [f"{name}{number}" for number in range(ADDED)]
-    held = rooms["y"].find("s")
-    assert held is not None
-    assert (held.messages, held.tokens) == (2 * ADDED, 4 * ADDED)
+    for session_id in sessions:
+        there = rooms["x"].messages(session_id, ALL)
+        assert [int(one["sequence"]) for one in there] == list(range(1, 2 * ADDED + 1))
+        for name in "xy":
+            theirs = [one for one in ids(list(there)) if one[0] == name]
+            assert theirs == [f"{name} {session_id} {number}" for number in range(ADDED)]
+        held = rooms["y"].find(session_id)
+        assert held is not None
+        assert (held.messages, held.tokens) == (2 * ADDED, 4 * ADDED)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_of_many_who_change_one_version_one_does() -> None:
     room = storage.MemoryStorage().room(DialogStore)
     room.create(session(), FOR_EVER)
@@ -188,6 +204,7 @@ def test_the_newest_of_many_messages_are_found_without_a_look_at_the_others() ->
     assert looked < 100
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_listing_is_of_one_moment_though_others_write() -> None:
     room = storage.MemoryStorage().room(DialogStore)
     for number in range(200):

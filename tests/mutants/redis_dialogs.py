@@ -117,7 +117,7 @@ BUGS = [
         "redis-dialogs-renewed-in-one-slice-only",
         "all messages are renewed, however many there are",
         _ROOM,
-        "                if len(told) > 1 and told[1]:\n",
+        "                if len(reply) > 1 and reply[1]:\n",
         "                if False:\n",
         _kept("in_slices"),
     ),

@@ -104,7 +104,7 @@ BUGS = [
         ROOM,
         "cursor.execute(self._sql.change, [*dialog_rows.changed(dialog), row.number])",
         "self._go_on(cursor, row, dialog)",
-        ("tests/continuity/test_steps.py",),
+        _laws("found_by_what_it_is_now"),
     ),
     Bug(
         "dialog-activity-not-written-in-sqlite",
@@ -153,7 +153,7 @@ BUGS = [
         ROOM,
         "                cursor.execute(self._sql.unname, (row[0],))\n",
         "                pass\n",
-        _laws("is_absent"),
+        _sqlite("swept_in_steps"),
     ),
     Bug(
         "dialog-corrupt-is-empty-in-sqlite",

@@ -54,6 +54,7 @@ class Adapter:
 
     def __init__(self, backend: Backend, ttl: DefaultTtl, names: Names) -> None:
         self._terms: Terms = Terms(default_span(ttl, "the ttl of an adapter"))
+        self._told: tuple[DefaultTtl, Terms] = (None, self._terms)
         self._backend = backend
         self._room: DialogStore = offered(backend, DialogStore, names)
         self._label: str = backend.label
@@ -243,7 +244,11 @@ class Adapter:
     def _living(self, session_ttl: DefaultTtl) -> Terms:
         if session_ttl is None:
             return self._terms
-        return self._terms._replace(session_ms=default_span(session_ttl, "session_ttl"))
+        known, terms = self._told
+        if known is not session_ttl:
+            terms = self._terms._replace(session_ms=default_span(session_ttl, "session_ttl"))
+            self._told = session_ttl, terms
+        return terms
 
 
 def _read(held: Held, label: str, on_corrupt: OnCorrupt) -> Session | None:

@@ -42,6 +42,8 @@ class Checked(dict[str, Any]):
     """What a new message is made of, once that was looked at."""
 
 
+_EPOCH: Final = when_of(0)
+
 _PLAIN: Final = frozenset(("role", "content", "id", "token_count"))
 """What most messages are made of."""
 
@@ -189,4 +191,4 @@ def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[
 def draft(made: dict[str, Any]) -> Message:
     """What was checked, as a message that is not kept yet."""
     metadata = made.get("metadata")
-    return Message("", "", made["role"], made["content"], None, None, metadata, when_of(0))
+    return Message("", "", made["role"], made["content"], None, None, metadata, _EPOCH)
