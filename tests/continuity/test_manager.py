@@ -545,6 +545,38 @@ def test_a_session_that_was_made_long_ago_may_be_the_most_recent(everywhere: Man
     assert (found, cursor) == ("20341", None)
 
 
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_there_is_a_next_page_where_there_is_something_on_it(
+    everywhere: Managed, number: int
+) -> None:
+    manager = everywhere.manager()
+    for one in range(number):
+        manager.create_session(session_id=str(one))
+
+    page = manager.recent_sessions(limit=3)
+
+    assert len(page.sessions) == min(number, 3)
+    assert (page.cursor is None) is (number <= 3)
+
+
+@pytest.mark.parametrize(
+    "more", [{"offset": 1}, {"limit": 2}, {"order": "asc"}, {"order_by": "created"}]
+)
+def test_a_page_has_its_own_order_and_length(managed: Managed, more: dict[str, Any]) -> None:
+    """What would be passed over is refused."""
+    manager = managed.manager()
+    name = next(iter(more))
+
+    with pytest.raises(ValidationError, match=f"the filters of a page have no {name}"):
+        manager.recent_sessions({"userId": "u", **more})
+    if name != "limit":
+        with pytest.raises(ValidationError, match=f"the filters of a page have no {name}"):
+            manager.recent_sessions(user_id="u", **more)
+    assert manager.recent_sessions(managed.half.SessionFilters("u")) == ((), None)
+    with pytest.raises(ValidationError, match="the filters of a page have no offset"):
+        manager.recent_sessions(managed.half.SessionFilters("u", offset=2))
+
+
 def test_pages_go_on_while_sessions_change(everywhere: Managed) -> None:
     """What does not change meanwhile is seen, and seen once."""
     manager = everywhere.manager()

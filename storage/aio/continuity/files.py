@@ -10,7 +10,7 @@ from ...core.dialog.checks import one_of
 from ...core.dialog.errors import SessionError, SessionExistsError
 from ...core.dialog.files import HEADER, Told, ending, is_begun, lines, told
 from ...core.dialog.records import Session, SessionFilters
-from .protocols import ContinuityAdapter
+from .protocols import ContinuityAdapter, OnCorrupt
 
 if TYPE_CHECKING:
     from ...dumps import DumpFile
@@ -39,12 +39,12 @@ class Files:
     def __init__(self, adapter: ContinuityAdapter) -> None:
         self._adapter = adapter
 
-    async def dump(self, file: DumpFile, filters: SessionFilters) -> int:
+    async def dump(self, file: DumpFile, filters: SessionFilters, on_corrupt: OnCorrupt) -> int:
         """Write the sessions that are asked for to *file*, and say how many there were."""
         from ...dumps import writing  # dear, and seldom needed
 
         number = 0
-        sessions = await self._adapter.list_sessions(filters)
+        sessions = await self._adapter.list_sessions(filters, on_corrupt=on_corrupt)
         with writing(file) as out:
             out.write(HEADER)
             for session in sessions:
