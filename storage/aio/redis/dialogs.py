@@ -140,7 +140,7 @@ class RedisDialogs:
         words = adding_told(key, self._start, terms, message, most_tokens)
         reply = await self._done(Command(AGAIN, key, words, ADD), session_id)
         if type(reply) is bytes or reply[0] == b"done":
-            told = reply.split() if type(reply) is bytes else reply[2:]
+            told: Any = reply.split() if type(reply) is bytes else reply[2:]
             return Said("done", added(session_id, message, *told))
         outcome = _outcome(reply)
         if outcome == "repeated":
