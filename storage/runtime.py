@@ -37,6 +37,13 @@ Answer = Annotated[T, "given at once"]
 """What a user's callback answers; in the asyncio half it may also be awaited."""
 
 
+class Overdue(TimeoutError):
+    """A user's function did not answer in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"there was no answer within {seconds:g} seconds")
+
+
 class Runtime:
     """What a shell does besides I/O: call a user's function, and wait a little."""
 
@@ -44,13 +51,17 @@ class Runtime:
         """Call a user's *function*."""
         return function(*args)
 
+    def notify(self, function: Callable[..., object], *args: object) -> None:
+        """Call a user's *function*, whose answer nobody wants."""
+        function(*args)
+
     def collect(self, function: Callable[[], Any]) -> list[Any]:
         """All that the iterable holds which a user's *function* gives."""
         return list(function())
 
     def within(self, seconds: float, function: Callable[..., Answer[T]], *args: object) -> T:
-        """What a user's *function* answers; `TimeoutError` where that takes longer than *seconds*,
-        and nobody waits for it any more."""
+        """What a user's *function* answers; `Overdue` where that takes longer than *seconds*, and
+        nobody waits for it any more."""
         outcome: list[tuple[bool, Any]] = []
         over = threading.Event()
 
@@ -66,7 +77,7 @@ class Runtime:
             target=copy_context().run, args=(run,), name="storage", daemon=True
         ).start()
         if not over.wait(min(seconds, threading.TIMEOUT_MAX)):
-            raise TimeoutError(f"there was no answer within {seconds:g} seconds")
+            raise Overdue(seconds)
         done, found = outcome.pop()
         if not done:
             raise found

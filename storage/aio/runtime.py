@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..runtime import (
     Lock,
+    Overdue,
     after_fork,
     backoff,
     check_callable,
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _VALUES = frozenset({dict, list, str, int, float, bool, type(None)})
 """What nobody awaits, known sooner than by looking for a method that is not there."""
+
+_CANCELLED = "it was cancelled"
 
 Answer: TypeAlias = T | Awaitable[T]
 """What a user's callback answers: at once, or to be awaited."""
@@ -45,6 +48,18 @@ class Runtime:
         result: T = answer
         return result
 
+    async def notify(self, function: Callable[..., object], *args: object) -> None:
+        """Call a user's *function*, and await its answer if it wants that; that it was cancelled
+        itself is a `RuntimeError`."""
+        try:
+            answer = function(*args)
+        except asyncio.CancelledError as error:
+            raise RuntimeError(_CANCELLED) from error
+        kind = type(answer)
+        if kind not in _VALUES and hasattr(kind, "__await__"):
+            awaited: Any = answer
+            await _apart(awaited)
+
     async def collect(self, function: Callable[[], Any]) -> list[Any]:
         """All that the iterable of either colour holds which a user's *function* gives."""
         found: Iterable[Any] | AsyncIterable[Any] = await self.call(function)
@@ -53,12 +68,9 @@ class Runtime:
         return list(found)
 
     async def within(self, seconds: float, function: Callable[..., Answer[T]], *args: object) -> T:
-        """What a user's *function* answers, a plain one in a thread of its own; `TimeoutError` where
+        """What a user's *function* answers, a plain one in a thread of its own; `Overdue` where
         that takes longer than *seconds*, and nobody waits for it any more."""
-        try:
-            return await asyncio.wait_for(self._answer(function, *args), seconds)
-        except asyncio.TimeoutError:
-            raise TimeoutError(f"there was no answer within {seconds:g} seconds") from None
+        return await _apart(self._answer(function, *args), seconds)
 
     async def _answer(self, function: Callable[..., Answer[T]], *args: object) -> T:
         if is_async(function):
@@ -110,6 +122,32 @@ class Runtime:
         return once.result(), struck
 
 
+async def _apart(awaitable: Awaitable[T], seconds: float | None = None) -> T:
+    """What a task of its own answers, which ends with the one that waits for it; that it was
+    cancelled itself is a `RuntimeError`, and `Overdue` that it takes longer than *seconds*."""
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        _look_at(task)
+        raise
+    if not task.done():
+        task.cancel()
+        task.add_done_callback(_look_at)
+        raise Overdue(seconds or 0)
+    if task.cancelled():
+        raise RuntimeError(_CANCELLED)
+    return task.result()
+
+
+def _look_at(task: asyncio.Future[Any]) -> None:
+    """Nobody wants to know how it ended."""
+    if not task.cancelled():
+        task.exception()
+
+
 def _aside(function: Callable[..., Any], args: tuple[object, ...]) -> Future[Any]:
     """What *function* will have answered, in a thread that nobody waits for at the end."""
     future: Future[Any] = Future()
@@ -118,6 +156,10 @@ def _aside(function: Callable[..., Any], args: tuple[object, ...]) -> Future[Any
     def run() -> None:
         try:
             future.set_result(function(*args))
+        except StopIteration as error:  # which no future can raise
+            failure = RuntimeError("it raised StopIteration")
+            failure.__cause__ = error
+            future.set_exception(failure)
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             future.set_exception(error)
 
@@ -334,6 +376,7 @@ __all__ = [
     "Bell",
     "Chores",
     "Lock",
+    "Overdue",
     "Runtime",
     "after_fork",
     "callback",

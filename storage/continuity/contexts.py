@@ -22,6 +22,7 @@ from ..core.dialog.errors import (
     SessionError,
     SessionNotFoundError,
     TokenBudgetExceededError,
+    ValidationError,
 )
 from ..core.dialog.records import (
     CompressionConfig,
@@ -34,13 +35,13 @@ from ..core.dialog.records import (
 )
 from ..core.dialog.strategies import Plan, chosen, finish, plan, summarizer_of
 from ..core.dialog.tokens import message_tokens
-from ..runtime import Runtime
+from ..runtime import Overdue, Runtime, callback
 from .events import Telling
 from .failing import revealing
 from .protocols import ContinuityAdapter
-from .settings import Settings
+from .settings import Settings, Strategy, another
 
-_NO_SUMMARY: Final = "a summarizer failed: the context is cut instead"
+_NO_SUMMARY: Final = "there is no summary, contexts are cut instead: %s"
 
 
 class Contexts:
@@ -52,6 +53,7 @@ class Contexts:
         self._now = telling.now
         self._settings = settings
         self._runtime = Runtime()
+        self._silent_until = 0.0
 
     def assemble(self, name: str) -> Context:
         """What a model is shown of the session."""
@@ -59,9 +61,9 @@ class Contexts:
         budget = session.token_budget or self._settings.budget
         compression = session.compression or self._settings.compression
         total = total_tokens(messages, self.count)
-        todo = decision(budget, compression, total)
+        todo = decision(budget, compression, total, messages)
         if budget is None or todo == "whole":
-            return whole(messages, total, budget)
+            return whole(messages, total, budget, self.count)
         if todo == "error":
             error = TokenBudget(budget).exceeded(total)
             self.exceeded(name, error)
@@ -73,11 +75,15 @@ class Contexts:
         self._applied(name, context.applied, context.original_token_count, context.token_count)
         return context
 
-    def compress(self, name: str, strategy: str | None) -> CompressionResult:
+    def compress(self, name: str, strategy: Strategy) -> CompressionResult:
         """The session made shorter, by its *strategy* or another; nothing of that is kept."""
+        given = another(strategy)
+        own = getattr(given, "summarizer", None)
+        if own is not None:
+            callback(own, "summarizer")
         session, messages = self._read(name)
         known = session.compression or self._settings.compression
-        config = chosen(known, strategy)
+        config = given or chosen(known, strategy)
         budget = session.token_budget or self._settings.budget
         todo = plan(config, messages, self.count, None if budget is None else room(budget))
         result = self._carried_out(todo, config)
@@ -109,12 +115,16 @@ class Contexts:
         if known is not None:
             return shortened(known, budget, is_cached=True)
         todo = plan(compression, messages, self.count, limit)
+        cut = truncated(messages, budget, self.count, compression)
+        if todo.to_summarise and self._is_silent():
+            return shortened(cut, budget)
         try:
             result = self._carried_out(todo, compression)
-        except CompressionError as error:
-            self._settings.logger.warning(_NO_SUMMARY, exc_info=True)
-            self._telling.tell("error", session.id, {"code": error.code, "error": str(error)})
-            return shortened(truncated(messages, budget, self.count), budget)
+        except (CompressionError, ValidationError) as error:
+            self._settings.logger.warning(_NO_SUMMARY, error)
+            data = {"code": CompressionError.code, "error": str(error)}
+            self._telling.tell("error", session.id, data)
+            return shortened(cut, budget)
         if result.summary is not None:
             self._keep(session.id, result, signed)
         return shortened(result, budget)
@@ -123,16 +133,31 @@ class Contexts:
         """What becomes of a plan, with a summary where it wants one."""
         if not todo.to_summarise:
             return finish(todo, None, self.count)
+        try:
+            text = self._summary(todo, config)
+            result = finish(todo, text, self.count)
+        except (CompressionError, ValidationError):
+            self._silent_until = self._settings.clock() + self._settings.seconds
+            raise
+        self._silent_until = 0.0
+        return result
+
+    def _summary(self, todo: Plan, config: CompressionConfig) -> object:
+        """What a summarizer answers."""
         summarizer = self._summarizer(config)
         seconds, messages = self._settings.seconds, list(todo.to_summarise)
         try:
-            text = self._runtime.within(seconds, summarizer, messages, todo.prompt)
-        except TimeoutError as error:
+            return self._runtime.within(seconds, summarizer, messages, todo.prompt)
+        except Overdue as error:
             message = f"the summarizer did not answer within {seconds:g} seconds"
             raise CompressionError(message) from error
         except Exception as error:
             raise CompressionError(f"the summarizer raised {type(error).__name__}") from error
-        return finish(todo, text, self.count)
+
+    def _is_silent(self) -> bool:
+        """Whether a summarizer failed a moment ago, and is not asked again yet."""
+        left = self._silent_until - self._settings.clock()
+        return 0 < left <= self._settings.seconds  # also where the clock was set back
 
     def _summarizer(self, config: CompressionConfig) -> Summarizer:
         own: Summarizer | None = getattr(config, "summarizer", None)

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..core.dialog.errors import ConcurrencyError, SessionNotFoundError
-from ..core.dialog.parties import handed, joined, left
+from ..core.dialog.parties import arrived, handed, joined, keeping, left
 from ..core.dialog.records import Handoff, Participant, Session
+from ..core.dialog.session_checks import session_updates
 from ..core.dialog.wire import handoffs
 from ..runtime import Runtime
 from ..ttl import DefaultTtl
 from .events import Telling
 from .failing import revealing
 from .protocols import ContinuityAdapter
+from .sweeping import Sweeper
 
 _TRIES: Final = 10
 
@@ -23,7 +25,10 @@ class Deciding:
     """Reads a session of an *adapter*, decides, and writes unless another has written meanwhile:
     then all of it again."""
 
-    def __init__(self, adapter: ContinuityAdapter, telling: Telling, ttl: DefaultTtl) -> None:
+    def __init__(
+        self, adapter: ContinuityAdapter, telling: Telling, ttl: DefaultTtl, sweeper: Sweeper
+    ) -> None:
+        self._sweeper = sweeper
         self._adapter = adapter
         self._telling = telling
         self._now = telling.now
@@ -62,19 +67,41 @@ class Deciding:
             raise SessionNotFoundError(session_id)
         return session
 
+    def change(self, session_id: str, told: dict[str, Any], expected: int | None) -> Session:
+        """Change a session as somebody says; its hand-offs stay unless its metadata tell of
+        some."""
+        updates = dict(told)
+        if updates.get("participants") is not None:
+            updates["participants"] = arrived(updates["participants"], self._now())
+        metadata = updates.get("metadata")
+        if not isinstance(metadata, Mapping):
+            return self.write(session_id, updates, expected)
+        session_updates(updates)  # before anything is read
+        session, _ = self._decide(
+            session_id,
+            lambda known: {**updates, "metadata": keeping(known, metadata)},
+            expected,
+        )
+        return session
+
     def write(
         self, session_id: str, updates: dict[str, Any], expected: int | None = None
     ) -> Session:
         """Change a session, where one is *expected* only if it is of that version."""
+        self._sweeper.wake()
         with revealing():
             return self._adapter.update_session(
                 session_id, updates, expected_version=expected, session_ttl=self._ttl
             )
 
     def _decide(
-        self, session_id: str, decided: Callable[[Session], dict[str, Any]]
+        self,
+        session_id: str,
+        decided: Callable[[Session], dict[str, Any]],
+        expected: int | None = None,
     ) -> tuple[Session, bool]:
-        """The session as it is now, and whether it was changed."""
+        """The session as it is now, and whether it was changed; where a version is *expected* only
+        one of that."""
         attempt = 0
         while True:
             session = self.read(session_id)
@@ -82,10 +109,11 @@ class Deciding:
             if not updates:
                 return session, False
             try:
-                session = self.write(session_id, updates, session.version)
+                version = session.version if expected is None else expected
+                session = self.write(session_id, updates, version)
                 return session, True
             except ConcurrencyError:
                 attempt += 1
-                if attempt == _TRIES:
+                if attempt == _TRIES or expected is not None:
                     raise
             self._runtime.pause(attempt)

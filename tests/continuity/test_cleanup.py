@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import storage.aio.continuity
 import storage.continuity
-from storage.core.dialog.errors import StorageError
+from storage.core.dialog.errors import StorageError, ValidationError
 from storage.core.dialog.records import HealthStatus
 from storage.errors import ClosedError
 from storage.testing import Clock
@@ -334,3 +336,120 @@ def _silent() -> logging.Logger:
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     return logger
+
+
+def test_one_that_can_not_be_deleted_keeps_no_other_of_a_user_from_it(managed: Managed) -> None:
+    """And is told of at the end."""
+    adapter = managed.adapter()
+    kind = type(adapter)
+    failing = {"a", "c"}
+
+    class Failing(kind):  # type: ignore[misc, valid-type]
+        def delete_session(self, session_id: str, **more: Any) -> Any:
+            if session_id in failing:
+                raise StorageError(f"Failed to delete session {session_id}", "memory")
+            return super().delete_session(session_id, **more)
+
+    manager = managed.manager(Failing(clock=managed.clock))
+    for name in "abcd":
+        manager.create_session(session_id=name, user_id="u")
+    heard = Heard()
+    manager.on("session:deleted", heard)
+
+    with pytest.raises(StorageError, match=r"Failed to delete session [ac]"):
+        manager.erase_user("u")
+
+    assert sorted(event.session_id for event in heard.events) == ["b", "d"]
+    assert [one.id for one in manager.list_sessions()] == ["a", "c"]
+    failing.clear()
+    assert manager.erase_user("u") == 2
+
+
+@pytest.mark.server
+def test_a_user_is_erased_though_what_is_stored_can_not_be_read(
+    beside_javascript: Managed,
+) -> None:
+    managed = beside_javascript
+    manager = managed.manager()
+    for name in "abc":
+        manager.create_session(session_id=name, user_id="u")
+        manager.add_message(name, role="user", content="x")
+    managed.call("HSET", "session:b", "metadata", "{no json")
+    with pytest.raises(StorageError):
+        manager.list_sessions(user_id="u")
+    with pytest.raises(StorageError):
+        manager.export_sessions(io.BytesIO(), user_id="u")
+
+    readable = manager.list_sessions(user_id="u", on_corrupt="skip")
+    assert [one.id for one in readable] == ["a", "c"]
+    assert manager.export_sessions(io.BytesIO(), on_corrupt="skip") == 2
+    with pytest.raises(ValidationError, match="on_corrupt"):
+        manager.list_sessions(on_corrupt="ignore")
+
+    assert manager.erase_user("u") == 3
+    assert managed.keys() == []
+
+
+@pytest.mark.server
+def test_pages_go_on_behind_what_can_not_be_read(beside_javascript: Managed) -> None:
+    managed = beside_javascript
+    manager = managed.manager()
+    for number in range(9):
+        manager.create_session(session_id=str(number), user_id="u")
+        managed.clock.tick(1)
+    for number in (8, 6, 4, 3):
+        managed.call("HSET", f"session:{number}", "metadata", "{no json")
+
+    found: list[str] = []
+    cursor = None
+    for _ in range(9):
+        page = manager.recent_sessions(limit=2, cursor=cursor, on_corrupt="skip")
+        found += [one.id for one in page.sessions]
+        cursor = page.cursor
+        if cursor is None:
+            break
+
+    assert found == ["7", "5", "2", "1", "0"]
+
+
+WRITES: dict[str, Any] = {
+    "nothing": None,
+    "create": lambda m: m.create_session(session_id="new"),
+    "update": lambda m: m.update_session("s", user_id="u"),
+    "join": lambda m: m.add_participant("s", id="p"),
+    "hand over": lambda m: m.handoff_to_agent("s", "a"),
+    "update message": lambda m: m.update_message("s", "m", content="x"),
+    "delete message": lambda m: m.delete_message("s", "m"),
+    "delete all": lambda m: m.delete_all_messages("s"),
+    "delete": lambda m: m.delete_session("s"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_whatever_is_written_has_a_manager_of_before_the_loop_clean_up(write: str) -> None:
+    """And that it is entered."""
+    clock = Clock()
+    half = storage.aio.continuity
+    adapter = half.MemoryAdapter(clock=clock)
+    manager = half.SessionManager(
+        adapter, session_ttl=100, cleanup_interval=timedelta(milliseconds=10), clock=clock
+    )
+
+    async def run() -> None:
+        await adapter.create_session({"id": "old"}, session_ttl=10)
+        await adapter.create_session({"id": "s"})
+        await adapter.add_message("s", {"id": "m", "role": "user", "content": "y"})
+        clock.tick(10)
+        if write == "nothing":
+            await manager.__aenter__()
+        else:
+            await WRITES[write](manager)
+        for _ in range(2000):
+            if await adapter.get_session("old") is None:
+                break
+            await asyncio.sleep(0.005)
+        else:
+            raise AssertionError("nobody cleaned up")
+        await manager.aclose()
+
+    asyncio.run(run())

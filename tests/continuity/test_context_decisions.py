@@ -109,14 +109,42 @@ def test_without_a_budget_it_is_whole() -> None:
 
 def test_a_whole_context_says_how_much_of_the_budget_is_used() -> None:
     messages = talk(3)
-    context = whole(messages, costs(messages), TokenBudgetConfig(100, 20))
+    context = whole(messages, costs(messages), TokenBudgetConfig(100, 20), cost)
 
     assert context.messages == tuple(messages)
     assert (context.token_count, context.original_token_count) == (35, 35)
     assert (context.applied, context.dropped_message_ids) == (None, ())
     assert context.budget is not None
     assert (context.budget.used, context.budget.available) == (35, 45)
-    assert whole(messages, 35, None).budget is None
+    assert whole(messages, 35, None, cost).budget is None
+
+
+def test_a_whole_context_does_not_show_a_result_whose_call_is_gone() -> None:
+    messages = [*talk(2), results(3, "gone", tokens=10), message(4, tokens=10)]
+    budget = TokenBudgetConfig(100)
+
+    context = whole(messages, costs(messages), budget, cost)
+
+    assert numbers(context.messages) == [0, 1, 2, 4]
+    assert (context.applied, context.dropped_message_ids) == (None, ("m3",))
+    assert (context.token_count, context.original_token_count) == (35, 45)
+    assert context.budget is not None
+    assert context.budget.used == 35
+
+
+@pytest.mark.parametrize(
+    "config", [SlidingWindowConfig(90, max_messages=3), HybridConfig(90, max_messages=3)]
+)
+def test_more_messages_than_are_shown_are_too_many_whatever_they_cost(
+    config: CompressionConfig,
+) -> None:
+    """Where it is compressed at all."""
+    budget, others = TokenBudgetConfig(100, 0, "compress"), TokenBudgetConfig(100, 0, "truncate")
+
+    assert decision(budget, config, 0, talk(3)) == "whole"
+    assert decision(budget, config, 0, talk(4)) == "compress"
+    assert decision(others, config, 0, talk(4)) == "whole"
+    assert decision(budget, SlidingWindowConfig(90), 0, talk(4)) == "whole"
 
 
 def test_a_truncated_context_says_what_is_not_there() -> None:

@@ -3,13 +3,16 @@ made once."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+import storage.aio.continuity
 from storage.core.dialog.errors import (
     CompressionError,
     TokenBudgetExceededError,
@@ -360,7 +363,6 @@ def _called_apart(managed: Managed, function: Any) -> Any:
     """*function*, which may wait, without holding up the loop."""
     if not managed.is_async:
         return function
-    import asyncio
 
     async def apart(*args: Any) -> Any:
         return await asyncio.to_thread(function, *args)
@@ -393,23 +395,114 @@ def test_a_summarizer_that_fails_costs_no_context(
     assert heard.types == ["error", "compression:applied"]
     assert heard.events[0].data["code"] == "COMPRESSION_ERROR"
     assert "secret" not in str(heard.events)
-    assert "secret" not in "".join(record.getMessage() for record in caplog.records)
+    assert type(error).__name__ in heard.events[0].data["error"]
+    assert "secret" not in caplog.text
     assert len(caplog.records) == 1
     assert manager.get_session("s").compression_state is None
+
+
+def test_a_summarizer_that_fails_is_left_alone_for_a_while(managed: Managed) -> None:
+    """For the time that it may take, which may be a number or a timedelta."""
+    calls: list[Any] = []
+
+    def failing(messages: Any, prompt: Any) -> str:
+        calls.append(messages)
+        if len(calls) < 3:
+            raise ValueError
+        return WORDS
+
+    summarizer = managed.either(failing)
+    manager = summarising(managed, summarizer, summarizer_timeout=timedelta(seconds=10))
+    filled(manager)
+    filled(manager, name="t")
+    heard = Heard()
+    manager.on("error", heard)
+
+    for name in "sts":
+        context = manager.get_conversation_context_with_stats(name)
+        assert (context.applied, len(context.messages)) == ("truncate", 5)
+    managed.clock.tick(9.5)
     manager.get_conversation_context("s")
-    assert len(calls) == 2
+    assert (len(calls), len(heard.events)) == (1, 1)
+
+    managed.clock.tick(1)
+    manager.get_conversation_context("s")
+    manager.get_conversation_context("t")
+    assert (len(calls), len(heard.events)) == (2, 2)
+
+    managed.clock.tick(10.5)
+    assert manager.get_conversation_context_with_stats("s").summary == WORDS
+    assert manager.get_conversation_context_with_stats("t").summary == WORDS
+    assert (len(calls), len(heard.events)) == (4, 2)
 
 
-@pytest.mark.parametrize("answer", [None, 7, b"x", ["x"], ""])
+def test_who_asks_for_a_summary_himself_is_not_put_off(managed: Managed) -> None:
+    """And one that there is ends the silence."""
+    answers = ["", WORDS, WORDS]
+    manager = summarising(managed, managed.either(lambda messages, prompt: answers.pop(0)))
+    filled(manager)
+
+    assert manager.get_conversation_context_with_stats("s").summary is None
+    assert manager.get_conversation_context_with_stats("s").summary is None
+    assert manager.compress_context("s").summary == WORDS
+    assert manager.get_conversation_context_with_stats("s").summary == WORDS
+
+
+def test_what_was_summarised_before_is_shown_while_a_summarizer_is_left_alone(
+    managed: Managed,
+) -> None:
+    answers = [WORDS, ""]
+    manager = summarising(managed, managed.either(lambda messages, prompt: answers.pop(0)))
+    for name in "st":
+        filled(manager, name=name)
+
+    assert manager.get_conversation_context_with_stats("s").summary == WORDS
+    assert manager.get_conversation_context_with_stats("t").summary is None
+    assert manager.get_conversation_context_with_stats("s").is_cached
+
+
+def test_a_summarizer_that_is_cancelled_or_stops_an_iteration_has_failed() -> None:
+    """In asyncio, where neither may come out or be waited for."""
+
+    def stopping(messages: Any, prompt: Any) -> str:
+        raise StopIteration
+
+    async def cancelled(messages: Any, prompt: Any) -> str:
+        raise asyncio.CancelledError
+
+    async def run(summarizer: Any) -> None:
+        half = storage.aio.continuity
+        async with half.SessionManager(
+            half.MemoryAdapter(),
+            token_budget={**BUDGET},
+            compression={**SUMMARIES},
+            summarizer=summarizer,
+        ) as manager:
+            await manager.create_session(session_id="s")
+            for number in range(10):
+                await manager.add_message("s", role="user", content=text(number))
+            with pytest.raises(CompressionError, match="the summarizer raised RuntimeError"):
+                await asyncio.wait_for(manager.compress_context("s"), 20)
+
+    for summarizer in (stopping, cancelled):
+        asyncio.run(run(summarizer))
+
+
+@pytest.mark.parametrize("answer", [None, 7, b"x", ["x"], "", " \n"])
 def test_a_summary_that_is_none_costs_no_context(managed: Managed, answer: Any) -> None:
     manager = summarising(managed, managed.either(lambda messages, prompt: answer))
     filled(manager)
+    heard = Heard()
+    manager.on("error", heard)
 
     context = manager.get_conversation_context_with_stats("s")
 
     assert context.summary is None
     assert 0 < context.token_count <= 40
     assert texts(context.messages)[-1] == text(9)
+    assert [event.data["code"] for event in heard.events] == ["COMPRESSION_ERROR"]
+    with pytest.raises(CompressionError, match="a summarizer must return a str"):
+        manager.compress_context("s")
 
 
 def test_a_summarizer_that_never_answers_is_not_waited_for(managed: Managed) -> None:
@@ -420,8 +513,6 @@ def test_a_summarizer_that_never_answers_is_not_waited_for(managed: Managed) -> 
         return WORDS
 
     async def silent_later(messages: Any, prompt: Any) -> str:
-        import asyncio
-
         await asyncio.sleep(20)
         return WORDS
 
@@ -490,19 +581,104 @@ def test_a_session_goes_by_its_own_configuration(managed: Managed) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["summarization", "hybrid"])
-def test_without_a_summarizer_it_is_said_what_is_missing(managed: Managed, strategy: str) -> None:
-    manager = managed.manager(
-        token_budget=BUDGET,
-        compression={"strategy": strategy, "target_tokens": 40, "max_messages": 3}
-        if strategy == "hybrid"
-        else SUMMARIES,
-    )
-    filled(manager)
+def test_a_manager_that_could_never_summarise_is_refused(managed: Managed, strategy: str) -> None:
+    with pytest.raises(ValidationError, match=f"Compression strategy '{strategy}' requires a summ"):
+        managed.half.SessionManager(
+            managed.adapter(), compression={"strategy": strategy, "target_tokens": 40}
+        )
 
+
+@pytest.mark.parametrize(
+    ("strategy", "more", "shown"), [("summarization", {}, 5), ("hybrid", {"max_messages": 3}, 3)]
+)
+def test_a_session_that_wants_a_summary_which_nobody_makes_is_cut(
+    everywhere: Managed, strategy: str, more: dict[str, Any], shown: int
+) -> None:
+    """Another program made it."""
+    manager = everywhere.manager(token_budget=BUDGET)
+    filled(manager, compression={"strategy": strategy, "target_tokens": 40, **more})
+    heard = Heard()
+    manager.on("error", heard)
+
+    contexts = [manager.get_conversation_context_with_stats("s") for _ in range(2)]
+
+    for context in contexts:
+        assert texts(context.messages) == [text(number) for number in range(10 - shown, 10)]
+        assert (context.applied, context.summary) == ("truncate", None)
+    (event,) = heard.events
+    assert event.data["code"] == "COMPRESSION_ERROR"
+    assert f"'{strategy}' requires a summarizer service" in event.data["error"]
     with pytest.raises(ValidationError, match=f"Compression strategy '{strategy}' requires a summ"):
         manager.compress_context("s")
-    with pytest.raises(ValidationError, match=f"Compression strategy '{strategy}' requires a summ"):
-        manager.get_conversation_context("s")
+
+
+def test_a_session_can_not_keep_a_summarizer(managed: Managed) -> None:
+    """So one that is handed over with it is not dropped without a word."""
+    manager = managed.manager()
+    manager.create_session(session_id="s")
+    config = managed.half.SummarizationConfig(40, Summarizer())
+
+    for given in (config, {**SUMMARIES, "summarizer": Summarizer()}):
+        with pytest.raises(ValidationError, match="can not keep a summarizer: hand it to the Ses"):
+            manager.create_session(session_id="t", compression=given)
+        with pytest.raises(ValidationError, match="can not keep a summarizer: hand it to the Ses"):
+            manager.update_session("s", compression=given)
+
+    assert [one.id for one in manager.list_sessions()] == ["s"]
+    assert manager.get_session("s").compression is None
+
+
+@pytest.mark.parametrize("strategy", ["sliding_window", "hybrid"])
+def test_there_are_never_more_messages_than_it_says(everywhere: Managed, strategy: str) -> None:
+    """However much room there is."""
+    manager = everywhere.manager(
+        token_budget={"max_tokens": 1000, "overflow_strategy": "compress"},
+        compression={"strategy": strategy, "target_tokens": 900, "max_messages": 4},
+        summarizer=Summarizer(),
+    )
+    filled(manager, 4)
+    assert manager.get_conversation_context_with_stats("s").applied is None
+
+    manager.add_message("s", role="user", content=text(4))
+    context = manager.get_conversation_context_with_stats("s")
+
+    assert context.applied == strategy
+    assert texts(context.messages)[-4:] == [text(number) for number in range(1, 5)]
+    assert len(context.messages) == (5 if strategy == "hybrid" else 4)
+
+
+def test_there_are_never_more_messages_than_it_says_where_a_summary_fails(
+    managed: Managed,
+) -> None:
+    manager = summarising(
+        managed,
+        managed.either(lambda messages, prompt: ""),
+        compression={"strategy": "hybrid", "target_tokens": 40, "max_messages": 2},
+    )
+    filled(manager, 4)
+
+    context = manager.get_conversation_context_with_stats("s")
+
+    assert texts(context.messages) == [text(2), text(3)]
+
+
+@pytest.mark.parametrize("budget", [None, {"max_tokens": 1000}])
+def test_a_result_whose_call_was_deleted_is_not_shown(everywhere: Managed, budget: Any) -> None:
+    """However much room there is."""
+    manager = everywhere.manager(token_budget=budget)
+    manager.create_session(session_id="s")
+    call = {"id": "1", "name": "f", "arguments": "{}"}
+    made = manager.add_message("s", role="assistant", content="", tool_calls=[call])
+    result = {"toolCallId": "1", "result": "r"}
+    told = manager.add_message("s", role="tool", content="x" * 40, tool_results=[result])
+    manager.add_message("s", role="user", content="x" * 20)
+    assert len(manager.get_conversation_context("s")) == 3
+
+    manager.delete_message("s", made.id)
+    context = manager.get_conversation_context_with_stats("s")
+
+    assert [one.role for one in context.messages] == ["user"]
+    assert (context.token_count, context.dropped_message_ids) == (5, (told.id,))
 
 
 def test_to_compress_is_to_look_and_nothing_is_kept(everywhere: Managed) -> None:
@@ -549,6 +725,20 @@ def test_to_compress_takes_a_strategy(managed: Managed) -> None:
         with pytest.raises(ValidationError, match="Unsupported compression strategy"):
             manager.compress_context("s", strategy)
     assert len(manager.compress_context("s").messages) == 2
+
+
+def test_to_compress_takes_a_compression(managed: Managed) -> None:
+    manager = managed.manager(token_budget=BUDGET)
+    filled(manager)
+    half = managed.half
+
+    for given in (half.SlidingWindowConfig(20), {"strategy": "sliding_window", "targetTokens": 20}):
+        assert texts(manager.compress_context("s", given).messages) == [text(8), text(9)]
+    own = half.SummarizationConfig(40, managed.either(lambda messages, prompt: WORDS))
+    assert manager.compress_context("s", own).summary == WORDS
+    for wrong in ({"strategy": "sliding_window"}, {"target_tokens": 20}):
+        with pytest.raises(ValidationError):
+            manager.compress_context("s", wrong)
 
 
 def test_a_call_and_its_result_are_shown_together_or_not_at_all(managed: Managed) -> None:
@@ -623,6 +813,7 @@ def test_a_summary_that_can_not_be_kept_is_shown_all_the_same(
 def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
     """Whatever it says."""
     summarizer = Summarizer()
+    adapter = managed.by_calls(managed.adapter())
     manager = summarising(managed, summarizer)
     ids = [one.id for one in filled(manager)]
 
@@ -630,5 +821,40 @@ def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
         {"strategy": "summarization", "signature": "x", "summary": "lies", "keptMessageIds": ids},
         {"strategy": "sliding_window", "signature": "10:a:10:80", "keptMessageIds": []},
     ):
-        manager.update_session("s", compression_state=state)
+        adapter.update_session("s", {"compression_state": state}, quiet=True)
         assert "lies" not in json.dumps(texts(manager.get_conversation_context("s")))
+
+
+@pytest.mark.parametrize("overflow", ["truncate", "compress", "error"])
+@pytest.mark.parametrize("strategy", ["sliding_window", "summarization", "hybrid"])
+def test_a_session_without_messages_is_shown_as_nothing(
+    managed: Managed, overflow: str, strategy: str
+) -> None:
+    manager = managed.manager(
+        token_budget={"max_tokens": 10, "overflow_strategy": overflow},
+        compression={"strategy": strategy, "target_tokens": 5},
+        summarizer=Summarizer(),
+    )
+    manager.create_session(session_id="s")
+
+    context = manager.get_conversation_context_with_stats("s")
+    result = manager.compress_context("s")
+
+    assert (context.messages, context.token_count, context.applied) == ((), 0, None)
+    assert (result.messages, result.compressed_token_count, result.summary) == ((), 0, None)
+
+
+@pytest.mark.parametrize("strategy", ["sliding_window", "summarization", "hybrid"])
+def test_a_message_that_is_too_long_by_itself_is_not_shown(managed: Managed, strategy: str) -> None:
+    manager = managed.manager(
+        token_budget={"max_tokens": 30, "overflow_strategy": "compress"},
+        compression={"strategy": strategy, "target_tokens": 30},
+        summarizer=Summarizer(),
+    )
+    manager.create_session(session_id="s")
+    manager.add_message("s", role="user", content="x" * 400)
+
+    context = manager.get_conversation_context_with_stats("s")
+
+    assert context.token_count <= 30
+    assert "x" * 400 not in texts(context.messages)

@@ -122,6 +122,20 @@ def test_once_is_once_for_who_makes_it_happen_again(emitter: Any) -> None:
     assert len(told.events) == 1
 
 
+@pytest.mark.parametrize("first", ["on", "once"])
+def test_who_wants_to_be_called_always_is_called_always(emitter: Any, first: str) -> None:
+    """Whatever was wanted before or after."""
+    heard, other = Heard(), Heard()
+
+    getattr(emitter, first)("session:created", heard)
+    emitter.on("session:created", other)
+    getattr(emitter, "once" if first == "on" else "on")("session:created", heard)
+    for _ in range(3):
+        emitter.emit(happened())
+
+    assert (len(heard.events), len(other.events)) == (3, 3)
+
+
 def test_once_is_forgotten_by_off(emitter: Any) -> None:
     heard = Heard()
 
@@ -252,6 +266,65 @@ def test_handlers_of_both_colours_are_called_by_turns() -> None:
     asyncio.run(run())
 
     assert told == ["awaited", "called"]
+
+
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_a_handler_that_was_cancelled_itself_is_a_handler_that_failed(
+    is_awaited: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it waited for was cancelled, and not who waits for it."""
+    heard = Heard()
+
+    def plain(event: Event) -> None:
+        raise asyncio.CancelledError
+
+    async def awaited(event: Event) -> None:
+        other = asyncio.ensure_future(asyncio.sleep(20))
+        other.cancel()
+        await other
+
+    async def run() -> None:
+        emitter = storage.aio.continuity.events.SessionEventEmitter()
+        emitter.on("session:created", awaited if is_awaited else plain)
+        emitter.on("session:created", heard)
+        await emitter.emit(happened())
+
+    with caplog.at_level(logging.ERROR, "storage"):
+        asyncio.run(run())
+
+    assert heard.types == ["session:created"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "a handler of session:created failed"
+    ]
+
+
+def test_who_is_cancelled_while_a_handler_is_awaited_is_cancelled_with_it() -> None:
+    ended: list[str] = []
+    heard = Heard()
+
+    async def run() -> None:
+        begun = asyncio.Event()
+
+        async def slow(event: Event) -> None:
+            begun.set()
+            try:
+                await asyncio.sleep(20)
+            finally:
+                ended.append("slow")
+
+        emitter = storage.aio.continuity.events.SessionEventEmitter()
+        emitter.on("session:created", slow)
+        emitter.on("session:created", heard)
+        telling = asyncio.ensure_future(emitter.emit(happened()))
+        await begun.wait()
+        telling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await telling
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+    assert (ended, heard.events) == (["slow"], [])
 
 
 def test_who_comes_or_goes_meanwhile_is_told_from_the_next_time_on(emitter: Any) -> None:

@@ -141,10 +141,36 @@ def test_a_message_that_was_there_already_is_not_told_again(managed: Managed) ->
     manager, heard = prepared(managed)
 
     manager.add_message("s", role="user", content="x", message_id="m")
-    manager.end_session("s")
-    manager.end_session("s")
+    assert heard.types == []
 
-    assert heard.types.count("session:ended") == 1
+    manager.end_session("s")
+    manager.end_session("s")
+    manager.add_message("s", role="user", content="x", message_id="m")
+
+    assert heard.types == ["session:ended"]
+
+
+def test_who_ends_a_session_by_an_update_ends_it(managed: Managed) -> None:
+    manager, heard = prepared(managed)
+
+    manager.update_session("s", status="paused")
+    manager.update_session("s", {"status": "completed"})
+
+    assert heard.types == ["session:updated", "session:updated", "session:ended"]
+
+
+def test_messages_that_go_all_at_once_are_told_once(managed: Managed) -> None:
+    """With how many they were."""
+    manager, heard = prepared(managed)
+    manager.add_message("s", role="user", content="y")
+    heard.events.clear()
+
+    assert manager.delete_all_messages("s") == 2
+    assert manager.delete_all_messages("s") == 0
+
+    assert [(event.type, event.data) for event in heard.events] == [
+        ("message:deleted", {"number": 2})
+    ]
 
 
 def test_it_is_told_when_it_is_done(managed: Managed) -> None:

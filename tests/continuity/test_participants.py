@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.core.dialog.errors import HandoffError, ValidationError
+from storage.core.dialog.errors import ConcurrencyError, HandoffError, ValidationError
 from storage.core.dialog.records import Handoff, Participant
 from tests.continuity.managed import Heard, Managed
 
@@ -251,7 +251,7 @@ def test_two_who_hand_over_at_once_do_it_one_after_the_other(everywhere: Managed
 
 @pytest.mark.parametrize(
     "kept",
-    ['{"handoffs":7}', '{"handoffs":[7,{"toAgent":"a","at":"x"}]}', "7", '{"handoffs":{"a":1}}'],
+    ['{"handoffs":7}', '{"handoffs":[7,{"toAgent":"a","at":"x"}]}', "null", '{"handoffs":{"a":1}}'],
 )
 def test_what_others_keep_at_its_place_breaks_nothing(managed: Managed, kept: str) -> None:
     import json
@@ -264,3 +264,100 @@ def test_what_others_keep_at_its_place_breaks_nothing(managed: Managed, kept: st
 
     assert session.active_agent_id == "b"
     assert len(manager.get_handoffs("s")) == before + 1
+
+
+def test_what_a_program_put_there_is_not_overwritten_by_a_hand_off(everywhere: Managed) -> None:
+    """Where there is no room for hand-offs there are none."""
+    manager = everywhere.manager()
+    before = manager.create_session(session_id="s", metadata={"custom": [1, 2]})
+
+    with pytest.raises(ValidationError, match="custom in metadata must be an object"):
+        manager.handoff_to_agent("s", "b")
+
+    assert manager.get_session("s") == before
+
+
+@pytest.mark.parametrize("custom", [{}, {"custom": None}, {"custom": {"a": 1}}])
+def test_hand_offs_outlive_other_metadata(everywhere: Managed, custom: Any) -> None:
+    """Of a session that was read before there was one."""
+    manager = everywhere.manager()
+    manager.create_session(session_id="s", metadata={"tags": ["a"], **custom})
+    manager.handoff_to_agent("s", "a", reason="why")
+    found = manager.get_handoffs("s")
+
+    changed = manager.update_session("s", metadata={"tags": ["b"], **custom})
+
+    assert len(found) == 1
+    assert manager.get_handoffs("s") == found
+    assert changed.tags == ("b",)
+    kept = {**(custom.get("custom") or {})}
+    assert {**changed.metadata["custom"], "handoffs": None} == {**kept, "handoffs": None}
+    assert changed == manager.get_session("s")
+
+
+def test_who_tells_of_hand_offs_says_which_there_are(managed: Managed) -> None:
+    manager = managed.manager()
+    manager.create_session(session_id="s")
+    manager.handoff_to_agent("s", "a")
+
+    manager.update_session("s", metadata={"custom": {"handoffs": []}})
+    assert tuple(manager.get_handoffs("s")) == ()
+
+    with pytest.raises(ValidationError, match="custom in metadata must be an object"):
+        manager.update_session("s", metadata={"custom": "a text"})
+
+
+def test_hand_offs_outlive_other_metadata_of_somebody_who_writes_at_once(
+    everywhere: Managed,
+) -> None:
+    managers = [everywhere.manager() for _ in range(4)]
+    managers[0].create_session(session_id="s")
+
+    def write(number: int) -> None:
+        if number % 2:
+            managers[number].handoff_to_agent("s", f"b{number}")
+        else:
+            managers[number].update_session("s", metadata={"title": str(number)})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+
+    handoffs = managers[0].get_handoffs("s")
+    assert sorted(one.to_agent for one in handoffs) == ["b1", "b3"]
+    assert managers[0].get_session("s").title in ("0", "2")
+
+
+def test_other_metadata_of_a_version_that_is_gone_is_refused_at_once(managed: Managed) -> None:
+    manager = managed.manager()
+    manager.create_session(session_id="s")
+    manager.update_session("s", user_id="u")
+
+    with pytest.raises(ConcurrencyError) as caught:
+        manager.update_session("s", metadata={"a": 1}, expected_version=1)
+
+    assert (caught.value.expected, caught.value.actual) == (1, 2)
+    assert manager.update_session("s", metadata={"a": 1}, expected_version=2).version == 3
+
+
+def test_the_agent_who_leaves_has_the_session_no_more(everywhere: Managed) -> None:
+    manager = everywhere.manager()
+    participants = [{"id": name, "role": "agent"} for name in "ab"]
+    manager.create_session(session_id="s", active_agent_id="a", participants=participants)
+
+    assert manager.remove_participant("s", "b").active_agent_id == "a"
+    session = manager.remove_participant("s", "a")
+
+    assert session.active_agent_id is None
+    assert manager.get_session("s") == session
+
+
+def test_who_is_told_of_in_an_update_joined_then(managed: Managed) -> None:
+    manager = managed.manager()
+    early = managed.at(-100)
+    manager.create_session(session_id="s")
+    managed.clock.tick(1)
+
+    told = [Participant("a"), {"id": "b", "joinedAt": early}]
+    session = manager.update_session("s", participants=told)
+
+    assert [one.joined_at for one in session.participants] == [managed.at(), early]

@@ -41,7 +41,7 @@ from tests.continuity.saying import (
 )
 
 STORY = "They met at a station, missed the train and talked until the next one came. " * 5
-SUMMARIES = st.sampled_from(["", "short", STORY, "x" * 500, "汉字" * 200, "\n\t ", "a\nb " * 90])
+SUMMARIES = st.sampled_from(["short", STORY, "x" * 500, "汉字" * 200, "\n\t .", "a\nb " * 90])
 _TARGETS, _SEVERAL, _ASIDE = st.integers(1, 150), st.integers(1, 6), st.integers(0, 80)
 CONFIGS: st.SearchStrategy[CompressionConfig] = st.one_of(
     st.tuples(_TARGETS, st.none(), st.none() | _SEVERAL).map(SlidingWindowConfig._make),
@@ -82,7 +82,7 @@ def told(result: CompressionResult) -> Message:
 
 
 @pytest.mark.parametrize(
-    "config", [SlidingWindowConfig(55), SummarizationConfig(55), HybridConfig(55, max_messages=2)]
+    "config", [SlidingWindowConfig(55), SummarizationConfig(55), HybridConfig(55, max_messages=5)]
 )
 def test_what_fits_is_not_changed_and_needs_no_summary(config: CompressionConfig) -> None:
     messages = talk(5)
@@ -90,7 +90,7 @@ def test_what_fits_is_not_changed_and_needs_no_summary(config: CompressionConfig
     planned = plan(config, messages, cost)
     result = finish(planned, None, cost)
 
-    assert planned.is_unchanged
+    assert planned.kept == planned.messages
     assert planned.to_summarise == ()
     assert result.messages == tuple(messages)
     assert (result.original_token_count, result.compressed_token_count) == (55, 55)
@@ -195,8 +195,46 @@ def test_what_was_made_shorter_needs_not_be_again(
     once = compressed(config, messages, text, hard_limit)
     again = plan(config, once.messages, cost, hard_limit)
 
-    assert again.is_unchanged or not again.to_summarise
+    assert again.kept == again.messages or not again.to_summarise
     assert again.kept == once.messages
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SlidingWindowConfig(200),
+        SlidingWindowConfig(200, max_messages=9),
+        SummarizationConfig(200),
+        HybridConfig(200, max_messages=9),
+    ],
+)
+def test_a_result_whose_call_is_gone_is_not_shown_where_everything_fits(
+    config: CompressionConfig,
+) -> None:
+    """The call was deleted."""
+    messages = [*talk(2), results(3, "gone", tokens=10), message(4, tokens=10)]
+
+    result = finish(plan(config, messages, cost), None, cost)
+
+    assert numbers(result.messages) == [0, 1, 2, 4]
+    assert result.dropped_message_ids == ("m3",)
+    assert (result.original_token_count, result.compressed_token_count) == (45, 35)
+
+
+def test_there_are_never_more_messages_than_it_says_though_all_of_them_fit() -> None:
+    for config in (SlidingWindowConfig(500, max_messages=3), HybridConfig(500, max_messages=3)):
+        result = compressed(config, talk(10))
+
+        assert len([one for one in result.messages if one.role != "system"]) == 3
+        assert (result.summary is None) is isinstance(config, SlidingWindowConfig)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+def test_a_summary_of_nothing_is_none(text: str) -> None:
+    planned = plan(SummarizationConfig(60), talk(10), cost)
+
+    with pytest.raises(CompressionError, match="something in it"):
+        finish(planned, text, cost)
 
 
 # A sliding window
@@ -342,14 +380,6 @@ def test_calls_and_results_are_summarised_together() -> None:
     assert numbers(planned.to_summarise)[-2:] == [7, 8]
 
 
-def test_an_empty_summary_is_none() -> None:
-    result = compressed(SummarizationConfig(60, summary_overhead=20), talk(10), " \n")
-
-    assert result.summary is None
-    assert numbers(result.messages) == [0, 8, 9, 10]
-    assert result.dropped_message_ids == tuple(f"m{number}" for number in range(1, 8))
-
-
 @pytest.mark.parametrize("text", [None, 4, b"They met.", ["They met."]])
 def test_a_summary_is_a_text(text: Any) -> None:
     planned = plan(SummarizationConfig(60), talk(10), cost)
@@ -405,7 +435,9 @@ def test_a_strategy_has_to_be_configured() -> None:
 
 @pytest.mark.parametrize("strategy", ["magic", "", 4, ["hybrid"]])
 def test_a_strategy_has_to_be_known(strategy: Any) -> None:
-    with pytest.raises(ValidationError, match=r"^Unsupported compression strategy: "):
+    with pytest.raises(
+        ValidationError, match=r"^Unsupported compression strategy, none of sliding_window, "
+    ):
         chosen(SlidingWindowConfig(60), strategy)
 
 

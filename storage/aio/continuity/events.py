@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from ...core.dialog.checks import kind
 from ...core.dialog.dates import when_of
+from ...core.dialog.errors import ValidationError
 from ...core.dialog.names import ANY, event_name
 from ...core.dialog.records import Event
 from ..runtime import Runtime, callback, mutex
@@ -29,7 +31,8 @@ class SessionEventEmitter:
     """Calls the handlers of an event, in the order in which they came: those of that event first,
     then those of `"*"`.
 
-    One that raises is logged, and keeps nobody else from it.
+    Each is done before the next one is called, and all of them before what they were told of
+    answers. One that raises is logged, and keeps nobody else from it.
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
@@ -44,7 +47,8 @@ class SessionEventEmitter:
         self._listen(event, _Listener(callback(handler, "handler"), once=False))
 
     def once(self, event: str, handler: Handler) -> None:
-        """Call *handler* the next time that *event* happens."""
+        """Call *handler* the next time that *event* happens; one that is called whenever it does
+        stays so."""
         self._listen(event, _Listener(callback(handler, "handler"), once=True))
 
     def off(self, event: str, handler: Handler) -> None:
@@ -66,7 +70,7 @@ class SessionEventEmitter:
         """Tell who wants to know of it."""
         for listener in self._take(event.type):
             try:
-                await self._runtime.call(listener.handler, event)
+                await self._runtime.notify(listener.handler, event)
             except Exception:  # noqa: BLE001 - the handlers of others go on
                 self._log.exception("a handler of %s failed", event.type)
 
@@ -78,8 +82,11 @@ class SessionEventEmitter:
         name = event_name(event)
         with self._lock:
             known = self._listeners.get(name, [])
-            if not any(one.handler == listener.handler for one in known):
+            there = [one for one in known if one.handler == listener.handler]
+            if not there:
                 self._listeners[name] = [*known, listener]
+            elif there[0].once and not listener.once:
+                self._listeners[name] = [listener if one is there[0] else one for one in known]
 
     def _take(self, event: str) -> list[_Listener]:
         """Who is to be called now; who wants to be called once is forgotten with that."""
@@ -93,6 +100,16 @@ class SessionEventEmitter:
                 if any(one.once for one in known):
                     self._listeners[name] = [one for one in known if not one.once]
         return found
+
+
+def emitter_of(given: object, logger: logging.Logger) -> SessionEventEmitter:
+    """*given*, if it calls handlers of this colour, or a new one."""
+    if given is None:
+        return SessionEventEmitter(logger)
+    if not isinstance(given, SessionEventEmitter):
+        wanted = f"{SessionEventEmitter.__module__.removesuffix('.events')}.SessionEventEmitter"
+        raise ValidationError(f"event_emitter must be a {wanted}, not {kind(given)}")
+    return given
 
 
 class Telling:

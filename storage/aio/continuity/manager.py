@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
-from operator import methodcaller
+from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ...core.dialog.checks import any_text, count, maybe, members, storable, text
-from ...core.dialog.errors import SessionClosedError, SessionError, SessionNotFoundError
+from ...core.dialog.checks import any_text, maybe, members, storable, text
+from ...core.dialog.errors import SessionClosedError, SessionNotFoundError
 from ...core.dialog.message_checks import options as checked_options
 from ...core.dialog.parties import arrived
-from ...core.dialog.queries import cursor_after
 from ...core.dialog.records import (
     CompressionConfig,
     CompressionResult,
@@ -32,16 +30,18 @@ from ...core.dialog.session_checks import filters as checked_filters
 from ...core.dialog.session_checks import participant as checked_participant
 from ...core.dialog.tokens import TokenCounter
 from ...core.dialog.wire import handoffs
-from ..runtime import Periodic, callback, wall_clock
+from ..runtime import callback, wall_clock
 from ...ttl import Clock, DefaultTtl
 from .contexts import Contexts
 from .deciding import Deciding
-from .events import Handler, SessionEventEmitter, Telling
+from .events import Handler, SessionEventEmitter, Telling, emitter_of
 from ...continuity.failing import revealing
 from .files import Existing, Files
 from .messaging import Messaging
-from .protocols import ContinuityAdapter, Filters, MessageOptions, adapter_of
-from ...continuity.settings import positive, settings
+from ...continuity.paging import page, page_filters
+from .protocols import ContinuityAdapter, Filters, MessageOptions, OnCorrupt, adapter_of
+from ...continuity.settings import Strategy, positive, settings, unsummarised
+from .sweeping import Sweeper
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from ...dumps import DumpFile
 
 Counting = TokenCounter | Callable[[str], int]
-
-_EVER: Final = datetime(9999, 12, 31, tzinfo=timezone.utc)
 
 
 class SessionManager:
@@ -71,10 +69,10 @@ class SessionManager:
         token_budget: TokenBudgetConfig | Mapping[str, Any] | None = None,
         compression: CompressionConfig | Mapping[str, Any] | None = None,
         summarizer: Summarizer | None = None,
-        summarizer_timeout: float = 30.0,
+        summarizer_timeout: float | timedelta = 30.0,
         image_token_cost: int = 0,
         session_ttl: DefaultTtl = None,
-        cleanup_interval: float = 0,
+        cleanup_interval: float | timedelta = 0,
         event_emitter: SessionEventEmitter | None = None,
         logger: logging.Logger | None = None,
         clock: Clock = wall_clock,
@@ -92,12 +90,9 @@ class SessionManager:
         )
         self._settings = found
         self._adapter = adapter_of(storage)
-        self._emitter = event_emitter or SessionEventEmitter(found.logger)
-        self._stand_on(self._adapter)
-        self._periodic: Periodic | None = None
-        if cleanup_interval:
-            seconds = positive(cleanup_interval, "cleanup_interval")
-            self._periodic = Periodic(self, methodcaller("_clean"), seconds)
+        self._emitter = emitter_of(event_emitter, found.logger)
+        seconds = positive(cleanup_interval, "cleanup_interval") if cleanup_interval else 0
+        self._stand_on(self._adapter, seconds)
 
     # Sessions.
 
@@ -113,6 +108,7 @@ class SessionManager:
         compression: CompressionConfig | Mapping[str, Any] | None = None,
     ) -> Session:
         """Begin a session."""
+        unsummarised(compression)
         now = self._now()
         made = {
             "id": session_id,
@@ -124,6 +120,7 @@ class SessionManager:
             "compression": self._settings.compression if compression is None else compression,
         }
         told = {name: value for name, value in made.items() if value is not None}
+        await self._sweeper.wake()
         session = await self._adapter.create_session(told, session_ttl=self._settings.ttl)
         await self._telling.tell("session:created", session.id)
         return session
@@ -132,9 +129,13 @@ class SessionManager:
         """The session, over or not."""
         return await self._deciding.read(session_id)
 
-    async def list_sessions(self, filters: Filters = None, **more: Any) -> Sequence[Session]:
-        """The sessions that are asked for."""
-        return await self._adapter.list_sessions(checked_filters(filters, **more))
+    async def list_sessions(
+        self, filters: Filters = None, *, on_corrupt: OnCorrupt = "raise", **more: Any
+    ) -> Sequence[Session]:
+        """The sessions that are asked for; with *on_corrupt* `"skip"` without those that can not be
+        read."""
+        told = checked_filters(filters, **more)
+        return await self._adapter.list_sessions(told, on_corrupt=on_corrupt)
 
     async def recent_sessions(
         self,
@@ -142,15 +143,18 @@ class SessionManager:
         *,
         limit: int = 20,
         cursor: str | None = None,
+        on_corrupt: OnCorrupt = "raise",
         **more: Any,
     ) -> SessionPage:
         """*limit* of the sessions that are asked for, the last active first, those after a *cursor*
-        where one is given."""
-        wanted = checked_filters(filters, **more, limit=count(limit, "limit", 1))
-        told = wanted._replace(order_by="activity", order="desc")
-        found = await self._adapter.list_sessions(told, cursor=cursor)
-        is_last = len(found) < limit
-        return SessionPage(tuple(found), None if is_last else cursor_after(found[-1], "activity"))
+        where one is given; with *on_corrupt* `"skip"` without those that can not be read."""
+        told = page_filters(filters, more, limit)
+        found = await self._adapter.list_sessions(told, cursor=cursor, on_corrupt=on_corrupt)
+        if len(found) <= limit and on_corrupt == "skip":
+            # Those that were left out would have stood for others.
+            told = told._replace(limit=None)
+            found = await self._adapter.list_sessions(told, cursor=cursor, on_corrupt=on_corrupt)
+        return page(found, limit)
 
     async def update_session(
         self,
@@ -162,8 +166,11 @@ class SessionManager:
     ) -> Session:
         """Change a session; with *expected_version*, only where it is of that version."""
         told = {**(members(updates, "updates") if updates is not None else {}), **more}
-        session = await self._deciding.write(session_id, told, expected_version)
+        unsummarised(told.get("compression"))
+        session = await self._deciding.change(session_id, told, expected_version)
         await self._telling.tell("session:updated", session_id, {"updates": told})
+        if told.get("status") == "completed":
+            await self._telling.tell("session:ended", session_id)
         return session
 
     async def end_session(self, session_id: str) -> Session:
@@ -187,6 +194,7 @@ class SessionManager:
 
     async def delete_session(self, session_id: str) -> None:
         """Take a session away with its messages."""
+        await self._sweeper.wake()
         with revealing():
             is_done = await self._adapter.delete_session(session_id)
         if not is_done:
@@ -194,33 +202,13 @@ class SessionManager:
         await self._telling.tell("session:deleted", session_id)
 
     async def erase_user(self, user_id: str) -> int:
-        """Take all sessions of a user away with their messages, and say how many there were."""
-        erased = 0
-        found = await self._adapter.list_sessions({"user_id": text(user_id, "user_id")})
-        for session in found:
-            is_done = await self._adapter.delete_session(session.id)
-            if is_done:
-                erased += 1
-                await self._telling.tell("session:deleted", session.id)
-        return erased
+        """Take all sessions of a user away with their messages, and say how many there were; one
+        that can not be deleted is raised after the others are."""
+        return await self._sweeper.erase(user_id)
 
     async def cleanup_expired_sessions(self) -> int:
         """Delete the sessions that are expired, and say how many there were."""
-        deleted = 0
-        found = await self._adapter.get_expired_sessions()
-        for name in found:
-            try:
-                is_done = await self._adapter.delete_session(name, expired_before=_EVER)
-            except SessionError as error:
-                self._settings.logger.warning(
-                    "an expired session could not be deleted", exc_info=True
-                )
-                await self._telling.tell("error", name, {"code": error.code, "error": str(error)})
-                continue
-            if is_done:
-                deleted += 1
-                await self._telling.tell("session:expired", name)
-        return deleted
+        return await self._sweeper.expired()
 
     # Messages.
 
@@ -229,8 +217,6 @@ class SessionManager:
     ) -> Message:
         """Add a message: its *role*, its *content*, and maybe *metadata*, *tool_calls*,
         *tool_results*, a *token_count* and a *message_id*, under which it is there but once."""
-        if self._periodic is not None:
-            await self._periodic.nudge()
         told = {**(members(message, "a message") if message is not None else {}), **more}
         return await self._messaging.add(session_id, told)
 
@@ -239,6 +225,10 @@ class SessionManager:
     ) -> Sequence[Message]:
         """The messages that are asked for; none where there is no session."""
         return await self._adapter.get_messages(session_id, checked_options(options, **more))
+
+    async def get_message(self, session_id: str, message_id: str) -> Message:
+        """The message."""
+        return await self._messaging.read(session_id, message_id)
 
     async def update_message(
         self,
@@ -268,8 +258,9 @@ class SessionManager:
         """The same, and how it came about."""
         return await self._contexts.assemble(session_id)
 
-    async def compress_context(self, session_id: str, strategy: str | None = None) -> CompressionResult:
-        """The session made shorter, by its own *strategy* or another; nothing of that is kept."""
+    async def compress_context(self, session_id: str, strategy: Strategy = None) -> CompressionResult:
+        """The session made shorter, by its own *strategy* or another, which is a name or a
+        compression; nothing of that is kept."""
         return await self._contexts.compress(session_id, strategy)
 
     # Participants.
@@ -316,10 +307,18 @@ class SessionManager:
 
     # Files.
 
-    async def export_sessions(self, file: DumpFile, filters: Filters = None, **more: Any) -> int:
+    async def export_sessions(
+        self,
+        file: DumpFile,
+        filters: Filters = None,
+        *,
+        on_corrupt: OnCorrupt = "raise",
+        **more: Any,
+    ) -> int:
         """Write the sessions that are asked for into *file* as lines of JSON, each with its
-        messages, and say how many there were."""
-        return await self._files.dump(file, checked_filters(filters, **more))
+        messages, and say how many there were; with *on_corrupt* `"skip"` without those that can not
+        be read."""
+        return await self._files.dump(file, checked_filters(filters, **more), on_corrupt)
 
     async def import_sessions(self, file: DumpFile, *, existing: Existing = "refuse") -> int:
         """Keep the sessions that such a file tells of, and say how many there were; the whole file
@@ -356,11 +355,11 @@ class SessionManager:
 
     async def aclose(self) -> None:
         """Clean up no more, and close the adapter; twice is fine."""
-        if self._periodic is not None:
-            await self._periodic.stop()
+        await self._sweeper.stop()
         await self._adapter.aclose()
 
     async def __aenter__(self) -> Self:
+        await self._sweeper.wake()
         return self
 
     async def __aexit__(
@@ -371,7 +370,7 @@ class SessionManager:
     ) -> None:
         await self.aclose()
 
-    def _stand_on(self, adapter: ContinuityAdapter) -> None:
+    def _stand_on(self, adapter: ContinuityAdapter, seconds: float) -> None:
         """Hand the work on to those who do it."""
         found = self._settings
         for one in (found.summarizer, getattr(found.compression, "summarizer", None)):
@@ -381,14 +380,9 @@ class SessionManager:
         contexts = Contexts(adapter, telling, found)
         self._telling = telling
         self._contexts = contexts
-        self._messaging = Messaging(adapter, telling, contexts, found)
-        self._deciding = Deciding(adapter, telling, found.ttl)
+        sweeper = Sweeper(adapter, telling, found.logger, seconds)
+        self._sweeper = sweeper
+        self._messaging = Messaging(adapter, telling, contexts, found, sweeper)
+        self._deciding = Deciding(adapter, telling, found.ttl, sweeper)
         self._files = Files(adapter)
         self._now = telling.now
-
-    async def _clean(self) -> None:
-        """Clean up, now and then; what keeps it from that is logged."""
-        try:
-            await self.cleanup_expired_sessions()
-        except Exception:
-            self._settings.logger.warning("expired sessions could not be deleted", exc_info=True)

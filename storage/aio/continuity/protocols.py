@@ -132,7 +132,7 @@ class ContinuityAdapter(Protocol):
 
 def adapter_of(given: object) -> ContinuityAdapter:
     """*given*, if it keeps sessions by calls of this colour."""
-    if not isinstance(given, ContinuityAdapter):
+    if isinstance(given, type) or not isinstance(given, ContinuityAdapter):
         wanted = f"{ContinuityAdapter.__module__.removesuffix('.protocols')}.ContinuityAdapter"
         raise ValidationError(f"storage must be a {wanted}, not {kind(given)}")
     return given

@@ -19,8 +19,8 @@ from .records import (
     Message,
     TokenBudgetConfig,
 )
-from .strategies import placed, summary_message
-from .windows import Count, fitted
+from .strategies import has_too_many, placed, summary_message
+from .windows import Count, complete, fitted
 
 Decision = Literal["whole", "truncate", "compress", "error"]
 """What becomes of a context: it is shown whole, or made shorter, or refused."""
@@ -32,14 +32,19 @@ def total_tokens(messages: Iterable[Message], count: Count) -> int:
 
 
 def decision(
-    budget: TokenBudgetConfig | None, compression: CompressionConfig | None, total: int
+    budget: TokenBudgetConfig | None,
+    compression: CompressionConfig | None,
+    total: int,
+    messages: Sequence[Message] = (),
 ) -> Decision:
-    """What becomes of a context of so many tokens.
+    """What becomes of a context of *messages* with so many tokens.
 
-    Where there is no *budget* it is whole. What it is compressed to counts only where it is
-    compressed.
+    Where there is no *budget* it is whole. What it is compressed to, and how many messages that
+    shows, counts only where it is compressed.
     """
-    if budget is None or not over(budget, compression, total):
+    if budget is None or not (
+        over(budget, compression, total) or _are_too_many(budget, compression, messages)
+    ):
         return "whole"
     if budget.overflow_strategy == "compress" and compression is None:
         return "truncate"
@@ -54,11 +59,25 @@ def over(budget: TokenBudgetConfig, compression: CompressionConfig | None, total
     return total > limit
 
 
+def _are_too_many(
+    budget: TokenBudgetConfig, compression: CompressionConfig | None, messages: Sequence[Message]
+) -> bool:
+    """Whether there are more messages than are shown of them when they are compressed."""
+    if compression is None or budget.overflow_strategy != "compress":
+        return False
+    return has_too_many(compression, messages)
+
+
 def truncated(
-    messages: Sequence[Message], budget: TokenBudgetConfig, count: Count
+    messages: Sequence[Message],
+    budget: TokenBudgetConfig,
+    count: Count,
+    compression: CompressionConfig | None = None,
 ) -> CompressionResult:
-    """The newest of *messages* that fit into a *budget*."""
-    window = fitted(messages, room(budget), count)
+    """The newest of *messages* that fit into a *budget*, in the place of a *compression* no more
+    than it shows."""
+    most: int | None = getattr(compression, "max_messages", None)
+    window = fitted(messages, room(budget), count, max_messages=most)
     return CompressionResult(
         window.kept,
         "truncate",
@@ -68,10 +87,18 @@ def truncated(
     )
 
 
-def whole(messages: Sequence[Message], total: int, budget: TokenBudgetConfig | None) -> Context:
-    """A context of all *messages*."""
-    status = None if budget is None else TokenBudget(budget).status(total)
-    return Context(tuple(messages), total, total, budget=status)
+def whole(
+    messages: Sequence[Message], total: int, budget: TokenBudgetConfig | None, count: Count
+) -> Context:
+    """A context of all *messages*, which have so many tokens in *total*, but for results of calls
+    that are not there."""
+    kept, tokens = complete(messages), total
+    dropped: tuple[str, ...] = ()
+    if len(kept) < len(messages):
+        tokens, known = total_tokens(kept, count), {one.id for one in kept}
+        dropped = tuple([one.id for one in messages if one.id not in known])
+    status = None if budget is None else TokenBudget(budget).status(tokens)
+    return Context(kept, tokens, total, dropped_message_ids=dropped, budget=status)
 
 
 def shortened(

@@ -23,8 +23,8 @@ from .records import (
     SummarizationConfig,
     Summarizer,
 )
-from .windows import Count, Window, fitted
-from .wire import CONFIGS
+from .windows import Count, Window, complete, fitted
+from .wire import CONFIGS, STRATEGIES
 
 PREFIX: Final = "Previous conversation summary: "
 """What a summary begins with where a model reads it."""
@@ -57,13 +57,8 @@ class Plan(NamedTuple):
     original_tokens: int
     kept_tokens: int
 
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether everything stays."""
-        return len(self.kept) == len(self.messages)
 
-
-def chosen(config: CompressionConfig | None, strategy: str | None = None) -> CompressionConfig:
+def chosen(config: CompressionConfig | None, strategy: object = None) -> CompressionConfig:
     """*config*, or another *strategy* with what both of them know."""
     if config is None:
         raise ValidationError("No compression config available")
@@ -71,7 +66,7 @@ def chosen(config: CompressionConfig | None, strategy: str | None = None) -> Com
         return config
     made: Any = CONFIGS.get(strategy) if isinstance(strategy, str) else None
     if made is None:
-        raise ValidationError(f"Unsupported compression strategy: {strategy}")
+        raise ValidationError(f"Unsupported compression strategy, none of {', '.join(STRATEGIES)}")
     told = config._asdict()
     return made(**{name: told[name] for name in made._fields if told.get(name) is not None})  # type: ignore[no-any-return]
 
@@ -100,8 +95,10 @@ def plan(
     if hard_limit is not None:
         limit = min(limit, hard_limit)
     out: tuple[Message, ...] = ()
-    if total <= limit and not _has_too_many(config, messages):
-        window = Window(tuple(messages), (), total, False)
+    if total <= limit and not has_too_many(config, messages):
+        kept = complete(messages)
+        dropped = _without(messages, kept)
+        window = Window(kept, dropped, total - sum([count(one) for one in dropped]), False)
     elif isinstance(config, SlidingWindowConfig) or _are_recent(config, messages):
         window = _slid(config, messages, count, hard_limit)
     else:
@@ -129,6 +126,8 @@ def finish(plan: Plan, text: object, count: Count) -> CompressionResult:
         return _result(plan)
     if not isinstance(text, str):
         raise CompressionError(f"a summarizer must return a str, not {kind(text)}")
+    if not text.strip():
+        raise CompressionError("a summarizer must return a str with something in it")
     blank = summary_message("", plan.messages, plan.kept)
 
     def told(summary: str) -> int:
@@ -211,11 +210,10 @@ def _beside_summary(
     )
 
 
-def _has_too_many(config: CompressionConfig, messages: Sequence[Message]) -> bool:
-    """Whether there are more messages than a sliding window shows, whatever they cost."""
-    if not isinstance(config, SlidingWindowConfig) or config.max_messages is None:
-        return False
-    return _others(messages) > config.max_messages
+def has_too_many(config: CompressionConfig, messages: Sequence[Message]) -> bool:
+    """Whether there are more messages than *config* shows, whatever they cost."""
+    most: int | None = getattr(config, "max_messages", None)
+    return most is not None and _others(messages) > most
 
 
 def _are_recent(config: CompressionConfig, messages: Sequence[Message]) -> bool:

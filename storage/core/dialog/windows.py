@@ -66,6 +66,16 @@ def fitted(
     )
 
 
+def complete(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """All of *messages* but results of calls that are not there."""
+    if not any(one.metadata and one.tool_results for one in messages):
+        return tuple(messages)
+    shown = {place for piece in pieces(messages) for place in piece}
+    return tuple(
+        [one for place, one in enumerate(messages) if one.role == "system" or place in shown]
+    )
+
+
 def pieces(messages: Sequence[Message]) -> list[list[int]]:
     """The places of *messages* that stay or go together, those with the newest message last;
     without what a system says, and without results of calls that are not there.

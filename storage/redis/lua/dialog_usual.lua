@@ -14,7 +14,7 @@ do
   local kept = call(
     'HMGET', messages .. ':state',
     'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'last',
-    'order', 'gone'
+    'order', 'gone', 'ends'
   )
   local lasts = kept[7] == 'never' and math.huge or tonumber(kept[7])
   local seq, last, cost = tonumber(kept[4]), tonumber(kept[9]), ARGV[6]
@@ -25,7 +25,8 @@ do
   if
     head[1] == 'active' and ARGV[7] == '' and lasts and seq and last
     and kept[5] == (head[3] or '1') and kept[6] == head[4] and kept[8] == '' and kept[10] == ''
-    and not kept[11] and seq < 99999999999 and last <= now and now <= lasts
+    and not kept[11] and (kept[12] or '') ~= ''
+    and seq < 99999999999 and last <= now and now <= lasts
     and #cost <= 15 and not string.find(cost, '%D')
     and tonumber(kept[1]) == call('ZCARD', messages)
   then
@@ -67,7 +68,7 @@ do
       call(
         'HSET', messages .. ':state', 'members', kept[1] + 1, 'messages', kept[2] + 1,
         'tokens', tokens, 'seq', number, 'activity', stamp,
-        'last', now
+        'last', now, 'ends', ttl ~= '' and now + ttl or kept[12]
       )
       return number .. ' ' .. stamp
     end
