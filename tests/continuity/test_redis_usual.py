@@ -62,9 +62,9 @@ def test_a_message_that_others_have_changed_is_counted_as_it_is_now(
     assert counted(room) == (4, 13)
 
 
-def test_so_it_is_where_they_tell_no_activity(room: Any, server: Server) -> None:
+def test_so_it_is_where_they_count_no_versions(room: Any, server: Server) -> None:
     server.call("HSET", "message:a", "tokenCount", "7")
-    server.call("HSET", "session:s", "version", "2")
+    server.call("HSET", "session:s", "lastActivityAt", iso(NOW + 1))
 
     room.add("s", said("d"), Terms())
 
@@ -78,6 +78,16 @@ def test_a_message_that_others_have_taken_away_counts_no_more(room: Any, server:
     room.add("s", said("d"), Terms())
 
     assert counted(room) == (3, 6)
+
+
+def test_there_is_no_room_for_more_than_others_have_left(room: Any, server: Server) -> None:
+    server.call("ZADD", "session:s:messages", "4", "x")
+    server.call("HSET", "message:x", "id", "x", "sessionId", "s", "role", "user")
+    server.call("HSET", "message:x", "tokenCount", "9", "createdAt", iso(NOW))
+
+    refused = room.add("s", said("d"), Terms(), 10)
+
+    assert (refused.outcome, refused.used, refused.most) == ("full", 15, 10)
 
 
 def test_one_that_others_have_added_in_its_place_counts(room: Any, server: Server) -> None:
