@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ..core.dialog.checks import one_of
-from ..core.dialog.errors import SessionError, SessionExistsError
+from ..core.dialog.errors import SessionExistsError
 from ..core.dialog.files import HEADER, Told, ending, is_begun, lines, told
 from ..core.dialog.records import Session, SessionFilters
 from .protocols import ContinuityAdapter
@@ -119,7 +119,7 @@ class Files:
                 if before is not None and (there is None or is_ours):
                     self._begin(before)
                     self._go_on(before)
-            except SessionError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
                 _log.warning("a session could not be put back: %s", type(error).__name__)
 
     def _whole(self, name: str) -> Session | None:
