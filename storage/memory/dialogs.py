@@ -167,7 +167,7 @@ class MemoryDialogs:
                 return None
             dialog = begun(fields, terms, now)
             self._dialogs.begin(name, dialog, now)
-        return dialog.held
+        return seen(dialog.held, now)
 
     def find(self, session_id: str) -> Held | None:
         name = self._name(session_id)

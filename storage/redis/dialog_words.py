@@ -39,6 +39,8 @@ _MOST: Final = 2**53
 
 _WITHIN: Final = ":messages"
 _BESIDE: Final = (":messages:state", ":messages", ":seq")
+_CLEARED: Final = ":messages:gone:"
+_NOTES: Final = ":state"
 
 
 def terms_told(terms: Terms) -> tuple[Word, Word]:
@@ -100,13 +102,15 @@ def change_told(change: Change) -> list[Word]:
     is_told = "expiresAt" in change.put or "expiresAt" in change.drop
     compression = b"" if change.compression is None else b"=%b" % change.compression.encode()
     flags = (int(change.quiet), int(is_told))
-    return [maybe(change.expected), *flags, compression, len(put), *put, *drop]
+    expected = b"" if change.expected is None else change.expected
+    return [expected, *flags, compression, len(put), *put, *drop]
 
 
-def amendment_told(put: Fields, drop: Sequence[str]) -> list[Word]:
+def amendment_told(put: Fields, drop: Sequence[str], expected: Fields) -> list[Word]:
     """What the script is told that changes fields of a message."""
-    words = flat(free(put))
-    return [len(words), *words, *[name.encode() for name in drop if name not in _FIXED]]
+    words, was = flat(free(put)), flat(expected)
+    gone = [name.encode() for name in drop if name not in _FIXED]
+    return [len(words), len(was), *words, *was, *gone]
 
 
 def free(message: Fields) -> Fields:
@@ -189,4 +193,21 @@ def owner(name: str) -> str:
     for end in _BESIDE:
         if name.endswith(end):
             return name[: -len(end)]
-    return name
+    return cleared(name) or name
+
+
+def cleared(name: str) -> str:
+    """The session whose messages were once on the list that is called *name*; nothing where it is
+    no such list."""
+    session, found, _ = name.partition(_CLEARED)
+    return session if found else ""
+
+
+def is_list(name: str) -> bool:
+    """Whether it is what the sessions of a user are called, or what is noted of them."""
+    return list_of(name).endswith(":sessions")
+
+
+def list_of(name: str) -> str:
+    """What the sessions of a user are called, of which something is noted."""
+    return name.removesuffix(_NOTES)

@@ -10,14 +10,26 @@ server; only what is of more than a thousand messages takes several.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ..core.dialog.choosing import asked_for, chosen
-from ..dialogs import Asked, Change, Changed, Fields, Held, Outcome, Said, Terms, Wanted
+from ..dialogs import (
+    NOTHING,
+    Asked,
+    Change,
+    Changed,
+    Fields,
+    Held,
+    Outcome,
+    Said,
+    Terms,
+    Wanted,
+)
 from ..errors import ConfigurationError, CorruptValueError, StorageError, UnavailableError
 from ..keys import Names, check_key
-from .commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run, starting_with
+from ..runtime import Runtime
+from .commands import AGAIN, ONCE, READ, Command, Effect, Script, Word, run
 from .dialog_scripts import (
     ADD,
     AMEND,
@@ -28,13 +40,12 @@ from .dialog_scripts import (
     EMPTY,
     LISTED,
     LOOK,
-    OVERDUE,
+    ONE,
     PAGE,
-    PRUNE,
     REMOVE,
     RENEW,
-    SWEEP,
 )
+from .dialog_sweeper import DialogSweeper
 from .dialog_words import (
     SCATTERED,
     added,
@@ -50,18 +61,19 @@ from .dialog_words import (
     is_session,
     maybe,
     message_of,
-    owner,
     terms_told,
 )
 from .door import Door
-from .replies import flag
-from .scanning import begun, further, is_text, scanning
 
 _AT_ONCE: Final = 100
 """So many sessions are read by one script."""
 
 _TIMES: Final = 50
 """So often the messages of a session are counted while others change them."""
+
+_ELSEWHERE: Final = [b"away", b"", b""]
+_AWAY: Final = 0.01
+"""So long a session is waited for that another library may be writing anew."""
 
 
 class RedisDialogs:
@@ -74,6 +86,8 @@ class RedisDialogs:
         self._label: str = door.label
         self._prefix: str = names.prefix
         self._start: bytes = names.prefix.encode()
+        self._sweeper = DialogSweeper(door, names.prefix)
+        self._runtime = Runtime()
 
     def create(self, fields: Fields, terms: Terms) -> Held | None:
         session_id = fields["id"]
@@ -88,9 +102,9 @@ class RedisDialogs:
     def find(self, session_id: str) -> Held | None:
         key = self._key(session_id)
         for _ in range(_TIMES):
-            reply = self._door.call(run(LOOK, AGAIN, (key,), self._start, 0), session_id)
+            reply = self._told(run(LOOK, AGAIN, (key,), self._start, 0), session_id, [0])
             (found,) = reply
-            if found is None:
+            if not found:
                 return None
             if found[1] >= 0:
                 return self._held(session_id, found)
@@ -110,10 +124,10 @@ class RedisDialogs:
     def remove(self, session_id: str, expired_by: int | None = None) -> bool:
         key = self._key(session_id)
         command = run(REMOVE, ONCE, (key,), self._start, maybe(expired_by))
-        reply = self._door.call(command, session_id)
+        reply = self._told(command, session_id, 3)
         if reply == 2:
-            self._sweep(key, session_id)
-        return flag(reply)
+            self._sweeper.sweep([key])
+        return reply in (1, 2)
 
     def select(self, wanted: Wanted) -> Sequence[Held]:
         if wanted.limit == 0:
@@ -140,7 +154,7 @@ class RedisDialogs:
         words = adding_told(key, self._start, terms, message, most_tokens)
         reply = self._done(Command(AGAIN, key, words, ADD), session_id)
         if type(reply) is bytes or reply[0] == b"done":
-            told = reply.split() if type(reply) is bytes else reply[2:]
+            told: Any = reply.split() if type(reply) is bytes else reply[2:]
             return Said("done", added(session_id, message, *told))
         outcome = _outcome(reply)
         if outcome == "repeated":
@@ -155,6 +169,8 @@ class RedisDialogs:
         if asked.limit == 0:
             return []
         key = self._key(session_id)
+        if asked.id is not None:
+            return self._one(key, session_id, asked)
         wanted, skip = bounds_told(asked)
         last, score = b"", b""
         found: list[Any] = []
@@ -162,8 +178,8 @@ class RedisDialogs:
         while True:
             head = (int(asked.newest), 0, last, score, skip, wanted)
             command = run(PAGE, AGAIN, (key,), self._start, *head, *asked_told(asked))
-            reply = self._door.call(command, session_id)
-            if reply is None:
+            reply = self._told(command, session_id, 2)
+            if reply is None or reply == 2:
                 return []
             if reply == 0:
                 whole = self._whole(key, session_id)
@@ -181,10 +197,16 @@ class RedisDialogs:
                 return [self._message(session_id, one) for one in found]
 
     def amend(
-        self, session_id: str, message_id: str, put: Fields, drop: Sequence[str], terms: Terms
+        self,
+        session_id: str,
+        message_id: str,
+        put: Fields,
+        drop: Sequence[str],
+        terms: Terms,
+        expected: Fields = NOTHING,
     ) -> Said:
         check_key(message_id, self._label)
-        words = (*terms_told(terms), message_id.encode(), *amendment_told(put, drop))
+        words = (*terms_told(terms), message_id.encode(), *amendment_told(put, drop, expected))
         reply = self._step(AMEND, ONCE, session_id, *words)
         return self._changed(session_id, reply)
 
@@ -195,31 +217,20 @@ class RedisDialogs:
         return self._changed(session_id, reply)
 
     def discard_all(self, session_id: str, terms: Terms) -> int | None:
-        gone = 0
-        while True:
-            reply = self._step(EMPTY, ONCE, session_id, *terms_told(terms))
-            if _outcome(reply) == "missing":
-                return gone or None
-            taken, rest = reply[2:]
-            gone += int(taken)
-            if not rest:
-                return gone
+        reply = self._step(EMPTY, ONCE, session_id, *terms_told(terms))
+        if _outcome(reply) == "missing":
+            return None
+        gone: int = reply[2]
+        if reply[3]:
+            self._sweeper.clear(reply[3])
+        return gone
+
+    def ids(self, user_id: str) -> Sequence[str]:
+        check_key(user_id, self._label)
+        return self._sweeper.ids(user_id)
 
     def expired(self, before: int | None) -> Sequence[str]:
-        for names in self._names_like("user:", ":sessions"):
-            for name in names:
-                self._prune(name)
-        found: dict[str, int] = {}
-        for names in self._names_like("session:"):
-            keys = tuple([name.encode() for name in dict.fromkeys(map(owner, names))])
-            if not keys:
-                continue
-            reply = self._door.call(run(OVERDUE, READ, keys, self._start, maybe(before)))
-            over, gone = reply
-            found.update(zip([one.decode() for one in over[::2]], over[1::2]))
-            for index in gone:
-                self._sweep(keys[index], None)
-        return sorted(found, key=lambda one: (found[one], one))
+        return self._sweeper.expired(before)
 
     def ping(self) -> None:
         self._door.call(Command(READ, b"", (b"PING",)))
@@ -233,7 +244,7 @@ class RedisDialogs:
     def _done(self, command: Command, session_id: str) -> Any:
         """The same of a *command* that runs such a script."""
         for _ in range(_TIMES):
-            reply = self._door.call(command, session_id)
+            reply = self._told(command, session_id, _ELSEWHERE)
             if type(reply) is bytes:
                 return reply
             if reply[0] != b"stale":
@@ -242,6 +253,15 @@ class RedisDialogs:
                 return reply
             self._count(command.key, session_id)
         raise self._too_fast(session_id)
+
+    def _told(self, command: Command, session_id: str, away: object) -> Any:
+        """What a script says of a session; what it says soon after where another library may just
+        be writing that anew."""
+        reply = self._door.call(command, session_id)
+        if reply == away:
+            self._runtime.sleep(_AWAY)
+            reply = self._door.call(command, session_id)
+        return reply
 
     def _renew(self, key: bytes, session_id: str, more: bytes) -> None:
         """Let the messages of a session last longer: those that its step did not come to."""
@@ -283,7 +303,7 @@ class RedisDialogs:
     def _all(self) -> dict[str, Any]:
         """All sessions, as a script tells them."""
         found: dict[str, Any] = {}
-        for names in self._names_like("session:"):
+        for names in self._sweeper.names_like("session:"):
             start = len(self._prefix) + len("session:")
             keys = [name.encode() for name in names if is_session(name[start:])]
             some = self._looked(keys)
@@ -325,36 +345,13 @@ class RedisDialogs:
             if not score:
                 return self._in_order(session_id, list(found.values()))
 
-    def _names_like(self, start: str, end: str = "") -> Iterator[list[str]]:
-        """The names that begin and end so, page by page."""
-        pattern = starting_with(self._prefix + start) + end.encode()
-        servers = self._door.servers()
-        cursor: str | None = None
-        while True:
-            place, at = begun(servers, cursor)
-            reply = self._door.call(scanning(place, at, pattern))
-            following, scanned = reply
-            yield [name.decode() for name in scanned if is_text(name)]
-            cursor = further(servers, place, following)
-            if cursor is None:
-                return
-
-    def _prune(self, name: str) -> None:
-        """Take off a list of sessions those that are gone."""
-        following = b"0"
-        while True:
-            command = run(PRUNE, AGAIN, (name.encode(),), self._start, following)
-            reply = self._door.call(command)
-            following = reply
-            if following == b"0":
-                return
-
-    def _sweep(self, key: bytes, session_id: str | None) -> None:
-        """Clear up behind a session that is gone."""
-        there = True
-        while there:
-            reply = self._door.call(run(SWEEP, AGAIN, (key,), self._start), session_id)
-            there = flag(reply)
+    def _one(self, key: bytes, session_id: str, asked: Asked) -> Sequence[Fields]:
+        """The message of one id, if it is asked for besides."""
+        name = asked.id or ""
+        check_key(name, self._label)
+        reply = self._told(run(ONE, READ, (key,), self._start, name.encode()), session_id, 2)
+        found = [] if reply == 2 else [self._message(session_id, one) for one in reply]
+        return asked_for(found, asked._replace(id=None))
 
     def _key(self, session_id: str) -> bytes:
         check_key(session_id, self._label)
@@ -395,5 +392,5 @@ class RedisDialogs:
 
 
 def _outcome(reply: Sequence[Any]) -> Outcome:
-    outcome: Outcome = reply[0].decode()
+    outcome: Outcome = "missing" if reply[0] == b"away" else reply[0].decode()
     return outcome

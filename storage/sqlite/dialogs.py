@@ -45,7 +45,7 @@ class SqliteDialogs:
             dialog = begun(fields, terms, now)
             cursor.execute(self._sql.begin, dialog_rows.begun(self._space, dialog))
             self._dialogs.free_some(cursor, now, begun=True)
-            return dialog.held
+            return seen(dialog.held, now)
 
         return self._dialogs.transact(create, session_id)
 

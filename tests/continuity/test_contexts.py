@@ -813,6 +813,7 @@ def test_a_summary_that_can_not_be_kept_is_shown_all_the_same(
 def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
     """Whatever it says."""
     summarizer = Summarizer()
+    adapter = managed.by_calls(managed.adapter())
     manager = summarising(managed, summarizer)
     ids = [one.id for one in filled(manager)]
 
@@ -820,5 +821,40 @@ def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
         {"strategy": "summarization", "signature": "x", "summary": "lies", "keptMessageIds": ids},
         {"strategy": "sliding_window", "signature": "10:a:10:80", "keptMessageIds": []},
     ):
-        manager.update_session("s", compression_state=state)
+        adapter.update_session("s", {"compression_state": state}, quiet=True)
         assert "lies" not in json.dumps(texts(manager.get_conversation_context("s")))
+
+
+@pytest.mark.parametrize("overflow", ["truncate", "compress", "error"])
+@pytest.mark.parametrize("strategy", ["sliding_window", "summarization", "hybrid"])
+def test_a_session_without_messages_is_shown_as_nothing(
+    managed: Managed, overflow: str, strategy: str
+) -> None:
+    manager = managed.manager(
+        token_budget={"max_tokens": 10, "overflow_strategy": overflow},
+        compression={"strategy": strategy, "target_tokens": 5},
+        summarizer=Summarizer(),
+    )
+    manager.create_session(session_id="s")
+
+    context = manager.get_conversation_context_with_stats("s")
+    result = manager.compress_context("s")
+
+    assert (context.messages, context.token_count, context.applied) == ((), 0, None)
+    assert (result.messages, result.compressed_token_count, result.summary) == ((), 0, None)
+
+
+@pytest.mark.parametrize("strategy", ["sliding_window", "summarization", "hybrid"])
+def test_a_message_that_is_too_long_by_itself_is_not_shown(managed: Managed, strategy: str) -> None:
+    manager = managed.manager(
+        token_budget={"max_tokens": 30, "overflow_strategy": "compress"},
+        compression={"strategy": strategy, "target_tokens": 30},
+        summarizer=Summarizer(),
+    )
+    manager.create_session(session_id="s")
+    manager.add_message("s", role="user", content="x" * 400)
+
+    context = manager.get_conversation_context_with_stats("s")
+
+    assert context.token_count <= 30
+    assert "x" * 400 not in texts(context.messages)

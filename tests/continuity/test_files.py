@@ -3,6 +3,7 @@ file, or nothing of it."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import storage.aio.continuity
 from storage.core.dialog.errors import (
     SessionExistsError,
     SessionNotFoundError,
@@ -248,11 +250,27 @@ BROKEN = {
         "line 5 .*id of its own",
     ),
     "no role": (lines(GOOD, {"message": {"id": "m", "content": "x"}}), "line 3 .*role is required"),
-    "an unknown role": (
-        lines(GOOD, {"message": {"id": "m", "role": "bot", "content": "x"}}),
-        "line 3 .*role must be one of",
+    "a role that is no text": (
+        lines(GOOD, {"message": {"id": "m", "role": 7, "content": "x"}}),
+        "line 3 .*role must be a str",
     ),
-    "an unknown status": (lines(GOOD, {"session": {"id": "s", "status": "asleep"}}), "line 3"),
+    "a status that is no text": (lines(GOOD, {"session": {"id": "s", "status": 7}}), "line 3"),
+    "a budget that is none": (
+        lines(GOOD, {"session": {"id": "s", "tokenBudget": {"maxTokens": "9"}}}),
+        "line 3 .*maxTokens of tokenBudget can not be read",
+    ),
+    "participants that are none": (
+        lines(GOOD, {"session": {"id": "s", "participants": [7]}}),
+        "line 3 .*participants must be an object",
+    ),
+    "content that is none": (
+        lines(GOOD, {"message": {"id": "m", "role": "user", "content": ["x"]}}),
+        "line 3 .*content must be an object",
+    ),
+    "a member that nobody knows": (
+        lines(GOOD, {"session": {"id": "s", "colour": "red"}}),
+        "line 3 .*a session has no colour",
+    ),
     "no date": (lines(GOOD, {"session": {"id": "s", "createdAt": "soon"}}), "line 3 .*created_at"),
     "an id that is none": (lines(GOOD, {"session": {"id": "s:messages"}}), "line 3"),
     "two members": (lines(GOOD, {"session": {"id": "s"}, "message": {}}, end=2), "line 3"),
@@ -338,6 +356,32 @@ def test_a_store_that_fails_in_the_middle_leaves_nothing_half(managed: Managed) 
         manager.get_session("a")
     assert list(manager.list_sessions()) == []
     assert manager.import_sessions(io.BytesIO(file)) == 2
+
+
+def test_who_gives_up_in_the_middle_leaves_nothing_half() -> None:
+    half = storage.aio.continuity
+
+    class Slow(half.MemoryAdapter):
+        async def add_message(self, *args: Any, **named: Any) -> Any:
+            if args[0] == "b":
+                begun.set()
+                await asyncio.sleep(60)
+            return await super().add_message(*args, **named)
+
+    async def run() -> None:
+        manager = half.SessionManager(Slow())
+        file = lines({"session": {"id": "a"}}, MESSAGE, {"session": {"id": "b"}}, message("n"))
+        reading = asyncio.create_task(manager.import_sessions(io.BytesIO(file)))
+        await begun.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        found = await manager.list_sessions()
+        assert list(found) == []
+        await manager.aclose()
+
+    begun = asyncio.Event()
+    asyncio.run(run())
 
 
 def message(name: str) -> dict[str, Any]:

@@ -456,6 +456,33 @@ def test_messages_without_a_count_count_nothing_until_they_are_shown(
     assert manager.get_conversation_context_with_stats("s").token_count == 4
 
 
+@LAYOUTS
+def test_a_message_that_is_listed_and_not_there_is_none(
+    beside_javascript: Managed, first: bool
+) -> None:
+    """Its lifetime was over before that of its session."""
+    bot, manager = bot_beside(beside_javascript, first=first), beside_javascript.manager()
+    bot.create("s")
+    for name in "abc":
+        bot.add("s", name, 2)
+        beside_javascript.clock.tick(1)
+    beside_javascript.server.call("DEL", "message:a")
+
+    assert ids(manager) == ["b", "c"]
+    assert [one.id for one in manager.get_messages("s", limit=1)] == ["b"]
+    assert len(manager.get_conversation_context("s")) == 2
+    for change in (
+        lambda: manager.update_message("s", "a", content="x"),
+        lambda: manager.delete_message("s", "a"),
+    ):
+        with pytest.raises(MessageNotFoundError):
+            change()
+    assert ids(manager) == ["b", "c"]
+    manager.add_message("s", role="user", content="hello", message_id="d")
+    session = manager.get_session("s")
+    assert (session.message_count, session.token_count) == (3, 6)
+
+
 def test_both_clean_up_what_either_of_them_made(beside_javascript: Managed) -> None:
     clock = beside_javascript.clock
     bot, manager = bot_beside(beside_javascript), beside_javascript.manager(session_ttl=10)

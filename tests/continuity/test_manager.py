@@ -375,34 +375,32 @@ def test_a_message_that_is_added_again_is_there_once(everywhere: Managed) -> Non
     assert (session.message_count, session.token_count) == (1, 2)
 
 
-@pytest.mark.parametrize(
-    ("options", "found"),
-    [
-        ({}, "01234567"),
-        ({"limit": 3}, "012"),
-        ({"limit": 0}, ""),
-        ({"limit": None}, "01234567"),
-        ({"offset": 6}, "67"),
-        ({"offset": 8}, ""),
-        ({"offset": 2, "limit": 2}, "23"),
-        ({"order": "desc", "limit": 3}, "765"),
-        ({"order": "desc", "offset": 6}, "10"),
-        ({"roles": ["user"]}, "0246"),
-        ({"roles": ["user"], "limit": 2}, "02"),
-        ({"roles": ["user"], "order": "desc", "offset": 1, "limit": 2}, "42"),
-        ({"roles": []}, "01234567"),
-    ],
-)
-def test_messages_are_chosen_before_they_are_counted_out(
-    everywhere: Managed, options: dict[str, Any], found: str
-) -> None:
+ASKED: list[tuple[dict[str, Any], str]] = [
+    ({}, "01234567"),
+    ({"limit": 3}, "012"),
+    ({"limit": 0}, ""),
+    ({"limit": None}, "01234567"),
+    ({"offset": 6}, "67"),
+    ({"offset": 8}, ""),
+    ({"offset": 2, "limit": 2}, "23"),
+    ({"order": "desc", "limit": 3}, "765"),
+    ({"order": "desc", "offset": 6}, "10"),
+    ({"roles": ["user"]}, "0246"),
+    ({"roles": ["user"], "limit": 2}, "02"),
+    ({"roles": ["user"], "order": "desc", "offset": 1, "limit": 2}, "42"),
+    ({"roles": []}, "01234567"),
+]
+
+
+def test_messages_are_chosen_before_they_are_counted_out(everywhere: Managed) -> None:
     manager = everywhere.manager()
     manager.create_session(session_id="s")
     for number in range(8):
         manager.add_message("s", role=("user", "assistant")[number % 2], content=str(number))
 
-    assert "".join(one.content for one in manager.get_messages("s", **options)) == found
-    assert "".join(one.content for one in manager.get_messages("s", options)) == found
+    for options, found in ASKED:
+        assert "".join(one.content for one in manager.get_messages("s", **options)) == found
+        assert "".join(one.content for one in manager.get_messages("s", options)) == found
 
 
 def test_messages_after_and_before_are_without_that_moment(everywhere: Managed) -> None:
@@ -441,6 +439,23 @@ def test_a_budget_that_is_an_error_lets_nothing_in_that_is_too_much(everywhere: 
         assert manager.get_session(name).message_count == 3
     assert [event.session_id for event in heard.events] == ["default"]
     assert heard.events[0].data["limit"] == 10
+
+
+def test_a_budget_of_a_manager_counts_for_sessions_without_one(everywhere: Managed) -> None:
+    """As others made them. Only one that is an error keeps anything out."""
+    budget = {"max_tokens": 12, "reserve_tokens": 2}
+    strict = everywhere.manager(token_budget={**budget, "overflow_strategy": "error"})
+    cutting = everywhere.manager(token_budget={**budget, "overflow_strategy": "truncate"})
+    everywhere.manager().create_session(session_id="s")
+
+    strict.add_message("s", role="user", content="x" * 32)
+    with pytest.raises(TokenBudgetExceededError) as caught:
+        strict.add_message("s", role="user", content="x" * 12)
+    cutting.add_message("s", role="user", content="x" * 12)
+
+    assert (caught.value.used, caught.value.limit, caught.value.overage) == (8, 10, 1)
+    assert cutting.get_session("s").token_count == 11
+    assert [one.token_count for one in cutting.get_conversation_context("s")] == [3]
 
 
 def test_all_who_add_at_once_are_heard(everywhere: Managed) -> None:
@@ -510,6 +525,24 @@ def test_the_most_recent_sessions_come_page_by_page(everywhere: Managed) -> None
     assert [name for name in found if name] == ["654", "321", "0"]
     assert [one.id for one in manager.recent_sessions({"userId": "v"}).sessions] == ["other"]
     assert manager.recent_sessions(user_id="nobody") == ((), None)
+
+
+def test_a_session_that_was_made_long_ago_may_be_the_most_recent(everywhere: Managed) -> None:
+    manager = everywhere.manager()
+    for number in range(5):
+        manager.create_session(session_id=str(number))
+        everywhere.clock.tick(1)
+    for number in (3, 0, 2):
+        manager.add_message(str(number), role="user", content="x")
+        everywhere.clock.tick(1)
+
+    found, cursor = "", None
+    for _ in range(3):
+        page = manager.recent_sessions(limit=2, cursor=cursor)
+        found += "".join(one.id for one in page.sessions)
+        cursor = page.cursor
+
+    assert (found, cursor) == ("20341", None)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4])

@@ -110,15 +110,20 @@ def test_what_javascript_wrote_is_read_and_counted(first: bool, room: Any, serve
     assert ("version" in held.fields) is not first
 
 
-def test_new_messages_follow_those_of_the_older_layout(room: Any, server: Server) -> None:
+@pytest.mark.parametrize("newer", [False, True], ids=["older", "newer"])
+def test_new_messages_follow_those_of_the_older_layout(
+    newer: bool, room: Any, server: Server
+) -> None:
     before, now = Javascript(server, first=True), Javascript(server)
     before.create("s")
     order = []
+    if newer:
+        server.call("SET", "session:s:seq", NOW)
     for number in range(12):
         name = f"m{number}"
         if number % 4 == 0:
             before.add("s", name)
-        elif number % 4 == 2 and number > 1:
+        elif newer and number % 4 == 2 and number > 1:
             now.add("s", name)
         else:
             assert room.add("s", said(name), Terms()).outcome == "done"
@@ -239,6 +244,22 @@ def test_who_writes_after_whom_nothing_is_lost(seed: int, room: Any, server: Ser
     mixed.check()
 
 
+def test_a_counter_that_is_lost_or_behind_is_set_anew(room: Any, server: Server) -> None:
+    room.create({"id": "s", "status": "active"}, Terms(HOUR))
+    for number in range(3):
+        room.add("s", said(f"m{number}"), Terms(HOUR))
+    for lost in (True, False):
+        server.call(*(["DEL", "session:s:seq"] if lost else ["SET", "session:s:seq", 1]))
+        room.add("s", said(f"lost {lost}"), Terms(HOUR))
+
+    assert ids(room) == ["m0", "m1", "m2", "lost True", "lost False"]
+    assert server.call("GET", "session:s:seq") == b"5"
+    room.change("s", Change({"status": "paused"}), Terms(HOUR))
+    server.call("DEL", "session:s:seq")
+    assert room.add("s", said("x"), Terms(HOUR)).outcome == "closed"
+    assert server.call("EXISTS", "session:s:seq") == 0
+
+
 def test_a_summary_goes_when_javascript_changes_messages(room: Any, server: Server) -> None:
     other = Javascript(server)
     other.create("s")
@@ -305,7 +326,8 @@ def test_messages_of_adapters_with_a_lifetime_do_not_end_before_their_session(
     assert ids(room) == ["a", "b", "c", "d"]
     assert room.find("s").tokens == 14
     server.advance(1200)
-    assert server.call("KEYS", "*") == [b"user:u:sessions"]
+    room.expired(None)
+    assert server.call("KEYS", "*") == []
 
 
 def test_who_keeps_for_ever_keeps_the_messages_too(room: Any, server: Server) -> None:

@@ -728,6 +728,7 @@ def test_new_messages_follow_those_of_the_older_layout(beside_javascript: Manage
         clock.tick(1)
 
     manager.add_message("s", role="user", content="hello", message_id="ours 1")
+    assert older.listed("s") == ["old 1", "old 2", "ours 1"]
     clock.tick(1)
     newer.add("s", "new 1", 3)
     clock.tick(1)
@@ -738,4 +739,4 @@ def test_new_messages_follow_those_of_the_older_layout(beside_javascript: Manage
     assert [one.id for one in manager.get_messages("s", order="desc", limit=2)] == names[:2:-1]
     session = manager.get_session("s")
     assert (session.message_count, session.token_count) == (5, 11)
-    assert newer.listed("s") == names
+    assert newer.listed("s") == ["new 1", "old 1", "old 2", "ours 1", "ours 2"]

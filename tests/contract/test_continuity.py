@@ -88,6 +88,8 @@ class TestSpoilt(OnRows):
                     with corrupt(name):
                         adapter.list_sessions(asked)
                 assert ids(adapter.list_sessions({"user_id": "bob"})) == []
+                assert ids(adapter.list_sessions(on_corrupt="skip")) == ["good"]
+                assert sorted(adapter.list_session_ids("ann")) == ["good", name]
                 assert heard(adapter, "good") == ["hello"]
                 say(adapter, name, "goes all the same")
                 assert heard(adapter, name) == ["goes all the same"]

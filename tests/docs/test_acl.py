@@ -158,7 +158,7 @@ def use_dialogs(store: Store) -> None:
     room = store.room(DialogStore)
     whole = Dialogs(60_000, 60_000)
     for number in range(3):
-        room.create({"id": f"s{number}", "userId": "u"}, whole)
+        room.create({"id": f"s{number}", "userId": "u", "status": "active"}, whole)
         for role in ("user", "assistant"):
             room.add(f"s{number}", {"id": f"m{number}{role}", "role": role}, whole)
     room.add("s0", {"id": "m0user"}, whole)

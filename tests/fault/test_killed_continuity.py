@@ -284,7 +284,7 @@ def test_who_is_killed_between_two_trips_leaves_whole_sessions(
             assert_tidy_server(valkey, right)
         if not was_killed:
             break
-    assert number > 1, "it takes one trip only"
+    assert number > 1 or name == "empty", "it takes one trip only"
     assert name not in ("add", "empty") or valkey.call("PTTL", "session:s") == 80_000
 
 

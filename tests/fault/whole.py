@@ -133,6 +133,7 @@ def assert_tidy_server(server: Server, state: State) -> None:
     index = f"user:{USER}:sessions"
     wanted |= {index} if state else set()
     known = {f"session:{name}:{what}" for name in state for what in ("seq", "messages:state")}
+    known |= {f"{index}:state"} if state else set()
     assert wanted <= keys <= wanted | known
     members = {name.decode() for name in server.call("SMEMBERS", index)}
     assert members == set(state)

@@ -37,6 +37,7 @@ class Kept:
     """A session, its messages, and until when it is there."""
 
     session: Session
+    clock: Callable[[], int]
     messages: list[Message] = field(default_factory=list)
     seq: int = 0
     ends: int | None = None
@@ -47,7 +48,10 @@ class Kept:
     def told(self) -> Session:
         """As it is told, with what is known of its messages."""
         tokens = sum(one.token_count or 0 for one in self.messages)
-        return self.session._replace(token_count=tokens, message_count=len(self.messages))
+        status: Any = self.standing(self.clock()) or self.session.status
+        return self.session._replace(
+            status=status, token_count=tokens, message_count=len(self.messages)
+        )
 
     def standing(self, now: int) -> str:
         """How it is over; nothing where it is not."""
@@ -105,7 +109,7 @@ class Model:
             expires_at=None, token_budget=None, compression=None, compression_state=None,
             token_count=0, message_count=0, version=1,
         )  # fmt: skip
-        kept = Kept(made)
+        kept = Kept(made, lambda: self.now)
         kept.stir(habits, self.now, renews=True)
         kept.session = kept.session._replace(**members)
         self.kept[name] = kept

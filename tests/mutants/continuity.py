@@ -15,7 +15,6 @@ MEMORY = "storage/memory/dialogs.py"
 SQLITE = "storage/sqlite/dialogs.py"
 TERMS = "storage/redis/lua/dialog_terms.lua"
 RENEW = "storage/redis/lua/dialog_renew.lua"
-EMPTY = "storage/redis/lua/dialog_empty.lua"
 REMOVE = "storage/redis/lua/dialog_remove.lua"
 
 
@@ -148,8 +147,8 @@ BUGS = [
         "continuity-metadata-of-no-object",
         "what is no object is refused, and nothing is done",
         MESSAGES,
-        'message_metadata(told.pop("metadata", None)) or {}',
-        'told.pop("metadata", None) or {}',
+        'metadata = message_metadata(told.pop("metadata", None))\n',
+        'metadata = told.pop("metadata", None)\n',
         _laws("is_not_right_is_refused"),
     ),
     Bug(
@@ -192,24 +191,16 @@ BUGS = [
         "continuity-shorter-when-all-is-renewed",
         "a session lasts as long as it has to when its messages do",
         RENEW,
-        "  if ends and head[4] == ARGV[5] then\n",
-        "  if ends and head[4] == ARGV[6] then\n",
+        "head[4] == ARGV[5]",
+        "head[4] == ARGV[9]",
         _killed("two_trips and add"),
-    ),
-    Bug(
-        "continuity-counted-as-before",
-        "who is killed while messages go leaves counters that are right",
-        EMPTY,
-        "one.members, one.messages = rest, one.messages - gone\n",
-        "one.members, one.messages = rest, rest > 0 and one.messages or 0\n",
-        _killed("two_trips and empty"),
     ),
     Bug(
         "continuity-left-in-the-list-of-a-user",
         "nothing is left of a session that is taken away",
         REMOVE,
-        "  call('SREM', prefix .. 'user:' .. head[2] .. ':sessions', id_of(session))\n",
-        "",
+        "'SREM'",
+        "'SADD'",
         _killed("with_a_server"),
     ),
 ]

@@ -15,7 +15,8 @@ def _beside(words: str) -> tuple[str, ...]:
     return ("tests/continuity/test_redis_layouts.py", "-k", f"({words}) and not aio")
 
 
-_AS_MEMORY = ("tests/continuity/test_redis_dialogs.py", "-k", "answers_as_memory")
+def _as_agreed(words: str) -> tuple[str, ...]:
+    return ("tests/contract/test_continuity.py", "-k", f"valkey and storage and ({words})")
 
 
 BUGS = [
@@ -41,23 +42,23 @@ BUGS = [
         _USUAL,
         "string.find(head[2], form) and head[2] > stamp",
         "true",
-        _AS_MEMORY,
+        _as_agreed("is_over_is_not or time_is_over"),
     ),
     Bug(
         "usual-messages-in-a-session-that-rests",
         "a session that is paused or ended takes no message",
         _USUAL,
-        "head[1] == 'active' and not",
-        "not",
-        _AS_MEMORY,
+        "head[1] == 'active' and ARGV[7]",
+        "ARGV[7]",
+        _as_agreed("is_over_is_not or paused"),
     ),
     Bug(
         "usual-messages-over-a-budget",
         "a message for which there is no room is refused",
         _USUAL,
-        "not head[5] and ARGV[4] == '' and",
-        "",
-        _AS_MEMORY,
+        " and tokens <= most and",
+        " and",
+        _as_agreed("than_there_may_be or who_adds"),
     ),
     Bug(
         "usual-messages-made-before-the-last",
@@ -71,9 +72,9 @@ BUGS = [
         "usual-messages-over-those-of-their-name",
         "a message of an id that is there stays as it is",
         _USUAL,
-        "is_lasting and call('HLEN', key) == 0",
-        "is_lasting",
-        _AS_MEMORY,
+        " and call('HLEN', key) == 0",
+        "",
+        _as_agreed("twice_is_done_once"),
     ),
     Bug(
         "usual-messages-that-stay",
@@ -89,7 +90,7 @@ BUGS = [
         _USUAL,
         "        call('PEXPIRE', session, ttl)\n",
         "",
-        _AS_MEMORY,
+        _as_agreed("every_change_keeps"),
     ),
     Bug(
         "usual-messages-that-renew-nothing",
@@ -105,7 +106,7 @@ BUGS = [
         _USUAL,
         "kept[3] + (tonumber(cost) or 0)",
         "kept[3] + 2 * (tonumber(cost) or 0)",
-        _AS_MEMORY,
+        _as_agreed("are_counted"),
     ),
     Bug(
         "usual-messages-with-a-summary-of-others",
@@ -113,6 +114,6 @@ BUGS = [
         _USUAL,
         " and kept[8] == ''",
         "",
-        _AS_MEMORY,
+        _as_agreed("shorter_to_is_over"),
     ),
 ]

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ...core.dialog.checks import one_of
-from ...core.dialog.errors import SessionExistsError
-from ...core.dialog.files import HEADER, Told, ending, lines, told
-from ...core.dialog.records import SessionFilters
+from ...core.dialog.errors import SessionError, SessionExistsError
+from ...core.dialog.files import HEADER, Told, ending, is_begun, lines, told
+from ...core.dialog.records import Session, SessionFilters
 from .protocols import ContinuityAdapter, OnCorrupt
 
 if TYPE_CHECKING:
@@ -17,15 +18,19 @@ if TYPE_CHECKING:
 Existing = Literal["refuse", "keep", "replace"]
 
 _EXISTING: Final[tuple[Existing, ...]] = ("refuse", "keep", "replace")
-_ENDING: Final = ("status", "expires_at", "last_activity_at", "token_budget")
-"""What a session is at its end, and is not while its messages are added."""
+_IMPORT_TTL: Final = 3600
+"""So many seconds after its last message a session expires that did not come to its end."""
+
+_log = logging.getLogger("storage")
 
 
-class _Done(NamedTuple):
-    """A session of a file that is kept, and the one that was there before."""
+class _Begun(NamedTuple):
+    """A session of a file that is about to be kept, and the one that was there before."""
 
-    name: str
+    one: Told
     before: Told | None
+    is_kept: bool = False
+    """Whether it came to its end."""
 
 
 class Files:
@@ -44,8 +49,10 @@ class Files:
             out.write(HEADER)
             for session in sessions:
                 messages = await self._adapter.get_messages(session.id)
-                out.writelines(lines(session, messages))
-                number += 1
+                there = session if messages else await self._adapter.get_session(session.id)
+                if there is not None and not is_begun(session):
+                    out.writelines(lines(session, messages))
+                    number += 1
             out.write(ending(number))
         return number
 
@@ -58,59 +65,69 @@ class Files:
             found = told(source, name_of(file))
         if existing == "refuse":
             for one in found:
-                there = await self._adapter.get_session(one.session["id"])
+                there = await self._whole(one.name)
                 if there is not None:
                     raise SessionExistsError(there.id)
-        done: list[_Done] = []
+        begun: list[_Begun] = []
         try:
             for one in found:
-                await self._load(one, existing, done)
+                await self._load(one, existing, begun)
         except BaseException:
-            await self._undo(done)
+            await self._undo(begun)
             raise
-        return len(done)
+        return len(begun)
 
-    async def _load(self, one: Told, existing: Existing, done: list[_Done]) -> None:
+    async def _load(self, one: Told, existing: Existing, begun: list[_Begun]) -> None:
         """Keep a session, unless there is one already that is to be kept."""
-        name = one.session["id"]
-        before = await self._told(name) if existing == "replace" else None
+        there = await self._whole(one.name)
+        if there is not None and existing == "keep":
+            return
+        before = None
+        if there is not None and existing == "replace":
+            before = await self._told(there)
+        begun.append(_Begun(one, before))
         if before is not None:
-            done.append(_Done(name, before))
-            await self._adapter.delete_session(name)
+            await self._adapter.delete_session(one.name)
         try:
-            await self._begin(one)
+            await self._keep(one)
         except SessionExistsError:
-            if existing == "keep":
-                return
-            raise
-        if before is None:
-            done.append(_Done(name, None))
-        await self._go_on(one)
+            begun.pop()
+            if existing != "keep":
+                raise
+        else:
+            begun[-1] = _Begun(one, before, True)
 
-    async def _undo(self, done: list[_Done]) -> None:
-        """Have what was there before: all of a file is kept, or nothing."""
-        for name, before in reversed(done):
-            await self._adapter.delete_session(name)
-            if before is not None:
-                await self._begin(before)
-                await self._go_on(before)
-
-    async def _begin(self, one: Told) -> None:
-        begun = {key: value for key, value in one.session.items() if key not in _ENDING}
-        await self._adapter.create_session(begun)
-
-    async def _go_on(self, one: Told) -> None:
-        name = one.session["id"]
+    async def _keep(self, one: Told) -> None:
+        """Keep a session that is not there: it has a mark until it has all its messages, and goes
+        by itself if it never has."""
+        await self._adapter.create_session(one.begun, session_ttl=_IMPORT_TTL)
         for message in one.messages:
-            await self._adapter.add_message(name, message)
-        end = {key: value for key, value in one.session.items() if key in _ENDING}
-        await self._adapter.update_session(name, end, quiet=True)
+            await self._adapter.add_message(one.name, message, session_ttl=_IMPORT_TTL)
+        await self._adapter.update_session(one.name, one.ended, quiet=True)
 
-    async def _told(self, name: str) -> Told | None:
-        """The session that is there, as a file tells of it."""
+    async def _undo(self, begun: list[_Begun]) -> None:
+        """Have what was there before: all of a file is kept, or nothing. What fails is logged, and
+        the others are put back nevertheless."""
+        for one, before, is_kept in reversed(begun):
+            try:
+                there = await self._whole(one.name)
+                if there is not None and is_kept:
+                    await self._adapter.delete_session(one.name)
+                if before is not None and (there is None or is_kept):
+                    await self._keep(before)
+            except SessionError as error:
+                _log.warning("a session could not be put back: %s", type(error).__name__)
+
+    async def _whole(self, name: str) -> Session | None:
+        """The session that is there; one that is only begun is taken away."""
         session = await self._adapter.get_session(name)
-        if session is None:
-            return None
-        messages = await self._adapter.get_messages(name)
-        (one,) = told([HEADER, *lines(session, messages), ending(1)], name)
+        if session is None or not is_begun(session):
+            return session
+        await self._adapter.delete_session(name)
+        return None
+
+    async def _told(self, session: Session) -> Told:
+        """A session that is there, as a file tells of it."""
+        messages = await self._adapter.get_messages(session.id)
+        (one,) = told([HEADER, *lines(session, messages), ending(1)], session.id)
         return one

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from .errors import TokenBudgetExceededError
 from .records import Severity, TokenBudgetConfig, TokenBudgetStatus
+from .session_checks import budget
 
 _CRITICAL: Final = 90
 _WARNING: Final = 75
@@ -15,9 +17,10 @@ _WARNING: Final = 75
 class TokenBudget:
     """What a *config* says of tokens that are *used*."""
 
-    def __init__(self, config: TokenBudgetConfig) -> None:
-        self.config: TokenBudgetConfig = config
-        self.room: int = room(config)
+    def __init__(self, config: TokenBudgetConfig | Mapping[str, Any]) -> None:
+        found = config if isinstance(config, TokenBudgetConfig) else budget(config)
+        self.config: TokenBudgetConfig = found
+        self.room: int = room(found)
         """So many tokens there may be beside those of the answer."""
 
     def available(self, used: int) -> int:

@@ -3,7 +3,8 @@ wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -16,8 +17,14 @@ T = TypeVar("T")
 
 KEPT_BY_US: Final = "{} is kept by the store, and is not changed by an update"
 
+_WORD: Final = re.compile(r"[A-Za-z_]{1,30}")
+
 MOST: Final = 2**53 - 1
 """The largest number that JavaScript counts with."""
+
+
+class Checked(dict[str, Any]):
+    """What a record is made of, once that was looked at."""
 
 
 def members(given: Any, what: str) -> dict[str, Any]:
@@ -53,8 +60,10 @@ def any_text(given: object, what: str) -> str:
 
 def count(given: object, what: str, least: int = 0) -> int:
     """*given*, if it is a number of things."""
-    if type(given) is not int or not least <= given <= MOST:
-        raise ValidationError(f"{what} must be an int of {least} or more, not {given!r}")
+    if type(given) is not int:
+        raise ValidationError(f"{what} must be an int of {least} or more, not {kind(given)}")
+    if not least <= given <= MOST:
+        raise ValidationError(f"{what} must be an int of {least} or more, and at most 2**53 - 1")
     return given
 
 
@@ -63,7 +72,8 @@ def one_of(given: object, known: Sequence[T], what: str) -> T:
     for one in known:
         if one == given:
             return one
-    raise ValidationError(f"{what} must be one of {', '.join(map(str, known))}, not {given!r}")
+    other = "another text" if isinstance(given, str) else kind(given)
+    raise ValidationError(f"{what} must be one of {', '.join(map(str, known))}, not {other}")
 
 
 def moment(given: object, what: str) -> datetime:
@@ -81,6 +91,12 @@ def moment(given: object, what: str) -> datetime:
 def kind(given: object) -> str:
     """What *given* is, for an error."""
     return "None" if given is None else type(given).__name__
+
+
+def names(given: Iterable[object]) -> str:
+    """What members are called, for an error: those whose names are short words."""
+    words = [str(name) for name in given]
+    return ", ".join([one if _WORD.fullmatch(one) else "member of another name" for one in words])
 
 
 def maybe(check: Callable[[Any, str], T]) -> Callable[[Any, str], T | None]:
@@ -105,18 +121,25 @@ def checked(
     told: Mapping[str, Any], checks: Mapping[str, Callable[[Any, str], Any]], what: str
 ) -> dict[str, Any]:
     """*told*, by the *checks* of its names."""
-    unknown = [str(name) for name in told if name not in checks]
+    unknown = names(name for name in told if name not in checks)
     if unknown:
-        raise ValidationError(f"{what} has no {', '.join(unknown)}")
+        raise ValidationError(f"{what} has no {unknown}")
     return {name: checks[name](value, name) for name, value in told.items()}
 
 
 def only(told: dict[str, Any], made: Any, what: str) -> dict[str, Any]:
     """*told*, if a record that is *made* of it has all of that."""
-    unknown = [str(name) for name in told if name not in made._fields]
+    unknown = names(name for name in told if name not in made._fields)
     if unknown:
-        raise ValidationError(f"there is no {', '.join(unknown)} in {what}")
+        raise ValidationError(f"there is no {unknown} in {what}")
     return told
+
+
+def listed(given: object, what: str) -> list[Any]:
+    """A list of what is *given* one after the other, and is no text or object itself."""
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        raise ValidationError(f"{what} must be a list, not {kind(given)}")
+    return list(given)
 
 
 def storable(given: object, what: str) -> None:

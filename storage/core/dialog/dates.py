@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -24,6 +25,7 @@ _LAST: Final = 253_402_300_799_999
 """The moments of the years 1 to 9999."""
 
 
+@lru_cache
 def iso(ms: int) -> str:
     """A moment as `Date.prototype.toISOString` writes it."""
     return f"{when_of(ms).isoformat(timespec='milliseconds')[:-6]}Z"
@@ -34,6 +36,9 @@ def moment(text: str) -> int:
 
     One without an offset is in UTC, and a date alone is its first moment.
     """
+    written = _written(text)
+    if written is not None:
+        return (written - _EPOCH) // _MS
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError("it is no ISO date")
@@ -46,12 +51,7 @@ def moment(text: str) -> int:
 
 def when(text: str) -> datetime:
     """The `datetime` of what an ISO date tells, in UTC."""
-    if len(text) == _WRITTEN and text[-1] == "Z":
-        try:
-            return datetime.fromisoformat(f"{text[:-1]}+00:00")
-        except ValueError:
-            pass
-    return when_of(moment(text))
+    return _written(text) or when_of(moment(text))
 
 
 def ms_of(when: datetime) -> int:
@@ -71,6 +71,16 @@ def within(ms: int) -> int:
     if not _FIRST <= ms <= _LAST:
         raise ValueError("it is not within the years 1 to 9999")
     return ms
+
+
+def _written(text: str) -> datetime | None:
+    """What a text tells that is in the form of JavaScript for certain: no week is in it."""
+    if len(text) == _WRITTEN and text[7] + text[10] + text[19] + text[23] == "-T.Z":
+        try:
+            return datetime.fromisoformat(f"{text[:-1]}+00:00")
+        except ValueError:
+            pass
+    return None
 
 
 def _offset_ms(offset: str | None) -> int:

@@ -13,19 +13,25 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from ...codecs import JSON, UnreadableError
-from .checks import members
+from .checks import Checked, names
 from .errors import ValidationError
-from .message_checks import new_message
+from .file_checks import checked_message, checked_session
 from .records import Message, Session
-from .session_checks import new_session
 from .wire import SPELLINGS, written
 
 FORMAT: Final = 1
 _BEGINS, _SESSION, _MESSAGE, _ENDS = "session_continuity", "session", "message", "sessions"
 HEADER: Final = b'{"%b":%d}\n' % (_BEGINS.encode(), FORMAT)
 
-_LEFT_OUT: Final = ("session_id", "sequence", "updated_at")
+_LEFT_OUT: Final = ("session_id", "sequence")
 _KNOWN_ELSEWHERE: Final = ("token_count", "message_count", "compression_state")
+
+
+_ENDING: Final = ("metadata", "status", "expires_at", "last_activity_at", "token_budget")
+"""What a session is at its end, and is not while its messages are added."""
+
+_MARK: Final = {"custom": {"importing": True}}
+"""The metadata of a session whose messages are being added."""
 
 
 class Told(NamedTuple):
@@ -33,6 +39,28 @@ class Told(NamedTuple):
 
     session: dict[str, Any]
     messages: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """The id of the session."""
+        return self.session["id"]  # type: ignore[no-any-return]
+
+    @property
+    def begun(self) -> Checked:
+        """The session before its messages, with a mark."""
+        rest = {name: value for name, value in self.session.items() if name not in _ENDING}
+        return Checked(status="active", metadata=_MARK, **rest)
+
+    @property
+    def ended(self) -> Checked:
+        """What becomes of the session after them, and of the mark."""
+        told = {name: value for name, value in self.session.items() if name in _ENDING}
+        return Checked({"expires_at": None, **told})
+
+
+def is_begun(session: Session) -> bool:
+    """Whether a session was begun with a mark and did not come to its end."""
+    return session.metadata == _MARK and session.expires_at is not None
 
 
 def lines(session: Session, messages: Iterable[Message]) -> Iterator[bytes]:
@@ -69,7 +97,7 @@ def told(file: Iterable[bytes], name: str) -> list[Told]:
             elif sort == _ENDS and value == len(found):
                 ended = True
             else:
-                raise ValidationError(f"{sort!r} is not what comes here")
+                raise ValidationError(f"{names([sort])} is not what comes here")
         except (ValidationError, UnreadableError) as error:
             raise ValidationError(f"line {number} of {name}: {error}") from None
     if not ended:
@@ -78,20 +106,18 @@ def told(file: Iterable[bytes], name: str) -> list[Told]:
 
 
 def _session(value: object, ids: set[str]) -> dict[str, Any]:
-    session = new_session(value)
-    name = session.get("id")
-    if not isinstance(name, str) or name in ids:
+    session = checked_session(value)
+    if session["id"] in ids:
         raise ValidationError("every session needs an id of its own")
-    ids.add(name)
+    ids.add(session["id"])
     return session
 
 
 def _message(value: object, ids: set[str]) -> dict[str, Any]:
-    message = new_message(_without(members(value, "a message"), _LEFT_OUT))
-    name = message.get("id")
-    if name is None or name in ids:
+    message = checked_message(value)
+    if message["id"] in ids:
         raise ValidationError("every message needs an id of its own")
-    ids.add(name)
+    ids.add(message["id"])
     return message
 
 
@@ -99,7 +125,8 @@ def _begin(sort: str, value: object) -> None:
     if sort != _BEGINS:
         raise ValidationError("this is no file of sessions")
     if value != FORMAT:
-        raise ValidationError(f"this is a file of format {value!r}, which is not known here")
+        told = f"format {value}" if type(value) is int else "another format"
+        raise ValidationError(f"this is a file of {told}, which is not known here")
 
 
 def _read(line: bytes) -> tuple[str, Any]:

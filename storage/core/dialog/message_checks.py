@@ -3,16 +3,18 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from .checks import (
     KEPT_BY_US,
     MOST,
+    Checked,
     any_text,
     checked,
     count,
     kind,
+    listed,
     maybe,
     members,
     moment,
@@ -24,22 +26,18 @@ from .checks import (
 from .dates import when_of
 from .errors import ValidationError
 from .records import ROLES, Message, MessageQueryOptions, ToolCall, ToolResult
-from .wire import calls_json
+from .wire import SPELLINGS
 
 _BLOCKS: Final = {"text": "text", "image_url": "image_url"}
 _THEIRS: Final = {"tool_calls": "toolCalls", "tool_results": "toolResults"}
 _NOT_TOLD: Final = ("session_id", "sequence", "updated_at")
-"""What only a message that is kept has."""
+"""What only a message that is kept has; of a new one it is not looked at."""
 
 _REST: Final[dict[str, Callable[[Any, str], Any]]] = {
     "id": text,
     "token_count": maybe(count),
     "created_at": moment,
 }
-
-
-class Checked(dict[str, Any]):
-    """What a new message is made of, once that was looked at."""
 
 
 _EPOCH: Final = when_of(0)
@@ -63,7 +61,8 @@ def content(given: object) -> str | list[dict[str, Any]]:
         )
     blocks = [dict(one) if isinstance(one, Mapping) else {} for one in given]
     for place, block in enumerate(blocks):
-        inner = _BLOCKS.get(block.get("type", ""))
+        sort = block.get("type")
+        inner = _BLOCKS.get(sort) if isinstance(sort, str) else None
         if inner is None or inner not in block:
             raise ValidationError(f"content[{place}] must be a block of text or image_url")
         if inner == "text":
@@ -141,9 +140,7 @@ def options(given: object, **more: object) -> MessageQueryOptions:
     """Which messages are asked for, or an error."""
     told = members(given, "options") if given is not None else {}
     told = only({**told, **more}, MessageQueryOptions, "options")
-    roles = told.get("roles") or ()
-    if isinstance(roles, str):
-        raise ValidationError("roles must be a list of texts")
+    roles = [] if told.get("roles") is None else listed(told["roles"], "roles")
     return MessageQueryOptions(
         limit=_maybe_count(told.get("limit"), "limit"),
         offset=count(told.get("offset") or 0, "offset"),
@@ -163,8 +160,7 @@ def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
         metadata = message_metadata(told.pop("metadata", None))
         found["metadata"] = message_metadata({**(metadata or {}), **tools}) if tools else metadata
     for name in _NOT_TOLD:
-        if name in told and told[name] is None:
-            del told[name]
+        told.pop(name, None)
     if told:
         named = told.items()
         told = {name: value for name, value in named if value is not None or name not in _REST}
@@ -172,20 +168,26 @@ def _message_rest(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[Any]:
-    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
-        raise ValidationError(f"{name} must be a list, not {kind(given)}")
-    found: list[ToolCall | ToolResult] = []
-    for one in given:
-        told = members(one, name)
-        try:
-            found.append(made(**told))
-        except TypeError:
-            wanted = ", ".join(made._fields)
-            raise ValidationError(f"{name} must be objects of {wanted}") from None
-        any_text(found[-1][0], f"an id in {name}")
-        any_text(found[-1][1], made._fields[1])
-    return calls_json(found)
+def _tools(given: object, made: type[ToolCall | ToolResult], name: str) -> list[dict[str, Any]]:
+    """Calls or results, each with all its members; what nobody here knows of stays as it is."""
+    found = []
+    for one in listed(given, name):
+        if not isinstance(one, (Mapping, made)):
+            raise ValidationError(f"{name} must be objects, not {kind(one)}")
+        told = dict(one) if isinstance(one, Mapping) else one._asdict()
+        for ours in made._fields:
+            theirs = SPELLINGS.get(ours, ours)
+            value = told.pop(ours, None)
+            value = told.pop(theirs, value)
+            if ours == "is_error":
+                if not isinstance(value, bool | None):
+                    raise ValidationError(f"isError in {name} must be a bool, not {kind(value)}")
+            else:
+                any_text(value, f"{theirs} in {name}")
+            if value is not None:
+                told[theirs] = value
+        found.append(told)
+    return found
 
 
 def draft(made: dict[str, Any]) -> Message:

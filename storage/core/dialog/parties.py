@@ -17,9 +17,12 @@ MOST_HANDOFFS: Final = 20
 
 
 def arrived(given: object, now: datetime) -> list[Participant]:
-    """Those who are there from the beginning, which is now, or an error."""
-    found = participants(given, "participants")
-    return [one._replace(joined_at=one.joined_at or now) for one in found]
+    """Those who are there from the beginning, which is now, each of them once, or an error."""
+    found: list[Participant] = []
+    for one in participants(given, "participants"):
+        if not any(one.id == other.id and other.left_at is None for other in found):
+            found.append(one._replace(joined_at=one.joined_at or now))
+    return found
 
 
 def joined(session: Session, participant: Participant, now: datetime) -> dict[str, Any]:

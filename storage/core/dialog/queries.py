@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from ...dialogs import Asked, Wanted
 from .dates import ms_of
 from .errors import ValidationError
 from .records import MessageQueryOptions, OrderBy, Session, SessionFilters
+
+_LONGEST: Final = 16
+"""A moment of more digits is none."""
 
 
 def wanted(filters: SessionFilters, cursor: str | None = None) -> Wanted:
@@ -48,7 +52,7 @@ def cursor_after(session: Session, by: OrderBy) -> str:
 def beginning(cursor: str) -> tuple[int, str]:
     """The moment and the id after which a page begins."""
     ms, colon, name = cursor.partition(":") if isinstance(cursor, str) else ("", "", "")
-    if not colon or not ms.removeprefix("-").isdecimal() or not ms.isascii():
+    if not colon or len(ms) > _LONGEST or not ms.removeprefix("-").isdecimal() or not ms.isascii():
         raise ValidationError("a cursor is what a page of sessions had for its own")
     return int(ms), name
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
+
+from ...codecs import JSON
 
 Status = Literal["active", "paused", "completed", "expired"]
 Role = Literal["user", "assistant", "system", "tool"]
@@ -191,10 +193,18 @@ class Message(NamedTuple):
         return False
 
     @property
+    def text(self) -> str:
+        """The text of its content: that of its blocks one after the other, without images."""
+        if isinstance(self.content, str):
+            return self.content
+        blocks = [block.get("text") for block in self.content if block.get("type") == "text"]
+        return "".join([text for text in blocks if isinstance(text, str)])
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The calls that a model makes with it."""
         return tuple(
-            ToolCall(_text(one, "id"), _text(one, "name"), _text(one, "arguments"))
+            ToolCall(text_in(one, "id"), text_in(one, "name"), text_in(one, "arguments"))
             for one in _listed(self.metadata, "toolCalls")
         )
 
@@ -202,7 +212,7 @@ class Message(NamedTuple):
     def tool_results(self) -> tuple[ToolResult, ...]:
         """What it says came of calls."""
         return tuple(
-            ToolResult(_text(one, "toolCallId"), _text(one, "result"), one.get("isError"))
+            ToolResult(text_in(one, "toolCallId"), text_in(one, "result"), _flag(one))
             for one in _listed(self.metadata, "toolResults")
         )
 
@@ -225,7 +235,7 @@ class SessionFilters(NamedTuple):
     status: Status | None = None
     active_agent_id: str | None = None
     tags: Sequence[str] = ()
-    """They have one of them."""
+    """They have one of them; where there are none, that is no condition."""
 
     created_after: datetime | None = None
     """They were made then or later."""
@@ -252,6 +262,7 @@ class MessageQueryOptions(NamedTuple):
     """They were made before that."""
 
     roles: Sequence[Role] = ()
+    """They have one of them; where there are none, that is no condition."""
 
 
 class SessionPage(NamedTuple):
@@ -328,8 +339,15 @@ def _listed(metadata: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _text(record: dict[str, Any], name: str) -> str:
+def _flag(result: dict[str, Any]) -> bool | None:
+    found = result.get("isError")
+    return found if isinstance(found, bool) else None
+
+
+def text_in(record: Mapping[str, Any], name: str) -> str:
+    """The text that *record* has under a *name*: the JSON of what is none, `""` where nothing is
+    there."""
     found = record.get(name)
     if isinstance(found, str):
         return found
-    return "" if found is None else str(found)
+    return "" if found is None else JSON.encode(found).decode()

@@ -3,15 +3,17 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from .checks import (
     KEPT_BY_US,
+    Checked,
     any_text,
     checked,
     count,
     kind,
+    listed,
     maybe,
     members,
     moment,
@@ -32,7 +34,7 @@ from .records import (
     Status,
     TokenBudgetConfig,
 )
-from .wire import CONFIGS
+from .wire import CONFIGS, STRATEGIES
 
 
 def status(given: object, what: str) -> Status:
@@ -75,9 +77,7 @@ def participant(given: object, what: str = "a participant") -> Participant:
 
 def participants(given: object, what: str) -> tuple[Participant, ...]:
     """Several of them."""
-    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
-        raise ValidationError(f"{what} must be a list, not {kind(given)}")
-    return tuple(participant(one) for one in given)
+    return tuple([participant(one) for one in listed(given, what)])
 
 
 def budget(given: object, what: str = "token_budget") -> TokenBudgetConfig:
@@ -100,7 +100,7 @@ def compression(given: object, what: str = "compression") -> CompressionConfig:
     name = told.pop("strategy", None) or getattr(given, "strategy", None)
     made = CONFIGS.get(name) if isinstance(name, str) else None
     if made is None:
-        raise ValidationError(f"Unsupported compression strategy: {name}")
+        raise ValidationError(f"Unsupported compression strategy, none of {', '.join(STRATEGIES)}")
     told = only(told, made, what)
     for name, least in (("target_tokens", 1), ("max_messages", 1), ("min_messages", 0)):
         if told.get(name) is not None or name == "target_tokens":
@@ -124,10 +124,15 @@ def summarizer(given: Any) -> Any:
 def compression_state(given: object, what: str) -> CompressionState:
     """A compression state, or an error."""
     told = only(members(given, what), CompressionState, what)
-    try:
-        return CompressionState(**{**told, "kept_message_ids": tuple(told["kept_message_ids"])})
-    except (KeyError, TypeError):
-        raise ValidationError(f"{what} is no compression state") from None
+    return CompressionState(
+        any_text(told.get("strategy"), f"the strategy of {what}"),
+        any_text(told.get("signature"), f"the signature of {what}"),
+        tuple([any_text(one, what) for one in listed(told.get("kept_message_ids", ()), what)]),
+        maybe(any_text)(told.get("summary"), f"the summary of {what}"),
+        maybe(count)(told.get("summary_token_count"), "summary_token_count"),
+        count(told.get("compressed_token_count", 0), "compressed_token_count"),
+        maybe(moment)(told.get("updated_at"), "updated_at"),
+    )
 
 
 SESSION: Final[dict[str, Callable[[Any, str], Any]]] = {
@@ -154,8 +159,11 @@ MADE: Final[dict[str, Callable[[Any, str], Any]]] = {
 }
 """What may be told of a new one."""
 
-_KEPT: Final = (*("id", "created_at", "token_count", "message_count", "version", "schema_version"),)
+_KEPT: Final = ("id", "created_at", "token_count", "message_count", "version", "schema_version")
 """What an update does not tell."""
+
+_QUIET: Final = ("last_activity_at", "compression_state")
+"""What only a quiet one tells."""
 
 _IGNORED: Final = ("token_count", "message_count", "compression_state")
 """What is known of messages, which a new session does not have."""
@@ -163,15 +171,19 @@ _IGNORED: Final = ("token_count", "message_count", "compression_state")
 
 def session_updates(given: object, *, quiet: bool = False) -> dict[str, Any]:
     """What is to become of a session, or an error."""
+    if type(given) is Checked:
+        return dict(given)
     told = members(given, "updates")
     for name in told:
-        if name in _KEPT or (name == "last_activity_at" and not quiet):
+        if name in _KEPT or (name in _QUIET and not quiet):
             raise ValidationError(KEPT_BY_US.format(name))
     return checked(told, SESSION, "a session")
 
 
 def new_session(given: object) -> dict[str, Any]:
     """What a new session is made of, or an error; without what it does not have."""
+    if type(given) is Checked:
+        return given
     told = members(given, "a session")
     told = {name: value for name, value in told.items() if name not in _IGNORED}
     for name, article in (("status", "Session status"), ("metadata", "Session metadata")):
@@ -185,8 +197,8 @@ def filters(given: object, **more: object) -> SessionFilters:
     """Which sessions are asked for, or an error."""
     told = members(given, "filters") if given is not None else {}
     told = only({**told, **more}, SessionFilters, "filters")
-    tags = told.get("tags") or ()
-    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+    tags = [] if told.get("tags") is None else listed(told["tags"], "tags")
+    if not all(isinstance(tag, str) for tag in tags):
         raise ValidationError("tags must be a list of texts")
     return SessionFilters(
         user_id=maybe(text)(told.get("user_id"), "user_id"),

@@ -24,7 +24,7 @@ from .records import (
     Summarizer,
 )
 from .windows import Count, Window, complete, fitted
-from .wire import CONFIGS
+from .wire import CONFIGS, STRATEGIES
 
 PREFIX: Final = "Previous conversation summary: "
 """What a summary begins with where a model reads it."""
@@ -57,11 +57,6 @@ class Plan(NamedTuple):
     original_tokens: int
     kept_tokens: int
 
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether everything stays."""
-        return len(self.kept) == len(self.messages)
-
 
 def chosen(config: CompressionConfig | None, strategy: object = None) -> CompressionConfig:
     """*config*, or another *strategy* with what both of them know."""
@@ -71,7 +66,7 @@ def chosen(config: CompressionConfig | None, strategy: object = None) -> Compres
         return config
     made: Any = CONFIGS.get(strategy) if isinstance(strategy, str) else None
     if made is None:
-        raise ValidationError(f"Unsupported compression strategy: {strategy}")
+        raise ValidationError(f"Unsupported compression strategy, none of {', '.join(STRATEGIES)}")
     told = config._asdict()
     return made(**{name: told[name] for name in made._fields if told.get(name) is not None})  # type: ignore[no-any-return]
 

@@ -137,8 +137,11 @@ class TokenizerRegistry:
 
 
 def beginning(model: str, names: Iterable[str]) -> str:
-    """The longest of *names* that *model* begins with, `""` where it begins with none."""
-    return max((name for name in names if model.startswith(name)), key=len, default="")
+    """The longest of *names* that *model* begins with, `""` where it begins with none; one that
+    is fine-tuned, `ft:...`, also begins with what it was made of."""
+    base = model.removeprefix("ft:")
+    known = (name for name in names if model.startswith(name) or base.startswith(name))
+    return max(known, key=lambda name: (model.startswith(name), len(name)), default="")
 
 
 def counter_of(counting: object) -> TokenCounter:
@@ -172,10 +175,7 @@ def message_tokens(message: Message, counter: TokenCounter, image_token_cost: in
 def text_of(message: Message | Mapping[str, Any]) -> str:
     """All that counts of a message: its texts, the names and arguments of calls, and results."""
     one = _message(message)
-    if isinstance(one.content, str):
-        texts = [one.content]
-    else:
-        texts = [str(block.get("text", "")) for block in _blocks(one, "text")]
+    texts = [one.text]
     if one.metadata:
         for call in one.tool_calls:
             texts += (call.name, call.arguments)

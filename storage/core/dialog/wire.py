@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -22,8 +22,7 @@ from .records import (
     SlidingWindowConfig,
     SummarizationConfig,
     TokenBudgetConfig,
-    ToolCall,
-    ToolResult,
+    text_in,
 )
 
 T = TypeVar("T")
@@ -77,6 +76,9 @@ CONFIGS: Final[dict[object, type[CompressionConfig]]] = {
 }
 """The strategies by their names."""
 
+STRATEGIES: Final = tuple(map(str, CONFIGS))
+"""Their names."""
+
 _NO_JSON: Final = "{} can not be read"
 
 _new: Final = tuple.__new__
@@ -93,13 +95,13 @@ def session(held: Held) -> Session:
         status=_needed(fields, "status"),  # type: ignore[arg-type]
         metadata=_object(find("metadata"), "metadata") or {},
         participants=tuple(
-            [_participant(one) for one in _objects(find("participants"), "participants")]
+            [participant(one) for one in _objects(find("participants"), "participants")]
         ),
         created_at=_date(_needed(fields, "createdAt"), "createdAt"),
         last_activity_at=_date(_needed(fields, "lastActivityAt"), "lastActivityAt"),
         expires_at=_maybe_date(find("expiresAt"), "expiresAt"),
-        token_budget=_budget(_object(find("tokenBudget"), "tokenBudget")),
-        compression=_config(_object(find("compression"), "compression")),
+        token_budget=budget(_object(find("tokenBudget"), "tokenBudget")),
+        compression=config(_object(find("compression"), "compression")),
         compression_state=_state(_object(held.compression, "compressionState")),
         token_count=held.tokens,
         message_count=held.messages,
@@ -149,7 +151,7 @@ def message_fields(members: Mapping[str, Any]) -> tuple[dict[str, str], list[str
             put["content"] = value if is_text else json(value)
             put["contentType"] = "string" if is_text else "json"
         elif name == "metadata":
-            put[field] = json(value) if value else ""
+            put[field] = "" if value is None else json(value)
         elif name == "updated_at" and value is None:
             drop.append(field)
         else:
@@ -174,7 +176,7 @@ def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
     found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
     return tuple(
         Handoff(
-            str(one.get("toAgent", "")),
+            text_in(one, "toAgent"),
             one.get("fromAgent"),
             one.get("reason"),
             one.get("context"),
@@ -187,11 +189,6 @@ def handoffs(metadata: Mapping[str, Any]) -> tuple[Handoff, ...]:
 def handoff_json(handoff: Handoff) -> dict[str, Any]:
     """A hand-off as the metadata of a session tells of it."""
     return written(handoff)
-
-
-def calls_json(calls: Iterable[ToolCall | ToolResult]) -> list[dict[str, Any]]:
-    """Calls or results as the metadata of a message tells of them."""
-    return [written(one) for one in calls]
 
 
 def written(record: Any) -> dict[str, Any]:
@@ -296,46 +293,79 @@ def _objects(text: str | None, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def _participant(told: dict[str, Any]) -> Participant:
+def participant(told: dict[str, Any]) -> Participant:
+    """A participant, of the object that JavaScript writes."""
+    role, about = told.get("role"), told.get("metadata")
+    if not isinstance(role, str | None) or not isinstance(about, dict | None):
+        raise UnreadableError(_NO_JSON.format("participants"))
     return Participant(
-        str(told.get("id", "")),
-        told.get("role", "user"),
-        told.get("metadata"),
+        text_in(told, "id"),
+        "user" if role is None else role,  # type: ignore[arg-type]
+        about,
         _maybe_date(told.get("joinedAt"), "participants"),
         _maybe_date(told.get("leftAt"), "participants"),
     )
 
 
-def _budget(told: dict[str, Any] | None) -> TokenBudgetConfig | None:
+def budget(told: dict[str, Any] | None) -> TokenBudgetConfig | None:
+    """A token budget, of the object that JavaScript writes."""
     return None if told is None else _made(TokenBudgetConfig, told, "tokenBudget")
 
 
-def _config(told: dict[str, Any] | None) -> CompressionConfig | None:
-    if told is None:
+def config(told: dict[str, Any] | None) -> CompressionConfig | None:
+    """How a context is made shorter, of the object that JavaScript writes; `None` for a strategy
+    that nobody here knows."""
+    name = None if told is None else told.get("strategy")
+    kind = CONFIGS.get(name) if isinstance(name, str) else None
+    if told is None or kind is None:
         return None
-    kind = CONFIGS.get(told.pop("strategy", None))
-    if kind is None:
-        raise UnreadableError("compression has no strategy that is known")
-    told.pop("summarizer", None)
-    config: Any = _made(kind, told, "compression")
-    return config  # type: ignore[no-any-return]
+    found: Any = _made(kind, told, "compression")
+    return found  # type: ignore[no-any-return]
 
 
 def _state(told: dict[str, Any] | None) -> CompressionState | None:
-    if told is None:
-        return None
-    state = _made(CompressionState, told, "compressionState")
-    return state._replace(
-        kept_message_ids=tuple(state.kept_message_ids),
-        updated_at=_maybe_date(state.updated_at, "compressionState"),
-    )
+    return None if told is None else _made(CompressionState, told, "compressionState")
 
 
 def _made(kind: Callable[..., T], told: dict[str, Any], name: str) -> T:
     """A record of what JavaScript wrote; what nobody here knows of is left out."""
-    known = kind._fields  # type: ignore[attr-defined]
-    named = {NAMES.get(theirs, theirs): value for theirs, value in told.items()}
+    found = {}
+    for ours in kind._fields:  # type: ignore[attr-defined]
+        theirs = SPELLINGS.get(ours, ours)
+        value = told.get(theirs, told.get(ours))
+        if value is not None and ours in _READERS:
+            found[ours] = _READERS[ours](value, f"{theirs} of {name}")
     try:
-        return kind(**{ours: value for ours, value in named.items() if ours in known})
+        return kind(**found)
     except TypeError:
         raise UnreadableError(_NO_JSON.format(name)) from None
+
+
+def _whole(told: object, name: str) -> int:
+    if type(told) not in (int, float):
+        raise UnreadableError(_NO_JSON.format(name))
+    return int(told)  # type: ignore[call-overload, no-any-return]
+
+
+def _text(told: object, name: str) -> str:
+    if not isinstance(told, str):
+        raise UnreadableError(_NO_JSON.format(name))
+    return told
+
+
+def _texts(told: object, name: str) -> tuple[str, ...]:
+    if not isinstance(told, list):
+        raise UnreadableError(_NO_JSON.format(name))
+    return tuple([_text(one, name) for one in told])
+
+
+_READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
+    **dict.fromkeys(("max_tokens", "reserve_tokens", "target_tokens", "summary_overhead"), _whole),
+    **dict.fromkeys(("min_messages", "max_messages"), _whole),
+    **dict.fromkeys(("summary_token_count", "compressed_token_count"), _whole),
+    **dict.fromkeys(("overflow_strategy", "summarization_prompt"), _text),
+    **dict.fromkeys(("strategy", "signature", "summary"), _text),
+    "kept_message_ids": _texts,
+    "updated_at": _maybe_date,
+}
+"""What is read of a budget, a compression and its state."""

@@ -21,6 +21,10 @@ local function id_of(session)
   return string.sub(session, #prefix + 9)
 end
 
+local function index_of(user)
+  return prefix .. 'user:' .. user .. ':sessions'
+end
+
 local function message_of(id)
   return prefix .. 'message:' .. id
 end
@@ -65,13 +69,58 @@ local function over(status, expires)
   end
 end
 
+-- The fields of a session as they are told: one whose time is over is expired.
+local function shown(fields)
+  local status, expires, place = nil, nil, #fields + 2
+  for index = 1, #fields, 2 do
+    if fields[index] == 'status' then
+      status, place = fields[index + 1], index + 1
+    elseif fields[index] == 'expiresAt' then
+      expires = fields[index + 1]
+    end
+  end
+  if status ~= 'completed' and over(status, expires) then
+    fields[place - 1], fields[place] = 'status', 'expired'
+  end
+  return fields
+end
+
+-- What a function says, or nothing where somebody else's key of another kind is in its way.
+local function tried(act, ...)
+  local is_done, told = pcall(act, ...)
+  if is_done then
+    return told
+  end
+  local reason = type(told) == 'table' and told.err or told
+  if not string.find(tostring(reason), 'WRONGTYPE', 1, true) then
+    error(told, 0)
+  end
+end
+
+-- Whether the time of a session that is not there was over, as it was known, and nobody has added
+-- anything since.
+local function is_ended(session)
+  local kept = redis.pcall('HMGET', session .. ':messages:state', 'ends', 'members', 'seq')
+  local ends = tonumber(kept[1])
+  return ends and ends < now
+    and tonumber(kept[2]) == redis.pcall('ZCARD', session .. ':messages')
+    and kept[3] == (redis.pcall('GET', session .. ':seq') or '')
+end
+
+-- Whether a session that is not there may come back at once: other libraries take it away to write it
+-- anew.
+local function is_away(session)
+  local kept = redis.pcall('HMGET', session .. ':messages:state', 'version', 'gone')
+  return kept[1] and not kept[2] and not is_ended(session)
+end
+
 -- What is known of the messages of a session of this version and last activity.
 local function known(session, version, activity)
   local state = session .. ':messages:state'
   local kept = call(
     'HMGET', state,
     'members', 'messages', 'tokens', 'seq', 'version', 'activity', 'lasts', 'compression', 'last',
-    'order', 'gone'
+    'order', 'gone', 'ends'
   )
   local one = {
     session = session, state = state, version = version or '1', activity = activity or '',
@@ -83,6 +132,8 @@ local function known(session, version, activity)
   one.is_fresh = tonumber(kept[1]) == one.members and kept[4] == one.seq and kept[5] == one.version
     and kept[6] == one.activity and now <= one.lasts
   one.is_known = one.is_fresh
+  -- Until when it lasts is known where nobody else has written since that was noted.
+  one.is_ours = one.is_fresh and (kept[12] or '') ~= ''
   if kept[11] then
     call('HDEL', state, 'gone')
   end
@@ -90,10 +141,11 @@ local function known(session, version, activity)
 end
 
 local function keep_known(one, is_short)
+  local ends = one.ends == NEVER and 'never' or one.ends and string.format('%.0f', one.ends) or ''
   if is_short then
     call(
       'HSET', one.state, 'members', one.members, 'messages', one.messages, 'tokens', one.tokens,
-      'seq', one.seq, 'activity', one.activity, 'last', one.last
+      'seq', one.seq, 'activity', one.activity, 'last', one.last, 'ends', ends
     )
     return
   end
@@ -101,7 +153,7 @@ local function keep_known(one, is_short)
     'HSET', one.state, 'members', one.members, 'messages', one.messages, 'tokens', one.tokens,
     'seq', one.seq, 'version', one.version, 'activity', one.activity,
     'lasts', one.lasts == NEVER and 'never' or one.lasts, 'compression', one.compression,
-    'last', one.last, 'order', one.order
+    'last', one.last, 'order', one.order, 'ends', ends
   )
 end
 
@@ -157,6 +209,12 @@ local function keep_counted(one)
     call('PERSIST', one.state)
   end
   one.is_fresh = true
+end
+
+-- Has the messages counted once more where one step does it: who changes a message without its session
+-- leaves no trace.
+local function doubt(one)
+  one.is_fresh = one.is_fresh and one.members > quota
 end
 
 -- Sees to it that what is known is true; says where that takes more than one step.

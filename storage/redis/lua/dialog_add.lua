@@ -1,4 +1,4 @@
--- Adds a message to a session, after dialog_terms.lua.
+-- Adds a message to a session, after dialog_budget.lua and dialog_terms.lua.
 -- KEYS: the session.
 -- ARGV: the prefix of all keys; how long the session lasts from now, and until when from now it
 --   goes on, or nothing; how many tokens there may be where it has no budget, or nothing; the id of
@@ -12,7 +12,7 @@ local session, ttl, id, cost = KEYS[1], ARGV[2], ARGV[5], tokens_of(ARGV[6])
 local messages, key = session .. ':messages', message_of(id)
 local head = head_of(session)
 if not head then
-  return {'missing'}
+  return {is_away(session) and 'away' or 'missing', '', ''}
 end
 local is_left = call('HLEN', key) > 0
 if is_left then
@@ -37,32 +37,15 @@ if not settle(one) then
   return {'stale'}
 end
 
--- A number that a budget tells.
-local function told(number)
-  if type(number) == 'number' and math.abs(number) < 1e15 then
-    return number < 0 and math.ceil(number) or floor(number)
-  end
-end
-local most = tonumber(ARGV[4])
-local is_read, budget = false, nil
-if head[6] and string.find(head[6], '^%s*{') then
-  is_read, budget = pcall(cjson.decode, head[6])
-end
-if is_read then
-  local is_strict = budget.overflowStrategy == 'error'
-  local max = is_strict and told(budget.maxTokens)
-  if max then
-    most = math.max(0, max - (told(budget.reserveTokens) or 0))
-  elseif not is_strict then
-    most = nil
-  end
-end
+local most = most_of(head[6], tonumber(ARGV[4]))
 if most and one.tokens + cost > most then
   return {'full', '', one.tokens, most}
 end
 
 -- It comes after all that are there, and before all that others add: they take the number that follows,
--- or, in the older layout, the time. It is never made before the last one.
+-- or, in the older layout, the time. It is never made before the last one. A session of the older layout
+-- has no version before it has messages, and gets no counter: the library that wrote it stumbles over that.
+local is_older = one.seq == '' and (one.order ~= '' or one.members == 0 and not head[3])
 local highest, made = floor(tonumber(one.seq) or 0), now
 if one.last == '' or one.order ~= '' then
   local last = call('ZRANGE', messages, -1, -1, 'WITHSCORES')
@@ -74,14 +57,17 @@ end
 if one.last ~= '' then
   made = math.max(made, tonumber(one.last))
 end
-local number = string.format('%.0f', highest < 1e11 and highest + 1 or math.max(highest + 1, now))
+local is_timed = is_older or highest >= 1e11
+local number = string.format('%.0f', is_timed and math.max(highest + 1, now) or highest + 1)
 local stamp = iso(made)
 if is_left then
   call('DEL', key)
 end
 call('HSET', key, 'sessionId', id_of(session), 'sequence', number, 'createdAt', stamp, unpack(ARGV, 8))
 call('ZADD', messages, number, id)
-call('SET', session .. ':seq', number, 'KEEPTTL')
+if not is_older then
+  call('SET', session .. ':seq', number, 'KEEPTTL')
+end
 stir(one, ARGV[3], nil, made == now and stamp or nil)
 lasting(one, ttl)
 if one.deadline < NEVER and not one.renews then
@@ -93,7 +79,10 @@ if one.deadline < NEVER and not one.renews then
 end
 one.members, one.messages, one.tokens = one.members + 1, one.messages + 1, one.tokens + cost
 local is_short = one.is_known and one.compression == '' and one.order == ''
-one.seq, one.compression = number, ''
+one.seq, one.compression = is_older and '' or number, ''
+if is_older and one.order == '' then
+  one.order = 'made'
+end
 local since = ARGV[7] == '' and made or moment(string.sub(ARGV[7], 2)) or -9007199254740992
 if one.order ~= '' and one.last ~= '' and since < tonumber(one.last) then
   one.order, since = 'mixed', tonumber(one.last)

@@ -11,14 +11,14 @@ local session, ttl, session_ms, expected = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local is_quiet, is_told = ARGV[5] == '1', ARGV[6] == '1'
 local head = head_of(session)
 if not head then
-  return {'missing'}
+  return {is_away(session) and 'away' or 'missing', '', ''}
 end
 local one = known(session, head[3], head[4])
 if not settle(one) then
   return {'stale'}
 end
 local function held(word)
-  return {word, more, call('HGETALL', session), one.messages, one.tokens, one.compression}
+  return {word, more, shown(call('HGETALL', session)), one.messages, one.tokens, one.compression}
 end
 if not is_quiet and over(head[1], head[2]) then
   return held('closed')
@@ -26,15 +26,32 @@ end
 local version = head[3]
 if not version or version == '' then
   version = '1'
-elseif #version > 15 or not string.find(version, '^%-?%d+$') then
+elseif not string.find(version, #version > 15 and '^%d+$' or '^%-?%d+$') then
   return {'corrupt'}
 end
-if expected ~= '' and tonumber(expected) ~= tonumber(version) then
+-- The number that follows, however large it is: a number of Lua is exact below 2^53 only.
+local function following(text)
+  if #text <= 15 then
+    return string.format('%.0f', text + 1)
+  end
+  local start, last = string.match(text, '^(.-)(%d9*)$')
+  last = string.gsub(last, '.', function(digit)
+    return digit == '9' and '0' or string.format('%d', digit + 1)
+  end)
+  return string.find(last, '^0') and '1' .. last or start .. last
+end
+local function plain(text)
+  return #text <= 15 and string.format('%.0f', text) or (string.gsub(text, '^0+', ''))
+end
+if expected ~= '' and plain(expected) ~= plain(version) then
   return held('conflict')
 end
 
 local last = 8 + ARGV[8]
 local user = head[5]
+for index = 9, last, 2 do
+  check_list(ARGV[index] == 'userId' and ARGV[index + 1])
+end
 if last > 8 then
   call('HSET', session, unpack(ARGV, 9, last))
 end
@@ -45,7 +62,7 @@ if ARGV[7] ~= '' then
   one.compression = string.sub(ARGV[7], 2)
 end
 if not is_quiet then
-  version = string.format('%.0f', version + 1)
+  version = following(version)
   stir(one, session_ms, is_told)
 else
   ttl = ''
@@ -56,13 +73,9 @@ one.version = version
 lasting(one, ttl)
 one.renews = one.renews and not is_quiet
 local now_user = call('HGET', session, 'userId')
-if now_user ~= user then
-  if user then
-    call('SREM', prefix .. 'user:' .. user .. ':sessions', id_of(session))
-  end
-  if now_user and not one.renews then
-    enlist(now_user, id_of(session), one.deadline)
-  end
+if user and now_user ~= user then
+  call('SREM', index_of(user), id_of(session))
+  redis.pcall('HDEL', index_of(user) .. ':state', id_of(session))
 end
 stay(one, ttl, now_user)
 return held('done')

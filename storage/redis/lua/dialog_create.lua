@@ -8,6 +8,10 @@ local session = KEYS[1]
 if call('EXISTS', session) == 1 then
   return {'taken'}
 end
+for index = 4, #ARGV, 2 do
+  check_list(ARGV[index] == 'userId' and ARGV[index + 1])
+end
+call('GET', session .. ':seq')
 local _, _, rest = pop(session)
 if rest > 0 then
   return {'rest'}
@@ -21,10 +25,7 @@ end
 call('HSET', session, unpack(ARGV, 4))
 local head = head_of(session)
 local one = known(session, head[3], head[4])
-one.lasts = NEVER
+one.lasts, one.is_ours = NEVER, true
 lasting(one, ARGV[2])
-if head[5] and not one.renews then
-  enlist(head[5], id_of(session), NEVER)
-end
 stay(one, ARGV[2], head[5])
 return {'done', more, call('HGETALL', session), 0, 0, ''}

@@ -9,9 +9,11 @@ local key = message_of(id)
 local head = head_of(session)
 local holder = call('HGET', key, 'sessionId')
 if not head or holder ~= id_of(session) or not call('ZSCORE', session .. ':messages', id) then
-  return {'missing', '', head and (head[1] or 'active') or ''}
+  local is_back = not head and is_away(session)
+  return {is_back and 'away' or 'missing', '', head and (head[1] or 'active') or ''}
 end
 local one = known(session, head[3], head[4])
+doubt(one)
 if not settle(one) then
   return {'stale'}
 end
@@ -20,8 +22,8 @@ call('ZREM', session .. ':messages', id)
 call('UNLINK', key)
 stir(one, ARGV[3], over(head[1], head[2]))
 lasting(one, ttl)
-one.members, one.messages = one.members - 1, one.messages - 1
-one.tokens, one.compression = one.tokens - tokens_of(message[4]), ''
+one.members, one.messages = one.members - 1, math.max(0, one.messages - 1)
+one.tokens, one.compression = math.max(0, one.tokens - tokens_of(message[4])), ''
 if one.order == '' then
   one.last = ''
 end

@@ -6,6 +6,10 @@ local overdue, gone, by = {}, {}, tonumber(ARGV[2]) or now
 for index = 1, #KEYS do
   local text = redis.pcall('HGET', KEYS[index], 'expiresAt')
   local ends = type(text) == 'string' and moment(text)
+  if type(text) == 'string' or not text and call('EXISTS', KEYS[index]) == 1 then
+    -- It is back.
+    redis.pcall('HDEL', KEYS[index] .. ':messages:state', 'gone')
+  end
   if ends and ends <= by then
     overdue[#overdue + 1] = id_of(KEYS[index])
     overdue[#overdue + 1] = ends

@@ -6,7 +6,8 @@
 --   moment they were made, or nothing; and of which roles they are, if of any.
 -- Returns the message that was looked at last and its score where there is more to look at, how
 --   many are still to be left out, and the messages; or 0 where their scores tell no order, or 1
---   where the messages have to be counted first to know that; or nothing without a session.
+--   where the messages have to be counted first to know that; or nothing without a session, and 2
+--   where that may come back at once.
 local session, is_newest, is_whole = KEYS[1], ARGV[2] == '1', ARGV[3] == '1'
 local messages, last = session .. ':messages', ARGV[4]
 local skip, wanted = tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -16,7 +17,7 @@ for index = 10, #ARGV do
 end
 local is_plain = #ARGV < 10 and not after and not before
 if call('EXISTS', session) == 0 then
-  return false
+  return is_away(session) and 2
 end
 local range = is_newest and 'ZREVRANGE' or 'ZRANGE'
 local place = 0

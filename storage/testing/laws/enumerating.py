@@ -86,6 +86,21 @@ class Listing(Continued):
         for asked in (None, {"user_id": "ann"}, {"tags": ["a"]}):
             assert adapter.list_sessions(asked) == [adapter.get_session("s")]
 
+    def test_the_names_of_the_sessions_of_a_user_are_told(self, adapter: Any) -> None:
+        for name, user in (("a", "ann"), ("b", "ann"), ("c", "bob"), ("d", None)):
+            adapter.create_session({"id": name, "user_id": user})
+        adapter.update_session("b", {"status": "completed"})
+        say(adapter, "a", "hello")
+
+        assert sorted(adapter.list_session_ids("ann")) == ["a", "b"]
+        assert list(adapter.list_session_ids("bob")) == ["c"]
+        assert list(adapter.list_session_ids("nobody")) == []
+        adapter.delete_session("a")
+        adapter.update_session("c", {"user_id": "ann"})
+        assert sorted(adapter.list_session_ids("ann")) == ["b", "c"]
+        with pytest.raises(ValidationError):
+            adapter.list_session_ids("")
+
     def test_there_are_no_sessions_in_the_beginning(self, adapter: Any) -> None:
         for asked in (None, {}, {"user_id": "ann"}, {"status": "active"}, SessionFilters()):
             assert list(adapter.list_sessions(asked)) == []

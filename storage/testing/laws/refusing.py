@@ -32,6 +32,8 @@ CALLS: Final[dict[str, tuple[str, Call]]] = {
         lambda adapter: adapter.list_sessions({"user_id": "ann"}),
     ),
     "add_message": ("add message", lambda adapter: adapter.add_message("s", HELLO)),
+    "list_session_ids": ("list sessions", lambda adapter: adapter.list_session_ids("ann")),
+    "get_message": ("get messages", lambda adapter: adapter.get_message("s", "m")),
     "get_messages": ("get messages", lambda adapter: adapter.get_messages("s")),
     "update_message": (
         "update message",

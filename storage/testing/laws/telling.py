@@ -7,7 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from ...core.dialog.errors import TokenBudgetExceededError, ValidationError
+from ...core.dialog.errors import (
+    MessageConflictError,
+    TokenBudgetExceededError,
+    ValidationError,
+)
 from ...core.dialog.records import Message, TokenBudgetConfig, ToolCall, ToolResult
 from ..clock import Clock
 from .continuity import (
@@ -190,6 +194,23 @@ class Saying(Continued):
         begun.update_session("s", {"status": "completed"})
         assert say(begun, "s", "again", id="m") == [first]
 
+    def test_who_does_it_again_is_told_that_it_was_there(self, begun: Any) -> None:
+        told = [say(begun, "s", "first", id="m")[0] for _ in range(3)]
+
+        assert [one.was_there for one in told] == [False, True, True]
+        assert begun.get_message("s", "m").was_there is False
+
+    def test_one_message_is_found_by_its_name(self, begun: Any) -> None:
+        begun.create_session({"id": "t"})
+        one, two = (say(begun, "s", text, id=text, token_count=2)[0] for text in ("a", "b"))
+
+        assert (begun.get_message("s", "a"), begun.get_message("s", "b")) == (one, two)
+        assert begun.get_message("s", "c") is None
+        assert begun.get_message("t", "a") is None
+        assert begun.get_message("nobody's", "a") is None
+        begun.delete_message("s", "a")
+        assert begun.get_message("s", "a") is None
+
     def test_a_message_is_in_one_session(self, begun: Any) -> None:
         begun.create_session({"id": "t"})
         (mine,) = say(begun, "s", "mine", id="m")
@@ -301,6 +322,25 @@ class Amending(Continued):
         told = talk.update_message("s", "b", {"metadata": None, "content": "text"})
         assert (told.metadata, told.content) == (None, "text")
         assert ids(talk.get_messages("s", {"roles": ["assistant"]})) == ["b"]
+
+    def test_a_message_that_is_not_what_is_expected_stays_as_it_is(
+        self, talk: Any, clock: Clock
+    ) -> None:
+        seen = talk.get_message("s", "b")
+        told = talk.update_message("s", "b", {"token_count": 7}, expected=seen)
+        assert told.token_count == 7
+        for other in ({"content": BLOCKS}, {"metadata": {"n": 2}}, {"metadata": None}):
+            seen = talk.update_message("s", "b", other, expected=told)
+            session = talk.get_session("s")
+            self.tick(clock, 1)
+
+            with pytest.raises(MessageConflictError) as caught:
+                talk.update_message("s", "b", {"content": "new"}, expected=told)
+
+            assert caught.value.message_id == "b"
+            assert talk.get_message("s", "b") == seen
+            assert talk.get_session("s") == session
+            told = seen
 
     def test_a_message_that_is_taken_away_is_given_back(self, talk: Any) -> None:
         one, two, three = talk.get_messages("s")
