@@ -14,7 +14,7 @@ class DialogStore(Protocol):
 
     Each method is one step that is atomic by itself. The time is that of the store. A session that
     is not kept any more is absent to every method, and so are its messages. One whose `expiresAt`
-    is past has the status `expired` wherever it is told, unless it is completed.
+    is past has the status `expired` wherever it is told, where it was active or paused.
     """
 
     def create(self, fields: Fields, terms: Terms) -> Held | None:

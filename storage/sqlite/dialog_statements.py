@@ -13,7 +13,7 @@ _GOES_ON = "(status = ? AND (expires IS NULL OR expires > ?))"
 STANDS: Final[dict[str | None, str]] = {
     "active": _GOES_ON,
     "paused": _GOES_ON,
-    "expired": "(status = ? OR (status IS NOT 'completed' AND expires <= ?))",
+    "expired": "(status = ? OR (status IN ('active', 'paused') AND expires <= ?))",
 }
 """How it is looked for sessions of a status that the moment decides, which is told after it."""
 

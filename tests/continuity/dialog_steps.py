@@ -95,6 +95,7 @@ _asked = st.builds(
     after=st.none() | _moments,
     before=st.none() | _moments,
     roles=st.sampled_from([(), (), ("user",), ("assistant", "system")]),
+    id=st.sampled_from([None] * 12 + list(MESSAGES)),
 )
 
 

@@ -15,6 +15,7 @@ from .choosing import maybe_moment, read
 from .dates import iso
 
 _OVER: Final = ("completed", "expired")
+_GOING_ON: Final = ("active", "paused")
 _FIXED: Final = ("id", "sessionId", "sequence")
 
 _LATEST: Final = 253_402_300_799_999
@@ -150,7 +151,7 @@ def absent(dialog: Dialog | None) -> Said:
 def seen(held: Held, now: int) -> Held:
     """A session as it is told: one whose time is over is expired."""
     fields = held.fields
-    if fields.get("status") in _OVER or not is_expired(fields, now):
+    if fields.get("status") not in _GOING_ON or not is_expired(fields, now):
         return held
     return held._replace(fields=guarded({**fields, "status": "expired"}))
 
