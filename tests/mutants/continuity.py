@@ -131,8 +131,8 @@ BUGS = [
         "continuity-summary-without-its-moment",
         "a compression state comes back",
         WIRE,
-        'updated_at=_maybe_date(state.updated_at, "compressionState")',
-        "updated_at=None",
+        '    "updated_at": _maybe_date,\n',
+        "",
         _laws("quiet_update"),
     ),
     Bug(
