@@ -6,7 +6,7 @@ import logging
 import math
 from typing import Any, NamedTuple
 
-from ..core.dialog.checks import count, maybe
+from ..core.dialog.checks import count, kind, maybe
 from ..core.dialog.errors import ValidationError
 from ..core.dialog.records import CompressionConfig, Summarizer, TokenBudgetConfig
 from ..core.dialog.session_checks import budget, compression, summarizer
@@ -59,5 +59,5 @@ def settings(
 def positive(given: Any, what: str) -> float:
     """*given*, if it is a number of seconds."""
     if type(given) not in (int, float) or not 0 < given < math.inf:
-        raise ValidationError(f"{what} must be positive seconds, not {given!r}")
+        raise ValidationError(f"{what} must be positive seconds, not {kind(given)}")
     return float(given)

@@ -624,11 +624,12 @@ def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
     """Whatever it says."""
     summarizer = Summarizer()
     manager = summarising(managed, summarizer)
+    adapter = managed.by_calls(managed.adapter())
     ids = [one.id for one in filled(manager)]
 
     for state in (
         {"strategy": "summarization", "signature": "x", "summary": "lies", "keptMessageIds": ids},
         {"strategy": "sliding_window", "signature": "10:a:10:80", "keptMessageIds": []},
     ):
-        manager.update_session("s", compression_state=state)
+        adapter.update_session("s", {"compression_state": state}, quiet=True)
         assert "lies" not in json.dumps(texts(manager.get_conversation_context("s")))
