@@ -28,4 +28,4 @@ local one = known(session, head[3], head[4])
 one.lasts, one.is_ours = NEVER, true
 lasting(one, ARGV[2])
 stay(one, ARGV[2], head[5])
-return {'done', more, call('HGETALL', session), 0, 0, ''}
+return {'done', more, shown(call('HGETALL', session)), 0, 0, ''}
