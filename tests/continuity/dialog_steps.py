@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -212,3 +212,35 @@ class Beside:
 
 def _outcome(name: str, answer: Any) -> str:
     return answer.outcome if name in ("add", "amend", "change", "discard") else str(bool(answer))
+
+
+_T = Terms()
+ROUND: Final[list[Any]] = [
+    ("create", {"id": "a", "status": "active", "userId": "u", "tokenBudget": BUDGETS[0]}, _T),
+    ("create", {"id": "a"}, _T),
+    ("create", {"id": "b", "status": "active"}, _T),
+    ("create", {"id": "B", "status": "active", "expiresAt": iso(START - 1)}, _T),
+    ("add", "a", {"id": "m0", "tokenCount": "7"}, _T, None),
+    ("add", "a", {"id": "m0", "tokenCount": "7"}, _T, None),
+    ("add", "a", {"id": "m1", "tokenCount": "7"}, _T, None),
+    ("add", "b", {"id": "m0"}, _T, None),
+    ("add", "b", {"id": "m2"}, _T, None),
+    ("add", SESSIONS[3], {"id": "m3"}, _T, None),
+    ("select", Wanted(user_id="u")),
+    ("messages", "a", Asked()),
+    ("amend", "a", "m0", {"content": "x"}, (), _T),
+    ("amend", "a", "m5", {"content": "x"}, (), _T),
+    ("change", "a", Change(expected=9), _T),
+    ("change", SESSIONS[3], Change(), _T),
+    ("change", "b", Change({"status": "completed"}), _T),
+    ("change", "b", Change({"status": "active"}), _T),
+    ("add", "b", {"id": "m3"}, _T, None),
+    ("amend", "b", "m2", {"content": "y"}, (), _T),
+    ("discard", "b", "m2", _T),
+    ("discard", "b", "m2", _T),
+    ("discard_all", "a", _T),
+    ("expired", None),
+    ("remove", "a", None),
+    ("remove", "a", None),
+]
+"""A program that meets everything which a step may come to."""

@@ -134,6 +134,28 @@ def test_one_that_can_not_be_deleted_keeps_no_other_from_it(
     assert len(caplog.records) == 1
 
 
+def test_one_of_the_same_user_that_can_not_be_deleted_keeps_no_other_from_it(
+    managed: Managed,
+) -> None:
+    """And it is said in the end."""
+    kind = type(managed.adapter())
+
+    class Failing(kind):  # type: ignore[misc, valid-type]
+        def delete_session(self, session_id: str, **more: Any) -> Any:
+            if session_id == "b":
+                raise StorageError("Failed to delete session", "memory")
+            return super().delete_session(session_id, **more)
+
+    manager = managed.manager(Failing(clock=managed.clock))
+    for name in "abc":
+        manager.create_session(session_id=name, user_id="u")
+
+    with pytest.raises(StorageError, match="Failed to delete session"):
+        manager.erase_user("u")
+
+    assert [one.id for one in manager.list_sessions()] == ["b"]
+
+
 def test_it_is_cleaned_up_now_and_then(everywhere: Managed) -> None:
     keeper = everywhere.manager(session_ttl=10)
     keeper.create_session(session_id="early")

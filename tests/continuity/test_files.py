@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -453,3 +454,226 @@ def test_a_session_of_javascript_is_read(managed: Managed) -> None:
     assert session.version == 3
     assert session.last_activity_at.isoformat() == "2026-06-10T12:00:05+00:00"
     assert [one.content for one in manager.get_messages("s")] == ["hi"]
+
+
+class Stopped(BaseException):
+    """Somebody wants the program to end, as Ctrl-C does."""
+
+
+def stopping_after(managed: Managed, adapter: Any, number: int) -> Any:
+    """*adapter*, of which somebody stops the program after so many calls: what was called is done,
+    and nobody is told."""
+    left = [number]
+
+    def wrapped(real: Any) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            left[0] -= 1
+            found = real(*given, **named)
+            if left[0] == 0:
+                raise Stopped
+            return found
+
+        async def awaited(*given: Any, **named: Any) -> Any:
+            left[0] -= 1
+            found = await real(*given, **named)
+            if left[0] == 0:
+                raise Stopped
+            return found
+
+        return awaited if managed.is_async else call
+
+    for name in (
+        "get_session",
+        "create_session",
+        "add_message",
+        "update_session",
+        "delete_session",
+    ):
+        setattr(adapter, name, wrapped(getattr(adapter, name)))
+    return adapter
+
+
+THREE = [
+    {"session": {"id": "a", "userId": "new", "metadata": {"title": "t"}}},
+    message("m1"),
+    {"session": {"id": "b", "status": "completed", "expiresAt": "2020-01-01T00:00:00.000Z"}},
+    message("m2"),
+    message("m3"),
+    {"session": {"id": "c"}},
+]
+
+
+@pytest.mark.parametrize("existing", ["refuse", "keep", "replace"])
+def test_who_stops_an_import_stops_all_of_it(everywhere: Managed, existing: str) -> None:
+    """After whatever call: what is there is what was there."""
+    first = everywhere.manager()
+    first.create_session(session_id="d")
+    if existing != "refuse":
+        first.create_session(session_id="a", user_id="mine")
+        first.add_message("a", role="user", content="mine", message_id="mine")
+    before, number = shown(first), 0
+    file = lines(*THREE)
+
+    while True:
+        number += 1
+        adapter = (
+            everywhere.adapter() if everywhere.place != "memory" else copied(first, everywhere)
+        )
+        manager = everywhere.manager(stopping_after(everywhere, adapter, number))
+        try:
+            manager.import_sessions(io.BytesIO(file), existing=existing)
+        except Stopped:
+            assert shown(manager) == before, number
+        else:
+            break
+
+    assert number > 8
+    assert sorted(shown(manager)) == ["a", "b", "c", "d"]
+
+
+def copied(manager: Any, managed: Managed) -> Any:
+    """An adapter in memory with what another has, once more."""
+    adapter = managed.half.MemoryAdapter(clock=managed.clock)
+    managed.manager(adapter).import_sessions(io.BytesIO(exported(manager)))
+    return adapter
+
+
+@pytest.mark.parametrize("existing", ["refuse", "replace"])
+def test_an_import_that_is_cancelled_leaves_all_as_it_was(tmp_path: Path, existing: str) -> None:
+    """With asyncio, while a thread does what cannot be stopped; what it did is undone."""
+    half: Any = import_module("storage.aio.continuity")
+
+    async def cancelled(number: int) -> bool:
+        adapter = half.SqliteAdapter(tmp_path / f"{number}.db")
+        async with half.SessionManager(adapter) as manager:
+            if existing == "replace":
+                await manager.create_session(session_id="a", user_id="mine")
+            importing = asyncio.ensure_future(
+                manager.import_sessions(io.BytesIO(lines(*THREE)), existing=existing)
+            )
+            for _ in range(number):
+                await asyncio.sleep(0)
+            importing.cancel()
+            await asyncio.wait([importing])
+            there = [(one.id, one.user_id) for one in await manager.list_sessions()]
+            if importing.cancelled():
+                assert there == ([("a", "mine")] if existing == "replace" else [])
+            return importing.cancelled()
+
+    ends = {asyncio.run(cancelled(number)) for number in range(0, 600, 30)}
+    assert True in ends
+
+
+def half_imported(managed: Managed, existing: str = "refuse") -> Any:
+    """A manager, after an import that was killed when it added the third message."""
+    adapter = managed.adapter()
+    real, left = adapter.add_message, [3]
+
+    def killed(*given: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            adapter.delete_session = adapter.get_session = dead
+            raise Stopped
+        return real(*given, **named)
+
+    def dead(*given: Any, **named: Any) -> Any:
+        raise Stopped
+
+    adapter.add_message = killed
+    with pytest.raises(Stopped):
+        managed.manager(adapter).import_sessions(io.BytesIO(lines(*THREE)), existing=existing)
+    del adapter.add_message, adapter.delete_session, adapter.get_session
+    return managed.manager()
+
+
+@pytest.mark.parametrize("existing", ["refuse", "keep", "replace"])
+def test_an_import_that_was_killed_can_be_done_again(everywhere: Managed, existing: str) -> None:
+    """The session that it was at is not one that was there before."""
+    manager = half_imported(everywhere)
+    assert manager.get_session("b").metadata == {"custom": {"importing": True}}
+    manager.delete_session("a")
+
+    assert manager.import_sessions(io.BytesIO(lines(*THREE)), existing=existing) == 3
+
+    assert [one.id for one in manager.get_messages("b")] == ["m2", "m3"]
+    assert (manager.get_session("b").status, manager.get_session("b").metadata) == ("completed", {})
+
+
+def test_what_a_killed_import_left_is_cleaned_up(everywhere: Managed) -> None:
+    """An hour later, and it is in no file before."""
+    manager = half_imported(everywhere)
+    assert manager.cleanup_expired_sessions() == 0
+    assert b'"b"' not in exported(manager)
+
+    everywhere.clock.tick(3601)
+
+    assert manager.cleanup_expired_sessions() == 1
+    assert [one.id for one in manager.list_sessions()] == ["a"]
+
+
+def test_one_that_can_not_be_undone_does_not_keep_the_others(managed: Managed) -> None:
+    manager = managed.manager()
+    manager.create_session(session_id="z")
+    manager.add_message("z", role="user", content="x", message_id="taken")
+    manager.create_session(session_id="a", user_id="mine")
+    adapter = managed.adapter()
+    real = adapter.delete_session
+
+    def delete_session(name: str, **named: Any) -> Any:
+        if name == "b":
+            raise StorageError("Failed to delete session", "memory")
+        return real(name, **named)
+
+    adapter.delete_session = delete_session
+    file = lines(*THREE, message("taken"))
+
+    with pytest.raises(ValidationError, match="one of another session"):
+        manager.import_sessions(io.BytesIO(file), existing="replace")
+
+    assert sorted(one.id for one in manager.list_sessions()) == ["a", "b", "z"]
+    assert manager.get_session("a").user_id == "mine"
+
+
+def test_a_session_that_is_deleted_meanwhile_is_in_no_file(everywhere: Managed) -> None:
+    """Be it with messages or without; one that never had any is."""
+    manager = everywhere.manager()
+    for name in ("a", "b", "c", "empty"):
+        manager.create_session(session_id=name)
+    manager.add_message("b", role="user", content="x")
+    everywhere.manager().delete_session("c")
+    adapter = everywhere.adapter()
+    real = adapter.get_messages
+
+    def get_messages(name: str, *given: Any) -> Any:
+        if name == "a":
+            manager.delete_session("b")
+        return real(name, *given)
+
+    if everywhere.is_async:
+
+        async def get_messages(name: str, *given: Any) -> Any:
+            if name == "a":
+                await adapter.delete_session("b")
+            return await real(name, *given)
+
+    adapter.get_messages = get_messages
+    out = io.BytesIO()
+
+    assert everywhere.manager(adapter).export_sessions(out) == 2
+    assert b'"a"' in out.getvalue()
+    assert b'"b"' not in out.getvalue()
+    assert b'"empty"' in out.getvalue()
+
+
+def test_a_message_that_was_changed_says_when_in_a_file_too(everywhere: Managed) -> None:
+    manager = everywhere.manager()
+    manager.create_session(session_id="s")
+    manager.add_message("s", role="user", content="x", message_id="m")
+    everywhere.clock.tick(5)
+    manager.update_message("s", "m", content="y")
+    before, file = shown(manager), exported(manager)
+
+    assert manager.import_sessions(io.BytesIO(file), existing="replace") == 1
+
+    assert shown(manager) == before
+    assert manager.get_messages("s")[0].updated_at is not None

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from storage.core.dialog.errors import (
+    MessageConflictError,
     MessageNotFoundError,
     SessionClosedError,
     SessionNotFoundError,
@@ -481,6 +482,35 @@ def test_a_message_that_is_listed_and_not_there_is_none(
     manager.add_message("s", role="user", content="hello", message_id="d")
     session = manager.get_session("s")
     assert (session.message_count, session.token_count) == (3, 6)
+
+
+def test_what_is_written_in_other_words_is_changed_all_the_same(
+    beside_javascript: Managed,
+) -> None:
+    """JSON with spaces, dates of numbers, a content that nobody says the type of."""
+    bot, manager = bot_beside(beside_javascript), beside_javascript.manager()
+    adapter = beside_javascript.by_calls(beside_javascript.adapter())
+    bot.create("s")
+    for name in "ab":
+        bot.add("s", name, 2)
+    put = beside_javascript.server.call
+    put("HSET", "message:a", "content", '[ {"text" : "\\u0068i", "type":"text"} ]')
+    put("HSET", "message:a", "metadata", '{ "n" : 1e0, "m": [] }')
+    put("HSET", "message:b", "content", "plain", "contentType", "text")
+    put("HDEL", "message:b", "metadata")
+
+    for message, told in zip(manager.get_messages("s"), ("hello you", "bye"), strict=True):
+        assert manager.update_message("s", message.id, content=told).content == told
+        adapter.update_message(
+            "s", message.id, {"token_count": 3}, expected=message._replace(content=told)
+        )
+
+    first, second = manager.get_messages("s")
+    assert (first.content, first.token_count, first.metadata) == ("hello you", 3, {"n": 1, "m": []})
+    assert (second.content, second.token_count, second.metadata) == ("bye", 3, None)
+    with pytest.raises(MessageConflictError):
+        adapter.update_message("s", "a", {"content": "late"}, expected=second)
+    assert manager.get_messages("s")[0] == first
 
 
 def test_both_clean_up_what_either_of_them_made(beside_javascript: Managed) -> None:

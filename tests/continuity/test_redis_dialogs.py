@@ -12,7 +12,7 @@ import pytest
 import storage
 import storage.aio
 from storage.dialog_store import DialogStore
-from tests.continuity.dialog_steps import PROGRAMS, START, Beside, Step
+from tests.continuity.dialog_steps import PROGRAMS, ROUND, START, Beside, Step
 from tests.continuity.ground import Exact, Opened, Together, held_still, rooms_of
 from tests.servers import Server
 
@@ -46,6 +46,7 @@ def hold_against_memory(rooms: Opened, server: Server, examples: int) -> Counter
 
     @hypothesis.settings(max_examples=examples)
     @hypothesis.given(PROGRAMS)
+    @hypothesis.example(ROUND)
     def run(program: list[Step]) -> None:
         server.call("FLUSHALL")
         clock = Together(server, START)

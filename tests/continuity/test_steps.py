@@ -11,7 +11,7 @@ import hypothesis
 import storage
 from storage.dialog_store import DialogStore
 from storage.testing import Clock
-from tests.continuity.dialog_steps import PROGRAMS, Beside, Step
+from tests.continuity.dialog_steps import PROGRAMS, ROUND, Beside, Step
 
 OUTCOMES = (
     *("create: True", "create: False", "remove: True", "remove: False", "select: True"),
@@ -28,6 +28,7 @@ def test_a_file_answers_as_memory_does_and_counters_are_sums() -> None:
 
     @hypothesis.settings(max_examples=150)
     @hypothesis.given(PROGRAMS)
+    @hypothesis.example(ROUND)
     def run(program: list[Step]) -> None:
         with TemporaryDirectory() as folder:
             clock, file = Clock(), Path(folder, "bot.db")

@@ -24,7 +24,7 @@ SESSIONS = {
     "metadata": (f'{{"{SECRET}', f'["{SECRET}"]'),
     "participants": (f'{{"{SECRET}": 1}}', f'["{SECRET}"]', '[{"id": "a", "joinedAt": "then"}]'),
     "tokenBudget": ("[", '{"reserveTokens": 1}'),
-    "compression": ('{"strategy": "hope"}', SECRET),
+    "compression": ("[1]", SECRET),
     "createdAt": (SECRET, ""),
     "expiresAt": ("2023-13-01T00:00:00.000Z",),
 }

@@ -213,12 +213,12 @@ redis.call('SELECT', ARGV[2])
 
 LEFT = """
 local left, least = redis.call('PTTL', ARGV[1]), 1e9
-for _, key in ipairs(redis.call('KEYS', 'message:*')) do
-  least = math.min(least, redis.call('PTTL', key) - left)
+for _, id in ipairs(redis.call('ZRANGE', ARGV[1] .. ':messages', 0, -1)) do
+  least = math.min(least, redis.call('PTTL', 'message:' .. id) - left)
 end
 return least
 """
-"""How much longer than a session the first of all messages lives."""
+"""How much longer than a session the first of its messages lives."""
 
 TTL = timedelta(seconds=80)
 

@@ -148,7 +148,7 @@ class ContinuityMachine(CountingMachine):
     ) -> None:
         self.ready(key, by, which)
         told, kept = self.dated(members), self.model.find(key)
-        if which < 4 or quiet == 0:
+        if quiet == 0:
             told["compression_state"] = STATES[which % 2]
         version = 1 if kept is None else kept.session.version
         expected = {0: version, 1: version - 1}.get(seen)

@@ -7,12 +7,8 @@ from .bug import Bug
 _USUAL = "storage/redis/lua/dialog_usual.lua"
 
 
-def _kept(words: str) -> tuple[str, ...]:
-    return ("tests/continuity/test_redis_kept.py", "-k", f"({words}) and not aio")
-
-
-def _beside(words: str) -> tuple[str, ...]:
-    return ("tests/continuity/test_redis_layouts.py", "-k", f"({words}) and not aio")
+def _seen(words: str) -> tuple[str, ...]:
+    return ("tests/continuity/test_redis_usual.py", "-k", f"({words}) and blocking")
 
 
 def _as_agreed(words: str) -> tuple[str, ...]:
@@ -24,17 +20,25 @@ BUGS = [
         "usual-messages-where-others-have-written",
         "counters are right after others have changed a session",
         _USUAL,
-        "    and kept[5] == (head[3] or '1') and kept[6] == head[4] and kept[8] == ''",
-        "    and kept[8] == ''",
-        _beside("nothing_is_lost or nobody_has_counted or wrote_is_read"),
+        " and kept[6] == head[4]",
+        "",
+        _seen("no_versions"),
     ),
     Bug(
         "usual-messages-where-others-have-added",
-        "counters are right after others have added a message",
+        "a message for which others have left no room is refused",
         _USUAL,
         "tonumber(kept[1]) == call('ZCARD', messages)",
         "true",
-        _beside("nothing_is_lost or nobody_has_counted or wrote_is_read"),
+        _seen("others_have_left"),
+    ),
+    Bug(
+        "usual-messages-by-a-counter-of-others",
+        "counters are right after others have counted on",
+        _USUAL,
+        "number and number ~= seq + 1",
+        "false",
+        _seen("in_its_place or counter_that_is_gone"),
     ),
     Bug(
         "usual-messages-in-a-session-that-is-over",
@@ -66,7 +70,7 @@ BUGS = [
         _USUAL,
         " and last <= now",
         "",
-        _beside("not_made_before"),
+        _seen("no_message_is_made_before"),
     ),
     Bug(
         "usual-messages-over-those-of-their-name",
@@ -82,7 +86,7 @@ BUGS = [
         _USUAL,
         "        call('PEXPIREAT', key, kept[7])\n",
         "",
-        _kept("lives_as_long or leave_the_one"),
+        _seen("little_longer"),
     ),
     Bug(
         "usual-messages-that-keep-no-session",
@@ -98,7 +102,7 @@ BUGS = [
         _USUAL,
         "ttl == '' or lasts < math.huge and now + ttl <= lasts",
         "true",
-        _kept("lives_as_long"),
+        _seen("little_longer"),
     ),
     Bug(
         "usual-messages-that-count-twice",

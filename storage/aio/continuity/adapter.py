@@ -18,6 +18,7 @@ from ...core.dialog.outcomes import (
     changed_session,
     expected_fields,
     kept_message,
+    other_words,
     session_change,
 )
 from ...core.dialog.queries import asked, wanted
@@ -182,8 +183,13 @@ class Adapter:
         called = text(message_id, "the id of a message")
         put, drop = message_fields(message_updates(updates))
         with attempt(self.name, self._label, "update message", name):
-            was = expected_fields(expected)
-            said = await self._room.amend(name, called, put, drop, self._living(session_ttl), was)
+            was, terms = expected_fields(expected), self._living(session_ttl)
+            said = await self._room.amend(name, called, put, drop, terms, was)
+            if said.outcome == "conflict":
+                found = await self._room.messages(name, Asked(id=called))
+                was = other_words(expected, found)
+                if was:
+                    said = await self._room.amend(name, called, put, drop, terms, was)
             return _told(message_in, kept_message(name, called, said), self._label, name)
 
     async def delete_message(

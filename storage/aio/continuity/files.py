@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ...core.dialog.checks import one_of
-from ...core.dialog.errors import SessionError, SessionExistsError
+from ...core.dialog.errors import SessionExistsError
 from ...core.dialog.files import HEADER, Told, ending, is_begun, lines, told
 from ...core.dialog.records import Session, SessionFilters
 from .protocols import ContinuityAdapter, OnCorrupt
@@ -29,8 +29,8 @@ class _Begun(NamedTuple):
 
     one: Told
     before: Told | None
-    is_kept: bool = False
-    """Whether it came to its end."""
+    is_ours: bool = False
+    """Whether it is the session of the file that is there, for certain."""
 
 
 class Files:
@@ -79,28 +79,31 @@ class Files:
 
     async def _load(self, one: Told, existing: Existing, begun: list[_Begun]) -> None:
         """Keep a session, unless there is one already that is to be kept."""
-        there = await self._whole(one.name)
-        if there is not None and existing == "keep":
-            return
         before = None
-        if there is not None and existing == "replace":
-            before = await self._told(there)
+        if existing != "refuse":
+            there = await self._whole(one.name)
+            if there is not None and existing == "keep":
+                return
+            before = None if there is None else await self._told(there)
         begun.append(_Begun(one, before))
         if before is not None:
             await self._adapter.delete_session(one.name)
         try:
-            await self._keep(one)
+            await self._begin(one)
         except SessionExistsError:
             begun.pop()
             if existing != "keep":
                 raise
         else:
-            begun[-1] = _Begun(one, before, True)
+            begun[-1] = _Begun(one, before, is_ours=True)
+            await self._go_on(one)
 
-    async def _keep(self, one: Told) -> None:
-        """Keep a session that is not there: it has a mark until it has all its messages, and goes
-        by itself if it never has."""
+    async def _begin(self, one: Told) -> None:
+        """Keep a session without its messages: it has a mark until it has them all, and expires
+        soon if it never has."""
         await self._adapter.create_session(one.begun, session_ttl=_IMPORT_TTL)
+
+    async def _go_on(self, one: Told) -> None:
         for message in one.messages:
             await self._adapter.add_message(one.name, message, session_ttl=_IMPORT_TTL)
         await self._adapter.update_session(one.name, one.ended, quiet=True)
@@ -108,14 +111,15 @@ class Files:
     async def _undo(self, begun: list[_Begun]) -> None:
         """Have what was there before: all of a file is kept, or nothing. What fails is logged, and
         the others are put back nevertheless."""
-        for one, before, is_kept in reversed(begun):
+        for one, before, is_ours in reversed(begun):
             try:
                 there = await self._whole(one.name)
-                if there is not None and is_kept:
+                if there is not None and is_ours:
                     await self._adapter.delete_session(one.name)
-                if before is not None and (there is None or is_kept):
-                    await self._keep(before)
-            except SessionError as error:
+                if before is not None and (there is None or is_ours):
+                    await self._begin(before)
+                    await self._go_on(before)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
                 _log.warning("a session could not be put back: %s", type(error).__name__)
 
     async def _whole(self, name: str) -> Session | None:

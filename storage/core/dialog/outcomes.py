@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...dialogs import NOTHING, Change, Changed, Fields, Held, Said
@@ -15,6 +16,7 @@ from .errors import (
     ValidationError,
 )
 from .records import Message
+from .wire import message as message_in
 from .wire import message_fields, session, session_fields, state_json
 
 
@@ -46,6 +48,17 @@ def expected_fields(message: Message | None) -> Fields:
         return NOTHING
     fields, _ = message_fields({"content": message.content, "metadata": message.metadata})
     return fields
+
+
+def other_words(expected: Message | None, stored: Sequence[Fields]) -> Fields:
+    """What is stored of a message that is what was *expected*, and was written in another way;
+    nothing where it is not that."""
+    if expected is None or not stored:
+        return NOTHING
+    there = message_in(stored[0])
+    if (there.content, there.metadata) != (expected.content, expected.metadata):
+        return NOTHING
+    return {name: stored[0].get(name, "") for name in ("content", "contentType", "metadata")}
 
 
 def kept_message(name: str, message: str, said: Said, tokens: int = 0) -> Fields:

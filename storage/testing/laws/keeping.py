@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from ...core.dialog.errors import ConcurrencyError, SessionExistsError
+from ...core.dialog.errors import ConcurrencyError, SessionExistsError, ValidationError
 from ...core.dialog.records import (
     CompressionState,
     HybridConfig,
@@ -278,7 +278,10 @@ class Updating(Continued):
 
     def test_a_quiet_update_is_no_activity_and_no_version(self, adapter: Any, clock: Clock) -> None:
         made = adapter.create_session({"id": "s"})
-        adapter.update_session("s", {"compression_state": STATE}, session_ttl=LONG)
+        adapter.update_session("s", {}, session_ttl=LONG)
+        with pytest.raises(ValidationError):
+            adapter.update_session("s", {"compression_state": STATE})
+        adapter.update_session("s", {"compression_state": STATE}, quiet=True)
         made = adapter.get_session("s")
         assert made.compression_state == STATE
         self.tick(clock, 1)
