@@ -22,8 +22,8 @@ GOLDEN: dict[str, Any] = json.loads(
 )["entries"]
 WHEN = datetime(2026, 11, 21, 1, 46, 25, 460_000, timezone.utc)
 SUMMARIZER, OVERHEAD = ',"summarizer":{}', ',"summaryOverhead":50'
-"""What the other side makes of a function, which is not written here, and what it takes for granted,
-which is."""
+"""What the other side makes of a function, which is not written here, and what it takes for
+granted, which is."""
 
 
 @pytest.fixture
