@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from ..core.dialog.choosing import moment_of
+from ..core.dialog.choosing import MOST, moment_of
+from ..core.dialog.steps import FIXED
 from ..dialogs import Asked, Change, Fields, Held, Terms
 from ..errors import UnstorableError
 from .commands import Word
@@ -27,15 +28,11 @@ _SCORE: Final = len(PARTS)
 _WHOLE: Final = _SCORE + 1
 """Where a script tells the score of a message, and all of it where others have written more."""
 
-_FIXED: Final = ("id", "sessionId", "sequence")
-
 _ADDING: Final = (b"EVALSHA", ADD.sha, b"1")
 
 _NAMES: Final = {name: name.encode() for name in PARTS}
 
 _NO_TEXT: Final = "text can not hold a lone surrogate"
-
-_MOST: Final = 2**53
 
 _WITHIN: Final = ":messages"
 _BESIDE: Final = (":messages:state", ":messages", ":seq")
@@ -50,12 +47,12 @@ def terms_told(terms: Terms) -> tuple[Word, Word]:
 
 def maybe(number: int | None) -> Word:
     """A number, or nothing."""
-    return b"" if number is None else max(-_MOST, min(number, _MOST))
+    return b"" if number is None else max(-MOST, min(number, MOST))
 
 
 def texted(number: int | None) -> bytes:
     """A number, or nothing, as a command tells it."""
-    return b"" if number is None else b"%d" % max(-_MOST, min(number, _MOST))
+    return b"" if number is None else b"%d" % max(-MOST, min(number, MOST))
 
 
 @lru_cache
@@ -79,7 +76,7 @@ def adding_told(
     words = [b"id", name]
     try:
         for field, text in message.items():
-            if field not in _FIXED:
+            if field not in FIXED:
                 words += find(field) or field.encode(), text.encode()
     except UnicodeEncodeError:
         raise UnstorableError("$", _NO_TEXT) from None
@@ -109,13 +106,13 @@ def change_told(change: Change) -> list[Word]:
 def amendment_told(put: Fields, drop: Sequence[str], expected: Fields) -> list[Word]:
     """What the script is told that changes fields of a message."""
     words, was = flat(free(put)), flat(expected)
-    gone = [name.encode() for name in drop if name not in _FIXED]
+    gone = [name.encode() for name in drop if name not in FIXED]
     return [len(words), len(was), *words, *was, *gone]
 
 
 def free(message: Fields) -> Fields:
     """Those fields of a message that nobody but the room tells."""
-    return {name: text for name, text in message.items() if name not in _FIXED}
+    return {name: text for name, text in message.items() if name not in FIXED}
 
 
 def asked_told(asked: Asked) -> list[Word]:
@@ -125,7 +122,7 @@ def asked_told(asked: Asked) -> list[Word]:
 
 def bounds_told(asked: Asked) -> tuple[int, int]:
     """How many messages are wanted, -1 for all, and how many are left out before."""
-    return -1 if asked.limit is None else min(asked.limit, _MOST), min(asked.offset, _MOST)
+    return -1 if asked.limit is None else min(asked.limit, MOST), min(asked.offset, MOST)
 
 
 def fields_of(words: Sequence[bytes]) -> dict[str, str]:

@@ -110,7 +110,7 @@ BUGS = [
         "dialog-message-moved-by-a-change",
         "a changed message keeps its id, its session and its number",
         STEPS,
-        "    kept.update({name: message[name] for name in _FIXED if name in message})\n",
+        "    kept.update({name: message[name] for name in FIXED if name in message})\n",
         "",
         _laws("keeps_its_place"),
     ),

@@ -13,7 +13,7 @@ from .dates import moment
 BEFORE_ALL: Final = -(2**53)
 """Where a moment that can not be read stands: before all others, whatever is asked for."""
 
-_MOST: Final = 2**53
+MOST: Final = 2**53
 
 
 def chosen(helds: Iterable[Held], wanted: Wanted) -> list[Held]:
@@ -121,8 +121,8 @@ def read(fields: Fields, name: str) -> Any:
 
 def stretch(offset: int, limit: int | None) -> tuple[int, int | None]:
     """Where so many begin and end."""
-    offset = min(offset, _MOST)
-    return offset, None if limit is None else offset + min(limit, _MOST)
+    offset = min(offset, MOST)
+    return offset, None if limit is None else offset + min(limit, MOST)
 
 
 def _place(at: int, name: str, newest: bool) -> tuple[int, str]:

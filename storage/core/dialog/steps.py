@@ -15,7 +15,7 @@ from .choosing import maybe_moment, read
 from .dates import iso
 
 _OVER: Final = ("completed", "expired")
-_FIXED: Final = ("id", "sessionId", "sequence")
+FIXED: Final = ("id", "sessionId", "sequence")
 
 _LATEST: Final = 253_402_300_799_999
 """The last moment that can be written, at the end of the year 9999."""
@@ -121,7 +121,7 @@ def amended(
     if any(message.get(name, "") != text for name, text in expected.items()):
         return Step(Said("conflict", status=held.fields.get("status") or "active"))
     kept = _put(message, put, drop)
-    kept.update({name: message[name] for name in _FIXED if name in message})
+    kept.update({name: message[name] for name in FIXED if name in message})
     kept["updatedAt"] = written(now)
     tokens = held.tokens - tokens_of(message) + tokens_of(kept)
     after = _stirred(dialog._replace(held=held._replace(tokens=tokens)), terms, now)
