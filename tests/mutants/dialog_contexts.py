@@ -259,8 +259,8 @@ _TOKENS = _bugs(
     (
         "shortest-name-counts",
         "the longest name that a model begins with counts",
-        "    return max((name for name",
-        "    return min((name for name",
+        "    return max(known, key",
+        "    return min(known, key",
     ),
 )
 
@@ -278,8 +278,8 @@ _COUNTING = [
         "contexts-one-encoding-for-all",
         "each model counts by its own encoding",
         _TIKTOKEN,
-        "        name = tiktoken.encoding_name_for_model(model)",
-        "        name = _DEFAULT",
+        'name = tiktoken.encoding_name_for_model(model.removeprefix("ft:"))',
+        "name = _DEFAULT",
         (f"{_TESTS}tokens.py",),
     ),
 ]

@@ -329,8 +329,9 @@ def _state(told: dict[str, Any] | None) -> CompressionState | None:
 
 def _made(kind: Callable[..., T], told: dict[str, Any], name: str) -> T:
     """A record of what JavaScript wrote; what nobody here knows of is left out."""
-    found = {}
-    for ours in kind._fields:  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
+    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    for ours in names:
         theirs = SPELLINGS.get(ours, ours)
         value = told.get(theirs, told.get(ours))
         if value is not None and ours in _READERS:
