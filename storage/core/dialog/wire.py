@@ -195,7 +195,8 @@ def written(record: Any) -> dict[str, Any]:
     """A record as the object that JavaScript writes for it, without what it does not have."""
     strategy = getattr(record, "strategy", None)
     told: dict[str, Any] = {} if strategy is None else {"strategy": strategy}
-    for name, value in record._asdict().items():
+    members: dict[str, Any] = record._asdict()
+    for name, value in members.items():
         if value is not None and name != "summarizer":
             told[SPELLINGS.get(name, name)] = _plain(value)
     return told
