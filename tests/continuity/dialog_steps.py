@@ -213,6 +213,7 @@ class Beside:
 def _outcome(name: str, answer: Any) -> str:
     return answer.outcome if name in ("add", "amend", "change", "discard") else str(bool(answer))
 
+
 _T = Terms()
 ROUND: Final[list[Any]] = [
     ("create", {"id": "a", "status": "active", "userId": "u", "tokenBudget": BUDGETS[0]}, _T),
