@@ -73,7 +73,7 @@ def _encoding(model: str) -> Encoding:
         message = "TiktokenTokenizer needs tiktoken: pip install 'chatstorage[tiktoken]'"
         raise ConfigurationError(message) from None
     try:
-        name = tiktoken.encoding_name_for_model(model)
+        name = tiktoken.encoding_name_for_model(model.removeprefix("ft:"))
     except KeyError:
         name = ENCODINGS.get(beginning(model, ENCODINGS), _DEFAULT)
     try:

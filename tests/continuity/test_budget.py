@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.core.dialog.budget import TokenBudget, room
+from storage.core.dialog.errors import ValidationError
 from storage.core.dialog.records import TokenBudgetConfig
 
 BUDGET = TokenBudget(TokenBudgetConfig(max_tokens=4096, reserve_tokens=500))
@@ -78,3 +79,10 @@ def test_nobody_is_over_a_budget_by_less_than_nothing(config: TokenBudgetConfig,
     assert error.overage == max(0, used - error.limit) >= 0
     assert str(error) == f"Token budget exceeded: {used}/{room(config)} (+{error.overage} over)"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_budget_is_made_of_a_mapping_too() -> None:
+    """By the names of JavaScript as well; what is none is an error."""
+    assert TokenBudget({"max_tokens": 9, "reserveTokens": 4}).room == 5
+    with pytest.raises(ValidationError, match="max_tokens"):
+        TokenBudget({"max_tokens": 0})

@@ -815,6 +815,7 @@ def test_a_state_of_a_stranger_is_no_summary(managed: Managed) -> None:
     summarizer = Summarizer()
     adapter = managed.by_calls(managed.adapter())
     manager = summarising(managed, summarizer)
+    adapter = managed.by_calls(managed.adapter())
     ids = [one.id for one in filled(manager)]
 
     for state in (

@@ -304,6 +304,9 @@ def test_a_message_that_was_changed_is_counted_anew(everywhere: Managed) -> None
     assert manager.get_session("s").token_count == 33
     assert manager.get_messages("s")[0].role == "assistant"
 
+    assert manager.update_message("s", first.id, content="z" * 40).token_count == 10
+    assert manager.get_session("s").token_count == 13
+
 
 def test_a_message_that_was_given_calls_is_counted_with_them(managed: Managed) -> None:
     manager = managed.manager()

@@ -228,6 +228,16 @@ def test_the_longest_name_that_a_model_begins_with_counts() -> None:
     assert registry.for_model("gpt-4o-mini").model == "small for gpt-4o-mini"
 
 
+def test_a_model_that_is_fine_tuned_counts_as_what_it_was_made_of() -> None:
+    """Unless it is registered itself."""
+    registry = TokenizerRegistry({"gpt-4o": named("new"), "ft:gpt-4:me": named("mine")})
+    registry.register("gpt-4:me and more", named("old"))
+
+    assert registry.for_model("ft:gpt-4o-mini:org").model == "new for ft:gpt-4o-mini:org"
+    assert registry.for_model("ft:gpt-4:me and more").model == "mine for ft:gpt-4:me and more"
+    assert registry.for_model("ft:other").tokenizer == "estimate"
+
+
 def test_what_is_registered_last_counts() -> None:
     registry = TokenizerRegistry({"mine": named("old")})
     registry.register("mine", named("new"))
@@ -319,6 +329,9 @@ def test_tiktoken_is_a_counter_like_others() -> None:
         *((model, "o200k_base") for model in ("gpt-4.1", "gpt-4.1-nano", "o1", "o1-mini")),
         *((model, "o200k_base") for model in ("o3-mini", "o4-mini", "o4", "gpt-5", "gpt-5.2-pro")),
         *((model, "cl100k_base") for model in ("gpt-4", "gpt-4-turbo", "gpt-3.5-turbo-0125")),
+        ("ft:gpt-4o-mini:org", "o200k_base"),
+        ("ft:gpt-4.1-nano:org", "o200k_base"),
+        ("ft:gpt-3.5-turbo:org", "cl100k_base"),
     ],
 )
 @pytest.mark.usefixtures("loaded")

@@ -172,6 +172,8 @@ def use_dialogs(store: Store) -> None:
         room.select(wanted)
     room.discard("s0", "m0user", whole)
     room.discard_all("s0", whole)
+    room.discard_all("big", whole)
+    room.ids("u")
     room.remove("s1")
     room.expired(0)
     room.ping()

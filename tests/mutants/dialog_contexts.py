@@ -259,8 +259,8 @@ _TOKENS = _bugs(
     (
         "shortest-name-counts",
         "the longest name that a model begins with counts",
-        "    return max((name for name",
-        "    return min((name for name",
+        "key=lambda name: (model.startswith(name), len(name)), default",
+        "key=lambda name: (model.startswith(name), -len(name)), default",
     ),
 )
 
@@ -278,7 +278,7 @@ _COUNTING = [
         "contexts-one-encoding-for-all",
         "each model counts by its own encoding",
         _TIKTOKEN,
-        "        name = tiktoken.encoding_name_for_model(model)",
+        '        name = tiktoken.encoding_name_for_model(model.removeprefix("ft:"))',
         "        name = _DEFAULT",
         (f"{_TESTS}tokens.py",),
     ),

@@ -325,8 +325,8 @@ _FILES = [
         "loses-what-it-replaces",
         "what was to be replaced is there again after a failure",
         f"{_HERE}files.py",
-        "if before is not None and (there is None or is_kept):",
-        "if before is not None and there is not None and not is_kept:",
+        "if before is not None and (there is None or is_ours):",
+        "if before is not None and there is not None and not is_ours:",
         _told("files", "memory and leaves_all"),
     ),
     _bug(
