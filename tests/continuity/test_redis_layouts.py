@@ -282,8 +282,9 @@ def test_a_session_that_is_written_anew_just_now_loses_nothing(room: Any, server
     other.add("s", "a")
     for _ in range(3):
         told = {name: other.take_away(name) for name in ("s", "empty")}
-        assert room.select(Wanted(user_id="u")) == []
-        assert room.expired(NOW) == []
+        for _ in range(2):
+            assert room.select(Wanted(user_id="u")) == []
+            assert room.expired(NOW) == []
         for name, fields in told.items():
             other.write_anew(name, fields)
         assert {one.id for one in room.select(Wanted(user_id="u"))} == {"s", "empty"}

@@ -59,7 +59,7 @@ BUGS = [
         _LUA + "dialog_add.lua",
         "  highest = math.max(highest, floor(tonumber(last[2]) or 0))\n",
         "",
-        _beside("older_layout or nothing_is_lost"),
+        _with_others("no_counter"),
     ),
     Bug(
         "redis-dialogs-in-the-order-of-scores-of-two-kinds",
@@ -204,14 +204,6 @@ BUGS = [
         "if door.places.clustered:",
         "if not door.places.clustered and False:",
         _kept("cluster_is_refused"),
-    ),
-    Bug(
-        "redis-dialogs-renewed-into-the-past",
-        "a renewal that was held up takes nothing away",
-        _LUA + "dialog_renew.lua",
-        "if not head or deadline <= now then",
-        "if not head then",
-        _with_others("held_up"),
     ),
     Bug(
         "redis-dialogs-renewed-for-less",
