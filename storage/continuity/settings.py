@@ -98,11 +98,10 @@ def unsummarised(given: object) -> None:
         )
 
 
-def _clock(given: Any) -> Clock:
+def _clock(given: Clock) -> Clock:
     if not callable(given):
         raise ValidationError(f"clock must be a function, not {kind(given)}")
-    found: Clock = given
-    return found
+    return given
 
 
 def _logger(given: Any) -> logging.Logger:

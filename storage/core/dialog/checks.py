@@ -30,7 +30,8 @@ class Checked(dict[str, Any]):
 def members(given: Any, what: str) -> dict[str, Any]:
     """What a mapping or a record says, by the names of here."""
     if isinstance(given, tuple) and hasattr(given, "_asdict"):
-        return dict(given._asdict())
+        record: Any = given
+        return dict(record._asdict())
     if type(given) is not dict and not isinstance(given, Mapping):
         raise ValidationError(f"{what} must be a mapping or a record, not {kind(given)}")
     find = NAMES.get

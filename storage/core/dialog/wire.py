@@ -195,7 +195,8 @@ def written(record: Any) -> dict[str, Any]:
     """A record as the object that JavaScript writes for it, without what it does not have."""
     strategy = getattr(record, "strategy", None)
     told: dict[str, Any] = {} if strategy is None else {"strategy": strategy}
-    for name, value in record._asdict().items():
+    members: dict[str, Any] = record._asdict()
+    for name, value in members.items():
         if value is not None and name != "summarizer":
             told[SPELLINGS.get(name, name)] = _plain(value)
     return told
@@ -329,8 +330,9 @@ def _state(told: dict[str, Any] | None) -> CompressionState | None:
 
 def _made(kind: Callable[..., T], told: dict[str, Any], name: str) -> T:
     """A record of what JavaScript wrote; what nobody here knows of is left out."""
-    found = {}
-    for ours in kind._fields:  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
+    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    for ours in names:
         theirs = SPELLINGS.get(ours, ours)
         value = told.get(theirs, told.get(ours))
         if value is not None and ours in _READERS:
