@@ -90,7 +90,7 @@ def _pages(
         for name in ours:
             law = f"Redis get_messages, 20 of {size:,}, {name}"
             rounds.row(law, name, "base", _PAGE)
-            rounds.row(f"{law}, of bare bytes", name, "bare")
+            rounds.row(f"{law}, of bare bytes", name, "bare", _PAGE)
         law = f"Redis get_messages, 20 of {size:,}"
         rounds.row(f"{law}, its adapter", "its adapter", "base", whose="call")
         rounds.against_itself(law, "again", "base")
