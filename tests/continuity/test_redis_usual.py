@@ -143,3 +143,23 @@ def test_a_summary_is_over_with_the_next_message(room: Any) -> None:
     room.add("s", said("d"), Terms())
 
     assert room.find("s").compression == ""
+
+
+def test_no_message_comes_into_a_session_whose_time_is_over(room: Any, server: Server) -> None:
+    room.add("s", said("d"), Terms(session_ms=1_000))
+    room.add("s", said("e"), Terms(session_ms=1_000))
+    server.advance(1)
+
+    refused = room.add("s", said("f"), Terms(session_ms=1_000))
+
+    assert (refused.outcome, refused.status) == ("closed", "expired")
+    assert counted(room) == (5, 10)
+
+
+def test_a_session_lasts_on_with_each_message(room: Any, server: Server) -> None:
+    room.add("s", said("d"), Terms(TTL))
+    server.advance(1)
+
+    room.add("s", said("e"), Terms(TTL))
+
+    assert server.call("PTTL", "session:s") == TTL

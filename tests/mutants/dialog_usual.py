@@ -46,7 +46,7 @@ BUGS = [
         _USUAL,
         "string.find(head[2], form) and head[2] > stamp",
         "true",
-        _as_agreed("is_over_is_not or time_is_over"),
+        _seen("whose_time_is_over"),
     ),
     Bug(
         "usual-messages-in-a-session-that-rests",
@@ -94,7 +94,7 @@ BUGS = [
         _USUAL,
         "        call('PEXPIRE', session, ttl)\n",
         "",
-        _as_agreed("every_change_keeps"),
+        _seen("lasts_on_with"),
     ),
     Bug(
         "usual-messages-that-renew-nothing",
