@@ -54,7 +54,13 @@ from .protocols import (
 from .records import DELETE, MISSING, Capabilities
 from .sessions import Sessions
 from .store import Storage
-from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
+from .stores import (
+    CloudflareStorage,
+    LruMemoryStorage,
+    MemoryStorage,
+    RedisStorage,
+    SqliteStorage,
+)
 from .ttl import DEFAULT, KEEP, Ttl
 from .upgrading import migrate
 
@@ -70,6 +76,7 @@ __all__ = [
     "Capabilities",
     "Claim",
     "ClosedError",
+    "CloudflareStorage",
     "Codec",
     "ConfigurationError",
     "ConflictError",

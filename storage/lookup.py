@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .core.layers import MOST_ATTEMPTS, Found, Layers
-from .errors import StorageError
+from .errors import StorageError, UnsupportedError
 from .records import DELETE, MISSING, Deletion
 from .runtime import Answer, Runtime
 from .tracing import log
@@ -118,5 +118,7 @@ class Lookup:
         raw = self._layers.replacing(name, found, found.data, keeping)
         try:
             self._backend.swap(name, found.raw, raw, keeping)
+        except UnsupportedError:
+            pass  # what others may be changing is left to them
         except StorageError as error:
             log.warning("an older record stays as it is: %s", error)

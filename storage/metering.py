@@ -31,7 +31,7 @@ from .core.window import (
 )
 from .errors import ConflictError, CorruptValueError
 from .keys import Names
-from .offers import Clocked, Plain, offered_or_none
+from .offers import Clocked, Plain, check_atomic, offered_or_none
 from .protocols import RateLimitStore
 from .records import DELETE, Ask, Decision, Deletion, Meter
 from .runtime import Runtime, wall_clock
@@ -295,4 +295,6 @@ def limits_of_store(store: Storage[Any]) -> RateLimitStore:
     """The rate limits of *store*: in the room for them, or step by step."""
     backend, names = store._backend, store._layers.names
     native = offered_or_none(backend, RateLimitStore, names)
+    if native is None:
+        check_atomic(backend, "rate limits")
     return LimitsStepByStep(backend, names) if native is None else native

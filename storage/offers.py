@@ -60,8 +60,24 @@ _REMEDIES: Final = {
     "HistoryStore": "this store has no room for them: a Conversation keeps them in entries",
 }
 
+_NO_STEP: Final = (
+    "this store has no step that looks and writes at once, so one of two changes would be lost: "
+    "keep what several change in memory, SQLite or Redis"
+)
+
 _KEEP_NO_VALUES: Final = ("LeaseStore", "RateLimitStore", "QuickMeters", "Sweeper", "Countable")
 """Rooms whose entries are not values, so that no layer can be written around."""
+
+
+def check_atomic(backend: Any, what: str) -> None:
+    """Refuse *what* needs operations that are atomic to a *backend* without any."""
+    if backend.capabilities.atomic is None:
+        raise no_step(what, backend.label)
+
+
+def no_step(what: str, store: str) -> UnsupportedError:
+    """Why *what* can not be done in a *store* that only reads and writes."""
+    return UnsupportedError(f"{what}: {_NO_STEP}", store=store)
 
 
 def check_offered(kind: object, word: str | None, store: str) -> None:

@@ -41,6 +41,14 @@ class Unreadable(bytes):
 UNREADABLE: Final = Unreadable()
 
 
+class Noted(NamedTuple):
+    """The bytes of an entry, and what its user noted beside them: anything that JSON has words
+    for, or nothing."""
+
+    raw: bytes
+    metadata: Any
+
+
 class Page(NamedTuple):
     """A few live entries of a scan, and where the next page starts (`None`: that was the last).
 
@@ -189,9 +197,10 @@ Reach = Literal["shared", "process"]
 class Capabilities(NamedTuple):
     """What a store can promise; what it can not do raises `UnsupportedError`."""
 
-    atomic: Reach
+    atomic: Reach | None
     """Between whom `add`, `swap`, `incr`, `update` and `edit` lose nothing: everybody who uses
-    the same data, or only the users of this very object."""
+    the same data, or only the users of this very object. `None`: there are no such operations,
+    and what was written last stays."""
 
     expiry_ms: int | None
     """The grain of expiry in milliseconds; `None`: nothing expires by itself here."""

@@ -12,6 +12,7 @@ from .store import Storage
 from .ttl import Clock
 
 if TYPE_CHECKING:
+    from .cloudflare.options import Options as CloudflareOptions
     from .redis.options import Options as RedisOptions
     from .sqlite.options import Options
 
@@ -20,6 +21,8 @@ Adaptable = KVStorage[Any] | MutableMapping[str, Any] | Storage[Any] | Backend
 
 SCHEMES = "chatstorage.schemes"
 """The entry point group in which other packages announce what opens their URLs."""
+
+NO_HTTPX = "a store on Cloudflare's KV needs httpx: pip install 'chatstorage[cloudflare]'"
 
 
 def memory(
@@ -50,6 +53,22 @@ def redis(options: RedisOptions) -> Backend:
             raise
         raise ConfigurationError("a Redis store needs redis-py: pip install redis") from None
     return RedisBackend(options)
+
+
+def cloudflare(options: CloudflareOptions) -> Backend:
+    """One namespace of Cloudflare's KV, by its public API."""
+    if options.binding is not None:
+        message = "the binding of a Worker is awaited: storage.aio takes it"
+        raise ConfigurationError(message)
+    try:
+        from .cloudflare.rest import RestService
+    except ModuleNotFoundError as error:
+        if error.name != "httpx":
+            raise
+        raise ConfigurationError(NO_HTTPX) from None
+    from .cloudflare.kv import CloudflareBackend
+
+    return CloudflareBackend(RestService(options), options.clock)
 
 
 def own_store(thing: object) -> Storage[Any] | None:

@@ -20,7 +20,7 @@ from .errors import ConfigurationError, CorruptValueError, InvalidKeyError
 from .keylock import KeyLock
 from .keys import check_key
 from .leases import Leases
-from .offers import Clocked, Touchable, offered_or_none
+from .offers import Clocked, Touchable, check_atomic, offered_or_none
 from .opened import LazySession, Opened
 from .protocols import LeaseStore, VisitStore
 from .rooms import Adaptable, own_store
@@ -134,6 +134,7 @@ class Sessions(Generic[S]):
         check_lock(lock, locks)
         self._key = finder(key)
         base = adapt(store)
+        check_atomic(base._backend, "sessions")
         # Of what is adapted each time anew, the object is what all have in common.
         self._place: object = base._backend if own_store(store) is not None else store
         self._stand_on(base, kind_of(kind, initial), ttl, namespace)

@@ -60,6 +60,8 @@ DOORS = frozenset(
             "_messaging",
             "_deciding",
             "_files",
+            "_service",
+            "_notes",
         ),
     }
 )

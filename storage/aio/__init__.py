@@ -46,7 +46,13 @@ from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .sessions import Sessions
 from .store import Storage
-from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
+from .stores import (
+    CloudflareStorage,
+    LruMemoryStorage,
+    MemoryStorage,
+    RedisStorage,
+    SqliteStorage,
+)
 from ..ttl import DEFAULT, KEEP, Ttl
 from .upgrading import migrate
 
@@ -60,6 +66,7 @@ __all__ = [
     "Capabilities",
     "Claim",
     "ClosedError",
+    "CloudflareStorage",
     "Codec",
     "ConfigurationError",
     "ConflictError",

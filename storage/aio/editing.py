@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..core.layers import MOST_ATTEMPTS, Found
 from ..errors import ConflictError, WrongTypeError, shown
 from .keylock import Hold
+from ..offers import check_atomic
 from ..ttl import Expiry
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Edit(Generic[V]):
         self._runtime = store._runtime
         self._key = key
         self._name = store._name(key)
+        check_atomic(store._backend, "edit")
         self._default = default
         self._expiry = expiry
         self._keeps = expiry is self._layers.lifetimes.keeping

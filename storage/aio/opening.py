@@ -7,13 +7,22 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..cloudflare.options import PUBLIC
+from ..cloudflare.options import SCHEME as CLOUDFLARE
+from ..cloudflare.options import place as cloudflare_place
 from ..codecs import JSON, Codec, FastJsonCodec
 from ..errors import ConfigurationError, StorageError
 from ..redis.options import DEFAULT_PREFIX, target
 from ..redis.options import SCHEMES as REDIS
 from .rooms import SCHEMES
 from .store import Storage
-from .stores import LruMemoryStorage, MemoryStorage, RedisStorage, SqliteStorage
+from .stores import (
+    CloudflareStorage,
+    LruMemoryStorage,
+    MemoryStorage,
+    RedisStorage,
+    SqliteStorage,
+)
 from ..urls import Address, unknown_scheme
 
 if TYPE_CHECKING:
@@ -27,8 +36,8 @@ def open(url: str | None = None) -> Storage[Any]:
 
     `memory://`, `lru://?max=10000`, `sqlite:///relative.db`, `sqlite:////absolute.db`,
     `redis://`, `rediss://`, `unix://`, `redis+sentinel://host:port,host:port/service`,
-    `redis+cluster://`, with the constructor's options in the query, and the schemes that other
-    packages bring.
+    `redis+cluster://`, `cloudflare://account/namespace`, with the constructor's options in the
+    query, and the schemes that other packages bring.
     """
     address = Address(os.environ.get("STORAGE_URL", "") if url is None else url)
     opener = _opener(address.scheme)
@@ -90,6 +99,18 @@ def _redis(address: Address) -> Storage[Any]:
     return RedisStorage(place, prefix=prefix, **_common(address))
 
 
+def _cloudflare(address: Address) -> Storage[Any]:
+    account, namespace = cloudflare_place(address, *_COMMON, "prefix")
+    return CloudflareStorage(
+        account,
+        namespace,
+        prefix=address.options.get("prefix", ""),
+        timeout=address.option("timeout", float, None),
+        base_url=address.options.get("base_url", PUBLIC),
+        **_common(address),
+    )
+
+
 _COMMON = ("codec", "ttl")
 
 
@@ -111,4 +132,5 @@ _OPENERS: dict[str, Opener] = {
     "lru": _lru,
     "sqlite": _sqlite,
     **dict.fromkeys(REDIS, _redis),
+    CLOUDFLARE: _cloudflare,
 }

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 from ..histories import (
@@ -27,6 +27,7 @@ from ..records import (
     Deletion,
     Meter,
     Missing,
+    Noted,
     Page,
     Parting,
     Sight,
@@ -339,6 +340,26 @@ class HistoryStore(Protocol):
 
     async def keys(self, prefix: str, cursor: str | None) -> KeyPage:
         """The next few keys of conversations that start with *prefix*."""
+        ...
+
+
+class MetadataStore(Protocol):
+    """Entries beside which their user notes something, which is listed with their names."""
+
+    async def read_noted(self, name: str) -> Noted | None:
+        """The bytes of the entry and what is noted, if there is one."""
+        ...
+
+    async def write_noted(
+        self, name: str, raw: bytes, metadata: Mapping[str, Any], expiry: Expiry
+    ) -> None:
+        """Put an entry there and note *metadata*, whatever was there before."""
+        ...
+
+    async def page_noted(
+        self, prefix: str, cursor: str | None
+    ) -> tuple[Sequence[tuple[str, Any]], str | None]:
+        """The next few names that start with *prefix*, each with what is noted."""
         ...
 
 

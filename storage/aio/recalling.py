@@ -24,7 +24,7 @@ from ..histories import (
     Stretch,
     Terms,
 )
-from ..offers import Clocked, offered_or_none
+from ..offers import Clocked, check_atomic, offered_or_none
 from .protocols import HistoryStore
 from ..records import DELETE
 from .runtime import Runtime, wall_clock
@@ -222,4 +222,6 @@ def histories_of_store(store: Storage[Any]) -> HistoryStore:
     native = None
     if not layers.stages:
         native = offered_or_none(store._backend, HistoryStore, layers.names)
+    if native is None:
+        check_atomic(store._backend, "conversations")
     return HistoriesStepByStep(store) if native is None else native

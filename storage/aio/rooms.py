@@ -19,6 +19,7 @@ from .protocols import Backend, KVStorage
 from .store import Storage
 
 if TYPE_CHECKING:
+    from ..cloudflare.options import Options as CloudflareOptions
     from ..redis.options import Options as RedisOptions
     from ..sqlite.options import Options
 
@@ -61,6 +62,23 @@ def redis(options: RedisOptions) -> Backend:
             raise
         raise ConfigurationError("a Redis store needs redis-py: pip install redis") from None
     return RedisBackend(options)
+
+
+def cloudflare(options: CloudflareOptions) -> Backend:
+    """One namespace of Cloudflare's KV, by its public API or the binding of a Worker."""
+    from .cloudflare.kv import CloudflareBackend
+
+    if options.binding is not None:
+        from .cloudflare.binding import BindingService
+
+        return CloudflareBackend(BindingService(options), options.clock)
+    try:
+        from .cloudflare.rest import RestService
+    except ModuleNotFoundError as error:
+        if error.name != "httpx":
+            raise
+        raise ConfigurationError(rooms.NO_HTTPX) from None
+    return CloudflareBackend(RestService(options), options.clock)
 
 
 def lift(backend: BlockingBackend, threads: int = 1, *, borrowed: bool = False) -> Backend:

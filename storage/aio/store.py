@@ -19,7 +19,7 @@ from ..family import Families, Key, KeyClass
 from .keylock import KeyLock
 from ..keys import Names
 from .lookup import Lookup
-from ..offers import check_offered, offered
+from ..offers import check_atomic, check_offered, offered
 from .protocols import Backend
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing
 from .runtime import Answer, Runtime, callback
@@ -160,6 +160,7 @@ class Storage(Generic[V]):
     async def add(self, key: str, value: V, *, ttl: Ttl = DEFAULT) -> bool:
         """Store *value* if the key is missing; says whether it did."""
         name = self._name(key)
+        check_atomic(self._backend, "add")
         raw = self._layers.sealed(key, name, value)
         return await self._lookup.add(name, raw, self._lifetimes.expiry(ttl))
 
@@ -167,6 +168,7 @@ class Storage(Generic[V]):
         """Add *by* to an integer, which begins as *initial*, and return the sum."""
         check_count(by, initial)
         name = self._name(key)
+        check_atomic(self._backend, "incr")
         expiry = self._lifetimes.expiry(ttl)
         try:
             if not self._layers.counts:
@@ -181,6 +183,7 @@ class Storage(Generic[V]):
         *old* may be `MISSING`, *new* may be `DELETE`.
         """
         name = self._name(key)
+        check_atomic(self._backend, "swap")
         expected = None if old is MISSING else self._layers.encode(key, old)
         data = self._layers.replacement(key, new)
         expiry = self._lifetimes.expiry(ttl)
@@ -213,6 +216,7 @@ class Storage(Generic[V]):
         callback(change)
         self._layers.check_default(default)
         name = self._name(key)
+        check_atomic(self._backend, "update")
         expiry = self._lifetimes.expiry(ttl)
         async with self._keys.hold(name) as hold:
             for attempt in range(MOST_ATTEMPTS):
@@ -258,6 +262,7 @@ class Storage(Generic[V]):
         """
         callback(make)
         name = self._name(key)
+        check_atomic(self._backend, "get_or_set")
         expiry = self._lifetimes.expiry(ttl)
         found = await self._lookup.find(key, name)
         if found is not None:

@@ -3,25 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
+from ..cloudflare.options import PUBLIC, WorkersBinding
+from ..cloudflare.options import Options as CloudflareOptions
 from ..codecs import JSON, Codec
 from ..core.counting import bound
 from ..keys import Names
-from .protocols import Sweeper
+from .protocols import MetadataStore, Sweeper
 from ..redis.options import DEFAULT_PREFIX, RedisPlace
 from ..redis.options import Options as RedisOptions
-from .rooms import memory, redis, sqlite
+from .rooms import cloudflare, memory, redis, sqlite
 from .runtime import wall_clock
 from ..sqlite.options import DEFAULT_LAYOUT, Durability, LayoutName, Options, Place
 from .store import Storage
-from ..ttl import Clock, DefaultTtl, default_span
+from ..ttl import DEFAULT, Clock, DefaultTtl, Ttl, default_span
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     V = TypeVar("V", default=Any)
+    D = TypeVar("D")
 else:
     from typing import TypeVar
 
@@ -122,3 +125,78 @@ class RedisStorage(Storage[V]):
         options = RedisOptions(place, prefix, timeout, accept_retries)
         default_span(ttl)
         super().__init__(redis(options), ttl=ttl, codec=codec, names=Names(prefix))
+
+
+class CloudflareStorage(Storage[V]):
+    """Values in a namespace of Cloudflare's KV, which reads and writes and never both at once.
+
+    The *token*, or else the environment variable `CLOUDFLARE_API_TOKEN`, opens the account; in
+    the asyncio half the binding of a Worker stands in the place of all three. A call takes
+    *timeout* seconds at the most, trying again included. *client* is one of httpx, which is used
+    as it is and not closed. What was written elsewhere may be seen a minute later.
+    """
+
+    def __init__(
+        self,
+        account_id: str | WorkersBinding,
+        namespace_id: str | None = None,
+        token: str | None = None,
+        *,
+        prefix: str = "",
+        ttl: DefaultTtl = None,
+        timeout: float | None = None,
+        client: Any = None,
+        base_url: str = PUBLIC,
+        codec: Codec = JSON,
+        clock: Clock = wall_clock,
+    ) -> None:
+        options = CloudflareOptions(
+            account_id,
+            namespace_id,
+            token,
+            prefix=prefix,
+            timeout=timeout,
+            client=client,
+            base_url=base_url,
+            clock=clock,
+        )
+        default_span(ttl)
+        super().__init__(cloudflare(options), ttl=ttl, codec=codec, names=Names(prefix))
+        self._notes = self.room(MetadataStore)
+
+    @overload
+    async def get_with_metadata(self, key: str) -> tuple[V | None, Any]: ...
+
+    @overload
+    async def get_with_metadata(self, key: str, default: D) -> tuple[V | D, Any]: ...
+
+    async def get_with_metadata(self, key: str, default: Any = None) -> tuple[Any, Any]:
+        """The value, or *default* where the key is missing, and what was noted beside it."""
+        found = await self._notes.read_noted(self._name(key))
+        if found is None:
+            return default, None
+        return self._layers.decode(key, found.raw), found.metadata
+
+    async def set_with_metadata(
+        self, key: str, value: V, metadata: Mapping[str, Any], *, ttl: Ttl = DEFAULT
+    ) -> None:
+        """Store *value* and note *metadata* beside it, a kilobyte of JSON at the most."""
+        name = self._name(key)
+        raw = self._layers.encode(key, value)
+        await self._notes.write_noted(name, raw, metadata, self._lifetimes.expiry(ttl))
+
+    def keys_with_metadata(self, prefix: str = "") -> AsyncIterator[tuple[str, Any]]:
+        """The keys that start with *prefix*, each with what is noted beside its value."""
+        return self._noted(self._name(prefix))
+
+    async def _noted(self, start: str) -> AsyncIterator[tuple[str, Any]]:
+        cursor = None
+        while True:
+            page = await self._notes.page_noted(start, cursor)
+            listed, cursor = page
+            for name, metadata in listed:
+                key = self._layers.names.key(name)
+                if key is not None:
+                    yield key, metadata
+            if cursor is None:
+                return

@@ -10,7 +10,7 @@ from ..core.layers import MOST_ATTEMPTS
 from ..core.originals import Rule, Stroke, Tally
 from ..errors import ConfigurationError
 from ..keylock import KeyLock
-from ..offers import Clocked, offered_or_none
+from ..offers import Clocked, check_atomic, offered_or_none
 from ..protocols import TallyStore, VisitStore
 from ..records import Counted, Sight
 from ..runtime import Runtime, wall_clock
@@ -30,6 +30,7 @@ class Tallies:
         layers = store._layers
         if layers.plain.encode(10) != b"10":
             raise ConfigurationError(_NOT_JSON, store=layers.label)
+        check_atomic(store._backend, "rate limits")
         self.label: str = layers.label
         self._layers = layers.spoken(layers.plain)
         self._rule = rule

@@ -109,7 +109,7 @@ def both(first: Capabilities, second: Capabilities) -> Capabilities:
     """
     one, other = first.expiry_ms, second.expiry_ms
     return Capabilities(
-        atomic="process",
+        atomic=None if first.atomic is None or second.atomic is None else "process",
         expiry_ms=None if one is None or other is None else max(one, other),
         iteration=first.iteration and second.iteration,
         durable=first.durable and second.durable,

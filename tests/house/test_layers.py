@@ -17,7 +17,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("histories", "dialogs", "dialog_store"),
     ),
     "core": ("core",),
-    "rooms": ("memory", "sqlite", "redis", "aio.lift", "aio.lifted_dialogs"),
+    "rooms": ("memory", "sqlite", "redis", "cloudflare", "aio.lift", "aio.lifted_dialogs"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
         *("entries", "visits", "metering", "recalling"),
@@ -51,8 +51,15 @@ the same plan: `aio.store` stands on the floor of `store`."""
 
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
 WAITING = (
-    *("runtime", "keylock", "redis.links", "testing", "cli"),
-    *("aio.runtime", "aio.keylock", "aio.lift", "aio.redis.link", "aio.redis.links"),
+    *("runtime", "keylock", "redis.links", "cloudflare.links", "testing", "cli"),
+    *(
+        "aio.runtime",
+        "aio.keylock",
+        "aio.lift",
+        "aio.redis.link",
+        "aio.redis.links",
+        "aio.cloudflare.links",
+    ),
 )
 """Who may wait, lock and look at a clock."""
 
@@ -78,6 +85,7 @@ PURE = {
 """What `core` may import besides the ground floor: it does no I/O and has no clock."""
 
 PUBLIC_DEPENDENCIES = {
+    "cloudflare": {"httpx"},
     "codecs": {"msgspec"},
     "continuity.tokenizers": {"tiktoken"},
     "contrib.openai_agents": {"agents"},

@@ -1,0 +1,218 @@
+# Written by tools/mirror.py from storage/cloudflare/kv.py: change that file and run the tool.
+"""Key-value in Cloudflare's KV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ...errors import CorruptValueError
+from ...keys import Names
+from ...offers import Clocked, no_step
+from ..protocols import MetadataStore
+from ...records import MISSING, UNREADABLE, Capabilities, Deletion, Missing, Noted, Page
+from ..runtime import Runtime
+from ...ttl import Clock, Expiry, Keeping, deadline
+from ...cloudflare.entries import (
+    LISTED_AT_ONCE,
+    READ_AT_ONCE,
+    Entry,
+    Held,
+    Listed,
+    check_names,
+    end_of,
+    fits,
+    opened,
+    own,
+    sealed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .service import Service
+
+
+class CloudflareBackend:
+    """The entries of one namespace, which a *service* keeps.
+
+    It reads and writes, and never both at once. What ends before the service would let it end is
+    absent from then on by *clock*.
+    """
+
+    def __init__(self, service: Service, clock: Clock) -> None:
+        self.label: str = service.label
+        self.capabilities: Capabilities = Capabilities(
+            atomic=None, expiry_ms=1, iteration=True, durable=True
+        )
+        self._service = service
+        self._runtime = Runtime()
+        self._clock = clock
+
+    async def read(self, name: str) -> bytes | None:
+        found = await self._entries([name])
+        return None if found[0] is None else found[0].raw
+
+    async def ends(self, name: str) -> int | Missing | None:
+        found = await self.ends_many([name])
+        return found[0]
+
+    async def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
+        await self.write_many([(name, raw)], expiry)
+
+    async def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
+        return await self._runtime.call(self._refuse, "add")
+
+    async def swap(self, name: str, old: bytes, new: bytes | Deletion, expiry: Expiry) -> bool:
+        return await self._runtime.call(self._refuse, "swap")
+
+    async def remove(self, name: str) -> bool:
+        removed = await self.remove_many([name])
+        return removed == 1
+
+    async def exists(self, name: str) -> bool:
+        found = await self._entries([name])
+        return found[0] is not None
+
+    async def touch(self, name: str, expiry: Expiry) -> bool:
+        if not isinstance(expiry, Keeping):
+            self._refuse("touch")
+        return await self.exists(name)
+
+    async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
+        return await self._runtime.call(self._refuse, "incr")
+
+    async def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        found = await self._entries(names)
+        return [None if entry is None else entry.raw for entry in found]
+
+    async def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
+        if isinstance(expiry, Keeping):
+            self._refuse("ttl=KEEP")
+        ends = deadline(expiry, self.now_ms())
+        await self._put([(name, raw, ends) for name, raw in entries])
+
+    async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        check_names(names, self.label)
+        held = await self._service.read(names)
+        now_ms = self.now_ms()
+        ends = [MISSING if one is None else end_of(one) for one in held]
+        return [MISSING if _over(one, now_ms) else one for one in ends]
+
+    async def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        if not replace:
+            self._refuse("what is there can not be left as it is")
+        await self._put(entries)
+        return len(entries)
+
+    async def remove_many(self, names: Sequence[str]) -> int:
+        """Who asks may be told of an older state, so all of *names* are taken away."""
+        ends = await self.ends_many(names)
+        await self._service.remove(names)
+        return sum(one is not MISSING for one in ends)
+
+    async def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
+        if not fits(prefix):
+            return Page([], [], None)
+        listing = await self._service.page(prefix, cursor, READ_AT_ONCE if values else LISTED_AT_ONCE)
+        names = [one.name for one in self._alive(listing.entries)]
+        if not values:
+            return Page(names, [], listing.cursor)
+        held = await self._service.read(names)
+        found = [(name, self._readable(name, one)) for name, one in zip(names, held)]
+        there = [(name, raw) for name, raw in found if raw is not None]
+        return Page([name for name, _ in there], [raw for _, raw in there], listing.cursor)
+
+    async def clear(self, prefix: str) -> int:
+        removed = 0
+        cursor = None
+        while fits(prefix):
+            listing = await self._service.page(prefix, cursor, LISTED_AT_ONCE)
+            await self._service.remove([one.name for one in listing.entries])
+            removed += len(self._alive(listing.entries))
+            cursor = listing.cursor
+            if cursor is None:
+                break
+        return removed
+
+    async def read_noted(self, name: str) -> Noted | None:
+        """The bytes of the entry and its metadata, if there is one."""
+        found = await self._entries([name])
+        return None if found[0] is None else Noted(found[0].raw, found[0].metadata)
+
+    async def write_noted(
+        self, name: str, raw: bytes, metadata: Mapping[str, Any], expiry: Expiry
+    ) -> None:
+        """Put an entry with *metadata* there, whatever was there before."""
+        if isinstance(expiry, Keeping):
+            self._refuse("ttl=KEEP")
+        await self._put([(name, raw, deadline(expiry, self.now_ms()))], metadata)
+
+    async def page_noted(
+        self, prefix: str, cursor: str | None
+    ) -> tuple[list[tuple[str, Any]], str | None]:
+        """The next few entries whose names start with *prefix*, each with its metadata."""
+        if not fits(prefix):
+            return [], None
+        listing = await self._service.page(prefix, cursor, LISTED_AT_ONCE)
+        alive = self._alive(listing.entries)
+        return [(one.name, own(one.metadata)) for one in alive], listing.cursor
+
+    def room(self, kind: object, names: Names) -> CloudflareBackend | None:
+        """Itself, where somebody asks which moment it is, or for metadata."""
+        return self if kind in (Clocked, MetadataStore) else None
+
+    def now_ms(self) -> int:
+        """Which moment it is by the clock of this process."""
+        return int(self._clock() * 1000)
+
+    async def aclose(self) -> None:
+        await self._service.aclose()
+
+    async def _entries(self, names: Sequence[str]) -> list[Entry | None]:
+        check_names(names, self.label)
+        held = await self._service.read(names)
+        now_ms = self.now_ms()
+        return [
+            None if one is None else opened(name, one, now_ms, self.label)
+            for name, one in zip(names, held)
+        ]
+
+    async def _put(
+        self,
+        entries: Sequence[tuple[str, bytes, int | None]],
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep *entries* until they end; what is over already is taken away."""
+        check_names([name for name, _, _ in entries], self.label)
+        now_ms = self.now_ms()
+        puts = [
+            sealed(name, raw, ends, now_ms, self.label, metadata) for name, raw, ends in entries
+        ]
+        over = [name for name, _, ends in entries if _over(ends, now_ms)]
+        alive = [put for put, (_, _, ends) in zip(puts, entries) if not _over(ends, now_ms)]
+        if alive:
+            await self._service.put(alive)
+        if over:
+            await self._service.remove(over)
+
+    def _alive(self, entries: Iterable[Listed]) -> list[Listed]:
+        now_ms = self.now_ms()
+        return [one for one in entries if not _over(end_of(one), now_ms)]
+
+    def _readable(self, name: str, held: Held | None) -> bytes | None:
+        """The bytes of an entry of a page."""
+        if held is None:
+            return None
+        try:
+            entry = opened(name, held, self.now_ms(), self.label)
+        except CorruptValueError:
+            return UNREADABLE
+        return None if entry is None else entry.raw
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise no_step(what, self.label)
+
+
+def _over(ends: int | Missing | None, now_ms: int) -> bool:
+    return isinstance(ends, int) and ends <= now_ms

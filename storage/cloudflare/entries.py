@@ -1,0 +1,165 @@
+"""What stands in Cloudflare's KV: texts, beside which their metadata say when ours end."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from ..errors import CorruptValueError, InvalidKeyError, UnstorableError
+
+LONGEST_NAME: Final = 512
+LARGEST_VALUE: Final = 25 * 1024 * 1024
+LARGEST_METADATA: Final = 1024
+SHORTEST_SECONDS: Final = 60
+"""The service keeps nothing for less: what ends earlier is told from its metadata."""
+
+READ_AT_ONCE: Final = 100
+CHANGED_AT_ONCE: Final = 10_000
+LISTED_AT_ONCE: Final = 1000
+"""How many keys one request may be about, in bytes of UTF-8 the others."""
+
+ENDS, BASE64 = "~ends", "~base64"
+"""The members of metadata that are ours: when an entry ends, in milliseconds since 1970, and that
+its text is that of bytes which are no text."""
+
+_NO_NAMES: Final = ("", ".", "..")
+
+
+class Put(NamedTuple):
+    """A text to keep under a *name*, for so many *seconds* or for ever."""
+
+    name: str
+    text: str
+    seconds: int | None
+    metadata: Mapping[str, Any] | None
+
+
+class Held(NamedTuple):
+    """A text that is kept, and when the service lets it end, in *seconds* since 1970."""
+
+    text: str
+    metadata: Any
+    seconds: int | None
+
+
+class Listed(NamedTuple):
+    """The *name* of an entry, and what is known of it without its text."""
+
+    name: str
+    metadata: Any
+    seconds: int | None
+
+
+class Listing(NamedTuple):
+    """A few entries in the order of their names, and where the next ones start, if there may be
+    any."""
+
+    entries: list[Listed]
+    cursor: str | None
+
+
+class Entry(NamedTuple):
+    """An entry that is alive: its bytes, when it ends, and the metadata that its user gave it."""
+
+    raw: bytes
+    ends: int | None
+    metadata: Any
+
+
+def check_names(names: Iterable[str], store: str) -> None:
+    """Refuse names that the service does not take."""
+    for name in names:
+        if name in _NO_NAMES:
+            message = "KV keeps no such key: give the store a prefix"
+            raise InvalidKeyError(message, store=store, key=name)
+        if not fits(name):
+            message = f"a key of KV has {LONGEST_NAME} bytes at the most, with its prefix"
+            raise InvalidKeyError(message, store=store, key=name)
+
+
+def fits(name: str) -> bool:
+    """Whether a key may be as long as *name*."""
+    return len(name) <= LONGEST_NAME and len(name.encode()) <= LONGEST_NAME
+
+
+def sealed(
+    name: str,
+    raw: bytes,
+    ends: int | None,
+    now_ms: int,
+    store: str,
+    metadata: Mapping[str, Any] | None = None,
+) -> Put:
+    """What keeps *raw* until it *ends*, beside *metadata* of its user's."""
+    marks: dict[str, Any] = {}
+    seconds = None
+    if ends is not None:
+        marks[ENDS] = ends
+        seconds = max(SHORTEST_SECONDS, -(-(ends - now_ms) // 1000))
+    try:
+        text = raw.decode()
+        size = len(raw)
+    except UnicodeDecodeError:
+        marks[BASE64] = True
+        text = b64encode(raw).decode()
+        size = len(text)
+    if size > LARGEST_VALUE:
+        reason = f"it has {size} bytes, and KV keeps {LARGEST_VALUE} at the most"
+        raise UnstorableError("$", reason, store=store, key=name)
+    if metadata is not None:
+        marks = {**_plain(metadata, name, store), **marks}
+        if len(json.dumps(marks).encode()) > LARGEST_METADATA:
+            reason = f"metadata have {LARGEST_METADATA} bytes at the most"
+            raise UnstorableError("$", reason, store=store, key=name)
+    return Put(name, text, seconds, marks or None)
+
+
+def opened(name: str, held: Held, now_ms: int, store: str) -> Entry | None:
+    """What is *held* under *name*; `None` where it is over."""
+    ends = end_of(held)
+    if ends is not None and ends <= now_ms:
+        return None
+    raw = held.text.encode()
+    if isinstance(held.metadata, dict) and held.metadata.get(BASE64) is True:
+        try:
+            raw = b64decode(raw, validate=True)
+        except binascii.Error:
+            message = "what is marked as base64 is none"
+            raise CorruptValueError(message, store=store, key=name) from None
+    return Entry(raw, ends, own(held.metadata))
+
+
+def end_of(entry: Held | Listed) -> int | None:
+    """When an entry ends, in milliseconds since 1970: as its metadata say, or else the service."""
+    if isinstance(entry.metadata, dict):
+        told = entry.metadata.get(ENDS)
+        if type(told) is int:
+            return told
+    return None if entry.seconds is None else entry.seconds * 1000
+
+
+def own(metadata: Any) -> Any:
+    """*metadata* without what is ours in them; `None` where nothing is left."""
+    if not isinstance(metadata, dict):
+        return metadata
+    left = {name: value for name, value in metadata.items() if name not in (ENDS, BASE64)}
+    return left if left or not metadata else None
+
+
+def _plain(metadata: Mapping[str, Any], name: str, store: str) -> dict[str, Any]:
+    """*metadata* as JSON keeps them, or an error that says why it does not."""
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata must be a mapping, not {type(metadata).__name__}")
+    taken = sorted({ENDS, BASE64} & metadata.keys())
+    if taken:
+        raise ValueError(f"metadata can not have a member {', '.join(taken)}")
+    try:
+        text = json.dumps(dict(metadata), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        reason = "metadata are what JSON has words for"
+        raise UnstorableError("$", reason, store=store, key=name) from None
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -1,0 +1,42 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""What Cloudflare's KV does, whichever way it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .entries import Held, Listing, Put
+
+
+class Service(Protocol):
+    """The entries of one namespace: whole operations, none of which looks and writes at once.
+
+    What is written is seen here soon, and elsewhere within a minute or so. Any number of names may
+    be given, all of which the service takes.
+    """
+
+    @property
+    def label(self) -> str:
+        """What errors and logs call the place; it holds no secret."""
+        ...
+
+    def read(self, names: Sequence[str]) -> Sequence[Held | None]:
+        """What is kept under *names*, in their order."""
+        ...
+
+    def put(self, entries: Sequence[Put]) -> None:
+        """Keep *entries*, whatever was there before."""
+        ...
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Keep nothing under *names* any more."""
+        ...
+
+    def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
+        """*most* names at the most that start with *prefix*, from *cursor* on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was opened here; twice is fine."""
+        ...
