@@ -13,9 +13,11 @@ from hypothesis import settings
 from tests import servers
 from tests.leaks import Held
 from tests.servers.fixtures import (
+    _kv,
     _servers_are_whole_again,
     certificates,
     cluster,
+    kv,
     node,
     proxy,
     redis6,
@@ -26,9 +28,11 @@ from tests.servers.fixtures import (
 )
 
 __all__ = [
+    "_kv",
     "_servers_are_whole_again",
     "certificates",
     "cluster",
+    "kv",
     "node",
     "proxy",
     "redis6",
