@@ -59,6 +59,7 @@ WAITING = (
         "aio.redis.link",
         "aio.redis.links",
         "aio.cloudflare.links",
+        "aio.cloudflare.binding",
     ),
 )
 """Who may wait, lock and look at a clock."""
@@ -86,6 +87,7 @@ PURE = {
 
 PUBLIC_DEPENDENCIES = {
     "cloudflare": {"httpx"},
+    "cloudflare.bindings": {"js"},
     "codecs": {"msgspec"},
     "continuity.tokenizers": {"tiktoken"},
     "contrib.openai_agents": {"agents"},
