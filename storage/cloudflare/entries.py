@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import binascii
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from ..codecs import JSON
 from ..errors import CorruptValueError, InvalidKeyError, UnstorableError
 
 LONGEST_NAME: Final = 512
@@ -111,8 +111,10 @@ def sealed(
         raise UnstorableError("$", reason, store=store, key=name)
     if metadata is not None:
         marks = {**_plain(metadata, name, store), **marks}
-        if len(json.dumps(marks).encode()) > LARGEST_METADATA:
-            reason = f"metadata have {LARGEST_METADATA} bytes at the most"
+        if len(JSON.encode(marks)) > LARGEST_METADATA:
+            reason = (
+                f"with what is ours in them, metadata have {LARGEST_METADATA} bytes at the most"
+            )
             raise UnstorableError("$", reason, store=store, key=name)
     return Put(name, text, seconds, marks or None)
 
@@ -122,13 +124,15 @@ def opened(name: str, held: Held, now_ms: int, store: str) -> Entry | None:
     ends = end_of(held)
     if ends is not None and ends <= now_ms:
         return None
-    raw = held.text.encode()
-    if isinstance(held.metadata, dict) and held.metadata.get(BASE64) is True:
-        try:
+    try:
+        raw = held.text.encode()
+        if isinstance(held.metadata, dict) and held.metadata.get(BASE64) is True:
             raw = b64decode(raw, validate=True)
-        except binascii.Error:
-            message = "what is marked as base64 is none"
-            raise CorruptValueError(message, store=store, key=name) from None
+    except UnicodeEncodeError:
+        raise CorruptValueError("the text is none of UTF-8", store=store, key=name) from None
+    except binascii.Error:
+        message = "what is marked as base64 is none"
+        raise CorruptValueError(message, store=store, key=name) from None
     return Entry(raw, ends, own(held.metadata))
 
 
@@ -146,7 +150,7 @@ def own(metadata: Any) -> Any:
     if not isinstance(metadata, dict):
         return metadata
     left = {name: value for name, value in metadata.items() if name not in (ENDS, BASE64)}
-    return left if left or not metadata else None
+    return left or None
 
 
 def _plain(metadata: Mapping[str, Any], name: str, store: str) -> dict[str, Any]:
@@ -157,9 +161,8 @@ def _plain(metadata: Mapping[str, Any], name: str, store: str) -> dict[str, Any]
     if taken:
         raise ValueError(f"metadata can not have a member {', '.join(taken)}")
     try:
-        text = json.dumps(dict(metadata), allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        reason = "metadata are what JSON has words for"
-        raise UnstorableError("$", reason, store=store, key=name) from None
-    found: dict[str, Any] = json.loads(text)
+        found: dict[str, Any] = JSON.decode(JSON.encode(dict(metadata)))
+    except UnstorableError as error:
+        reason = f"in the metadata: {error.reason}"
+        raise UnstorableError(error.path, reason, store=store, key=name) from None
     return found
