@@ -38,6 +38,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "dumps",
         "breakers",
         "telegram",
+        "media",
+        "uploads",
         "conversation",
         "amending",
         "transcripts",
@@ -65,8 +67,8 @@ WAITING = (
 """Who may wait, lock and look at a clock."""
 
 PURE = {
-    *("__future__", "array", "base64", "binascii", "bisect", "collections", "copy", "dataclasses"),
-    *("datetime", "enum"),
+    *("__future__", "array", "base64", "binascii", "bisect", "codecs", "collections", "copy"),
+    *("dataclasses", "datetime", "enum"),
     *(
         "fractions",
         "inspect",
