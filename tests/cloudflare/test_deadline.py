@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -94,8 +94,8 @@ def test_what_a_server_does_not_read_is_not_waited_for_longer(opened: Opened) ->
 
 
 @pytest.fixture
-def _names_never_resolve(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Who asks where a host is waits until the end of the test."""
+def names(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Who asks where a host is waits until this is set."""
     ends = threading.Event()
     real = socket.getaddrinfo
 
@@ -104,20 +104,22 @@ def _names_never_resolve(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return real(*args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", wait)
-    yield
-    ends.set()
+    return ends
 
 
-@pytest.mark.usefixtures("_names_never_resolve")
 @pytest.mark.parametrize("act", ACTS)
 def test_a_name_that_is_not_found_in_time_ends_no_later(
-    act: str, half: Any, kv: KvServer, opened: Opened
+    act: str, kv: KvServer, opened: Opened, names: threading.Event
 ) -> None:
     store = opened(kv, timeout=SECONDS, base_url=kv.url.replace("127.0.0.1", "localhost"))
 
-    with lasting(SECONDS), pytest.raises(UnavailableError):
-        ACTS[act](store)
+    try:
+        with lasting(SECONDS), pytest.raises(UnavailableError):
+            ACTS[act](store)
+    finally:
+        names.set()
 
+    until(lambda: not calls(), "the end of what was given up", seconds=2)
     assert kv.requests == []
 
 
