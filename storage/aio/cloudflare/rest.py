@@ -10,7 +10,7 @@ from ...closed import closed
 from ...errors import StorageError
 from ..runtime import Runtime, monotonic
 from ...cloudflare.entries import READ_AT_ONCE, Held, Listing, Put
-from ...cloudflare.failing import PART, TOO_LARGE, Answer, Course, Trouble, discreet, understood
+from ...cloudflare.failing import PART, TOO_LARGE, Answer, Course, Trouble, understood
 from .links import Links
 from ...cloudflare.options import Options
 from ...cloudflare.wire import (
@@ -119,7 +119,7 @@ class RestService:
         if isinstance(step, StorageError):
             step.store, step.key = self.label, course.key
             try:
-                raise step from discreet(trouble.error)
+                raise step from trouble.error
             finally:
                 del step  # or the error holds itself, and what failed, until a collection
         if step:
