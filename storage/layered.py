@@ -14,6 +14,7 @@ from .core.layers import Layers
 from .encryption import Encryption, Secrets
 from .ending import recorded
 from .falling import FallbackBackend, OnError
+from .offers import check_atomic
 from .protocols import Backend
 from .rooms import Adaptable
 from .runtime import wall_clock
@@ -44,6 +45,8 @@ def enhance_storage(
     layers = store._layers
     envelope = Envelope(layers.plain, migrations or {}, on_newer)
     precise = millisecond_precision
+    if precise:
+        check_atomic(store._backend, "millisecond_precision")
     over, under = recorded(store._backend, layers, envelope, clock, precise=precise)
     return _over(base, store, over.lasting(ttl), under)
 

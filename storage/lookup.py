@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .core.layers import MOST_ATTEMPTS, Found, Layers
-from .errors import StorageError, UnsupportedError
+from .errors import StorageError
 from .records import DELETE, MISSING, Deletion
 from .runtime import Answer, Runtime
 from .tracing import log
@@ -72,6 +72,8 @@ class Lookup:
 
     def free(self, name: str, raw: bytes) -> None:
         """Take away what is over; where that can not be done it is over all the same."""
+        if self._backend.capabilities.atomic is None:
+            return
         try:
             self._backend.swap(name, raw, DELETE, None)
         except StorageError:
@@ -113,12 +115,13 @@ class Lookup:
         return self._backend.swap(name, found.raw, new, expiry)
 
     def _renew(self, name: str, found: Found) -> None:
-        """Write an older record as it is now, if nobody else has changed it."""
+        """Write an older record as it is now, if nobody else has changed it; where that can not be
+        known it is left as it is."""
+        if self._backend.capabilities.atomic is None:
+            return
         keeping = self._layers.lifetimes.keeping
         raw = self._layers.replacing(name, found, found.data, keeping)
         try:
             self._backend.swap(name, found.raw, raw, keeping)
-        except UnsupportedError:
-            pass  # what others may be changing is left to them
         except StorageError as error:
             log.warning("an older record stays as it is: %s", error)

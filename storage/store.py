@@ -65,8 +65,8 @@ class Storage(Generic[V]):
         self._runtime = Runtime()
         self._families = Families()
         self._owner = True
-        expires = backend.capabilities.expiry_ms is not None
-        self._stand_on(Layers(backend.label, codec, names or Names(), ttl, expires=expires))
+        can = backend.capabilities
+        self._stand_on(Layers(backend.label, codec, names or Names(), ttl, can))
 
     def _stand_on(self, layers: Layers) -> None:
         self._layers = layers
@@ -252,7 +252,7 @@ class Storage(Generic[V]):
         exception in the block discards the draft.
         """
         self._layers.check_default(default)
-        return Edit(self, key, default, self._lifetimes.expiry(ttl))
+        return Edit(self, key, default, ttl)
 
     def get_or_set(self, key: str, make: Callable[[], Answer[V]], *, ttl: Ttl = DEFAULT) -> V:
         """The value, or what *make* gives, which is stored for the next one who asks.

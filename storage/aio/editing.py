@@ -10,7 +10,7 @@ from ..core.layers import MOST_ATTEMPTS, Found
 from ..errors import ConflictError, WrongTypeError, shown
 from .keylock import Hold
 from ..offers import check_atomic
-from ..ttl import Expiry
+from ..ttl import Ttl
 
 if TYPE_CHECKING:
     from .store import Storage
@@ -21,7 +21,7 @@ V = TypeVar("V")
 class Edit(Generic[V]):
     """One edit of one key: `with store.edit(key) as draft`."""
 
-    def __init__(self, store: Storage[V], key: str, default: object, expiry: Expiry) -> None:
+    def __init__(self, store: Storage[V], key: str, default: object, ttl: Ttl) -> None:
         self._layers = store._layers
         self._lookup = store._lookup
         self._keys = store._keys
@@ -30,8 +30,8 @@ class Edit(Generic[V]):
         self._name = store._name(key)
         check_atomic(store._backend, "edit")
         self._default = default
-        self._expiry = expiry
-        self._keeps = expiry is self._layers.lifetimes.keeping
+        self._expiry = self._layers.lifetimes.expiry(ttl)
+        self._keeps = self._expiry is self._layers.lifetimes.keeping
         self._found: Found | None = None
         self._base: bytes = b""
         self._draft: Any = None

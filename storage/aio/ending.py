@@ -49,6 +49,7 @@ class EndingBackend:
         self._codec = roomy(layers.plain)
         self._clock = clock
         self._expires = backend.capabilities.expiry_ms is not None
+        self._has_steps = backend.capabilities.atomic is not None
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities._replace(expiry_ms=1)
 
@@ -93,6 +94,9 @@ class EndingBackend:
         raise self._layers.busy(name)
 
     async def remove(self, name: str) -> bool:
+        if not self._has_steps:
+            removed = await self._removed_unseen([name])
+            return removed == 1
         for attempt in range(MOST_ATTEMPTS):
             live = await self._live(name)
             if live is None:
@@ -175,6 +179,8 @@ class EndingBackend:
         return restored + list(there).count(None)
 
     async def remove_many(self, names: Sequence[str]) -> int:
+        if not self._has_steps:
+            return await self._removed_unseen(names)
         removed = 0
         for name in names:
             there = await self.remove(name)
@@ -238,10 +244,19 @@ class EndingBackend:
 
     async def _free(self, name: str, raw: bytes) -> None:
         """Take away what is over; where that can not be done it is over all the same."""
+        if not self._has_steps:
+            return
         try:
             await self._backend.swap(name, raw, DELETE, None)
         except StorageError:
             pass
+
+    async def _removed_unseen(self, names: Sequence[str]) -> int:
+        """Take *names* away, whatever is there by then, and say how many of them were there."""
+        raws = await self._backend.read_many(names)
+        found = [self._opened(name, raw) for name, raw in zip(names, raws) if raw is not None]
+        await self._backend.remove_many(names)
+        return len(found) - found.count(None)
 
     async def _free_among(self, names: Sequence[str]) -> None:
         """Take away those of *names* that are over."""

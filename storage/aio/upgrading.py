@@ -39,7 +39,7 @@ async def migrate(
     origin = adapt(store)
     try:
         layers = origin._layers
-        check_versions(layers)
+        check_versions(layers, origin.capabilities, dry_run=dry_run)
         resumes = check_resuming(origin, after)
         report, cursor = Report(cursor=after), after
         while True:

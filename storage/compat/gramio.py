@@ -1,6 +1,6 @@
 # Mirrored: tools/mirror.py writes the asyncio twin of this module.
-"""GramIO's `@gramio/storage` with its storages, `@gramio/session`, its rate limits, and what
-`@gramio/scenes` keeps, as they read and write it."""
+"""GramIO's `@gramio/storage` with its storages, `@gramio/session`, its rate limits and media cache,
+and what `@gramio/scenes` keeps, as they read and write it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..core.subjects import SessionKey, keyed_by
 from ..rooms import Adaptable
 from .gramio_fallback import with_fallback_storages
 from .gramio_limits import RateLimits, rate_limit
+from .gramio_media import MediaCache, media_cache
 from .gramio_storages import (
     cloudflare_storage,
     in_memory_storage,
@@ -31,11 +32,13 @@ else:
     S = TypeVar("S")
 
 __all__ = [
+    "MediaCache",
     "RateLimits",
     "SceneSessions",
     "Sessions",
     "cloudflare_storage",
     "in_memory_storage",
+    "media_cache",
     "rate_limit",
     "redis_storage",
     "scenes",

@@ -132,7 +132,7 @@ def shared(first: Layers, second: Layers, label: str, can: Capabilities) -> Laye
     if first.lifetimes.default is not None and can.expiry_ms is None:
         message = "one of the two keeps no lifetimes: give the ttl to enhance_storage, over the "
         raise ConfigurationError(f"{message}fallback of stores without one", store=label)
-    layers = first.standing(label, expires=can.expiry_ms is not None)
+    layers = first.standing(label, can)
     layers.is_whole = first.is_whole or second.is_whole
     return layers
 

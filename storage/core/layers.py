@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..fidelity import has_parts
 from ..keys import Names
-from ..records import DELETE, MISSING, Deletion, Page
+from ..records import DELETE, MISSING, Capabilities, Deletion, Page
 from ..runtime import is_async, wall_clock
 from ..shapes import UnfitError
 from ..ttl import (
@@ -59,18 +59,18 @@ class Found(NamedTuple):
 
 
 class Layers:
-    """Everything a store decides without its backend, which errors call *label*, and which may
-    be one where nothing *expires*.
+    """Everything a store decides without its backend, which errors call *label*, and which *can*
+    do so much.
 
     Of a value the codec makes *data*, and of that the stages make what the backend keeps.
     """
 
     def __init__(
-        self, label: str, codec: Codec, names: Names, ttl: DefaultTtl, *, expires: bool = True
+        self, label: str, codec: Codec, names: Names, ttl: DefaultTtl, can: Capabilities
     ) -> None:
         self.label: str = label
         self.names: Names = names.of(label)
-        self.lifetimes: Lifetimes = Lifetimes(label, default_span(ttl), expires=expires)
+        self.lifetimes: Lifetimes = Lifetimes(label, default_span(ttl), can)
         self.is_whole: bool = not self.names.prefix
         self.stages: tuple[Stage, ...] = ()
         self._clock: Clock | None = None
@@ -135,15 +135,15 @@ class Layers:
         something expires; a `set` that says nothing of a lifetime *keeps* that which is there."""
         inner = copy(self)
         inner.stages = ()
-        inner.lifetimes = Lifetimes(self.label, self.lifetimes.default, expires=True, keeps=keeps)
+        inner.lifetimes = self.lifetimes.expiring(keeps=keeps)
         inner._stand_on(self.codec)
         return inner
 
-    def standing(self, label: str, *, expires: bool) -> Layers:
-        """The same layers over another backend, which errors call *label*."""
+    def standing(self, label: str, can: Capabilities) -> Layers:
+        """The same layers over another backend, which errors call *label*, and what it *can*."""
         inner = copy(self)
         inner.label, inner.names = label, self.names.of(label)
-        inner.lifetimes = Lifetimes(label, self.lifetimes.default, expires=expires)
+        inner.lifetimes = Lifetimes(label, self.lifetimes.default, can)
         return inner
 
     @property

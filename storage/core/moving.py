@@ -191,13 +191,20 @@ def check_moving(
     expiring: bool,
     drop_expiry: bool,
 ) -> bool:
-    """Whether what is there gives way; refuses what would live longer than it should."""
+    """Whether what is there gives way; refuses what would live longer than it should, and to keep
+    what nobody can look at while writing."""
     if existing not in ("replace", "keep"):
         raise ValueError(f'existing must be "replace" or "keep", not {existing!r}')
     if expiring and can.expiry_ms is None and not drop_expiry:
         message = (
             "nothing expires here: enhance_storage keeps the ends of entries, and with "
             "drop_expiry=True they stay for ever"
+        )
+        raise UnsupportedError(message, store=target.label)
+    if existing == "keep" and can.atomic is None:
+        message = (
+            'existing="keep": this store can not look and write at once, so what is there gives '
+            'way: say existing="replace", or copy into an empty place'
         )
         raise UnsupportedError(message, store=target.label)
     return existing == "replace"
@@ -224,10 +231,18 @@ def one_place(target: Layers) -> ConfigurationError:
     return ConfigurationError(message, store=target.label)
 
 
-def check_versions(layers: Layers) -> None:
-    """Refuse a store in which nothing is ever out of date."""
+def check_versions(layers: Layers, can: Capabilities, *, dry_run: bool) -> None:
+    """Refuse a store in which nothing is ever out of date, and to write where somebody else's
+    change would be lost."""
     if not layers.stages:
         message = "these records have no versions: migrate what enhance_storage or encrypted made"
+        raise UnsupportedError(message, store=layers.label)
+    if can.atomic is None and not dry_run:
+        message = (
+            "migrate: this store can not look and write at once, so what is written meanwhile "
+            "would be lost: records are migrated when they are read, and copy writes them anew "
+            "into another store"
+        )
         raise UnsupportedError(message, store=layers.label)
 
 

@@ -1,6 +1,7 @@
 """The pages: their examples run, and the reference leaves no name out.
 
-Where an example names `localhost:6379`, a server of the tests takes its place.
+Where an example names `localhost:6379`, a server of the tests takes its place, and another one that
+of Cloudflare, where it names an `ACCOUNT`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import storage.continuity
 import storage.telegram
 from tests.house.tree import ROOT
 from tests.servers import Server
+from tests.servers.cloudflare import KvServer
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = Sybil(parsers=[PythonCodeBlockParser()], path="/")
@@ -43,6 +45,19 @@ def in_code(section: str) -> bool:
 
 
 SERVED = [page for page in PAGES if any(map(in_code, sections(page)))]
+
+
+def served(text: str, kv: KvServer) -> str:
+    """The *text* of a page, about an account and a namespace that are there."""
+    account, namespace, place = kv.account, kv.namespace, f"base_url={kv.url}"
+    for told, meant in (
+        ("cloudflare://ACCOUNT/NAMESPACE?", f"cloudflare://{account}/{namespace}?{place}&"),
+        ("cloudflare://ACCOUNT/NAMESPACE", f"cloudflare://{account}/{namespace}?{place}"),
+        ('"ACCOUNT", "NAMESPACE"', f'"{account}", "{namespace}", base_url="{kv.url}"'),
+        ("cloudflare NAMESPACE", f"cloudflare {namespace}"),
+    ):
+        text = text.replace(told, meant)
+    return text
 
 
 def shown(page: Path) -> str:
@@ -87,21 +102,29 @@ def _a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("STORAGE_URL", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _an_account(kv: KvServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token that a reader has in the environment."""
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", kv.token)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_the_examples_of_a_page_run(page: Path, names: dict[str, Any], tmp_path: Path) -> None:
-    """Of a page that needs a server, the sections that do not."""
+def test_the_examples_of_a_page_run(
+    page: Path, names: dict[str, Any], tmp_path: Path, kv: KvServer
+) -> None:
+    """Of a page that needs a server of Redis, the sections that do not."""
     parts = [re.sub(r".+", "", part) if in_code(part) else part for part in sections(page)]
 
-    run(page, "".join(parts), names, tmp_path)
+    run(page, served("".join(parts), kv), names, tmp_path)
 
 
 @pytest.mark.parametrize("page", SERVED, ids=shown)
 def test_the_examples_of_a_page_run_on_a_server(
-    page: Path, names: dict[str, Any], tmp_path: Path, server: Server
+    page: Path, names: dict[str, Any], tmp_path: Path, server: Server, kv: KvServer
 ) -> None:
     text = page.read_text(encoding="utf-8").replace(ADDRESS, f"{server.host}:{server.port}")
 
-    run(page, text, names, tmp_path)
+    run(page, served(text, kv), names, tmp_path)
 
 
 def test_there_are_examples() -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.fault.proxy import Proxy
 
 from .binaries import KNOWN, ServerMissingError
+from .cloudflare import KvServer, kv_server
 from .cluster import Cluster, cluster_of
 from .sentinel import Sentinel, sentinel_of
 from .server import Server, running
@@ -83,6 +84,22 @@ def proxy(valkey: Server) -> Iterator[Proxy]:
 def node() -> Path:
     """Node.js, which runs a program in JavaScript."""
     return _found("node")
+
+
+@pytest.fixture(scope="session")
+def _kv() -> Iterator[KvServer]:
+    with kv_server() as server:
+        yield server
+
+
+@pytest.fixture
+def kv(_kv: KvServer) -> Iterator[KvServer]:
+    """A server that behaves like Cloudflare's KV, with nothing in it."""
+    yield _kv
+    unmet, broken = _kv.unmet, [*_kv.broken]
+    _kv.clear()
+    assert not unmet, "a fault met no request"
+    assert not broken, broken
 
 
 @pytest.fixture(scope="session")

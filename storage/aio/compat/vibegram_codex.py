@@ -15,6 +15,7 @@ from ...core.clients import RedisClientLike
 from ...core.codex import Arrays, Item, check_most, longer
 from ...errors import ConfigurationError, UnstorableError
 from ...keys import Names
+from ...offers import check_atomic
 from ...redis.options import RedisPlace
 from ..rooms import Adaptable
 from ..runtime import wall_clock
@@ -51,6 +52,7 @@ class CodexStore:
         layers = base._layers
         if layers.plain.encode(10) != b"10":
             raise ConfigurationError(_NOT_JSON, store=layers.label)
+        check_atomic(base._backend, "conversations")
         self._arrays = Arrays(layers.plain)
         self._layers = layers.spoken(self._arrays).lasting(ttl)
         self._layers.corrupts = partial(RedisStoreParseError, "codex-memory")

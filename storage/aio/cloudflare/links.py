@@ -1,0 +1,156 @@
+"""Requests over connections that are kept, each within its own seconds, whatever comes or not.
+
+The twin of `storage.cloudflare.links`, with connections of each event loop's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from ...cloudflare.failing import TOO_LATE, LateError, LongError, Progress, Trouble
+from ...cloudflare.links import FAILURES, OPENED, Maker, Service
+from ...cloudflare.options import Options
+from ...cloudflare.wire import LARGEST_REPLY, Reply, Request
+from ...runtime import after_fork
+from ..runtime import Overdue, Runtime
+
+_CONNECTIONS = 100
+"""How many connections a loop has at the most; who finds all in use waits for one."""
+
+
+class Links:
+    """Requests to the service that *options* name."""
+
+    def __init__(self, options: Options) -> None:
+        self._service = Service(options, httpx.AsyncClient, httpx.Client, "asyncio")
+        self._borrowed: httpx.AsyncClient | None = options.client
+        self._maker = (
+            None if self._borrowed is not None else Maker(httpx.AsyncClient, _CONNECTIONS)
+        )
+        self._runtime = Runtime()
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        after_fork(self, Links._leave_behind)
+
+    async def ask(self, request: Request, seconds: float) -> Reply | Trouble:
+        """What the service replies within so many *seconds*, or what came instead.
+
+        Where there is none in time, the connection is closed, and with it ends what waited there.
+        """
+        if seconds <= 0:
+            return TOO_LATE
+        pool = None if self._maker is None else self._pool(self._maker)
+        call = _Call(pool)
+        asked = self._service.asked(request, seconds, call.note)
+        client = self._borrowed if pool is None else pool.client
+        try:
+            return await self._runtime.within(seconds, call.reply, client, asked)
+        except Overdue:
+            error = LateError(f"there was no answer within {seconds:g} seconds")
+            return Trouble(call.progress.phase(error), error)
+
+    async def aclose(self) -> None:
+        """Close the connections that were made here, in all loops."""
+        self._forget_closed_loops()
+        here = asyncio.get_running_loop()
+        for loop, pool in list(self._pools.items()):
+            if loop is here:
+                await pool.aclose()
+            else:
+                with suppress(RuntimeError):  # it has ended meanwhile
+                    loop.call_soon_threadsafe(pool.close_soon)
+
+    def _pool(self, maker: Maker) -> _Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            self._forget_closed_loops()
+            pool = self._pools[loop] = _Pool(maker.made())
+        return pool
+
+    def _forget_closed_loops(self) -> None:
+        for loop in list(self._pools):
+            if loop.is_closed():
+                self._pools.pop(loop, None)
+
+    def _leave_behind(self) -> None:
+        """In a forked process: the connections are those of the parent, and so are its loops."""
+        for pool in self._pools.values():
+            pool.let_go()
+        # Whoever took them apart would tell the loops, which still share something with the parent.
+        self._parents = self._pools
+        self._pools = {}
+
+
+class _Pool:
+    """The client of one loop, whose connections are closed at its end at the latest."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.streams: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._end = _closing_at_its_end(client)
+        # A loop closes at its end the generators that have begun in it.
+        with suppress(StopIteration):
+            self._end.__anext__().send(None)
+
+    async def aclose(self) -> None:
+        await self._end.aclose()
+
+    def close_soon(self) -> None:
+        """The same, from this loop but out of no task."""
+        self._closing = asyncio.ensure_future(self.aclose())
+
+    def let_go(self) -> None:
+        """Close the connections in this process only, behind the back of the loop."""
+        for stream in list(self.streams):
+            socket = stream.get_extra_info("socket")
+            if socket is None or socket.fileno() < 0:
+                continue
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, socket.fileno())
+            os.close(nothing)
+
+
+class _Call:
+    """One request."""
+
+    def __init__(self, pool: _Pool | None) -> None:
+        self.progress = Progress()
+        self._pool = pool
+
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """What the client has to say."""
+        self.progress.note(event, info)
+        if self._pool is not None and event.endswith(OPENED):
+            self._pool.streams.add(info["return_value"])
+
+    async def reply(self, client: httpx.AsyncClient, asked: httpx.Request) -> Reply | Trouble:
+        """What comes of it."""
+        try:
+            response = await client.send(asked, stream=True, auth=None, follow_redirects=False)
+            try:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > LARGEST_REPLY:
+                        raise LongError
+            finally:
+                await response.aclose()
+            return Reply(response.status_code, dict(response.headers), bytes(body))
+        except httpx.HTTPStatusError as error:  # as a hook of somebody's own may raise it
+            return Reply(error.response.status_code, dict(error.response.headers), b"")
+        except FAILURES as error:
+            return Trouble(self.progress.phase(error), error)
+
+
+async def _closing_at_its_end(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await client.aclose()

@@ -1,0 +1,133 @@
+# Written by tools/mirror.py from storage/cloudflare/rest.py: change that file and run the tool.
+"""Cloudflare's KV by its public API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...closed import closed
+from ...errors import StorageError
+from ..runtime import Runtime, monotonic
+from ...cloudflare.entries import READ_AT_ONCE, Held, Listing, Put
+from ...cloudflare.failing import PART, TOO_LARGE, Answer, Course, Trouble, discreet, understood
+from .links import Links
+from ...cloudflare.options import Options
+from ...cloudflare.wire import (
+    Parcel,
+    Removal,
+    Request,
+    batches,
+    halves,
+    listing,
+    parcels,
+    reading,
+    reading_metadata,
+    reading_value,
+    removals,
+)
+
+
+class RestService:
+    """The namespace that *options* name: each operation has their seconds."""
+
+    def __init__(self, options: Options) -> None:
+        self.label: str = options.label
+        self._seconds = options.seconds
+        self._links: Any = Links(options)
+        self._runtime = Runtime()
+        self._is_closed = False
+
+    async def read(self, names: Sequence[str]) -> Sequence[Held | None]:
+        course = self._course(names)
+        found: dict[str, Held | None] = {}
+        todo = list(batches(names, READ_AT_ONCE))
+        while todo:
+            some = todo.pop()
+            answer = await self._ask(reading(some), course)
+            if answer is not TOO_LARGE:
+                found.update(answer)
+            elif len(some) > 1:
+                middle = len(some) // 2
+                todo += [some[:middle], some[middle:]]
+            else:
+                found[some[0]] = await self._read_alone(some[0], course)
+        return [found.get(name) for name in names]
+
+    async def put(self, entries: Sequence[Put]) -> None:
+        course = self._course([entry.name for entry in entries])
+        for parcel in parcels(entries):
+            await self._change(parcel, course)
+
+    async def remove(self, names: Sequence[str]) -> None:
+        course = self._course(names)
+        for removal in removals(names):
+            await self._change(removal, course)
+
+    async def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
+        course = Course(monotonic() + self._seconds)
+        answer = await self._ask(listing(prefix, cursor, most), course)
+        found: Listing = answer
+        return found
+
+    async def aclose(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await self._links.aclose()
+        self._links = closed(self.label)
+
+    def _course(self, names: Sequence[str]) -> Course:
+        key = names[0] if len(names) == 1 else None
+        return Course(monotonic() + self._seconds, len(set(names)), key)
+
+    async def _read_alone(self, name: str, course: Course) -> Held | None:
+        """What one request finds that is about nothing else, and another one its metadata."""
+        held = await self._ask(reading_value(name), course)
+        if held is None:
+            return None
+        metadata = await self._ask(reading_metadata(name), course)
+        return Held(held.text, metadata, held.seconds)
+
+    async def _change(self, change: Parcel | Removal, course: Course) -> None:
+        todo = [change]
+        while todo:
+            some = todo.pop()
+            request = some.request()
+            failed = await self._ask(request, course)
+            if failed is TOO_LARGE:
+                todo += self._smaller(some)
+                continue
+            left = some.only(failed)
+            course.went_on(len(some.names()) - len(left.names()))
+            if left.names():
+                await self._wait(request, PART, course)
+                todo.append(left)
+
+    async def _ask(self, request: Request, course: Course) -> Any:
+        """What the service answers, asked until it does or the deadline comes."""
+        while True:
+            reply = await self._links.ask(request, course.until - monotonic())
+            answer = reply if isinstance(reply, Trouble) else understood(request, reply)
+            if isinstance(answer, Answer):
+                return answer.value
+            await self._wait(request, answer, course)
+
+    async def _wait(self, request: Request, trouble: Trouble, course: Course) -> None:
+        """Wait until it makes sense to ask again, or give up."""
+        step = course.after(request, trouble, monotonic())
+        if isinstance(step, StorageError):
+            step.store, step.key = self.label, course.key
+            try:
+                raise step from discreet(trouble.error)
+            finally:
+                del step  # or the error holds itself, and what failed, until a collection
+        if step:
+            await self._runtime.sleep(step)
+
+    def _smaller(self, change: Parcel | Removal) -> list[Parcel | Removal]:
+        if len(change.names()) > 1:
+            return halves(change)
+        raise StorageError(
+            "Cloudflare takes nothing that large", store=self.label, key=change.names()[0]
+        )

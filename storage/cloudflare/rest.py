@@ -1,0 +1,133 @@
+# Mirrored: tools/mirror.py writes the asyncio twin of this module.
+"""Cloudflare's KV by its public API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..closed import closed
+from ..errors import StorageError
+from ..runtime import Runtime, monotonic
+from .entries import READ_AT_ONCE, Held, Listing, Put
+from .failing import PART, TOO_LARGE, Answer, Course, Trouble, discreet, understood
+from .links import Links
+from .options import Options
+from .wire import (
+    Parcel,
+    Removal,
+    Request,
+    batches,
+    halves,
+    listing,
+    parcels,
+    reading,
+    reading_metadata,
+    reading_value,
+    removals,
+)
+
+
+class RestService:
+    """The namespace that *options* name: each operation has their seconds."""
+
+    def __init__(self, options: Options) -> None:
+        self.label: str = options.label
+        self._seconds = options.seconds
+        self._links: Any = Links(options)
+        self._runtime = Runtime()
+        self._is_closed = False
+
+    def read(self, names: Sequence[str]) -> Sequence[Held | None]:
+        course = self._course(names)
+        found: dict[str, Held | None] = {}
+        todo = list(batches(names, READ_AT_ONCE))
+        while todo:
+            some = todo.pop()
+            answer = self._ask(reading(some), course)
+            if answer is not TOO_LARGE:
+                found.update(answer)
+            elif len(some) > 1:
+                middle = len(some) // 2
+                todo += [some[:middle], some[middle:]]
+            else:
+                found[some[0]] = self._read_alone(some[0], course)
+        return [found.get(name) for name in names]
+
+    def put(self, entries: Sequence[Put]) -> None:
+        course = self._course([entry.name for entry in entries])
+        for parcel in parcels(entries):
+            self._change(parcel, course)
+
+    def remove(self, names: Sequence[str]) -> None:
+        course = self._course(names)
+        for removal in removals(names):
+            self._change(removal, course)
+
+    def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
+        course = Course(monotonic() + self._seconds)
+        answer = self._ask(listing(prefix, cursor, most), course)
+        found: Listing = answer
+        return found
+
+    def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._links.close()
+        self._links = closed(self.label)
+
+    def _course(self, names: Sequence[str]) -> Course:
+        key = names[0] if len(names) == 1 else None
+        return Course(monotonic() + self._seconds, len(set(names)), key)
+
+    def _read_alone(self, name: str, course: Course) -> Held | None:
+        """What one request finds that is about nothing else, and another one its metadata."""
+        held = self._ask(reading_value(name), course)
+        if held is None:
+            return None
+        metadata = self._ask(reading_metadata(name), course)
+        return Held(held.text, metadata, held.seconds)
+
+    def _change(self, change: Parcel | Removal, course: Course) -> None:
+        todo = [change]
+        while todo:
+            some = todo.pop()
+            request = some.request()
+            failed = self._ask(request, course)
+            if failed is TOO_LARGE:
+                todo += self._smaller(some)
+                continue
+            left = some.only(failed)
+            course.went_on(len(some.names()) - len(left.names()))
+            if left.names():
+                self._wait(request, PART, course)
+                todo.append(left)
+
+    def _ask(self, request: Request, course: Course) -> Any:
+        """What the service answers, asked until it does or the deadline comes."""
+        while True:
+            reply = self._links.ask(request, course.until - monotonic())
+            answer = reply if isinstance(reply, Trouble) else understood(request, reply)
+            if isinstance(answer, Answer):
+                return answer.value
+            self._wait(request, answer, course)
+
+    def _wait(self, request: Request, trouble: Trouble, course: Course) -> None:
+        """Wait until it makes sense to ask again, or give up."""
+        step = course.after(request, trouble, monotonic())
+        if isinstance(step, StorageError):
+            step.store, step.key = self.label, course.key
+            try:
+                raise step from discreet(trouble.error)
+            finally:
+                del step  # or the error holds itself, and what failed, until a collection
+        if step:
+            self._runtime.sleep(step)
+
+    def _smaller(self, change: Parcel | Removal) -> list[Parcel | Removal]:
+        if len(change.names()) > 1:
+            return halves(change)
+        raise StorageError(
+            "Cloudflare takes nothing that large", store=self.label, key=change.names()[0]
+        )
