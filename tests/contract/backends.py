@@ -27,6 +27,7 @@ from storage.core.clients import commands
 from storage.keys import Names
 from storage.testing import Clock
 from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
+from tests.contract.stepless import ReadsAndWrites
 from tests.servers import Server
 
 Half = Any
@@ -220,6 +221,17 @@ def _by(kind: Callable[[Any], Any], *, on_server: bool = False) -> Make:
     return make
 
 
+def _stepless(*, expires: bool) -> Make:
+    """A store over a backend of a stranger's that never looks and writes at once."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        backend = ReadsAndWrites(ground.clock, expires=expires)
+        lifted = half.lift(backend) if half is storage.aio else backend
+        return half.Storage(lifted, ttl=ground.ttl if expires else None)
+
+    return make
+
+
 IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
 IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
 ON_A_SERVER = IN_A_FILE
@@ -227,6 +239,7 @@ IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durab
 A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
 AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
 
+NO_STEPS = Capabilities(atomic=None, expiry_ms=1, iteration=True, durable=False)
 A_CLIENT = Capabilities(atomic="process", expiry_ms=1, iteration=False, durable=True)
 
 
@@ -245,6 +258,13 @@ def _rows(half: Half) -> list[Row]:
         Row("three-methods", _adapted(ThreeMethods), AN_OBJECT, half, knows_none=False),
         Row("one-step-client", _by(OneStep), A_CLIENT, half, verbatim=True),
         Row("two-step-client", _by(TwoSteps), A_CLIENT, half, verbatim=True),
+        Row("reads-and-writes", _stepless(expires=True), NO_STEPS, half),
+        Row(
+            "only-reads-and-writes",
+            _stepless(expires=False),
+            NO_STEPS._replace(expiry_ms=None),
+            half,
+        ),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
         Row(
             "valkey-puregram",
