@@ -39,6 +39,7 @@ from .holding import Lease
 from .layered import compressed, encrypted, enhance_storage, fallback
 from .leases import Claim, Leases
 from .limiter import RateLimiter
+from .media import MediaCache
 from .moving import copy, dump, load
 from .opened import LazySession, Opened, Session
 from .opening import open
@@ -100,6 +101,7 @@ __all__ = [
     "Leases",
     "Limit",
     "LruMemoryStorage",
+    "MediaCache",
     "MemoryStorage",
     "Messages",
     "MigrationError",

@@ -84,6 +84,10 @@ class Runtime:
         answer: T = found
         return answer
 
+    def aside(self, function: Callable[..., T], *args: object) -> T:
+        """What *function* answers, which waits for a file."""
+        return function(*args)
+
     def pause(self, attempt: int) -> None:
         """Wait before trying again: short, random, longer from attempt to attempt."""
         time.sleep(backoff(attempt))

@@ -38,6 +38,7 @@ from .holding import Lease
 from .leases import Claim, Leases
 from .conversation import Conversation
 from .limiter import RateLimiter
+from .media import MediaCache
 from .moving import copy, dump, load
 from .opened import LazySession, Opened, Session
 from .opening import open
@@ -90,6 +91,7 @@ __all__ = [
     "Leases",
     "Limit",
     "LruMemoryStorage",
+    "MediaCache",
     "MemoryStorage",
     "Messages",
     "MigrationError",

@@ -66,18 +66,18 @@ def redis(options: RedisOptions) -> Backend:
 
 def cloudflare(options: CloudflareOptions) -> Backend:
     """One namespace of Cloudflare's KV, by its public API or the binding of a Worker."""
-    from .cloudflare.kv import CloudflareBackend
-
     if options.binding is not None:
-        from .cloudflare.binding import BindingService
+        from .cloudflare.binding import BindingBackend, BindingService
 
-        return CloudflareBackend(BindingService(options), options.clock)
+        return BindingBackend(BindingService(options), options.clock)
     try:
         from .cloudflare.rest import RestService
     except ModuleNotFoundError as error:
         if error.name != "httpx":
             raise
         raise ConfigurationError(rooms.NO_HTTPX) from None
+    from .cloudflare.kv import CloudflareBackend
+
     return CloudflareBackend(RestService(options), options.clock)
 
 

@@ -78,6 +78,11 @@ class Runtime:
         answer = await asyncio.wrap_future(_aside(function, args))
         return await self.call(lambda: answer)
 
+    async def aside(self, function: Callable[..., T], *args: object) -> T:
+        """What a blocking *function* answers in a thread, to its end, however often one is
+        cancelled."""
+        return await self.finish_once(lambda: asyncio.to_thread(function, *args))
+
     async def pause(self, attempt: int) -> None:
         """Wait before trying again: short, random, longer from attempt to attempt."""
         await asyncio.sleep(backoff(attempt))

@@ -201,9 +201,9 @@ def understood(request: Request, reply: Reply) -> Answer | Trouble:
 
 def _refused(request: Request, reply: Reply) -> Answer | Trouble:
     told = codes(reply)
-    if reply.status == 413 or _LARGE_CODE in told:
+    if request.is_of_many and (reply.status == 413 or _LARGE_CODE in told):
         return Answer(TOO_LARGE)
-    if _NO_KEY in told and not request.writes:
+    if request.is_of_one and _NO_KEY in told:
         return Answer(None)
     error = StatusError(f"{reply.status}{_listed(told)}")
     refused = 300 <= reply.status < 500 and reply.status != 408

@@ -93,11 +93,7 @@ class CloudflareBackend:
         self._put([(name, raw, ends) for name, raw in entries])
 
     def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
-        check_names(names, self.label)
-        held = self._service.read(names)
-        now_ms = self.now_ms()
-        ends = [MISSING if one is None else end_of(one) for one in held]
-        return [MISSING if _over(one, now_ms) else one for one in ends]
+        return self._ends(names)
 
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
         if not replace:
@@ -107,7 +103,7 @@ class CloudflareBackend:
 
     def remove_many(self, names: Sequence[str]) -> int:
         """Who asks may be told of an older state, so all of *names* are taken away."""
-        ends = self.ends_many(names)
+        ends = self._ends(names)
         self._service.remove(names)
         return sum(one is not MISSING for one in ends)
 
@@ -177,6 +173,14 @@ class CloudflareBackend:
             None if one is None else opened(name, one, now_ms, self.label)
             for name, one in zip(names, held)
         ]
+
+    def _ends(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+        """When entries end, as far as one is told who reads them."""
+        check_names(names, self.label)
+        held = self._service.read(names)
+        now_ms = self.now_ms()
+        ends = [MISSING if one is None else end_of(one) for one in held]
+        return [MISSING if _over(one, now_ms) else one for one in ends]
 
     def _put(
         self,

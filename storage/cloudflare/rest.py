@@ -86,8 +86,6 @@ class RestService:
         held = self._ask(reading_value(name), course)
         if held is None:
             return None
-        if held is TOO_LARGE:
-            raise StorageError("it is larger than any value of KV", store=self.label, key=name)
         metadata = self._ask(reading_metadata(name), course)
         return Held(held.text, metadata, held.seconds)
 

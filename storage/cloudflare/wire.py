@@ -18,6 +18,8 @@ LARGEST_REPLY: Final = 200_000_000
 FEWEST_LISTED: Final = 10
 """The service lists no fewer at a time."""
 
+_VALUE: Final = "/values/"
+_METADATA: Final = "/metadata/"
 _COMPACT: Final = (",", ":")
 
 
@@ -40,6 +42,16 @@ class Request(NamedTuple):
     body: bytes | None
     writes: bool
     read: Callable[[Reply], Any]
+
+    @property
+    def is_of_many(self) -> bool:
+        """Whether it may be made smaller, where it is too large."""
+        return self.body is not None
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it may be about a key that is not there."""
+        return self.path.startswith((_VALUE, _METADATA))
 
 
 class Parcel(NamedTuple):
@@ -123,12 +135,12 @@ def reading(names: Sequence[str]) -> Request:
 
 def reading_value(name: str) -> Request:
     """What asks for one entry that is too large for a reply with others."""
-    return Request("GET", f"/values/{_quoted(name)}", None, False, _value)
+    return Request("GET", _VALUE + _quoted(name), None, False, _value)
 
 
 def reading_metadata(name: str) -> Request:
     """What asks for the metadata of one entry."""
-    return Request("GET", f"/metadata/{_quoted(name)}", None, False, _result)
+    return Request("GET", _METADATA + _quoted(name), None, False, _result)
 
 
 def listing(prefix: str, cursor: str | None, most: int) -> Request:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import storage.aio
 from tests.contract.backends import BACKENDS, Ground, Half, Row
+from tests.day import IS_LONG
 
 Wrap = Callable[[Half, Any, Ground], Any]
 """Makes a layer over a store."""
-
-IS_LONG = bool(os.environ.get("STORAGE_TEST_LONG"))
 
 
 def _step(value: Any) -> Any:

@@ -38,6 +38,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "dumps",
         "breakers",
         "telegram",
+        "media",
+        "uploads",
         "conversation",
         "amending",
         "transcripts",
@@ -59,13 +61,14 @@ WAITING = (
         "aio.redis.link",
         "aio.redis.links",
         "aio.cloudflare.links",
+        "aio.cloudflare.binding",
     ),
 )
 """Who may wait, lock and look at a clock."""
 
 PURE = {
-    *("__future__", "array", "base64", "binascii", "bisect", "collections", "copy", "dataclasses"),
-    *("datetime", "enum"),
+    *("__future__", "array", "base64", "binascii", "bisect", "codecs", "collections", "copy"),
+    *("dataclasses", "datetime", "enum"),
     *(
         "fractions",
         "inspect",
@@ -86,6 +89,7 @@ PURE = {
 
 PUBLIC_DEPENDENCIES = {
     "cloudflare": {"httpx"},
+    "cloudflare.bindings": {"js"},
     "codecs": {"msgspec"},
     "continuity.tokenizers": {"tiktoken"},
     "contrib.openai_agents": {"agents"},

@@ -151,6 +151,7 @@ class KvServer:
         """As it was at its start, but for what it listens on."""
         with self._lock:
             self._faults.clear()
+            self.broken.clear()
         self._service.entries.clear()
         self._service.ways = Ways()
         self.clock = self._clock
@@ -193,6 +194,8 @@ class _Http(ThreadingHTTPServer):
         super().__init__((HOST, 0), _Handler)
         self.kv = kv
         self.taken = 0
+        self.rude: set[socket.socket] = set()
+        """Connections that end with a reset."""
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
@@ -205,7 +208,12 @@ class _Http(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         with self._lock:
             self._open.discard(request)
-        super().shutdown_request(request)
+        if request in self.rude:
+            self.rude.discard(request)
+            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     def hang_up(self) -> None:
         with self._lock:
@@ -288,10 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _hang_up(self, rudely: bool) -> None:
         self.close_connection = True
         if rudely:
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            for one in (self.rfile, self.wfile, self.connection):  # each of them holds it
-                one.close()
+            self.server.rude.add(self.connection)
 
 
 for _method in ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"):

@@ -125,19 +125,23 @@ class Service:
         if request.path.removeprefix(place).partition("/")[0] != self.namespace:
             raise RefusedError(404, NO_NAMESPACE, "namespace not found")
         action, name = _named(request.action)
-        methods: dict[str, Callable[..., Reply]] | None = {
-            KEYS: {"GET": self._list},
-            BULK: {"PUT": self._put_many, "DELETE": self._delete_many},
-            "bulk/get": {"POST": self._read_many},
-            "bulk/delete": {"POST": self._delete_many},
-            VALUES: {"GET": self._read, "PUT": self._put, "DELETE": self._delete},
-            METADATA: {"GET": self._read_metadata},
-        }.get(action)
+        methods = self._methods().get(action)
         if methods is None:
             raise RefusedError(404, NO_ROUTE, "No route for that URI")
         if request.method not in methods:
             raise RefusedError(405, NO_METHOD, f"Method {request.method} not available here")
         return methods[request.method], name
+
+    def _methods(self) -> dict[str, dict[str, Callable[..., Reply]]]:
+        """What can be asked, by the path within the namespace."""
+        return {
+            KEYS: {"GET": self._list},
+            BULK: {"PUT": self._put_many, "DELETE": self._delete_many},
+            f"{BULK}/get": {"POST": self._read_many},
+            f"{BULK}/delete": {"POST": self._delete_many},
+            VALUES: {"GET": self._read, "PUT": self._put, "DELETE": self._delete},
+            METADATA: {"GET": self._read_metadata},
+        }
 
     def _check_token(self, told: str) -> None:
         if hmac.compare_digest(told.encode(), f"Bearer {self.foreign_token}".encode()):

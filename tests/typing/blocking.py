@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
 import redis
@@ -230,6 +231,24 @@ def on_telegram(store: Storage[Cart]) -> None:
     assert_type(outbound.send(None, handler, "event", 1), str)
     assert_type(outbound.wait("@news", timeout=0.5), storage.Verdict)
     outbound.pause(5, 2.5)
+
+
+def media(store: Storage[Cart], out: BinaryIO) -> None:
+    def call(file: object) -> int:
+        return len(str(file))
+
+    ids = storage.MediaCache(
+        store, bot=42, ttl=timedelta(days=30), is_stale=lambda outcome: False, on_error="raise"
+    )
+    assert_type(ids.send("photo", Path("cat.jpg"), call), int)
+    assert_type(ids.send("sendPhoto", out, call), int)
+    assert_type(ids.get("photo", b"cat"), str | None)
+    ids.set("photo", memoryview(b"cat"), "AgAC", ttl=60)
+    assert_type(ids.forget("photo", "https://example.org/cat.jpg"), bool)
+    assert_type(ids.key_of("photo", bytearray(b"cat")), str)
+    theirs = gramio.media_cache(storage=store, ttl=None, file_id_of=lambda answer: "AgAC")
+    assert_type(theirs, gramio.MediaCache)
+    assert_type(theirs.send("photo", b"cat", call, name="cat.jpg"), int)
 
 
 def whole(store: Storage[Cart], carts: dict[str, Any], out: BinaryIO) -> None:

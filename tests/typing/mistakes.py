@@ -34,6 +34,13 @@ def places() -> None:
     storage.RedisStorage("redis://localhost", ttl="60")  # type: ignore[arg-type]
 
 
+def media(store: Storage[int]) -> None:
+    storage.MediaCache(store)  # type: ignore[call-arg]
+    ids = storage.MediaCache(store, bot=7, on_error="skip")  # type: ignore[arg-type]
+    ids.send("photo", 7, str)  # type: ignore[call-overload]
+    ids.set("photo", b"cat", 7)  # type: ignore[arg-type]
+
+
 def leasing(leases: storage.Leases) -> None:
     leases.hold(7)  # type: ignore[arg-type]
     leases.hold("a", 60)  # type: ignore[call-arg]

@@ -149,6 +149,27 @@ async def on_telegram(store: Storage[Cart]) -> None:
     assert_type(await outbound.wait("@news"), storage.Verdict)
 
 
+async def media(store: Storage[Cart]) -> None:
+    """What sends a file may be of either colour, and so may be what looks at answers."""
+
+    async def call(file: object) -> int:
+        return len(str(file))
+
+    async def is_stale(outcome: object) -> bool:
+        return False
+
+    def file_id_of(answer: object) -> str | None:
+        return None
+
+    ids = aio.MediaCache(store, bot="support", is_stale=is_stale, file_id_of=file_id_of)
+    sent: int = await ids.send("photo", b"cat", call)
+    plain: str = await ids.send("photo", b"cat", str)
+    assert sent == len(plain)
+    assert_type(await ids.get("photo", b"cat"), str | None)
+    assert_type(await ids.forget("photo", b"cat"), bool)
+    assert_type(await ids.key_of("photo", b"cat"), str)
+
+
 async def walking(store: Storage[Cart]) -> None:
     assert_type(store.keys(), AsyncIterator[str])
     assert_type(store.items(), AsyncIterator[tuple[str, Cart]])

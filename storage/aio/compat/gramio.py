@@ -1,6 +1,6 @@
 # Written by tools/mirror.py from storage/compat/gramio.py: change that file and run the tool.
 """GramIO's `@gramio/storage` with its stores on Redis and SQLite, `@gramio/session`, its rate
-limits, and what `@gramio/scenes` keeps, as they read and write it."""
+limits and media cache, and what `@gramio/scenes` keeps, as they read and write it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ...sqlite.options import Place
 from ..store import Storage
 from ...ttl import DefaultTtl, default_span
 from .gramio_limits import RateLimits, rate_limit
+from .gramio_media import MediaCache, media_cache
 from .originals import OriginalOptions, OriginalSessions
 
 if TYPE_CHECKING:
@@ -30,10 +31,12 @@ else:
     S = TypeVar("S")
 
 __all__ = [
+    "MediaCache",
     "RateLimits",
     "SceneSessions",
     "Sessions",
     "in_memory_storage",
+    "media_cache",
     "rate_limit",
     "redis_storage",
     "scenes",
