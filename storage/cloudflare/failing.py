@@ -133,7 +133,7 @@ class Course:
 
     def __init__(self, until: float, total: int = 1, key: str | None = None) -> None:
         self.until = until
-        self.key = key if total == 1 else None
+        self.key = key
         self._total = total
         self._done = 0
         self._tries = 0
