@@ -52,11 +52,11 @@ LAYERS: dict[str, Wrap] = {
     "folded": _folded,
 }
 OVER = {
-    "enhanced": {"memory", "four-methods"},
+    "enhanced": {"memory", "four-methods", "only-reads-and-writes"},
     "compressed": {"memory"},
     "encrypted": {"memory", "one-step-client"},
     "typed": {"memory"},
-    "folded": {"memory", "sqlite", "valkey"},
+    "folded": {"memory", "sqlite", "valkey", "reads-and-writes"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
 
@@ -86,6 +86,9 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
 IN_BOTH = ("memory", "lru", "sqlite", "sqlite-gramio", "valkey", "folded memory")
 """What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
 
+BY_NIGHT = {"only-reads-and-writes"}
+"""What is proved by day with a layer over it, which does more of it."""
+
 
 def by_day(rows: list[Row]) -> list[Row]:
     """Those of *rows* that are run by day, all of them with `STORAGE_TEST_LONG`."""
@@ -96,6 +99,7 @@ def by_day(rows: list[Row]) -> list[Row]:
         is_second = names.index(row.name) % 2 == 1
         return len(halves[row.name]) == 1 or (row.half is storage.aio) is is_second
 
+    rows = [row for row in rows if IS_LONG or row.name not in BY_NIGHT]
     return [row for row in rows if IS_LONG or row.name in IN_BOTH or is_chosen(row)]
 
 
