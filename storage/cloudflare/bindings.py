@@ -25,6 +25,8 @@ TEXT: Final = {"type": "text"}
 
 NO_BINDING: Final = "the binding answers as none of KV does"
 
+_MEMBERS: Final = ("value", "metadata", "cacheStatus")
+
 _STATUS: Final = re.compile(r"\bKV \w+ failed: (\d{3})\b")
 _FIRST, _LONGEST = 0.05, 2.0
 _DAY: Final = "limit exceeded for the day"
@@ -109,14 +111,15 @@ def held(answer: Any) -> Held | None:
 def told_of(answer: Any, names: Sequence[str]) -> dict[str, Held | None]:
     """What *answer* tells of those *names* that it speaks of.
 
-    It speaks of no name that looks like a number, and not wholly of an empty text.
+    It speaks of no name that looks like a number, and not wholly of an empty text; where it is
+    about one name after all, it has members of its own.
     """
     if not isinstance(answer, Mapping):
         return {}
-    wholly = {name: answer[name] for name in names if name in answer}
+    spoken = {name: answer[name] for name in names if name in answer and name not in _MEMBERS}
     return {
         name: None if one is None else held(one)
-        for name, one in wholly.items()
+        for name, one in spoken.items()
         if one is None or isinstance(one, Mapping)
     }
 
