@@ -3,6 +3,7 @@ nothing does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -156,14 +157,15 @@ class Stepless(KVMachine):
     @step(path=PATHS, key=KEYS, value=VALUES)
     def steps_are_refused(self, path: Path, key: str, value: Any) -> None:
         store, value, ran = self.views[path], self.fit(value), list[object]()
-        for call in (
+        calls: list[Callable[[], object]] = [
             lambda: store.add(key, value),
             lambda: store.incr(key),
             lambda: store.swap(key, value, DELETE),
             lambda: store.update(key, ran.append, default=value),
             lambda: store.get_or_set(key, lambda: ran.append(1)),
             lambda: store.edit(key, default={}),
-        ):
+        ]
+        for call in calls:
             with pytest.raises(UnsupportedError):
                 call()
         assert not ran

@@ -28,6 +28,7 @@ from storage.keys import Names
 from storage.testing import Clock
 from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
 from tests.contract.stepless import ReadsAndWrites
+from tests.day import IS_LONG
 from tests.servers import Server
 
 Half = Any
@@ -305,6 +306,18 @@ BACKENDS = [
 ]
 
 
+ON_EVERY_PYTHON = (
+    "memory",
+    "lru",
+    "sqlite",
+    "dict",
+    "mixed-methods",
+    "one-step-client",
+    "folded memory",
+)
+"""One of a kind, without a server; by day, the others are proved on one Python."""
+
+
 def params(rows: list[Row]) -> list[Any]:
     """*rows* as parameters of a test."""
     return [pytest.param(row, id=str(row), marks=list(_marks(row))) for row in rows]
@@ -313,5 +326,5 @@ def params(rows: list[Row]) -> list[Any]:
 def _marks(row: Row) -> Iterator[pytest.MarkDecorator]:
     if row.server:
         yield pytest.mark.server
-    if row.is_layer:
-        yield pytest.mark.layer
+    if row.name not in ON_EVERY_PYTHON and not IS_LONG:
+        yield pytest.mark.once

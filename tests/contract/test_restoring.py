@@ -11,7 +11,7 @@ import pytest
 from storage import MISSING, UnsupportedError
 from storage.testing import Bridge, Clock
 from tests.contract.backends import BACKENDS, Row, params
-from tests.contract.layers import LAYERED
+from tests.contract.layers import LAYERED, by_day
 
 Entry = tuple[str, bytes, "int | None"]
 
@@ -49,7 +49,7 @@ class Room:
         return None if ends is None or grain is None else -(-ends // grain) * grain
 
 
-ROWS = [*BACKENDS, *LAYERED]
+ROWS = by_day([*BACKENDS, *LAYERED])
 EXPIRING = [row for row in ROWS if row.capabilities.expiry_ms is not None]
 STEPPING = [row for row in ROWS if row.capabilities.atomic is not None]
 STEPLESS = [row for row in ROWS if row.capabilities.atomic is None]
