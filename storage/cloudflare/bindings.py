@@ -140,7 +140,7 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, NotAsked):
         return Failure("the time for it was over before KV was asked", UnavailableError)
     if isinstance(error, Overdue):
-        return Failure(str(error), UnavailableError, doubtful=True)
+        return Failure("KV did not answer in time", UnavailableError, doubtful=True)
     text = str(error)
     found = _STATUS.search(text)
     if found:
