@@ -27,7 +27,7 @@ NO_BINDING: Final = "the binding answers as none of KV does"
 
 _MEMBERS: Final = ("value", "metadata", "cacheStatus")
 
-_STATUS: Final = re.compile(r"\bKV \w+ failed: (\d{3})\b")
+_STATUS: Final = re.compile(r"\bKV (\w+) failed: (\d{3})\b")
 _FIRST, _LONGEST = 0.05, 2.0
 _DAY: Final = "limit exceeded for the day"
 _LOST: Final = ("network connection lost", "internal error")
@@ -144,7 +144,7 @@ def failure(error: BaseException) -> Failure:
     text = str(error)
     found = _STATUS.search(text)
     if found:
-        return _refusal(int(found[1]))
+        return _refusal(found[1], int(found[2]))
     lower = text.lower()
     if _DAY in lower:
         return Failure("the account has used up what its plan has for a day", UnavailableError)
@@ -159,17 +159,18 @@ def failure(error: BaseException) -> Failure:
 def pause(attempt: int) -> float:
     """How many seconds to wait after so many attempts: random, twice as long from one to the next.
 
-    A key is written once a second, which five attempts outlast.
+    A key is written once a second, which six attempts outlast.
     """
     import random  # dear, and seldom needed
 
     return min(_FIRST * 2.0**attempt, _LONGEST) * (0.5 + random.random())
 
 
-def _refusal(status: int) -> Failure:
+def _refusal(operation: str, status: int) -> Failure:
     reason = f"KV answered {status}"
     if status == 429:
-        return Failure(f"{reason}: it takes one write a second for a key", UnavailableError, True)
+        often = "a key is written once a second" if operation == "PUT" else "it is asked too often"
+        return Failure(f"{reason}: {often}", UnavailableError, True)
     if status == 408 or status >= 500:
         return Failure(reason, UnavailableError, True, True)
     if status in (401, 403):
