@@ -30,6 +30,7 @@ from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
 from tests.contract.stepless import ReadsAndWrites
 from tests.day import IS_LONG
 from tests.servers import Server
+from tests.servers.cloudflare import KvServer
 
 Half = Any
 """`storage` or `storage.aio`: they have the same names."""
@@ -45,6 +46,7 @@ class Ground:
     clock: Clock
     ttl: float | None
     server: Server | None = None
+    kv: KvServer | None = None
     borrowed: list[sqlite3.Connection] = field(default_factory=list)
 
     @property
@@ -82,12 +84,17 @@ class Row:
     is_layer: bool = False
     server: str | None = None
     """The fixture of the server that it is on."""
+    is_kv: bool = False
+    """It is on the server that behaves like Cloudflare's KV, which goes by any clock."""
+    prefixed: bool = False
+    longest_key: int | None = None
+    no_keys: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
         """How much of a long random run it gets: what hops between threads costs ten times more."""
         share = 0.5 if self.half is storage.aio else 1
-        return share / 4 if self.server else share
+        return share / 4 if self.server or self.is_kv else share
 
     @property
     def late_ms(self) -> int:
@@ -96,6 +103,10 @@ class Row:
 
     def ground(self, request: pytest.FixtureRequest, folder: Path, clock: Clock) -> Ground:
         """What a store is made of; the clock of a server stands where *clock* does."""
+        if self.is_kv:
+            kv: KvServer = request.getfixturevalue("kv")
+            kv.clock = clock
+            return Ground(folder, clock, None, kv=kv)
         if self.server is None:
             return Ground(folder, clock, None)
         server: Server = request.getfixturevalue(self.server)
@@ -180,6 +191,8 @@ def _connection(half: Half, ground: Ground) -> Any:
 
 
 _prefixes = (f"bot {number}:" for number in itertools.count())
+_even_prefixes = (f"bot {number % 10_000:04}:" for number in itertools.count())
+"""As long as each other, so that the longest key under each has as many bytes."""
 
 
 def _redis(half: Half, ground: Ground) -> Any:
@@ -191,6 +204,18 @@ def _puregram(half: Half, ground: Ground) -> Any:
     assert ground.server
     compat = half.compat.puregram
     return compat.RedisStorage(ground.server.url, prefix=next(_prefixes), ttl=ground.ttl)
+
+
+def _cloudflare(half: Half, ground: Ground) -> Any:
+    assert ground.kv
+    return _at_edge(half, ground, prefix=next(_even_prefixes), ttl=ground.ttl)
+
+
+def _at_edge(half: Half, ground: Ground, **options: Any) -> Any:
+    kv = ground.kv
+    assert kv
+    place = (kv.account, kv.namespace, kv.token)
+    return half.CloudflareStorage(*place, base_url=kv.url, clock=ground.clock, **options)
 
 
 def _client(**settings: Any) -> Make:
@@ -240,6 +265,7 @@ IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durab
 A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
 AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
 
+AT_THE_EDGE = Capabilities(atomic=None, expiry_ms=1, iteration=True, durable=True)
 NO_STEPS = Capabilities(atomic=None, expiry_ms=1, iteration=True, durable=False)
 A_CLIENT = Capabilities(atomic="process", expiry_ms=1, iteration=False, durable=True)
 
@@ -265,6 +291,15 @@ def _rows(half: Half) -> list[Row]:
             _stepless(expires=False),
             NO_STEPS._replace(expiry_ms=None),
             half,
+        ),
+        Row(
+            "cloudflare",
+            _cloudflare,
+            AT_THE_EDGE,
+            half,
+            is_kv=True,
+            prefixed=True,
+            longest_key=512 - len("bot 0000:"),
         ),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
         Row(
