@@ -175,6 +175,17 @@ def _gramio_redis(half: Half, ground: Ground) -> Any:
     return half.compat.gramio.redis_storage({**options, "keyPrefix": next(_prefixes)})
 
 
+def _in_both(half: Half, ground: Ground) -> Any:
+    first = half.MemoryStorage(clock=ground.clock)
+    second = half.LruMemoryStorage(100_000, clock=ground.clock)
+    return half.compat.gramio.with_fallback_storages([first, second], ttl=ground.ttl)
+
+
+def _in_mappings(half: Half, ground: Ground) -> Any:
+    boxed = half.compat.gramio.in_memory_storage({})
+    return half.compat.gramio.with_fallback_storages([boxed, {}])
+
+
 def _connection(half: Half, ground: Ground) -> Any:
     return half.SqliteStorage(ground.connection(), ttl=ground.ttl, clock=ground.clock)
 
@@ -265,6 +276,14 @@ def _rows(half: Half) -> list[Row]:
             _stepless(expires=False),
             NO_STEPS._replace(expiry_ms=None),
             half,
+        ),
+        Row("gramio-fallback", _in_both, NO_STEPS, half, verbatim=True),
+        Row(
+            "gramio-mappings",
+            _in_mappings,
+            NO_STEPS._replace(expiry_ms=None),
+            half,
+            verbatim=True,
         ),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
         Row(
