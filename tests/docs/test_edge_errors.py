@@ -14,9 +14,11 @@ import storage
 import storage.aio
 from storage.testing import driven
 from tests.docs.test_trips import cells
+from tests.fault.proxy import Proxy
 from tests.house.tree import ROOT
 from tests.servers.cloudflare import Fault, KvServer
 from tests.servers.process import HOST
+from tests.servers.tls import Certificates
 
 PAGE = (ROOT / "docs" / "guide" / "edge.md").read_text(encoding="utf-8")
 TABLE = PAGE.partition("\n| what happened |")[2].partition("\n\n")[0]
@@ -35,7 +37,7 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 """How each row begins, and what goes wrong then."""
 
 ELSEWHERE = ("no connection can be made", "the certificate is not trusted")
-"""Rows for which no server that answers will do; tests of the connections look at the second."""
+"""Rows for which no server that answers will do."""
 
 CASES = [(row, fault) for row, faults in FAULTS.items() for fault in faults]
 
@@ -113,3 +115,21 @@ def test_nobody_who_answers_is_what_the_table_says(half: Any, kv: KvServer) -> N
             with pytest.raises(storage.StorageError) as error:
                 ask()
             assert type(error.value) is kind
+
+
+@halves
+def test_a_certificate_of_a_stranger_is_what_the_table_says(
+    half: Any, kv: KvServer, certificates: Certificates
+) -> None:
+    kinds, again = told("the certificate is not trusted")
+    assert not again
+
+    with Proxy((HOST, kv.port), certificates.stranger) as proxy:
+        options: Any = {"base_url": f"https://{HOST}:{proxy.port}/client/v4", "timeout": 20}
+        made = half.CloudflareStorage(kv.account, kv.namespace, kv.token, **options)
+        with made if half is storage else driven(made) as store:
+            for kind, ask in zip(kinds, (lambda: store.get("a"), lambda: store.set("a", 1))):
+                with pytest.raises(storage.StorageError) as error:
+                    ask()
+                assert type(error.value) is kind
+    assert kv.requests == []
