@@ -44,7 +44,7 @@ def well(row: Row) -> Row:
         return _held(half.fallback(first, second, on_error=never))
 
     can = row.capabilities._replace(atomic="process", durable=False)
-    well = replace(row, make=make, capabilities=can, leases=False, is_layer=True)
+    well = replace(row, make=make, capabilities=can, leases=False)
     return replace(well, name=f"well {row.name}")
 
 
@@ -78,7 +78,7 @@ DEAD: dict[str, tuple[Make, Capabilities]] = {"dead": (_dead, IN_MEMORY), "bare"
 FALLBACKS = [
     *(well(row) for row in BACKENDS if row.name in FIRST),
     *(
-        Row(name, make, can, half, is_layer=True)
+        Row(name, make, can, half)
         for half in (storage, storage.aio)
         for name, (make, can) in DEAD.items()
     ),
