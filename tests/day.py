@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import storage
+import storage.aio
 
 IS_LONG = bool(os.environ.get("STORAGE_TEST_LONG"))
 """By night."""
+
+HALVES: Sequence[Any] = (storage, storage.aio)
+
+
+def by_turns(things: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Each half with each of *things*; by day one half with each, and the other with the next."""
+    return [
+        (half, thing)
+        for place, thing in enumerate(things)
+        for half in (HALVES if IS_LONG else (HALVES[place % 2],))
+    ]

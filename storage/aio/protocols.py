@@ -65,6 +65,9 @@ class Backend(Protocol):
 
     A name is any string that UTF-8 can carry. An entry whose time is over is absent to every
     method. What fails raises a `StorageError` that says so.
+
+    Where `capabilities.atomic` is `None` a store never asks to `add`, `swap` or `incr`, nor to
+    keep or to move the end of an entry; to `restore` and not to replace is refused.
     """
 
     @property

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -73,13 +74,13 @@ class Service:
 
 
 class Maker:
-    """Makes clients that share what is dear to read."""
+    """Makes clients that share what is dear to read: whom to trust at *url*."""
 
-    def __init__(self, kind: Callable[..., Any], connections: int) -> None:
+    def __init__(self, kind: Callable[..., Any], connections: int, url: str) -> None:
         self._kind = kind
         self._connections = connections
         try:
-            self._certificates = httpx.create_ssl_context()
+            self._trusted = _trusted(url)
             self.made()
         except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
             what = type(error).__name__  # whose words may show the password of a proxy
@@ -90,12 +91,17 @@ class Maker:
         """A client of ours, which goes where it is sent and nowhere else."""
         limits = httpx.Limits(
             max_connections=self._connections,
-            max_keepalive_connections=min(self._connections, IDLE),
+            max_keepalive_connections=self._connections,
             keepalive_expiry=KEPT_SECONDS,
         )
-        return self._kind(
-            verify=self._certificates, limits=limits, timeout=None, follow_redirects=False
-        )
+        return self._kind(verify=self._trusted, limits=limits, timeout=None, follow_redirects=False)
+
+
+def _trusted(url: str) -> ssl.SSLContext:
+    """The certificates that are trusted: those of the environment, where any are needed."""
+    if url.startswith("https://"):
+        return httpx.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Links:
@@ -104,7 +110,8 @@ class Links:
     def __init__(self, options: Options) -> None:
         self._service = Service(options, httpx.Client, httpx.AsyncClient, "blocking")
         self._borrowed: httpx.Client | None = options.client
-        self._maker = None if self._borrowed is not None else Maker(httpx.Client, 1)
+        ours = self._borrowed is None
+        self._maker = Maker(httpx.Client, 1, options.base_url) if ours else None
         self._start()
         after_fork(self, Links._leave_behind)
 

@@ -157,7 +157,7 @@ def codes(reply: Reply) -> tuple[int, ...]:
     """The numbers of the errors that a reply tells, if it tells any."""
     try:
         told = json.loads(reply.body)["errors"]
-        return tuple(one["code"] for one in told if type(one["code"]) is int)
+        return tuple(one["code"] for one in told if type(one["code"]) is int and one["code"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()
 

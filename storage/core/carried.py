@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..codecs import JsonCodec
 from ..errors import UnstorableError
 from ..values import check
+from .foreign import Misfit
 
 MARK: Final = "~base64~"
 
@@ -31,6 +32,8 @@ def kept(raw: bytes) -> Any:
 
 def carried(value: Any) -> bytes:
     """The bytes that *value* was kept for; `UnstorableError` for what is kept for none."""
+    if isinstance(value, Misfit):
+        raise UnstorableError("$", value.reason)
     if not _is_marked(value):
         return _JSON.encode(value)
     try:

@@ -126,7 +126,7 @@ def shared(first: Layers, second: Layers, label: str, can: Capabilities) -> Laye
     if first.names.verbatim is not second.names.verbatim:
         message = "the keys of one are written as they are and those of the other are not: take "
         raise ConfigurationError(f"{message}tables of one layout, or none", store=label)
-    if not _speak_alike(first.codec, second.codec):
+    if not speak_alike(first.codec, second.codec):
         message = "the two do not read each other's values: give both the same codec"
         raise ConfigurationError(message, store=label)
     if first.lifetimes.default is not None and can.expiry_ms is None:
@@ -137,7 +137,7 @@ def shared(first: Layers, second: Layers, label: str, can: Capabilities) -> Laye
     return layers
 
 
-def _speak_alike(first: Codec, second: Codec) -> bool:
+def speak_alike(first: Codec, second: Codec) -> bool:
     """Whether each reads what the other writes."""
     one, other = (getattr(codec, "plain", codec) for codec in (first, second))
     return type(one) is type(other) or (_reads(one, other) and _reads(other, one))

@@ -11,6 +11,12 @@ from ..records import MISSING
 Method = Callable[..., Any]
 
 
+class Misfit(NamedTuple):
+    """What stands for something that is there and is no value."""
+
+    reason: str
+
+
 class Foreign(NamedTuple):
     """The methods of such an object; those that it need not have may be `None`."""
 

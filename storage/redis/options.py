@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ..errors import ConfigurationError
@@ -18,6 +18,9 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redi
 _PORT, _SENTINEL_PORT = 6379, 26379
 _TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_cert_reqs", "ssl_check_hostname", "ssl_keyfile")
 _SENTINEL = ("sentinel_username", "sentinel_password")
+_NOT_GIVEN = {"auto_close_connection_pool", "connection_pool", "single_connection_client"}
+"""What would bring connections of somebody else, or connect at once."""
+
 OPTIONS = ("client_name", "connect_timeout", "connections", "db", "protocol", "timeout", *_TLS)
 """What the query of a URL may say about the connections."""
 
@@ -50,6 +53,31 @@ class Executes(Protocol):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Run one command."""
         ...
+
+
+class Given:
+    """What a client of redis-py is made with; it is never shown."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = dict(arguments)
+        for name in ("port", "db"):
+            number = self._arguments.get(name, 0)
+            if type(number) is not int or number < 0:
+                raise ConfigurationError(f"{name} must be a whole number")
+
+    def client(self, kind: Callable[..., Any]) -> Any:
+        """A client of this *kind*, which is not connected."""
+        from inspect import signature  # which redis-py needs too
+
+        known = signature(kind).parameters.keys() - _NOT_GIVEN
+        unknown = sorted(str(name) for name in self._arguments if name not in known)
+        if unknown:
+            raise ConfigurationError(f"there is no option {', '.join(unknown)} of redis-py")
+        try:
+            return kind(**self._arguments)
+        except Exception as error:  # noqa: BLE001 - whatever redis-py says, with what was given
+            message = f"redis-py does not take these options: it raised {type(error).__name__}"
+            raise ConfigurationError(message) from None
 
 
 RedisPlace = str | Executes | Target

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from redis.backoff import NoBackoff
 
 from ..errors import ConfigurationError
-from .options import Options, Target
+from .options import Given, Options, Target
 
 try:
     from redis.driver_info import DriverInfo
@@ -85,6 +85,8 @@ def settings(options: Options, library: Any) -> Settings | None:
     if isinstance(options.target, Target):
         return _of_target(options.target, library)
     client = options.target
+    if isinstance(client, Given):
+        client = client.client(library.Redis)
     if isinstance(client, library.RedisCluster):
         return _of_cluster(client, library) if _is_plain(client, library.RedisCluster) else None
     if not isinstance(client, library.Redis) or not _is_plain(client, library.Redis):

@@ -11,17 +11,23 @@ from hypothesis.stateful import invariant
 
 from ..errors import UnsupportedError
 from ..records import DELETE, Capabilities
-from ..ttl import KEEP
+from ..ttl import DEFAULT, KEEP
 from .model import assert_same
-from .program import KEYS, OUTCOMES, PAST, PATHS, VALUES, KVMachine, Path
+from .program import KEYS, PAST, PATHS, VALUES, KVMachine, Path
 from .runs import step
+from .stepping import Stepless, Stepping
 
 PREFIXES = st.sampled_from(["", "", "k", "~", "a", "b:"])
-AT_THE_END: Final[dict[str, dict[str, Any]]] = {
+WITHOUT_STEPS: Final[dict[str, dict[str, Any]]] = {
     "get": {},
     "has": {},
     "delete": {},
     "expires_at": {},
+    "touch": {},
+    "set": {"value": 1, "ttl": DEFAULT},
+}
+AT_THE_END: Final[dict[str, dict[str, Any]]] = {
+    **WITHOUT_STEPS,
     "touch": {"ttl": 1},
     "set": {"value": 1, "ttl": KEEP},
     "add": {"value": 1, "ttl": KEEP},
@@ -34,7 +40,9 @@ SECONDS = st.sampled_from([0.001, 0.499, 0.5, 1, 1.5, 2.5, 3600])
 class Expiring(KVMachine):
     """Time passes."""
 
-    outcomes: ClassVar[frozenset[str]] = OUTCOMES | {"tick: to a deadline", "tick: something ended"}
+    at_the_end: ClassVar[dict[str, dict[str, Any]]] = AT_THE_END
+
+    outcomes: ClassVar[frozenset[str]] = frozenset({"tick: to a deadline", "tick: something ended"})
 
     @step(seconds=SECONDS)
     def tick(self, seconds: float) -> None:
@@ -53,8 +61,8 @@ class Expiring(KVMachine):
             end, (path, key) = ends[which % len(ends)]
             self.pass_ms(max(0, end + self.late_ms - early - self.clock.ms))
             self.came_to("tick: to a deadline")
-            if then:
-                getattr(self, then)(path=path, key=key, **AT_THE_END[then])
+            if then in self.at_the_end:
+                getattr(self, then)(path=path, key=key, **self.at_the_end[then])
 
     def pass_ms(self, ms: int) -> None:
         before = len(self.model.live())
@@ -154,6 +162,7 @@ def kv_machine(
         *([Reading] if reading else []),
         Timeless if capabilities.expiry_ms is None else Expiring,
         Listing if capabilities.iteration else Unlisted,
+        Stepless if capabilities.atomic is None else Stepping,
     )
     members = {
         "make": staticmethod(make),
@@ -161,5 +170,7 @@ def kv_machine(
         "verbatim": verbatim,
         "knows_none": knows_none,
         "late_ms": late_ms,
+        "outcomes": frozenset().union(*(base.outcomes for base in bases)),
+        "at_the_end": WITHOUT_STEPS if capabilities.atomic is None else AT_THE_END,
     }
     return type(name, bases, members)

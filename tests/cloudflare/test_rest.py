@@ -155,9 +155,9 @@ def test_a_value_too_large_for_a_reply_with_others_is_read_by_itself(
 
     found = store.get_many(["a", "b", "c", "d", "e"])
 
-    assert {key: len(str(value)) for key, value in found.items()} == {
-        **{"a": most - 2, "b": 9_000_000, "c": 9_000_000, "d": 1}
-    }
+    assert [(key, len(str(found[key]))) for key in found] == [
+        *(("a", most - 2), ("b", 9_000_000), ("c", 9_000_000), ("d", 1))
+    ]
     alone = [request for request in kv.requests if request.method == "GET"]
     assert [request.action for request in alone] == ["values/a", "metadata/a"]
     assert store.get_with_metadata("a")[1] == {"n": 1}

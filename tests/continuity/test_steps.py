@@ -23,14 +23,14 @@ OUTCOMES = (
 )
 
 
-def test_a_file_answers_as_memory_does_and_counters_are_sums() -> None:
+def test_a_file_answers_as_memory_does_and_counters_are_sums(tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
 
     @hypothesis.settings(max_examples=150)
     @hypothesis.given(PROGRAMS)
     @hypothesis.example(ROUND)
     def run(program: list[Step]) -> None:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=tmp_path) as folder:
             clock, file = Clock(), Path(folder, "bot.db")
             measure = storage.MemoryStorage(clock=clock).room(DialogStore)
             stores = [storage.SqliteStorage(file, clock=clock) for _ in range(2)]

@@ -17,14 +17,18 @@ import redis.asyncio
 import storage
 import storage.aio
 import storage.aio.clients
+import storage.aio.compat.gramio
 import storage.aio.compat.puregram
 import storage.clients
+import storage.compat.gramio
 import storage.compat.puregram
 from storage import Capabilities
 from storage.core.clients import commands
 from storage.keys import Names
 from storage.testing import Clock
 from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
+from tests.contract.stepless import ReadsAndWrites
+from tests.day import IS_LONG
 from tests.servers import Server
 
 Half = Any
@@ -156,6 +160,21 @@ def _sqlite(layout: str) -> Make:
     return make
 
 
+def _gramio(half: Half, ground: Ground) -> Any:
+    compat = half.compat.gramio
+    return compat.sqlite_storage(ground.file, ttl=ground.ttl, clock=ground.clock)
+
+
+def _boxed(half: Half, ground: Ground) -> Any:
+    return half.compat.gramio.in_memory_storage({})
+
+
+def _gramio_redis(half: Half, ground: Ground) -> Any:
+    assert ground.server
+    options = {"host": "127.0.0.1", "port": ground.server.port, "$ttl": ground.ttl or 0}
+    return half.compat.gramio.redis_storage({**options, "keyPrefix": next(_prefixes)})
+
+
 def _connection(half: Half, ground: Ground) -> Any:
     return half.SqliteStorage(ground.connection(), ttl=ground.ttl, clock=ground.clock)
 
@@ -203,6 +222,17 @@ def _by(kind: Callable[[Any], Any], *, on_server: bool = False) -> Make:
     return make
 
 
+def _stepless(*, expires: bool) -> Make:
+    """A store over a backend of a stranger's that never looks and writes at once."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        backend = ReadsAndWrites(ground.clock, expires=expires)
+        lifted = half.lift(backend) if half is storage.aio else backend
+        return half.Storage(lifted, ttl=ground.ttl if expires else None)
+
+    return make
+
+
 IN_MEMORY = Capabilities(atomic="process", expiry_ms=1, iteration=True, durable=False)
 IN_A_FILE = Capabilities(atomic="shared", expiry_ms=1, iteration=True, durable=True)
 ON_A_SERVER = IN_A_FILE
@@ -210,6 +240,7 @@ IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durab
 A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
 AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
 
+NO_STEPS = Capabilities(atomic=None, expiry_ms=1, iteration=True, durable=False)
 A_CLIENT = Capabilities(atomic="process", expiry_ms=1, iteration=False, durable=True)
 
 
@@ -220,17 +251,34 @@ def _rows(half: Half) -> list[Row]:
         Row("sqlite", _sqlite("storage"), IN_A_FILE, half, leases=True),
         Row("sqlite-connection", _connection, IN_A_FILE, half, leases=True),
         Row("sqlite-puregram", _sqlite("puregram"), IN_A_FILE, half, verbatim=True, leases=True),
-        Row("sqlite-gramio", _sqlite("gramio"), IN_SECONDS, half, verbatim=True, leases=True),
+        Row("sqlite-gramio", _gramio, IN_SECONDS, half, verbatim=True, leases=True),
         Row("dict", _adapted(dict), A_MAPPING, half),
+        Row("gramio-memory", _boxed, A_MAPPING, half, verbatim=True),
         Row("shelf", _adapted(lambda: shelve.Shelf({})), A_MAPPING, half),
         Row("four-methods", _adapted(FourMethods), AN_OBJECT, half),
         Row("three-methods", _adapted(ThreeMethods), AN_OBJECT, half, knows_none=False),
         Row("one-step-client", _by(OneStep), A_CLIENT, half, verbatim=True),
         Row("two-step-client", _by(TwoSteps), A_CLIENT, half, verbatim=True),
+        Row("reads-and-writes", _stepless(expires=True), NO_STEPS, half),
+        Row(
+            "only-reads-and-writes",
+            _stepless(expires=False),
+            NO_STEPS._replace(expiry_ms=None),
+            half,
+        ),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
         Row(
             "valkey-puregram",
             _puregram,
+            ON_A_SERVER,
+            half,
+            verbatim=True,
+            leases=True,
+            server="valkey",
+        ),
+        Row(
+            "valkey-gramio",
+            _gramio_redis,
             ON_A_SERVER,
             half,
             verbatim=True,
@@ -258,6 +306,18 @@ BACKENDS = [
 ]
 
 
+ON_EVERY_PYTHON = (
+    "memory",
+    "lru",
+    "sqlite",
+    "dict",
+    "mixed-methods",
+    "one-step-client",
+    "folded memory",
+)
+"""One of a kind, without a server; by day, the others are proved on one Python."""
+
+
 def params(rows: list[Row]) -> list[Any]:
     """*rows* as parameters of a test."""
     return [pytest.param(row, id=str(row), marks=list(_marks(row))) for row in rows]
@@ -266,5 +326,5 @@ def params(rows: list[Row]) -> list[Any]:
 def _marks(row: Row) -> Iterator[pytest.MarkDecorator]:
     if row.server:
         yield pytest.mark.server
-    if row.is_layer:
-        yield pytest.mark.layer
+    if row.name not in ON_EVERY_PYTHON and not IS_LONG:
+        yield pytest.mark.once

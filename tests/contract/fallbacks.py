@@ -11,8 +11,9 @@ from storage import Capabilities
 from tests.contract.backends import BACKENDS, Ground, Half, Make, Row
 from tests.servers.process import free_port
 
-FIRST = {"memory", "sqlite-gramio"}
-"""Backends that stand before memory: one whose layout is our own, and one that is coarser."""
+FIRST = {"memory", "sqlite-gramio", "reads-and-writes"}
+"""Backends that stand before memory: one whose layout is our own, one that is coarser, and one that
+never looks and writes at once."""
 
 A_DAY = 86_400.0
 
@@ -43,7 +44,8 @@ def well(row: Row) -> Row:
         second = _beside(half, ground, verbatim=row.verbatim)
         return _held(half.fallback(first, second, on_error=never))
 
-    can = row.capabilities._replace(atomic="process", durable=False)
+    atomic = None if row.capabilities.atomic is None else "process"
+    can = row.capabilities._replace(atomic=atomic, durable=False)
     well = replace(row, make=make, capabilities=can, leases=False, is_layer=True)
     return replace(well, name=f"well {row.name}")
 

@@ -52,11 +52,11 @@ LAYERS: dict[str, Wrap] = {
     "folded": _folded,
 }
 OVER = {
-    "enhanced": {"memory", "four-methods"},
+    "enhanced": {"memory", "four-methods", "only-reads-and-writes"},
     "compressed": {"memory"},
     "encrypted": {"memory", "one-step-client"},
     "typed": {"memory"},
-    "folded": {"memory", "sqlite", "valkey"},
+    "folded": {"memory", "sqlite", "valkey", "reads-and-writes"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
 
@@ -78,13 +78,15 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
         can = can._replace(expiry_ms=can.expiry_ms or 1)
     knows = row.knows_none or name not in ("compressed", "typed")
     layered = replace(row, make=make, capabilities=can, knows_none=knows)
-    # One is proved on every Python.
-    is_layer = (name, row.name) != ("folded", "memory")
-    return replace(layered, name=f"{name} {row.name}", is_layer=is_layer)
+    return replace(layered, name=f"{name} {row.name}", is_layer=True)
 
 
-IN_BOTH = ("memory", "lru", "sqlite", "sqlite-gramio", "valkey", "folded memory")
+IN_BOTH = ("memory", "sqlite", "valkey", "folded memory")
 """What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
+
+BY_NIGHT = ("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes")
+"""What another row is like, but for the object or the store that it is over, or what is proved by
+day with a layer over it, which does more of it."""
 
 
 def by_day(rows: list[Row]) -> list[Row]:
@@ -96,7 +98,8 @@ def by_day(rows: list[Row]) -> list[Row]:
         is_second = names.index(row.name) % 2 == 1
         return len(halves[row.name]) == 1 or (row.half is storage.aio) is is_second
 
-    return [row for row in rows if IS_LONG or row.name in IN_BOTH or is_chosen(row)]
+    chosen = [row for row in rows if row.name in IN_BOTH or is_chosen(row)]
+    return rows if IS_LONG else [row for row in chosen if row.name not in BY_NIGHT]
 
 
 LAYERED = [

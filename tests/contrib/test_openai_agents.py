@@ -423,32 +423,16 @@ def test_eight_tasks_add_at_once_and_nothing_is_lost(place: Place) -> None:
 
 def test_eight_processes_add_at_once_and_nothing_is_lost(shared: Place) -> None:
     where = str(Path(storage.__file__).resolve().parents[1])
-    writers = [
-        subprocess.Popen(
-            [sys.executable, WRITER, shared.url, f"w{number}", str(BATCHES)],
-            env={**os.environ, "PYTHONPATH": where},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(WRITERS)
-    ]
-    try:
-        for writer in writers:
-            assert writer.stdout
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            assert writer.stdin
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        ended = [writer.communicate(timeout=PATIENCE) for writer in writers]
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.communicate()
-    for writer, (_, complaint) in zip(writers, ended):
-        assert writer.returncode == 0, complaint
+    names = [f"w{number}" for number in range(WRITERS)]
+    done = subprocess.run(
+        [sys.executable, WRITER, shared.url, str(BATCHES), *names],
+        env={**os.environ, "PYTHONPATH": where},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
     async def read() -> list[Any]:
         async with Session("ann", shared.url) as session:

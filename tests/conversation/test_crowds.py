@@ -36,6 +36,9 @@ STORES = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else (
 SHARED = tuple(kind for kind in STORES if kind != "memory")
 """What processes share."""
 
+BY_NIGHT = ("memory tasks", "sqlite threads", "valkey tasks")
+"""Crowds of another kind come to the same places by day."""
+
 WRITERS = 8
 PROCESSES = 4
 PATIENCE_SECONDS = 120
@@ -53,12 +56,14 @@ def params(kinds: tuple[str, ...]) -> list[Any]:
 
 
 def params_of_crowds() -> list[Any]:
-    """All places, in threads and in tasks, and those that processes share."""
-    return [
+    """All places, in threads and in tasks, and those that processes share; by day, the places take
+    turns between threads and tasks."""
+    crowds = [
         pytest.param((*one.values, how), marks=one.marks, id=f"{one.values[0]} {how}")
         for how in (*HALVES, "processes")
         for one in params(SHARED if how == "processes" else STORES)
     ]
+    return crowds if IS_LONG else [one for one in crowds if one.id not in BY_NIGHT]
 
 
 class Ground:

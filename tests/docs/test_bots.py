@@ -447,7 +447,7 @@ def test_one_bot_talks_on_where_the_other_one_ended(world: World) -> None:
 
 
 @each
-@pytest.mark.parametrize("program", ["counter", "limits", "conversation"])
+@pytest.mark.parametrize("program", ["counter", "limits", "conversation", "settings"])
 def test_a_program_without_a_token_says_so(name: str, program: str, tmp_path: Path) -> None:
     inherited = {word: value for word, value in os.environ.items() if word != "BOT_TOKEN"}
     done = subprocess.run(

@@ -36,7 +36,18 @@ RENAMED = {
 PLAIN_IN_BOTH = {
     *("__init__", "check", "edit", "entries", "hold", "items", "keys", "namespace", "room"),
     *("key_of", "resolve_key"),
-    *("begin", "discard", "expire", "leave", "of", "open", "replace", "typed", "values"),
+    *(
+        "begin",
+        "discard",
+        "expire",
+        "keys_with_metadata",
+        "leave",
+        "of",
+        "open",
+        "replace",
+        "typed",
+        "values",
+    ),
     *("limited", "slot"),
     *("listens", "off", "on", "once", "remove_all_listeners"),
 }

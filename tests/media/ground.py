@@ -106,7 +106,7 @@ def in_line(media: Any) -> int:
 
 
 class Held:
-    """A function that is called once all others wait, and not before."""
+    """Its `call` is one of *function*, the first time once all others wait, and not before."""
 
     def __init__(self, media: Any, others: int, function: Callable[[Any], Any]) -> None:
         self._media = media
@@ -114,7 +114,7 @@ class Held:
         self._function = function
         self._is_first = True
 
-    def __call__(self, file: Any) -> Any:
+    def call(self, file: Any) -> Any:
         if self._is_first:
             self._is_first = False
             until(lambda: in_line(self._media) == self._others, "a line of those who wait")

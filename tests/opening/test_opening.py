@@ -76,7 +76,7 @@ def test_without_any_address_nothing_is_opened(half: Any, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        (f"mongo://user:{SECRET}@host/db", "there are lru, memory, redis, redis"),
+        (f"mongo://user:{SECRET}@host/db", "there are cloudflare, lru, memory, redis, redis"),
         (f"redis://user:{SECRET}℀@host", "can not be read"),
         (f"memory://user:{SECRET}@host", "no host and no path"),
         (f"memory://?password={SECRET}", "no option password; there are codec, ttl"),
@@ -165,5 +165,7 @@ def test_a_package_that_can_not_be_loaded_is_named(half: Any) -> None:
 
 @pytest.mark.usefixtures("_another_package")
 def test_the_schemes_of_other_packages_are_listed(half: Any) -> None:
-    with pytest.raises(ConfigurationError, match="there are broken, elsewhere, lru, memory, redis"):
+    with pytest.raises(
+        ConfigurationError, match="there are broken, cloudflare, elsewhere, lru, memory, redis"
+    ):
         half.open("other://")

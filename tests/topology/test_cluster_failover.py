@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.day import by_turns
 from tests.servers import Cluster, ReplyError, Server
 from tests.topology.conftest import Open
 from tests.topology.ground import PREFIX, Load, cluster_url, one_of_each
@@ -28,7 +29,7 @@ def replaced(cluster: Cluster, master: Server, key: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("disaster", DISASTERS)
+@pytest.mark.parametrize(("half", "disaster"), by_turns(DISASTERS))
 def test_nobody_notices_that_a_master_is_replaced(
     cluster: Cluster, opened: Open, disaster: str
 ) -> None:

@@ -12,6 +12,7 @@ import redis.asyncio.sentinel
 import redis.sentinel
 
 import storage
+from tests.day import by_turns
 from tests.servers import Sentinel, Server, protected, user
 from tests.servers.process import HOST, free_port
 from tests.servers.sentinel import QUORUM, SERVICE
@@ -49,7 +50,7 @@ def client(half: Any, sentinel: Sentinel) -> Iterator[Any]:
         one.close()
 
 
-@pytest.mark.parametrize("disaster", DISASTERS)
+@pytest.mark.parametrize(("half", "disaster"), by_turns(DISASTERS))
 def test_nobody_notices_that_the_primary_is_replaced(
     sentinel: Sentinel, opened: Open, client: Any, disaster: str
 ) -> None:

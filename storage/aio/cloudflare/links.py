@@ -31,9 +31,8 @@ class Links:
     def __init__(self, options: Options) -> None:
         self._service = Service(options, httpx.AsyncClient, httpx.Client, "asyncio")
         self._borrowed: httpx.AsyncClient | None = options.client
-        self._maker = (
-            None if self._borrowed is not None else Maker(httpx.AsyncClient, _CONNECTIONS)
-        )
+        ours = self._borrowed is None
+        self._maker = Maker(httpx.AsyncClient, _CONNECTIONS, options.base_url) if ours else None
         self._runtime = Runtime()
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         after_fork(self, Links._leave_behind)

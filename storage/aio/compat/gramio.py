@@ -1,24 +1,25 @@
 # Written by tools/mirror.py from storage/compat/gramio.py: change that file and run the tool.
-"""GramIO's `@gramio/storage` with its stores on Redis and SQLite, `@gramio/session`, its rate
-limits and media cache, and what `@gramio/scenes` keeps, as they read and write it."""
+"""GramIO's `@gramio/storage` with its storages, `@gramio/session`, its rate limits and media cache,
+and what `@gramio/scenes` keeps, as they read and write it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import stores
 from ...core.layouts import GRAMIO, GRAMIO_SCENES, SCENES
 from ...core.rules import plain
 from ...core.subjects import SessionKey, keyed_by
-from ...keys import Names
-from ...redis.options import Options, RedisPlace
-from ..rooms import Adaptable, redis
-from ...sqlite.options import Place
-from ..store import Storage
-from ...ttl import DefaultTtl, default_span
+from ..rooms import Adaptable
+from .gramio_fallback import with_fallback_storages
 from .gramio_limits import RateLimits, rate_limit
 from .gramio_media import MediaCache, media_cache
+from .gramio_storages import (
+    cloudflare_storage,
+    in_memory_storage,
+    redis_storage,
+    sqlite_storage,
+)
 from .originals import OriginalOptions, OriginalSessions
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "RateLimits",
     "SceneSessions",
     "Sessions",
+    "cloudflare_storage",
     "in_memory_storage",
     "media_cache",
     "rate_limit",
@@ -42,32 +44,8 @@ __all__ = [
     "scenes",
     "session",
     "sqlite_storage",
+    "with_fallback_storages",
 ]
-
-
-def in_memory_storage() -> stores.MemoryStorage[Any]:
-    """Values in this process, without a bound."""
-    return stores.MemoryStorage()
-
-
-def redis_storage(
-    client: RedisPlace, *, ttl: DefaultTtl = None, key_prefix: str = ""
-) -> Storage[Any]:
-    """The values that GramIO keeps on Redis: keys as they are, without a prefix unless one is said.
-
-    *client* is a client of redis-py or a URL, and *ttl* the lifetime that each `set` gives.
-    """
-    options = Options(client, key_prefix, None, False)
-    default_span(ttl)
-    names = Names(key_prefix, verbatim=True, beside=True)
-    return Storage(redis(options), ttl=ttl, names=names)
-
-
-def sqlite_storage(
-    db: Place, *, ttl: DefaultTtl = None, table_name: str = "gramio_storage"
-) -> stores.SqliteStorage[Any]:
-    """The values that GramIO keeps in a table of SQLite; *db* is a path or a connection."""
-    return stores.SqliteStorage(db, table=table_name, layout="gramio", ttl=ttl)
 
 
 class Sessions(OriginalSessions[S]):

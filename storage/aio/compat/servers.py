@@ -7,12 +7,12 @@ from ..clients import ClientBackend
 from ...core.clients import RedisClientLike, commands
 from ...errors import ConfigurationError
 from ..protocols import Backend
-from ...redis.options import Options, RedisPlace, Target
+from ...redis.options import Given, Options, RedisPlace, Target
 from ..rooms import redis
 
 
 def server(
-    client: RedisPlace | RedisClientLike,
+    client: RedisPlace | RedisClientLike | Given,
     prefix: str,
     timeout: float | None,
     accept_retries: bool,
@@ -21,7 +21,7 @@ def server(
 ) -> Backend:
     """What is kept on the server behind *client*, which has to give lifetimes where something
     *expires*."""
-    if isinstance(client, (str, Target)) or hasattr(client, "execute_command"):
+    if isinstance(client, (str, Target, Given)) or hasattr(client, "execute_command"):
         return redis(Options(client, prefix, timeout, accept_retries))
     found = commands(client, expires=expires)
     if timeout is not None or accept_retries:

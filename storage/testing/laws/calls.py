@@ -23,6 +23,9 @@ class Write:
     keeps: bool = False
     """Whether the expiry stays as it is when no ttl is given."""
 
+    is_step: bool = True
+    """Whether it looks and writes at once."""
+
     def prepare(self, store: Any, key: str, **options: Any) -> None:
         if self.before is not UNTOUCHED:
             store.set(key, self.before, **options)
@@ -41,10 +44,10 @@ def _bump(store: Any, key: str, **options: Any) -> object:
 
 
 WRITES: Final = (
-    Write("set", UNTOUCHED, lambda s, k, **o: s.set(k, 2, **o)),
-    Write("set again", 1, lambda s, k, **o: s.set(k, 2, **o)),
-    Write("set_many", UNTOUCHED, lambda s, k, **o: s.set_many({k: 2}, **o)),
-    Write("set_many again", 1, lambda s, k, **o: s.set_many({k: 2}, **o)),
+    Write("set", UNTOUCHED, lambda s, k, **o: s.set(k, 2, **o), is_step=False),
+    Write("set again", 1, lambda s, k, **o: s.set(k, 2, **o), is_step=False),
+    Write("set_many", UNTOUCHED, lambda s, k, **o: s.set_many({k: 2}, **o), is_step=False),
+    Write("set_many again", 1, lambda s, k, **o: s.set_many({k: 2}, **o), is_step=False),
     Write("add", UNTOUCHED, lambda s, k, **o: s.add(k, 2, **o)),
     Write("incr", 1, lambda s, k, **o: s.incr(k, **o), keeps=True),
     Write("incr anew", UNTOUCHED, lambda s, k, **o: s.incr(k, **o)),
@@ -57,6 +60,8 @@ WRITES: Final = (
     Write("get_or_set", UNTOUCHED, lambda s, k, **o: s.get_or_set(k, lambda: 2, **o)),
     Write("touch", 1, lambda s, k, **o: s.touch(k, **o)),
 )
+SETS: Final = WRITES[:4]
+TOUCH: Final = WRITES[-1]
 
 ON_A_KEY: Final[dict[str, Callable[[Any, Any], object]]] = {
     "get": lambda s, k: s.get(k),
@@ -76,6 +81,9 @@ ON_A_KEY: Final[dict[str, Callable[[Any, Any], object]]] = {
     "get_or_set": lambda s, k: s.get_or_set(k, lambda: 1),
 }
 """Every method that takes a key."""
+
+STEPS: Final = ("add", "incr", "swap", "update", "edit", "get_or_set")
+"""Those of them that look and write at once."""
 
 
 def _on_k(call: Callable[[Any, Any], object], store: Any) -> object:
@@ -101,3 +109,19 @@ ALL: Final[dict[str, Callable[[Any], object]]] = {
     "clear": lambda s: s.clear(everything=True),
 }
 """Every method that reaches the backend."""
+
+
+def has_steps(store: Any) -> bool:
+    """Whether *store* can look and write at once."""
+    return store.capabilities.atomic is not None
+
+
+def writes_of(store: Any) -> tuple[Write, ...]:
+    """The methods of *store* that take any `ttl`."""
+    return WRITES if has_steps(store) else SETS
+
+
+def methods_of(store: Any) -> dict[str, Callable[[Any, Any], object]]:
+    """The methods of *store* that take a key."""
+    left_out = () if has_steps(store) else STEPS
+    return {name: call for name, call in ON_A_KEY.items() if name not in left_out}

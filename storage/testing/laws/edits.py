@@ -11,11 +11,12 @@ from ...records import MISSING
 from ..clock import Clock
 from ..model import exact
 from ..threads import elsewhere
-from .suite import Suite, expiring
+from .suite import Suite, expiring, stepping
 
 NO_DRAFTS: Final = (5, 1.5, "text", True, None)
 
 
+@stepping
 class Edits(Suite):
     def test_edit_stores_what_the_block_did(self, store: Any) -> None:
         store.set("k", {"a": 1, "b": {"c": [1]}, "d": 4})
@@ -150,6 +151,7 @@ class Edits(Suite):
         assert store.get("k") == {"n": 1}
 
 
+@stepping
 class Merging(Suite):
     def test_other_members_that_changed_meanwhile_are_kept(self, store: Any) -> None:
         store.set("k", {"ours": 1, "theirs": 1, "removed": 1, "both": 1})

@@ -8,14 +8,17 @@ from typing import Any, Final
 import pytest
 from hypothesis import strategies as st
 
-from ...errors import InvalidKeyError
+from ...errors import InvalidKeyError, UnsupportedError
 from ...records import MISSING
 from .. import strategies
 from ..strategies import NASTY_KEYS, NASTY_NAMES
-from .calls import ON_A_KEY
-from .suite import Suite, for_all, listing
+from .calls import ON_A_KEY, WALKS, methods_of
+from .suite import Suite, for_all, listing, stepping
 
 NO_KEYS: Final = (1, 1.5, True, None, b"k", ("k",), ["k"], object(), "\ud800", "a\udfffb")
+
+DOTS: Final = ("", ".", "..", "./", "/")
+"""What is a place of its own where names are paths."""
 
 Place = tuple[tuple[str, ...], str]
 
@@ -26,7 +29,7 @@ class _Key(str, Enum):
 
 class Keys(Suite):
     def test_any_string_is_a_key_to_every_method(self, store: Any) -> None:
-        for key in NASTY_KEYS:
+        for key in self.keys_among(NASTY_KEYS):
             store.set(key, "here")
 
             assert store.get(key) == "here"
@@ -34,24 +37,54 @@ class Keys(Suite):
             assert store.get_many([key, "x"]) == {key: "here"}
             assert store.expires_at(key) is None
             assert store.touch(key)
-            assert not store.add(key, 1)
-            assert store.swap(key, "here", 1)
-            assert store.incr(key) == 2
-            assert store.update(key, lambda value: {"n": value}) == {"n": 2}
-            with store.edit(key) as draft:
-                draft["n"] = 3
             if store.capabilities.iteration:
-                assert list(store.items()) == [(key, {"n": 3})]
+                assert list(store.items()) == [(key, "here")]
                 assert list(store.keys(key)) == [key]
             assert store.delete(key)
             assert not store.has(key)
 
+    @stepping
+    def test_any_string_is_a_key_to_every_step(self, store: Any) -> None:
+        for key in self.keys_among(NASTY_KEYS):
+            assert store.add(key, 1)
+            assert not store.add(key, 7)
+            assert store.swap(key, 1, 2)
+            assert store.incr(key) == 3
+            assert store.update(key, lambda value: {"n": value}) == {"n": 3}
+            with store.edit(key) as draft:
+                draft["n"] = 4
+            assert store.get_or_set(key, int) == {"n": 4}
+
     @listing
     def test_no_two_keys_are_one(self, store: Any) -> None:
-        store.set_many({key: place for place, key in enumerate(NASTY_KEYS)})
+        keys = self.keys_among(NASTY_KEYS)
+        store.set_many({key: place for place, key in enumerate(keys)})
 
-        assert dict(store.items()) == {key: place for place, key in enumerate(NASTY_KEYS)}
-        assert store.get_many(NASTY_KEYS) == dict(store.items())
+        assert dict(store.items()) == {key: place for place, key in enumerate(keys)}
+        assert store.get_many(keys) == dict(store.items())
+
+    @pytest.mark.parametrize("method", ON_A_KEY)
+    def test_a_key_may_be_as_long_as_is_said_and_no_longer(self, store: Any, method: str) -> None:
+        call, most = ON_A_KEY[method], self.longest_key or len(NASTY_KEYS[-1])
+        for key in ("k" * most, "\u00e9" * (most // 2) + "k" * (most % 2)):
+            if method in methods_of(store):
+                call(store, key)
+            if self.longest_key is not None:
+                self._assert_refused(store, method, key + "k")
+                self._assert_refused(store, method, key[:-1] + "\u20ac")
+        if self.longest_key is not None and store.capabilities.iteration:
+            for walk in WALKS.values():
+                assert walk(store, "k" * (most + 1)) == []
+
+    @pytest.mark.parametrize("method", ON_A_KEY)
+    def test_every_string_is_a_key_but_those_of_which_it_is_said(
+        self, store: Any, method: str
+    ) -> None:
+        for key in (*DOTS, *self.no_keys):
+            if not self.is_key(key):
+                self._assert_refused(store, method, key)
+            elif method in methods_of(store):
+                ON_A_KEY[method](store, key)
 
     def test_a_key_changes_no_other(self, store: Any) -> None:
         def law(one: str, other: str) -> None:
@@ -63,7 +96,7 @@ class Keys(Suite):
             store.delete(other)
             assert store.has(one) is (one != other)
 
-        for_all(law, strategies.keys(), strategies.keys())
+        for_all(law, self.keys(), self.keys())
 
     @pytest.mark.parametrize("method", ON_A_KEY)
     def test_what_is_no_key_is_refused_by_every_method(self, store: Any, method: str) -> None:
@@ -108,6 +141,16 @@ class Keys(Suite):
         assert store.get("step") == 1
         assert store.delete("step")
 
+    def _assert_refused(self, store: Any, method: str, key: str) -> None:
+        """*key* is none to a *method*, which touches nothing before it says so."""
+        store.set("fine", "as it was")
+        refused = InvalidKeyError if method in methods_of(store) else UnsupportedError
+        with pytest.raises(refused) as caught:
+            ON_A_KEY[method](store, key)
+
+        assert caught.value.store
+        assert store.get("fine") == "as it was"
+
 
 class Namespaces(Suite):
     def test_a_key_is_in_its_namespace_only(self, store: Any) -> None:
@@ -126,7 +169,7 @@ class Namespaces(Suite):
             assert second.delete(other[1]) is (one == other)
             assert first.has(one[1]) is (one != other)
 
-        for_all(law, _places(), _places(), share=3)
+        for_all(law, self._places(), self._places(), share=3)
 
     @listing
     def test_iteration_stays_in_its_namespace(self, store: Any) -> None:
@@ -144,7 +187,7 @@ class Namespaces(Suite):
                 assert dict(view.items()) == found
                 assert sorted(view.keys()) == sorted(found)
 
-        for_all(law, st.lists(_places(), max_size=6))
+        for_all(law, st.lists(self._places(), max_size=6))
 
     @listing
     def test_clear_takes_a_namespace_with_all_inside_and_nothing_else(self, store: Any) -> None:
@@ -163,7 +206,7 @@ class Namespaces(Suite):
                 assert _at(store, place).has(place[1]) is (place not in inside)
 
         paths = st.lists(strategies.namespaces(), min_size=1, max_size=2).map(tuple)
-        for_all(law, st.lists(_places(), max_size=6), paths)
+        for_all(law, st.lists(self._places(), max_size=6), paths)
 
     @listing
     def test_names_that_look_alike_are_not(self, store: Any) -> None:
@@ -197,7 +240,7 @@ class Namespaces(Suite):
 
     def test_a_namespace_does_all_that_a_store_does(self, store: Any) -> None:
         inner = store.namespace("a").namespace("b")
-        for number, call in enumerate(ON_A_KEY.values()):
+        for number, call in enumerate(methods_of(store).values()):
             call(inner, f"k{number}")
 
         assert inner.capabilities == store.capabilities
@@ -206,6 +249,7 @@ class Namespaces(Suite):
         if store.capabilities.iteration:
             assert "k1" in inner.keys()
 
+    @stepping
     def test_a_key_can_be_changed_while_its_namesake_elsewhere_is(self, store: Any) -> None:
         inner = store.namespace("a")
         store.set("k", 1)
@@ -221,7 +265,15 @@ class Namespaces(Suite):
         store.namespace("a").set("k", 1)
 
         assert store.namespace("a").get("k") == 1
-        assert store.namespace("a").incr("k") == 2
+        assert store.namespace("a").delete("k")
+        assert not store.namespace("a").has("k")
+
+    def _places(self) -> st.SearchStrategy[Place]:
+        """A path of namespaces, and a key in there; both like to look like each other."""
+        paths = st.lists(strategies.namespaces(), max_size=3).map(tuple)
+        keys = strategies.keys().filter(lambda key: len(key) < 100)
+        places: st.SearchStrategy[Place] = st.tuples(paths, keys)
+        return places.filter(lambda place: bool(place[0]) or self.is_key(place[1]))
 
     def _assert_view(self, store: Any) -> None:
         """In a layout that is somebody else's, a namespace is the view of the keys `name:...`."""
@@ -237,12 +289,6 @@ class Namespaces(Suite):
         assert sorted(store.namespace("a").keys()) == ["b:j", "b:k"]
         assert inner.clear() == 2
         assert list(store.keys()) == ["ab"]
-
-
-def _places() -> st.SearchStrategy[Place]:
-    """A path of namespaces, and a key in there; both like to look like each other."""
-    paths = st.lists(strategies.namespaces(), max_size=3).map(tuple)
-    return st.tuples(paths, strategies.keys().filter(lambda key: len(key) < 1000))
 
 
 def _at(store: Any, place: Place) -> Any:

@@ -12,7 +12,7 @@ from ...records import DELETE, MISSING
 from .. import strategies
 from ..model import exact
 from ..strategies import SAFE
-from .suite import Suite, for_all
+from .suite import Suite, for_all, stepping
 
 ALIKE: Final[tuple[tuple[Any, Any], ...]] = (
     *((1, True), (1, 1.0), (0, False), (0, 0.0), (0.0, -0.0)),
@@ -24,6 +24,7 @@ NO_INTEGERS: Final[tuple[Any, ...]] = (
 )
 
 
+@stepping
 class Adding(Suite):
     def test_add_stores_what_is_missing_only(self, store: Any) -> None:
         assert store.add("k", {"n": 1}) is True
@@ -38,6 +39,7 @@ class Adding(Suite):
         assert store.get("k") == 2
 
 
+@stepping
 class Swapping(Suite):
     def test_swap_replaces_what_is_there(self, store: Any) -> None:
         store.set("k", {"a": [1]})
@@ -106,6 +108,7 @@ class Swapping(Suite):
         for_all(law, strategies.values(), strategies.values())
 
 
+@stepping
 class Counting(Suite):
     def test_incr_counts_from_nothing(self, store: Any) -> None:
         assert [store.incr("k") for _ in range(3)] == [1, 2, 3]

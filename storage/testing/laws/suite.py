@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -13,14 +13,18 @@ from hypothesis.strategies import SearchStrategy
 
 from ...errors import UnsupportedError
 from ...records import MISSING
-from ...ttl import DefaultTtl
+from ...ttl import KEEP, DefaultTtl
+from .. import strategies
 from ..bridge import Bridge
 from ..clock import Clock
-from .calls import WALKS, WRITES
+from .calls import ON_A_KEY, SETS, STEPS, WALKS, WRITES, has_steps
 
 Law = TypeVar("Law", bound=Callable[..., None])
+Laws = TypeVar("Laws", bound=Callable[..., Any])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FUTURE = datetime(2100, 1, 1, tzinfo=timezone.utc)
+_PAST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 
 class Suite:
@@ -44,6 +48,12 @@ class Suite:
 
     prefixed = False
     """The keys stand under a prefix, so that `clear` empties no more than that."""
+
+    longest_key: int | None = None
+    """How many bytes of UTF-8 a key may have at the most; a longer one must be refused."""
+
+    no_keys: tuple[str, ...] = ()
+    """Strings that are no keys here, however short they are: they must be refused."""
 
     def make(self, clock: Clock, ttl: DefaultTtl = None) -> Any:
         """An empty store, blocking or asyncio, that goes by *clock* and has *ttl* by default.
@@ -80,6 +90,19 @@ class Suite:
     @pytest.fixture
     def store(self, opened: Callable[..., Any]) -> Any:
         return opened()
+
+    def is_key(self, text: str) -> bool:
+        """Whether *text* is a key here."""
+        fits = self.longest_key is None or len(text.encode()) <= self.longest_key
+        return fits and text not in self.no_keys
+
+    def keys_among(self, texts: Iterable[str]) -> list[str]:
+        """Those of *texts* that are keys here."""
+        return [text for text in texts if self.is_key(text)]
+
+    def keys(self) -> SearchStrategy[str]:
+        """Any key of such a store."""
+        return strategies.keys().filter(self.is_key)
 
     def deadline(self, store: Any, clock: Clock, seconds: float) -> datetime:
         """When a key that was given *seconds* ends: a coarse store rounds up."""
@@ -130,14 +153,59 @@ def listing(law: Law) -> Law:
     return checked  # type: ignore[return-value]
 
 
+def stepping(laws: Laws) -> Laws:
+    """A law, or a class of laws, about what looks and writes at once. Where nothing does, that
+    must be refused instead."""
+    if isinstance(laws, type):
+        for name, law in list(vars(laws).items()):
+            if name.startswith("test_"):
+                setattr(laws, name, stepping(law))
+        return laws
+
+    @functools.wraps(laws)
+    def checked(self: Suite, store: Any, **fixtures: Any) -> None:
+        if not has_steps(store):
+            assert_steps_refused(store)
+        else:
+            laws(self, store=store, **fixtures)
+
+    return checked  # type: ignore[return-value]
+
+
+def assert_steps_refused(store: Any) -> None:
+    """No method looks and writes at once, and none touches or runs anything before it says so."""
+    for key, before in (("refused", {"n": 1}), ("missing", MISSING)):
+        if before is not MISSING:
+            store.set(key, before)
+        for name in STEPS:
+            with pytest.raises(UnsupportedError) as caught:
+                ON_A_KEY[name](store, key)
+            assert caught.value.store
+        for write in SETS:
+            with pytest.raises(UnsupportedError):
+                write.call(store, key, ttl=KEEP)
+        for ttl in (10, timedelta(seconds=10), None, _FUTURE, _PAST):
+            with pytest.raises(UnsupportedError):
+                store.touch(key, ttl=ttl)
+        ran: list[object] = []
+        with pytest.raises(UnsupportedError):
+            store.update(key, ran.append, default=1)
+        with pytest.raises(UnsupportedError):
+            store.get_or_set(key, lambda ran=ran: ran.append(1))
+        with pytest.raises(UnsupportedError), store.edit(key, default={}):
+            ran.append(1)
+
+        assert not ran
+        assert store.get(key, MISSING) == before
+        assert store.touch(key) is (before is not MISSING)
+
+
 def assert_lifetimes_refused(store: Any) -> None:
     """No method takes a lifetime, and none touches or runs anything before it says so."""
-    moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
-    past = datetime(2000, 1, 1, tzinfo=timezone.utc)
     for write in WRITES:
         write.prepare(store, write.name)
         before = store.get(write.name, MISSING)
-        for ttl in (10, 0.5, timedelta(seconds=10), moment, past):
+        for ttl in (10, 0.5, timedelta(seconds=10), _FUTURE, _PAST):
             with pytest.raises(UnsupportedError):
                 write.call(store, write.name, ttl=ttl)
 

@@ -12,9 +12,10 @@ from ...records import DELETE
 from ..clock import Clock
 from ..model import exact
 from ..threads import PATIENCE_SECONDS, crowd, elsewhere
-from .suite import Suite, expiring
+from .suite import Suite, expiring, stepping
 
 
+@stepping
 class Updates(Suite):
     def test_update_stores_and_gives_what_the_function_makes(self, store: Any) -> None:
         store.set("k", {"n": 1})
