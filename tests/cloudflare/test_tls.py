@@ -91,7 +91,7 @@ def test_a_handshake_that_does_not_end_is_given_up(opened: Opened, trusted: Cert
 
         with lasting(SECONDS), pytest.raises(UnavailableError):
             store.set("k", 1)
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
         store.close()
 
 
@@ -101,5 +101,5 @@ def test_what_drips_over_tls_is_given_up(opened: Opened, trusted: Certificates) 
 
         with lasting(SECONDS), pytest.raises(OutcomeUnknownError):
             store.set("k", 1)
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
         store.close()
