@@ -100,7 +100,7 @@ BUGS = [
         WIRE,
         'answer.get("success") is not True:',
         '"success" not in answer:',
-        _tests("failing", "success"),
+        _tests("rest", "reply_that_is_none and set"),
     ),
     Bug(
         "cloudflare-error-quotes-the-reply",
@@ -168,14 +168,14 @@ BUGS = [
     ),
     Bug(
         "cloudflare-connection-is-used-after-a-cut",
-        "what was cut off is not used again, and what was given up is closed",
+        "what was given up is closed, and not used again",
         LINKS,
         "        if not self._over.wait(min(seconds, threading.TIMEOUT_MAX)):\n"
         '            error = LateError(f"there was no answer within {seconds:g} seconds")\n'
         "            self.give_up()\n",
         "        if not self._over.wait(min(seconds, threading.TIMEOUT_MAX)):\n"
         '            error = LateError(f"there was no answer within {seconds:g} seconds")\n',
-        _tests("connections", "cut_off and blocking"),
+        _tests("deadline", "takes_its_time and blocking and headers"),
     ),
     Bug(
         "cloudflare-fork-shares-connections",
@@ -206,7 +206,7 @@ BUGS = [
         "who waits for a connection gets one that is there",
         LINKS,
         "max_keepalive_connections=self._connections,",
-        "max_keepalive_connections=min(20, self._connections),",
+        "max_keepalive_connections=min(5, self._connections),",
         _tests("connections", "many_tasks"),
     ),
     Bug(
@@ -240,15 +240,6 @@ BUGS = [
         "if client is not None and not isinstance(client, ours):",
         "if client is not None and not isinstance(client, (ours, object)):",
         _tests("connections", "other_colour"),
-    ),
-    Bug(
-        "cloudflare-nothing-at-the-end",
-        "a value can be stored at the end of the interpreter",
-        LINKS,
-        "        except RuntimeError:  # as at the end of the interpreter\n"
-        "            self._run(asked)\n",
-        "        except LookupError:\n            self._run(asked)\n",
-        _tests("connections", "end_of_the_interpreter"),
     ),
     Bug(
         "cloudflare-body-is-measured-in-characters",

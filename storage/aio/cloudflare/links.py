@@ -21,7 +21,7 @@ from ...cloudflare.wire import LARGEST_REPLY, Reply, Request
 from ...runtime import after_fork
 from ..runtime import Overdue, Runtime
 
-_CONNECTIONS = 100
+_CONNECTIONS = 20
 """How many connections a loop has at the most; who finds all in use waits for one."""
 
 
