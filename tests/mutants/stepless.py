@@ -101,9 +101,9 @@ BUGS = [
         "ends-in-records-need-a-swap-to-go",
         "a record that says its end itself can be deleted where nothing looks and writes at once",
         "storage/ending.py",
-        "        if not self._has_steps:\n            return self._removed_unseen(names)\n",
-        "",
-        _contract("only-reads-and-writes and (batch or clear)"),
+        "            removed = self._removed_unseen([name])\n            return removed == 1\n",
+        "            pass\n",
+        _contract("only-reads-and-writes and delete"),
     ),
     Bug(
         "a-record-is-removed-if-it-is-seen",
@@ -119,7 +119,7 @@ BUGS = [
         "storage/lookup.py",
         '        known it is left as it is."""\n'
         "        if self._backend.capabilities.atomic is None:\n            return\n",
-        "",
+        '        known it is left as it is."""\n',
         _WHOLE,
     ),
     Bug(
@@ -190,9 +190,9 @@ BUGS = [
         "a-late-read-keeps-what-is-deleted",
         "a delete takes away what it did not see",
         "storage/cloudflare/kv.py",
-        "        self._service.remove(names)\n        return sum",
-        "        self._service.remove([n for n, one in zip(names, ends) if one is not MISSING])\n"
-        "        return sum",
+        "        self._service.remove(names, until)\n        return sum",
+        "        seen = [name for name, one in zip(names, ends) if one is not MISSING]\n"
+        "        self._service.remove(seen, until)\n        return sum",
         _LATE,
     ),
     Bug(
