@@ -33,6 +33,7 @@ from . import (
     sqlite_dialogs,
     sqlite_histories,
     sqlite_limits,
+    stepless,
     stores,
     telegram,
     transcripts,
@@ -44,6 +45,7 @@ from .bug import Bug
 
 BUGS: list[Bug] = [
     *stores.BUGS,
+    *stepless.BUGS,
     *leases.BUGS,
     *limiter.BUGS,
     *limits.BUGS,
