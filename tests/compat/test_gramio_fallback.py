@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,13 @@ class Several:
 @pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
 def half(request: pytest.FixtureRequest) -> Any:
     return request.param.compat.gramio
+
+
+@pytest.fixture
+def server(valkey: Server) -> Iterator[Server]:
+    valkey.call("FLUSHALL")
+    yield valkey
+    valkey.call("FLUSHALL")
 
 
 @pytest.fixture
@@ -418,40 +425,40 @@ def test_all_is_taken_away_from_all(several: Several) -> None:
 
 @pytest.mark.server
 def test_keys_are_called_in_each_as_they_are_there(
-    half: Any, drive: Drive, valkey: Server, file: Path
+    half: Any, drive: Drive, server: Server, file: Path
 ) -> None:
     """More of them than a page has."""
     mapping: dict[str, Any] = {}
     bases = [
-        half.redis_storage(valkey.url, key_prefix="bot:"),
+        half.redis_storage(server.url, key_prefix="bot:"),
         half.sqlite_storage(file),
         half.in_memory_storage(),
         half.in_memory_storage(mapping),
     ]
-    server, table, memory, _ = [drive(base) for base in bases]
+    on_server, table, memory, _ = [drive(base) for base in bases]
     values = {f"~{number}": number for number in range(1500)}
     store = drive(half.with_fallback_storages(bases[:3]))
     store.set_many(values)
     store.namespace("cart").set("5", 0)
 
-    assert server.get_many(values) == table.get_many(values) == memory.get_many(values) == values
-    assert int(valkey.call("EXISTS", "bot:~7", "bot:cart:5")) == 2
-    assert server.delete_many([f"~{number}" for number in range(0, 1500, 2)]) == 750
+    assert on_server.get_many(values) == table.get_many(values) == memory.get_many(values) == values
+    assert int(server.call("EXISTS", "bot:~7", "bot:cart:5")) == 2
+    assert on_server.delete_many([f"~{number}" for number in range(0, 1500, 2)]) == 750
     found = list(store.items())
     assert len(found) == len(dict(found)) == 1501
     assert dict(found) == {**values, "cart:5": 0}
     assert store.clear(everything=True) == 1501
-    assert valkey.call("DBSIZE") == 0
+    assert server.call("DBSIZE") == 0
     mixed = drive(half.with_fallback_storages(bases[::-1]))
     mixed.set("~k", 1)
     assert mapping == {"~k": {"data": 1}}
 
 
 @pytest.mark.server
-def test_a_server_that_is_away_is_stood_in_for(half: Any, drive: Drive, valkey: Server) -> None:
+def test_a_server_that_is_away_is_stood_in_for(half: Any, drive: Drive, server: Server) -> None:
     told: list[StorageError] = []
     away = half.redis_storage({"port": free_port(), "socket_timeout": 0.1})
-    here = half.redis_storage(valkey.url)
+    here = half.redis_storage(server.url)
     drive(away)
     drive(here)
     store = drive(half.with_fallback_storages([away, here], on_error=told.append))

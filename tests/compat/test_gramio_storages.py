@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,8 @@ def half(colour: Any) -> Any:
 
 
 @pytest.fixture
-def server(valkey: Server) -> Any:
+def server(valkey: Server) -> Iterator[Server]:
+    valkey.call("FLUSHALL")
     yield valkey
     valkey.call("FLUSHALL")
 
@@ -440,6 +441,22 @@ def test_undefined_gives_way_to_what_is_written(undefined: Any, change: str) -> 
 
     assert act(store) == answer
     assert raw() == left
+
+
+@pytest.mark.server
+def test_what_is_no_string_on_redis_is_corrupt_and_not_undefined(
+    half: Any, drive: Drive, server: Server
+) -> None:
+    server.call("HSET", "k", "field", "value")
+    server.call("SET", "undefined", "")
+    store = drive(half.redis_storage(server.url))
+    store.set("fine", 1)
+
+    with pytest.raises(CorruptValueError, match="'k'"):
+        store.get("k")
+    with pytest.raises(CorruptValueError, match="'k'"):
+        list(store.items())
+    assert list(store.items(on_corrupt="skip")) == [("fine", 1)]
 
 
 @pytest.mark.server

@@ -203,9 +203,9 @@ BUGS = [
     Bug(
         "gramio-lists-leases",
         "no iteration meets a lease",
-        GRAMIO,
-        "Names(key_prefix, verbatim=True, beside=True)",
-        "Names(key_prefix, verbatim=True)",
+        "storage/compat/gramio_storages.py",
+        "Names(said.name, verbatim=True, beside=True)",
+        "Names(said.name, verbatim=True)",
         ("tests/wire/test_gramio_redis.py", "-k", "lease"),
     ),
     Bug(
