@@ -14,7 +14,9 @@ LONGEST_NAME: Final = 512
 LARGEST_VALUE: Final = 25 * 1024 * 1024
 LARGEST_METADATA: Final = 1024
 SHORTEST_SECONDS: Final = 60
-"""The service keeps nothing for less: what ends earlier is told from its metadata."""
+"""The service keeps nothing for less: what ends earlier is told from its metadata.
+
+It counts from the whole second in which it is asked, so one more is said than is meant."""
 
 READ_AT_ONCE: Final = 100
 CHANGED_AT_ONCE: Final = 10_000
@@ -98,7 +100,7 @@ def sealed(
     seconds = None
     if ends is not None:
         marks[ENDS] = ends
-        seconds = max(SHORTEST_SECONDS, -(-(ends - now_ms) // 1000))
+        seconds = max(SHORTEST_SECONDS, -(-(ends - now_ms) // 1000) + 1)
     try:
         text = raw.decode()
         size = len(raw)

@@ -67,7 +67,7 @@ def test_an_entry_is_put_with_its_lifetime_and_what_is_noted(opened: Opened, kv:
         {
             "key": "chat:é",
             "value": '{"step":3}',
-            "expiration_ttl": 91,
+            "expiration_ttl": 92,
             "metadata": {"lang": "de", "~ends": 1_090_200},
         }
     ]

@@ -26,10 +26,12 @@ from storage import Capabilities
 from storage.core.clients import commands
 from storage.keys import Names
 from storage.testing import Clock
+from tests.cloudflare.binding import Least, Namespace, Whole
 from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
 from tests.contract.stepless import ReadsAndWrites
 from tests.day import IS_LONG
 from tests.servers import Server
+from tests.servers.cloudflare import KvServer
 
 Half = Any
 """`storage` or `storage.aio`: they have the same names."""
@@ -45,6 +47,7 @@ class Ground:
     clock: Clock
     ttl: float | None
     server: Server | None = None
+    kv: KvServer | None = None
     borrowed: list[sqlite3.Connection] = field(default_factory=list)
 
     @property
@@ -82,12 +85,17 @@ class Row:
     is_layer: bool = False
     server: str | None = None
     """The fixture of the server that it is on."""
+    is_kv: bool = False
+    """It is on the server that behaves like Cloudflare's KV, which goes by any clock."""
+    prefixed: bool = False
+    longest_key: int | None = None
+    no_keys: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
         """How much of a long random run it gets: what hops between threads costs ten times more."""
         share = 0.5 if self.half is storage.aio else 1
-        return share / 4 if self.server else share
+        return share / 4 if self.server or self.is_kv else share
 
     @property
     def late_ms(self) -> int:
@@ -96,6 +104,10 @@ class Row:
 
     def ground(self, request: pytest.FixtureRequest, folder: Path, clock: Clock) -> Ground:
         """What a store is made of; the clock of a server stands where *clock* does."""
+        if self.is_kv:
+            kv: KvServer = request.getfixturevalue("kv")
+            kv.clock = clock
+            return Ground(folder, clock, None, kv=kv)
         if self.server is None:
             return Ground(folder, clock, None)
         server: Server = request.getfixturevalue(self.server)
@@ -191,6 +203,8 @@ def _connection(half: Half, ground: Ground) -> Any:
 
 
 _prefixes = (f"bot {number}:" for number in itertools.count())
+_even_prefixes = (f"bot {number % 10_000:04}:" for number in itertools.count())
+"""As long as each other, so that the longest key under each has as many bytes."""
 
 
 def _redis(half: Half, ground: Ground) -> Any:
@@ -202,6 +216,28 @@ def _puregram(half: Half, ground: Ground) -> Any:
     assert ground.server
     compat = half.compat.puregram
     return compat.RedisStorage(ground.server.url, prefix=next(_prefixes), ttl=ground.ttl)
+
+
+def _cloudflare(half: Half, ground: Ground) -> Any:
+    assert ground.kv
+    return _at_edge(half, ground, prefix=next(_even_prefixes), ttl=ground.ttl)
+
+
+def _as_gramio(half: Half, ground: Ground) -> Any:
+    """What GramIO keeps, whose keys have no prefix: whatever was in the namespace is gone."""
+    assert ground.kv
+    ground.kv.clear()
+    ground.kv.clock = ground.clock
+    store = half.compat.gramio.cloudflare_storage(_at_edge(half, ground, ttl=ground.ttl))
+    store._owner = True
+    return store
+
+
+def _at_edge(half: Half, ground: Ground, **options: Any) -> Any:
+    kv = ground.kv
+    assert kv
+    place = (kv.account, kv.namespace, kv.token)
+    return half.CloudflareStorage(*place, base_url=kv.url, clock=ground.clock, **options)
 
 
 def _client(**settings: Any) -> Make:
@@ -251,6 +287,7 @@ IN_SECONDS = Capabilities(atomic="shared", expiry_ms=1000, iteration=True, durab
 A_MAPPING = Capabilities(atomic="process", expiry_ms=None, iteration=True, durable=False)
 AN_OBJECT = Capabilities(atomic="process", expiry_ms=None, iteration=False, durable=False)
 
+AT_THE_EDGE = Capabilities(atomic=None, expiry_ms=1, iteration=True, durable=True)
 NO_STEPS = Capabilities(atomic=None, expiry_ms=1, iteration=True, durable=False)
 A_CLIENT = Capabilities(atomic="process", expiry_ms=1, iteration=False, durable=True)
 
@@ -276,6 +313,25 @@ def _rows(half: Half) -> list[Row]:
             _stepless(expires=False),
             NO_STEPS._replace(expiry_ms=None),
             half,
+        ),
+        Row(
+            "cloudflare",
+            _cloudflare,
+            AT_THE_EDGE,
+            half,
+            is_kv=True,
+            prefixed=True,
+            longest_key=512 - len("bot 0000:"),
+        ),
+        Row(
+            "cloudflare-verbatim",
+            _as_gramio,
+            AT_THE_EDGE,
+            half,
+            verbatim=True,
+            is_kv=True,
+            longest_key=512,
+            no_keys=("", ".", ".."),
         ),
         Row("gramio-fallback", _in_both, NO_STEPS, half, verbatim=True),
         Row(
@@ -317,11 +373,23 @@ def _rows(half: Half) -> list[Row]:
     ]
 
 
+def _bound(name: str, kind: Callable[[Namespace], Any]) -> Row:
+    """A store over the binding of a Worker, with all keys that a namespace can have."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        binding = kind(Namespace(ground.clock))
+        return half.CloudflareStorage(binding, ttl=ground.ttl, clock=ground.clock)
+
+    return Row(name, make, AT_THE_EDGE, storage.aio, longest_key=512, no_keys=("", ".", ".."))
+
+
 BACKENDS = [
     *_rows(storage),
     *_rows(storage.aio),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
     Row("mixed-client", _by(Mixed), A_CLIENT, storage.aio, verbatim=True),
+    _bound("cloudflare-binding", Whole),
+    _bound("cloudflare-least-binding", Least),
 ]
 
 

@@ -54,7 +54,7 @@ LAYERS: dict[str, Wrap] = {
 OVER = {
     "enhanced": {"memory", "four-methods", "only-reads-and-writes"},
     "compressed": {"memory"},
-    "encrypted": {"memory", "one-step-client"},
+    "encrypted": {"memory", "one-step-client", "cloudflare"},
     "typed": {"memory"},
     "folded": {"memory", "sqlite", "valkey", "reads-and-writes"},
 }

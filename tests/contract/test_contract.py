@@ -20,7 +20,9 @@ class TestStorage(StorageContract):
         self.made_from = request.param
         self.verbatim = self.made_from.verbatim
         self.knows_none = self.made_from.knows_none
-        self.prefixed = self.made_from.server is not None
+        self.prefixed = self.made_from.prefixed or self.made_from.server is not None
+        self.longest_key = self.made_from.longest_key
+        self.no_keys = self.made_from.no_keys
         self.slack_ms = self.made_from.late_ms
         self.ground = self.made_from.ground(request, tmp_path, clock)
         yield self.made_from
