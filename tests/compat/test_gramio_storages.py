@@ -444,22 +444,6 @@ def test_undefined_gives_way_to_what_is_written(undefined: Any, change: str) -> 
 
 
 @pytest.mark.server
-def test_what_is_no_string_on_redis_is_corrupt_and_not_undefined(
-    half: Any, drive: Drive, server: Server
-) -> None:
-    server.call("HSET", "k", "field", "value")
-    server.call("SET", "undefined", "")
-    store = drive(half.redis_storage(server.url))
-    store.set("fine", 1)
-
-    with pytest.raises(CorruptValueError, match="'k'"):
-        store.get("k")
-    with pytest.raises(CorruptValueError, match="'k'"):
-        list(store.items())
-    assert list(store.items(on_corrupt="skip")) == [("fine", 1)]
-
-
-@pytest.mark.server
 def test_a_number_is_not_counted_on_where_there_is_another_value(undefined: Any) -> None:
     store, raw = undefined
     store.set("k", "five")

@@ -78,14 +78,6 @@ BUGS = [
         _storages("undefined"),
     ),
     Bug(
-        "gramio-hides-what-is-unreadable",
-        "but what can not be read is there",
-        UNDEFINED,
-        "        if raw or isinstance(raw, Unreadable)\n",
-        "        if raw\n",
-        _storages("no_string"),
-    ),
-    Bug(
         "gramio-adds-to-undefined",
         "an empty string gives way to what is added",
         UNDEFINED,
@@ -177,8 +169,8 @@ BUGS = [
         "several-remember-without-a-bound",
         "a change fails where it could not be remembered who missed it",
         SEVERAL,
-        "if len(there.union(names)) > self._most:",
-        "if len(there) > 2 * self._most:",
+        "if len(there) + len(new) > self._most:",
+        "if len(there) > 2 * self._most + len(new):",
         _fallback("remembered"),
     ),
     Bug(

@@ -12,7 +12,7 @@ from ...errors import ConflictError, WrongTypeError
 from ...keys import Names
 from ...offers import Room, offered_or_none
 from ..protocols import Backend
-from ...records import Capabilities, Deletion, Missing, Page, Unreadable
+from ...records import Capabilities, Deletion, Missing, Page
 from ...ttl import Expiry
 
 
@@ -102,10 +102,6 @@ class UndefinedBackend:
 
 def _defined(page: Page) -> Page:
     """*page* without its empty entries."""
-    there = [
-        (name, raw)
-        for name, raw in zip(page.names, page.values)
-        if raw or isinstance(raw, Unreadable)
-    ]
+    there = [(name, raw) for name, raw in zip(page.names, page.values) if raw]
     names = [name for name, _ in there]
     return page._replace(names=names, values=[raw for _, raw in there])
