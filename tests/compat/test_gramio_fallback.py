@@ -28,8 +28,10 @@ from storage import (
 from storage.core.several import Missed
 from storage.testing import Bridge, Clock
 from storage.testing.threads import crowd
+from tests.contract.clients import InSeconds
 from tests.servers import Server
 from tests.servers.process import free_port
+from tests.waiting import until
 
 Drive = Callable[[Any], Any]
 FALSY = (0, "", False, None, [], {})
@@ -335,6 +337,41 @@ def test_two_who_write_one_key_leave_the_same_value_everywhere() -> None:
         assert maps[0] == maps[1] == maps[2]
 
 
+def test_two_who_read_what_missed_a_change_take_it_away_once() -> None:
+    """Or the second one would take away what somebody wrote meanwhile."""
+    second_looks, deleted = threading.Event(), []
+
+    class Slow(Shaky):
+        def delete(self, key: str) -> None:
+            super().delete(key)
+            deleted.append(key)
+            assert second_looks.wait(20)
+
+    class Watched(Missed):
+        def has(self, index: int, name: str) -> bool:
+            found = super().has(index, name)
+            if found and deleted:
+                second_looks.set()
+            return found
+
+    slow, other = Slow(k=OLD), Shaky()
+    store = storage.compat.gramio.with_fallback_storages([slow, other], on_error=id)
+    slow.down = True
+    store.set("k", NEW)
+    slow.down = False
+    watched = Watched(2)
+    watched.note(0, ["k"])
+    backend: Any = store._backend
+    backend._room._missed = watched
+
+    def second() -> Any:
+        until(lambda: deleted)
+        return store.get("k")
+
+    assert crowd([lambda: store.get("k"), second]) == [NEW, NEW]
+    assert deleted == ["k"]
+
+
 # Who is told.
 
 
@@ -623,10 +660,22 @@ def test_closing_leaves_the_storages_open(half: Any, drive: Drive) -> None:
         store.get("k")
 
 
+def test_a_client_that_knows_no_ends_is_one_of_several(half: Any, drive: Drive) -> None:
+    client = InSeconds(Clock())
+    base = half.redis_storage(client)
+    store = drive(half.with_fallback_storages([base, half.in_memory_storage()]))
+    store.set_many({"a": 1, "b": 2})
+
+    assert store.delete_many(["a", "b", "c"]) == 2
+    with pytest.raises(UnsupportedError, match="pttl"):
+        store.expires_at("a")
+
+
 def test_a_dump_is_restored_into_all(half: Any, bridge: Bridge, several: Several) -> None:
     backend = bridge.driven(several.base._backend)
     assert backend.restore([("k", b"1", None), ("m", b"2", None)], True) == 2
     assert several.values == [1, 1, 1]
+    assert backend.ends_many(["k", "n"]) == [None, MISSING]
 
 
 def test_an_invalid_key_is_refused_before_anything_is_done(

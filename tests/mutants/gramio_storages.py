@@ -182,6 +182,14 @@ BUGS = [
         _fallback("missed"),
     ),
     Bug(
+        "several-take-away-what-is-new",
+        "what missed a change is looked at again by whom it is taken away",
+        FALLBACK,
+        "                if self._missed.has(index, name):\n",
+        "                if True:\n",
+        _fallback("take_it_away_once"),
+    ),
+    Bug(
         "several-say-absent",
         "absent is what all have answered",
         FALLBACK,
