@@ -19,6 +19,7 @@ from . import (
     limiter,
     limits,
     managers,
+    media,
     moving,
     openai_agents,
     puregram,
@@ -75,6 +76,7 @@ BUGS: list[Bug] = [
     *sqlite_dialogs.BUGS,
     *continuity.BUGS,
     *telegram.BUGS,
+    *media.BUGS,
     *transcripts.BUGS,
     *openai_agents.BUGS,
 ]
