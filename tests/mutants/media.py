@@ -436,4 +436,22 @@ BUGS = [
         "    if False:\n",
         _gramio("is_refused"),
     ),
+    Bug(
+        "media-example-uploads-each-time",
+        "the bot of the examples uploads each file once",
+        "examples/telebot_media.py",
+        "            return self.media.send(\n"
+        '                "document", file, lambda known: self.bot.send_document(chat, known)\n'
+        "            )\n",
+        "            return self.bot.send_document(chat, file)\n",
+        ("tests/media/test_frameworks.py", "-k", "examples"),
+    ),
+    Bug(
+        "media-example-ids-end-with-it",
+        "the bot of the examples knows its ids after it was started again",
+        "examples/telebot_media.py",
+        "storage.MediaCache(store, bot",
+        "storage.MediaCache(storage.MemoryStorage[Any](), bot",
+        ("tests/media/test_frameworks.py", "-k", "examples"),
+    ),
 ]
