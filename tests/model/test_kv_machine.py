@@ -18,9 +18,9 @@ FOLDED = {"folded memory", "folded sqlite", "folded dict", "folded valkey"}
 ROWS = [
     row
     for row in [*BACKENDS, *(row for row in LAYERED if IS_LONG or row.name in FOLDED)]
-    if row.server in (None, "valkey")
+    if row.server in (None, "valkey") and not row.no_keys
 ]
-"""The other servers keep the contract, which costs less."""
+"""The other servers keep the contract, which costs less; and programs use all keys."""
 
 
 READ = [row for row in ROWS if IS_LONG or not row.is_layer]
