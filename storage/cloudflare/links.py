@@ -18,7 +18,7 @@ import httpx
 
 from ..errors import ConfigurationError
 from ..runtime import after_fork, monotonic
-from .failing import TOO_LATE, LateError, LongError, Phase, Progress, Trouble
+from .failing import TOO_LATE, LateError, LongError, Progress, Trouble, discreet
 from .options import Options
 from .wire import LARGEST_REPLY, Reply, Request
 
@@ -279,7 +279,7 @@ class _Call:
         except httpx.HTTPStatusError as error:  # as a hook of somebody's own may raise it
             return Reply(error.response.status_code, dict(error.response.headers), b"")
         except FAILURES as error:
-            return Trouble(self._progress.phase(error), error)
+            return Trouble(self._progress.phase(error), discreet(error))
 
 
-__all__ = ["FAILURES", "OPENED", "Links", "Maker", "Phase", "Service"]
+__all__ = ["FAILURES", "OPENED", "Links", "Maker", "Service"]

@@ -187,6 +187,17 @@ def _gramio_redis(half: Half, ground: Ground) -> Any:
     return half.compat.gramio.redis_storage({**options, "keyPrefix": next(_prefixes)})
 
 
+def _in_both(half: Half, ground: Ground) -> Any:
+    first = half.MemoryStorage(clock=ground.clock)
+    second = half.LruMemoryStorage(100_000, clock=ground.clock)
+    return half.compat.gramio.with_fallback_storages([first, second], ttl=ground.ttl)
+
+
+def _in_mappings(half: Half, ground: Ground) -> Any:
+    boxed = half.compat.gramio.in_memory_storage({})
+    return half.compat.gramio.with_fallback_storages([boxed, {}])
+
+
 def _connection(half: Half, ground: Ground) -> Any:
     return half.SqliteStorage(ground.connection(), ttl=ground.ttl, clock=ground.clock)
 
@@ -210,6 +221,16 @@ def _puregram(half: Half, ground: Ground) -> Any:
 def _cloudflare(half: Half, ground: Ground) -> Any:
     assert ground.kv
     return _at_edge(half, ground, prefix=next(_even_prefixes), ttl=ground.ttl)
+
+
+def _as_gramio(half: Half, ground: Ground) -> Any:
+    """What GramIO keeps, whose keys have no prefix: whatever was in the namespace is gone."""
+    assert ground.kv
+    ground.kv.clear()
+    ground.kv.clock = ground.clock
+    store = half.compat.gramio.cloudflare_storage(_at_edge(half, ground, ttl=ground.ttl))
+    store._owner = True
+    return store
 
 
 def _at_edge(half: Half, ground: Ground, **options: Any) -> Any:
@@ -301,6 +322,24 @@ def _rows(half: Half) -> list[Row]:
             is_kv=True,
             prefixed=True,
             longest_key=512 - len("bot 0000:"),
+        ),
+        Row(
+            "cloudflare-verbatim",
+            _as_gramio,
+            AT_THE_EDGE,
+            half,
+            verbatim=True,
+            is_kv=True,
+            longest_key=512,
+            no_keys=("", ".", ".."),
+        ),
+        Row("gramio-fallback", _in_both, NO_STEPS, half, verbatim=True),
+        Row(
+            "gramio-mappings",
+            _in_mappings,
+            NO_STEPS._replace(expiry_ms=None),
+            half,
+            verbatim=True,
         ),
         Row("valkey", _redis, ON_A_SERVER, half, leases=True, server="valkey"),
         Row(

@@ -11,7 +11,7 @@ from storage import Capabilities
 from tests.contract.backends import BACKENDS, Ground, Half, Make, Row
 from tests.servers.process import free_port
 
-FIRST = {"memory", "sqlite-gramio", "reads-and-writes"}
+FIRST = {"memory", "sqlite-gramio", "cloudflare"}
 """Backends that stand before memory: one whose layout is our own, one that is coarser, and one that
 never looks and writes at once."""
 

@@ -20,10 +20,11 @@ ROWS = [
     for row in [*BACKENDS, *(row for row in LAYERED if IS_LONG or row.name in FOLDED)]
     if row.server in (None, "valkey") and not row.no_keys
 ]
-"""The other servers keep the contract, which costs less; and programs use all keys."""
+"""The other servers keep the contract, which costs less, and so do those of which some key of the
+programs is none."""
 
 
-READ = [row for row in ROWS if IS_LONG or not row.is_layer]
+READ = [row for row in ROWS if IS_LONG or not (row.is_layer or row.is_kv)]
 """Where a program is run once more with a look at everything after each step."""
 
 
@@ -64,7 +65,7 @@ def prove(row: Row, tmp_path: Path, request: pytest.FixtureRequest, *, reading: 
         name=f"{row} {'reading' if reading else 'plain'}",
     )
     try:
-        run_machine(machine, share=row.share if reading or row.server else 1)
+        run_machine(machine, share=row.share if reading or row.server or row.is_kv else 1)
     finally:
         for ground in grounds:
             ground.close()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
+import httpx
 import redis
 from typing_extensions import assert_type
 
@@ -100,6 +101,24 @@ def making(path: str, entries: dict[str, int], pairs: Iterator[tuple[str, int]])
     client, nodes = redis.Redis(), redis.RedisCluster()
     for place in ("redis://localhost", client, nodes):
         assert_type(storage.RedisStorage[Cart](place), storage.RedisStorage[Cart])
+
+
+def at_the_edge(place: httpx.Client, cart: Cart) -> None:
+    with storage.CloudflareStorage[Cart](
+        "account", "namespace", "token", prefix="a:", ttl=timedelta(days=1), timeout=5, client=place
+    ) as store:
+        assert_type(store, storage.CloudflareStorage[Cart])
+        assert_type(store.get("a"), Cart | None)
+        assert_type(store.get_with_metadata("a"), tuple[Cart | None, Any])
+        assert_type(
+            store.get_with_metadata("a", MISSING), tuple[Cart | storage.records.Missing, Any]
+        )
+        store.set_with_metadata("a", cart, {"title": "A"}, ttl=60)
+        assert_type(store.keys_with_metadata("a"), Iterator[tuple[str, Any]])
+        assert_type(store.namespace("a"), Storage[Cart])
+    anything = storage.CloudflareStorage("account", "namespace")
+    assert_type(anything, storage.CloudflareStorage[Any])
+    assert_type(anything.capabilities.atomic is None, bool)
 
 
 def a_type_is_not_required(store: Storage, path: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+import httpx
 from typing_extensions import assert_type
 
 import storage
@@ -189,6 +190,33 @@ async def making(path: str, entries: dict[str, int], blocking: storage.Storage[C
         assert_type(store, aio.SqliteStorage[Cart])
         assert_type(store.namespace("a"), Storage[Cart])
     await store.aclose()
+
+
+class Binding:
+    """What a Worker has, as far as it is used."""
+
+    def get(self, name: str, **options: Any) -> Awaitable[str | None]:
+        raise NotImplementedError
+
+    def put(self, name: str, text: str, **options: Any) -> Awaitable[None]:
+        raise NotImplementedError
+
+    def delete(self, name: str) -> Awaitable[None]:
+        raise NotImplementedError
+
+    def list(self, **options: Any) -> Awaitable[Any]:
+        raise NotImplementedError
+
+
+async def at_the_edge(place: httpx.AsyncClient, cart: Cart) -> None:
+    async with aio.CloudflareStorage[Cart]("account", "namespace", client=place) as store:
+        assert_type(store, aio.CloudflareStorage[Cart])
+        assert_type(await store.get_with_metadata("a"), tuple[Cart | None, Any])
+        assert_type(await store.get_with_metadata("a", 0), tuple[Cart | int, Any])
+        await store.set_with_metadata("a", cart, {"title": "A"}, ttl=None)
+        assert_type(store.keys_with_metadata(), AsyncIterator[tuple[str, Any]])
+    bound = aio.CloudflareStorage[Cart](Binding(), prefix="a:")
+    assert_type(await bound.get("a"), Cart | None)
 
 
 async def coming_from_puregram(path: str) -> None:

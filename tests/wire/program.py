@@ -13,11 +13,12 @@ Ask = Callable[..., Any]
 
 
 class Program:
-    """A program at work: *text* run by *node*, with a connection to the server on *port*."""
+    """A program at work: *text* run by *node*, with a connection to the server on *port*, and told
+    what *more* says."""
 
-    def __init__(self, text: Path, node: Path, port: int) -> None:
+    def __init__(self, text: Path, node: Path, port: int, *more: str) -> None:
         self._process = subprocess.Popen(
-            [str(node), str(text), str(port)],
+            [str(node), str(text), str(port), *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -13,7 +13,6 @@ import pytest
 import storage
 import storage.aio.compat.gramio
 import storage.compat.gramio
-from storage import CorruptValueError
 from storage.testing import Bridge
 from tests.compat.ground import update
 from tests.servers import Server
@@ -95,16 +94,17 @@ def test_a_prefix_and_a_lifetime_are_those_that_are_said(
     assert [said for said in words if said.startswith("SET ")] == ["SET pp:k 1 PX 10000", "SET k 2"]
 
 
-def test_nothing_that_was_set_is_corrupt_and_not_missing(
-    opened: Callable[..., Any], server: Server
-) -> None:
+def test_what_undefined_leaves_is_no_value(opened: Callable[..., Any], server: Server) -> None:
+    """To GramIO it is absent, and was there for who deletes it."""
     server.call("SET", "k", "")
     store = opened()
 
-    with pytest.raises(CorruptValueError) as caught:
-        store.get("k")
-    assert caught.value.key == "k"
-    assert (store.has("k"), store.delete("k")) == (True, True)
+    assert (store.get("k", "missing"), store.has("k"), list(store.values())) == (
+        "missing",
+        False,
+        [],
+    )
+    assert (store.delete("k"), store.delete("k")) == (True, False)
 
 
 @pytest.mark.usefixtures("theirs")

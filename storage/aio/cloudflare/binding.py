@@ -46,9 +46,10 @@ class BindingBackend(CloudflareBackend):
         self._listed = service.listed
 
     async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
-        ends = await self._ends(names)
+        until = self._until()
+        ends = await self._ends(names, until)
         unsaid = [name for name, one in zip(names, ends) if one is None]
-        listed = await self._listed(unsaid) if unsaid else {}
+        listed = await self._listed(unsaid, until) if unsaid else {}
         now_ms = self.now_ms()
         told: dict[str, int | Missing] = {}
         for name, one in listed.items():
@@ -80,39 +81,47 @@ class BindingService:
     def label(self) -> str:
         return self._label
 
-    async def read(self, names: Sequence[str]) -> Sequence[Held | None]:
+    @property
+    def seconds(self) -> float:
+        return self._seconds
+
+    async def read(
+        self, names: Sequence[str], until: float | None = None
+    ) -> Sequence[Held | None]:
         """What is kept under *names*, in their order."""
-        until = self._until()
+        until = self._until(until)
         found = await self._told(list(dict.fromkeys(names)), until)
         left = [name for name in dict.fromkeys(names) if name not in found]
         texts = await _each(partial(self._read, until=until), left)
         found.update(zip(left, texts))
         return [found[name] for name in names]
 
-    async def put(self, entries: Sequence[Put]) -> None:
+    async def put(self, entries: Sequence[Put], until: float | None = None) -> None:
         """Keep *entries*, whatever was there before."""
         last = {one.name: one for one in entries}
-        await self._change(self._put, list(last.values()))
+        await self._change(self._put, list(last.values()), self._until(until))
 
-    async def remove(self, names: Sequence[str]) -> None:
+    async def remove(self, names: Sequence[str], until: float | None = None) -> None:
         """Keep nothing under *names* any more."""
-        await self._change(self._remove, list(dict.fromkeys(names)))
+        await self._change(self._remove, list(dict.fromkeys(names)), self._until(until))
 
-    async def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
+    async def page(
+        self, prefix: str, cursor: str | None, most: int, until: float | None = None
+    ) -> Listing:
         """*most* names at the most that start with *prefix*, from *cursor* on."""
-        return await self._page(prefix, cursor, most, self._until())
+        return await self._page(prefix, cursor, most, self._until(until))
 
-    async def listed(self, names: Sequence[str]) -> dict[str, Listed | None]:
+    async def listed(self, names: Sequence[str], until: float) -> dict[str, Listed | None]:
         """What a list says of each of *names*."""
-        found = await _each(partial(self._entry, until=self._until()), list(names))
+        found = await _each(partial(self._entry, until=until), list(names))
         return dict(zip(names, found))
 
     async def aclose(self) -> None:
         """Ask nothing any more; the binding stays as it is."""
         self._is_closed = True
 
-    def _until(self) -> float:
-        return monotonic() + self._seconds
+    def _until(self, until: float | None) -> float:
+        return monotonic() + self._seconds if until is None else until
 
     async def _told(self, names: list[str], until: float) -> dict[str, Held | None]:
         """What is kept under *names*, as far as it is told for several of them together."""
@@ -156,10 +165,12 @@ class BindingService:
     async def _remove(self, name: str, until: float) -> None:
         await self._answer(Call("delete", (name,), {}, name, writes=True), until)
 
-    async def _change(self, change: Callable[..., Awaitable[None]], items: Sequence[Any]) -> None:
+    async def _change(
+        self, change: Callable[..., Awaitable[None]], items: Sequence[Any], until: float
+    ) -> None:
         """*change* all of *items*, of which some may be changed when one can not be."""
         try:
-            await _each(partial(change, until=self._until()), items)
+            await _each(partial(change, until=until), items)
         except UnavailableError as error:
             if len(items) == 1:
                 raise

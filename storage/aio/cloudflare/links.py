@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from ...cloudflare.failing import TOO_LATE, LateError, LongError, Progress, Trouble
+from ...cloudflare.failing import TOO_LATE, LateError, LongError, Progress, Trouble, discreet
 from ...cloudflare.links import FAILURES, OPENED, Maker, Service
 from ...cloudflare.options import Options
 from ...cloudflare.wire import LARGEST_REPLY, Reply, Request
@@ -145,7 +145,7 @@ class _Call:
         except httpx.HTTPStatusError as error:  # as a hook of somebody's own may raise it
             return Reply(error.response.status_code, dict(error.response.headers), b"")
         except FAILURES as error:
-            return Trouble(self.progress.phase(error), error)
+            return Trouble(self.progress.phase(error), discreet(error))
 
 
 async def _closing_at_its_end(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
