@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    bindings,
     codex,
     compat_limits,
     compat_sessions,
@@ -77,4 +78,5 @@ BUGS: list[Bug] = [
     *telegram.BUGS,
     *transcripts.BUGS,
     *openai_agents.BUGS,
+    *bindings.BUGS,
 ]
