@@ -30,6 +30,7 @@ from storage.cloudflare.bindings import AT_ONCE, told_of
 from storage.cloudflare.entries import Held
 from storage.testing import Bridge, Clock
 from tests.cloudflare.binding import BINDINGS, JsException, Least, Namespace, Whole
+from tests.waiting import until
 
 Opened = Callable[..., Any]
 
