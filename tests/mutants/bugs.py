@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     cloudflare_rest,
+    bindings,
     codex,
     compat_limits,
     compat_sessions,
@@ -85,4 +86,5 @@ BUGS: list[Bug] = [
     *transcripts.BUGS,
     *openai_agents.BUGS,
     *cloudflare_rest.BUGS,
+    *bindings.BUGS,
 ]
