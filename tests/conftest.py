@@ -22,8 +22,10 @@ from tests.servers.fixtures import (
     certificates,
     cluster,
     kv,
+    miniflare,
     node,
     proxy,
+    pyodide,
     redis6,
     redis8,
     sentinel,
@@ -37,8 +39,10 @@ __all__ = [
     "certificates",
     "cluster",
     "kv",
+    "miniflare",
     "node",
     "proxy",
+    "pyodide",
     "redis6",
     "redis8",
     "sentinel",
@@ -134,7 +138,7 @@ def pytest_terminal_summary(
 
 def _check_required() -> None:
     """Where `STORAGE_REQUIRE` names a server, its absence is a failure and not a skip."""
-    names = os.environ.get("STORAGE_REQUIRE", "").replace(",", " ").split()
+    names = servers.required()
     unknown = sorted(set(names) - servers.KNOWN.keys())
     if unknown:
         known = ", ".join(servers.KNOWN)

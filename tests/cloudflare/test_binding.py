@@ -302,7 +302,7 @@ def test_a_read_without_an_answer_ends_in_time(
     store = opened(timeout=0.05)
     namespace.fault(None, method, times=math.inf)
 
-    with pytest.raises(UnavailableError, match=r"within 0\.0"):
+    with pytest.raises(UnavailableError, match="did not answer in time"):
         store.get("k") if method == "tell" else list(store.keys())
     assert namespace.cancelled == 1
 
@@ -313,7 +313,7 @@ def test_a_write_without_an_answer_may_have_been_applied(
     store = opened(timeout=0.05)
     namespace.fault(None, "put")
 
-    with pytest.raises(OutcomeUnknownError, match=r"within 0\.0"):
+    with pytest.raises(OutcomeUnknownError, match="did not answer in time"):
         store.set("k", 1)
 
 
@@ -510,7 +510,7 @@ def test_of_an_answer_about_several_keys_only_what_is_told_wholly_is_taken() -> 
 
     told = told_of(answer, ["a", "b", "c", "42"])
     assert told == {"a": Held("1", {"~ends": 5}, None), "b": None}
-    assert told_of({"value": None, "metadata": None}, ["a", "b"]) == {}
+    assert told_of({"value": None, "metadata": None}, ["a", "value"]) == {}
     assert told_of(None, ["a", "b"]) == {}
 
 

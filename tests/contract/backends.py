@@ -26,7 +26,7 @@ from storage import Capabilities
 from storage.core.clients import commands
 from storage.keys import Names
 from storage.testing import Clock
-from tests.cloudflare.binding import Namespace, Whole
+from tests.cloudflare.binding import Least, Namespace, Whole
 from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
 from tests.contract.stepless import ReadsAndWrites
 from tests.day import IS_LONG
@@ -233,11 +233,6 @@ def _as_gramio(half: Half, ground: Ground) -> Any:
     return store
 
 
-def _binding(half: Half, ground: Ground) -> Any:
-    binding = Whole(Namespace(ground.clock))
-    return half.CloudflareStorage(binding, ttl=ground.ttl, clock=ground.clock)
-
-
 def _at_edge(half: Half, ground: Ground, **options: Any) -> Any:
     kv = ground.kv
     assert kv
@@ -378,19 +373,23 @@ def _rows(half: Half) -> list[Row]:
     ]
 
 
+def _bound(name: str, kind: Callable[[Namespace], Any]) -> Row:
+    """A store over the binding of a Worker, with all keys that a namespace can have."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        binding = kind(Namespace(ground.clock))
+        return half.CloudflareStorage(binding, ttl=ground.ttl, clock=ground.clock)
+
+    return Row(name, make, AT_THE_EDGE, storage.aio, longest_key=512, no_keys=("", ".", ".."))
+
+
 BACKENDS = [
     *_rows(storage),
     *_rows(storage.aio),
-    Row(
-        "cloudflare-binding",
-        _binding,
-        AT_THE_EDGE,
-        storage.aio,
-        longest_key=512,
-        no_keys=("", ".", ".."),
-    ),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
     Row("mixed-client", _by(Mixed), A_CLIENT, storage.aio, verbatim=True),
+    _bound("cloudflare-binding", Whole),
+    _bound("cloudflare-least-binding", Least),
 ]
 
 

@@ -24,7 +24,7 @@ ROWS = [
 programs is none."""
 
 
-READ = [row for row in ROWS if IS_LONG or not row.is_layer]
+READ = [row for row in ROWS if IS_LONG or not (row.is_layer or row.is_kv)]
 """Where a program is run once more with a look at everything after each step."""
 
 

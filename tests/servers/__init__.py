@@ -9,6 +9,7 @@ from .binaries import (
     find_redis8,
     find_valkey,
     missing,
+    required,
 )
 from .cluster import Cluster, SlotMove, cluster_of, slot_of
 from .counting import Call, Calls
@@ -39,6 +40,7 @@ __all__ = [
     "missing",
     "plain",
     "protected",
+    "required",
     "running",
     "sentinel_of",
     "slot_of",

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.day import IS_LONG
+
 
 class ServerMissingError(Exception):
     """There is no such server on this machine; says what would bring one."""
@@ -65,6 +67,14 @@ def find_node() -> Path:
     return Path(on_path)
 
 
+def find_npm() -> Path:
+    """Node, where npm can bring what it runs: the engine of Cloudflare's KV, and Pyodide."""
+    node = find_node()
+    if shutil.which("npm") is None:
+        raise ServerMissingError("npm, which would install it, is not on PATH")
+    return node
+
+
 KNOWN: dict[str, Callable[[], Path]] = {
     "valkey": find_valkey,
     "redis8": find_redis8,
@@ -73,14 +83,29 @@ KNOWN: dict[str, Callable[[], Path]] = {
     "sentinel": find_valkey,
     "faketime": find_faketime,
     "node": find_node,
+    "miniflare": find_npm,
+    "pyodide": find_npm,
 }
 """What can be had, by the names that `STORAGE_REQUIRE` uses."""
+
+BY_NIGHT = ("miniflare", "pyodide")
+"""What only the long form asks for."""
+
+LACKING: dict[str, str] = {}
+"""What was found out in this run not to be had, and why."""
+
+
+def required() -> list[str]:
+    """The names in `STORAGE_REQUIRE`."""
+    return os.environ.get("STORAGE_REQUIRE", "").replace(",", " ").split()
 
 
 def missing() -> dict[str, str]:
     """What can not be had here, and why."""
-    reasons = {}
+    reasons = {**LACKING}
     for name, find in KNOWN.items():
+        if name in BY_NIGHT and not IS_LONG and name not in required():
+            continue
         try:
             find()
         except ServerMissingError as error:

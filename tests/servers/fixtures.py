@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import pytest
 
 from tests.fault.proxy import Proxy
 
-from .binaries import KNOWN, ServerMissingError
+from .binaries import KNOWN, LACKING, ServerMissingError, required
 from .cloudflare import KvServer, kv_server
 from .cluster import Cluster, cluster_of
+from .miniflare import Engine, install, running_engine
+from .pyodide import Pyodide
+from .pyodide import install as install_pyodide
 from .sentinel import Sentinel, sentinel_of
 from .server import Server, running
 
@@ -103,6 +106,31 @@ def kv(_kv: KvServer) -> Iterator[KvServer]:
 
 
 @pytest.fixture(scope="session")
+def miniflare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The local engine of Cloudflare's KV for the whole run; a test clears it."""
+    folder = tmp_path_factory.mktemp("miniflare")
+    node = _found("miniflare")
+    try:
+        install(folder)
+    except ServerMissingError as error:
+        _lacking("miniflare", error)
+    with running_engine(node, folder) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def pyodide(tmp_path_factory: pytest.TempPathFactory) -> Pyodide:
+    """Python inside of JavaScript."""
+    folder = tmp_path_factory.mktemp("pyodide")
+    node = _found("pyodide")
+    try:
+        install_pyodide(folder)
+    except ServerMissingError as error:
+        _lacking("pyodide", error)
+    return Pyodide(node, folder)
+
+
+@pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """For a proxy that ends TLS."""
     from .tls import Certificates  # not everybody who runs a test has what makes them
@@ -126,7 +154,15 @@ def _found(name: str) -> Path:
     try:
         return KNOWN[name]()
     except ServerMissingError as error:
-        pytest.skip(f"{name}: {error}")
+        _lacking(name, error)
+
+
+def _lacking(name: str, error: ServerMissingError) -> NoReturn:
+    """A failure where it is required, and else a skip, which is counted."""
+    LACKING[name] = str(error)
+    if name in required():
+        pytest.fail(f"STORAGE_REQUIRE names {name}: {error}", pytrace=False)
+    pytest.skip(f"{name}: {error}")
 
 
 def _shared(

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -38,10 +39,21 @@ def _is_free(port: int) -> bool:
 
 
 class Process:
-    """It is ended by its own handle and in no other way; what it prints goes to *log*."""
+    """It is ended by its own handle and in no other way; what it prints goes to *log*.
 
-    def __init__(self, words: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    What *leads* starts processes of its own, which end with it.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        *,
+        leads: bool = False,
+    ) -> None:
         self._log = log
+        self._leads = leads
         self.paused = False
         with log.open("ab") as output:
             self._handle = subprocess.Popen(
@@ -50,6 +62,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=leads,
             )
 
     @property
@@ -76,5 +89,16 @@ class Process:
 
     def kill(self) -> None:
         """End it without a chance to say or save something; there is nothing to save."""
-        self._handle.kill()
+        if self._leads:
+            with suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(self.pid, signal.SIGKILL)
+        else:
+            self._handle.kill()
         self._handle.wait()
+
+    def end(self, seconds: float) -> None:
+        """Let it end by itself, and not take more than *seconds* for it."""
+        self._handle.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._handle.wait(seconds)
+        self.kill()

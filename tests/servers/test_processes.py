@@ -26,6 +26,14 @@ def test_endless(valkey):
 VERSIONS = {"redis8": "8.", "redis6": "6.2."}
 
 
+def _runs(pid: int) -> bool:
+    """Whether there is such a process; one that has ended may wait to be asked for."""
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True
+    )
+    return done.stdout.strip()[:1] not in ("", "Z")
+
+
 @pytest.fixture
 def own(tmp_path: Path, valkey: Server) -> Server:
     """A server that is not started yet, and whose end is the test's business."""
@@ -55,6 +63,19 @@ def test_a_server_ends_with_its_block(tmp_path: Path, valkey: Server) -> None:
     assert not server.alive
     with pytest.raises(ConnectionError):
         server.call("PING")
+
+
+def test_what_leads_ends_with_what_it_started(tmp_path: Path) -> None:
+    """Even if it does not listen to those who ask it to end."""
+    told, log = tmp_path / "told", tmp_path / "log"
+    script = f"trap '' TERM; sleep 60 & echo $! > {told}.new; mv {told}.new {told}; wait; wait"
+    leader = process.Process(["sh", "-c", script], log, {}, leads=True)
+    until(told.exists)
+
+    assert _runs(int(told.read_text()))
+    leader.end(0.1)
+    assert not leader.alive
+    until(lambda: not _runs(int(told.read_text())))
 
 
 def test_a_server_that_was_stopped_in_its_tracks_ends_too(tmp_path: Path, valkey: Server) -> None:
@@ -165,6 +186,7 @@ def test_everything_missing_is_told_with_a_reason(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("tests.servers.binaries._in_package", lambda package, name: None)
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("STORAGE_TEST_SERVER", raising=False)
+    monkeypatch.setattr("tests.servers.binaries.IS_LONG", True)
 
     missing = servers.missing()
 

@@ -197,12 +197,18 @@ class BindingService:
             except Exception as error:  # noqa: BLE001 - what JavaScript throws, or a stranger
                 failed, cause = failure(error), error
             is_doubtful |= failed.doubtful
-            seconds = pause(attempt)
-            if not failed.passes or monotonic() + seconds >= until:
+            if not failed.passes or not await self._paused(attempt, until):
                 kind = OutcomeUnknownError if is_doubtful and call.writes else failed.error
                 raise kind(failed.reason, store=self._label, key=call.name) from cause
-            await self._runtime.sleep(seconds)
             attempt += 1
+
+    async def _paused(self, attempt: int, until: float) -> bool:
+        """Wait before one more attempt, if there is time for one."""
+        seconds = pause(attempt)
+        if monotonic() + seconds >= until:
+            return False
+        await self._runtime.sleep(seconds)
+        return monotonic() < until
 
     async def _once(self, call: Call, until: float) -> Any:
         if self._is_closed:
