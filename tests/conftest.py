@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import shutil
@@ -15,7 +14,7 @@ from hypothesis import settings
 
 from tests import servers
 from tests.day import IS_LONG
-from tests.leaks import Held
+from tests.leaks import Held, collect
 from tests.servers.fixtures import (
     _kv,
     _servers_are_whole_again,
@@ -105,9 +104,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """So many tests are a heap that no collection of garbage has to look through again."""
-    gc.collect()
-    gc.freeze()
+    collect()
 
 
 def _quicken() -> None:

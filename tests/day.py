@@ -22,3 +22,8 @@ def by_turns(things: Iterable[Any]) -> list[tuple[Any, Any]]:
         for place, thing in enumerate(things)
         for half in (HALVES if IS_LONG else (HALVES[place % 2],))
     ]
+
+
+def is_walked(place: str, half: Any) -> bool:
+    """Whether programs are run at random there: by day in blocking code, and in memory in both."""
+    return IS_LONG or half is storage or place == "memory"

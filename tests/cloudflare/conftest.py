@@ -10,7 +10,10 @@ import pytest
 
 from storage.testing import Bridge
 from tests.cloudflare.ground import HALVES, Opened, store_of
+from tests.day import IS_LONG
 from tests.servers.cloudflare import KvServer
+
+collect_ignore = [] if IS_LONG else ["test_beside_engine.py"]
 
 
 @pytest.fixture(params=HALVES)

@@ -82,7 +82,6 @@ class Row:
     verbatim: bool = False
     knows_none: bool = True
     leases: bool = False
-    is_layer: bool = False
     server: str | None = None
     """The fixture of the server that it is on."""
     is_kv: bool = False

@@ -20,6 +20,7 @@ from .cloudflare_entries import (
     BAD_METADATA,
     BAD_NAME,
     LARGE,
+    LONGEST_NAME,
     MALFORMED,
     Entries,
     RefusedError,
@@ -198,7 +199,10 @@ class Service:
     def _list(self, request: Request) -> Reply:
         limit = _limit(request.query.get("limit"))
         after = self._after(request.query.get("cursor", ""))
-        found = self.entries.names(request.query.get("prefix", ""))
+        prefix = request.query.get("prefix", "")
+        if len(prefix.encode()) > LONGEST_NAME:
+            raise RefusedError(414, BAD_NAME, f"prefix exceeds the limit of {LONGEST_NAME} bytes")
+        found = self.entries.names(prefix)
         left = [pair for pair in found if pair[0].encode() > after]
         if not self.ways.sparse_pages:
             left = [pair for pair in left if pair[1] is not None]

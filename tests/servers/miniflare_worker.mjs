@@ -57,12 +57,20 @@ async function list (kv, request, query) {
   return success(found.keys, info)
 }
 
+// A bulk read of the binding leaves out keys such as `12` and `__proto__`: these are read alone.
 async function readMany (kv, request) {
   const { keys, type = 'text', withMetadata = false } = await request.json()
-  if (!withMetadata) return success({ values: Object.fromEntries(await kv.get(keys, { type })) })
-  const found = [...(await kv.getWithMetadata(keys, { type }))]
-  const told = found.map(async ([name, held]) => [name, await withEnd(kv, name, held)])
+  const found = withMetadata ? await kv.getWithMetadata(keys, { type }) : await kv.get(keys, { type })
+  const told = keys.map(async name => [name, await one(kv, name, found.get(name), type, withMetadata)])
   return success({ values: Object.fromEntries(await Promise.all(told)) })
+}
+
+async function one (kv, name, told, type, withMetadata) {
+  if (told === undefined) {
+    const { value, metadata } = await kv.getWithMetadata(name, { type })
+    told = withMetadata && value !== null ? { value, metadata } : value
+  }
+  return withMetadata ? withEnd(kv, name, told) : told
 }
 
 // A bulk read of the binding does not tell when an entry ends: a list does.
