@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    bindings,
     codex,
     compat_limits,
     compat_sessions,
@@ -32,6 +33,7 @@ from . import (
     sqlite_dialogs,
     sqlite_histories,
     sqlite_limits,
+    stepless,
     stores,
     telegram,
     transcripts,
@@ -43,6 +45,7 @@ from .bug import Bug
 
 BUGS: list[Bug] = [
     *stores.BUGS,
+    *stepless.BUGS,
     *leases.BUGS,
     *limiter.BUGS,
     *limits.BUGS,
@@ -77,4 +80,5 @@ BUGS: list[Bug] = [
     *telegram.BUGS,
     *transcripts.BUGS,
     *openai_agents.BUGS,
+    *bindings.BUGS,
 ]
