@@ -18,6 +18,9 @@ SHORTEST_SECONDS: Final = 60
 
 It counts from the whole second in which it is asked, so one more is said than is meant."""
 
+LONGEST_SECONDS: Final = 2**31 - 1
+"""The service counts no further: what ends later stays there, and its metadata say when it ends."""
+
 READ_AT_ONCE: Final = 100
 CHANGED_AT_ONCE: Final = 10_000
 LISTED_AT_ONCE: Final = 1000
@@ -100,7 +103,8 @@ def sealed(
     seconds = None
     if ends is not None:
         marks[ENDS] = ends
-        seconds = max(SHORTEST_SECONDS, -(-(ends - now_ms) // 1000) + 1)
+        left = max(SHORTEST_SECONDS, -(-(ends - now_ms) // 1000) + 1)
+        seconds = left if left <= LONGEST_SECONDS else None
     try:
         text = raw.decode()
         size = len(raw)

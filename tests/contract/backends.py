@@ -32,6 +32,7 @@ from tests.contract.stepless import ReadsAndWrites
 from tests.day import IS_LONG
 from tests.servers import Server
 from tests.servers.cloudflare import KvServer
+from tests.servers.miniflare import Engine
 
 Half = Any
 """`storage` or `storage.aio`: they have the same names."""
@@ -47,7 +48,7 @@ class Ground:
     clock: Clock
     ttl: float | None
     server: Server | None = None
-    kv: KvServer | None = None
+    kv: KvServer | Engine | None = None
     borrowed: list[sqlite3.Connection] = field(default_factory=list)
 
     @property
@@ -85,7 +86,8 @@ class Row:
     server: str | None = None
     """The fixture of the server that it is on."""
     is_kv: bool = False
-    """It is on the server that behaves like Cloudflare's KV, which goes by any clock."""
+    """It is on the server that behaves like Cloudflare's KV, which goes by any clock, or on the
+    engine that *server* names, which goes by its own: the store keeps to the ends it was told."""
     prefixed: bool = False
     longest_key: int | None = None
     no_keys: tuple[str, ...] = ()
@@ -99,13 +101,15 @@ class Row:
     @property
     def late_ms(self) -> int:
         """How long an entry lasts beyond its end: a server keeps it for that very millisecond."""
-        return 1 if self.server else 0
+        return 1 if self.server and not self.is_kv else 0
 
     def ground(self, request: pytest.FixtureRequest, folder: Path, clock: Clock) -> Ground:
         """What a store is made of; the clock of a server stands where *clock* does."""
         if self.is_kv:
-            kv: KvServer = request.getfixturevalue("kv")
-            kv.clock = clock
+            kv: KvServer | Engine = request.getfixturevalue(self.server or "kv")
+            kv.clear()
+            if isinstance(kv, KvServer):
+                kv.clock = clock
             return Ground(folder, clock, None, kv=kv)
         if self.server is None:
             return Ground(folder, clock, None)
@@ -220,6 +224,11 @@ def _puregram(half: Half, ground: Ground) -> Any:
 def _cloudflare(half: Half, ground: Ground) -> Any:
     assert ground.kv
     return _at_edge(half, ground, prefix=next(_even_prefixes), ttl=ground.ttl)
+
+
+def _on_engine(half: Half, ground: Ground) -> Any:
+    """Which writes key by key, each into a file of its own."""
+    return _at_edge(half, ground, prefix=next(_even_prefixes), ttl=ground.ttl, timeout=120)
 
 
 def _as_gramio(half: Half, ground: Ground) -> Any:
@@ -383,6 +392,20 @@ def _bound(kind: Callable[[Namespace], Any], *, prefixed: bool) -> Make:
     return make
 
 
+def _by_night(half: Half) -> Iterator[Row]:
+    """What runs in the long form only."""
+    yield Row(
+        "cloudflare-engine",
+        _on_engine,
+        AT_THE_EDGE,
+        half,
+        server="miniflare",
+        is_kv=True,
+        prefixed=True,
+        longest_key=512 - len("bot 0000:"),
+    )
+
+
 BACKENDS = [
     *_rows(storage),
     *_rows(storage.aio),
@@ -404,6 +427,8 @@ BACKENDS = [
         longest_key=512,
         no_keys=("", ".", ".."),
     ),
+    *(_by_night(storage) if IS_LONG else ()),
+    *(_by_night(storage.aio) if IS_LONG else ()),
 ]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import (
-    cloudflare_rest,
     bindings,
+    cloudflare_rest,
     codex,
     compat_limits,
     compat_sessions,

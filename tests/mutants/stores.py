@@ -383,4 +383,12 @@ BUGS = [
         "            pass",
         _contract("memory and closed"),
     ),
+    Bug(
+        "kv-counts-on",
+        "no lifetime is too long, whatever KV counts to",
+        "storage/cloudflare/entries.py",
+        "seconds = left if left <= LONGEST_SECONDS else None",
+        "seconds = left",
+        _contract("cloudflare and no_lifetime"),
+    ),
 ]

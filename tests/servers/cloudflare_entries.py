@@ -11,7 +11,7 @@ from typing import Any
 LONGEST_NAME = 512
 LARGEST_VALUE = 25 * 1024 * 1024
 LARGEST_METADATA = 1024
-SHORTEST_SECONDS = 60
+SHORTEST_SECONDS, LONGEST_SECONDS = 60, 2**31 - 1
 
 BAD_NAME, LARGE, BAD_ENDING, BAD_METADATA, MALFORMED = 10029, 10024, 10033, 10041, 10012
 
@@ -141,6 +141,9 @@ def _seconds(what: str, told: Any) -> int:
     try:
         if isinstance(told, bool) or (isinstance(told, float) and told % 1):
             raise ValueError
-        return int(told)
+        seconds = int(told)
     except (TypeError, ValueError):
         raise RefusedError(400, BAD_ENDING, f"{what} must be a whole number") from None
+    if seconds > LONGEST_SECONDS:
+        raise RefusedError(400, BAD_ENDING, f"{what} must be {LONGEST_SECONDS} at the most")
+    return seconds

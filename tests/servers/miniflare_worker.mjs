@@ -52,9 +52,12 @@ const ACTS = {
 async function list (kv, request, query) {
   const limit = query.has('limit') ? Number(query.get('limit')) : 1000
   const prefix = query.get('prefix') ?? ''
-  const found = await kv.list({ limit, prefix, cursor: query.get('cursor') || undefined })
-  const info = { count: found.keys.length, cursor: found.list_complete ? '' : found.cursor }
-  return success(found.keys, info)
+  // To the engine a prefix ends before its first NUL: of what it finds, some may be of others.
+  const [start] = prefix.split('\0')
+  const cursor = query.get('cursor') || undefined
+  const found = await kv.list({ limit, prefix: start, cursor })
+  const keys = found.keys.filter(key => key.name.startsWith(prefix))
+  return success(keys, { count: keys.length, cursor: found.list_complete ? '' : found.cursor })
 }
 
 // A bulk read of the binding leaves out keys such as `12` and `__proto__`: these are read alone.

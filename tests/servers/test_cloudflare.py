@@ -273,6 +273,7 @@ BULKS: list[tuple[str, Any, int]] = [
     ("no base64", entry("k", "!", base64=True), 400),
     ("59 seconds", entry("k", expiration_ttl=59), 400),
     ("half a second", entry("k", expiration_ttl=60.5), 400),
+    ("more seconds than it counts", entry("k", expiration_ttl=2**31), 400),
     ("no seconds", entry("k", expiration_ttl="soon"), 400),
     ("an end that is near", entry("k", expiration=int(time.time()) + 59), 400),
     ("metadata of 1025 bytes", entry("k", metadata="m" * 1023), 413),
