@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from tests import servers
-from tests.day import IS_LONG
+from tests.day import FEW, IS_LONG
 from tests.leaks import Held, collect
 from tests.servers.fixtures import (
     _servers_are_whole_again,
@@ -45,6 +45,8 @@ TOPOLOGY = {"cluster", "sentinel"}
 
 # The same examples on every machine and in every run: a red run is about the change.
 settings.register_profile("ci", derandomize=True, max_examples=40, deadline=None, print_blob=True)
+# Where a law is proved with more of them elsewhere.
+settings.register_profile(FEW, settings.get_profile("ci"), max_examples=10)
 # Other examples every night; the seed is printed.
 settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("ci")

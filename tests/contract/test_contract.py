@@ -12,6 +12,7 @@ from storage.testing import Clock, StorageContract
 from tests.contract.backends import BACKENDS, Row, params
 from tests.contract.fallbacks import FALLBACKS
 from tests.contract.layers import LAYERED, by_day
+from tests.day import examples
 
 
 class TestStorage(StorageContract):
@@ -23,7 +24,8 @@ class TestStorage(StorageContract):
         self.prefixed = self.made_from.server is not None
         self.slack_ms = self.made_from.late_ms
         self.ground = self.made_from.ground(request, tmp_path, clock)
-        yield self.made_from
+        with examples(self.made_from.name, self.made_from.half):
+            yield self.made_from
         self.ground.close()
 
     def make(self, clock: Clock, ttl: Any = None) -> Any:
