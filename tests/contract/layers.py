@@ -81,7 +81,7 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
     return replace(layered, name=f"{name} {row.name}")
 
 
-IN_BOTH = ("memory", "sqlite", "valkey", "folded memory")
+IN_BOTH = ("memory", "sqlite", "valkey", "cloudflare", "folded memory")
 """What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
 
 BY_NIGHT = ("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes")
