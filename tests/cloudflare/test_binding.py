@@ -122,7 +122,7 @@ def test_a_short_life_is_kept_for_as_long_as_the_service_wants(
     seconds = {name: one.expiration for name, one in namespace.stored().items()}
 
     now = int(clock())
-    assert seconds == {"short": now + 60, "long": now + 91, "ever": None}
+    assert seconds == {"short": now + 60, "long": now + 92, "ever": None}
 
 
 def test_it_tells_when_an_entry_ends_that_somebody_else_has_written(
