@@ -140,12 +140,14 @@ class Course:
         self._is_unsure = False
         self._said: Trouble | None = None
 
-    def went_on(self, done: int) -> None:
-        """A request was answered, by which so many entries more are *done*."""
+    def went_on(self, done: int, left: int) -> None:
+        """A request was answered: so many entries more are *done*, and so many it has *left*."""
         self._done += done
-        self._tries = 0
-        self._is_unsure = False
-        self._said = None
+        if not left:
+            self._is_unsure = False
+            self._said = None
+        if done:
+            self._tries = 0
 
     def after(self, request: Request, trouble: Trouble, now: float) -> float | StorageError:
         """How long to wait before *request* is made again, or what to give up with."""

@@ -263,23 +263,26 @@ class _Call:
 
     def _reply(self, asked: httpx.Request) -> Reply | Trouble:
         try:
-            client = self._link.client
-            response = client.send(asked, stream=True, auth=None, follow_redirects=False)
-            try:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST_REPLY:
-                        raise LongError
-                    if monotonic() > self._until:
-                        raise httpx.ReadTimeout("it was given up meanwhile")
-            finally:
-                response.close()
-            return Reply(response.status_code, dict(response.headers), bytes(body))
+            return self._read(asked)
         except httpx.HTTPStatusError as error:  # as a hook of somebody's own may raise it
             return Reply(error.response.status_code, dict(error.response.headers), b"")
         except FAILURES as error:
             return Trouble(self._progress.phase(error), discreet(error))
+
+    def _read(self, asked: httpx.Request) -> Reply:
+        client = self._link.client
+        response = client.send(asked, stream=True, auth=None, follow_redirects=False)
+        try:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > LARGEST_REPLY:
+                    raise LongError
+                if monotonic() > self._until:
+                    raise httpx.ReadTimeout("it was given up meanwhile")
+        finally:
+            response.close()
+        return Reply(response.status_code, dict(response.headers), bytes(body))
 
 
 __all__ = ["FAILURES", "OPENED", "Links", "Maker", "Service"]

@@ -75,7 +75,7 @@ def test_a_server_that_takes_its_time_ends_no_later_than_the_deadline(
             ACTS[act](store)
 
         assert type(caught.value) is OUTCOMES[act]
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
 
 
 def calls() -> list[threading.Thread]:
@@ -91,7 +91,7 @@ def test_what_a_server_does_not_read_is_not_waited_for_longer(opened: Opened) ->
         with lasting(SECONDS, SECONDS + 1), pytest.raises(OutcomeUnknownError):
             store.set("k", "a" * 10_000_000)
 
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_name_that_is_not_found_in_time_ends_no_later(
     finally:
         names.set()
 
-    until(lambda: not calls(), "the end of what was given up", seconds=2)
+    until(lambda: not calls(), "the end of what was given up", seconds=5)
     assert kv.requests == []
 
 
@@ -142,7 +142,7 @@ def test_who_takes_no_connection_has_not_done_it(act: str, opened: Opened) -> No
         store = opened(Full, timeout=SECONDS)
         with lasting(SECONDS), pytest.raises(UnavailableError):
             ACTS[act](store)
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
 
 
 @pytest.mark.parametrize("act", ACTS)

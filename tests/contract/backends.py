@@ -372,14 +372,15 @@ def _rows(half: Half) -> list[Row]:
     ]
 
 
-def _bound(name: str, kind: Callable[[Namespace], Any]) -> Row:
-    """A store over the binding of a Worker, with all keys that a namespace can have."""
+def _bound(kind: Callable[[Namespace], Any], *, prefixed: bool) -> Make:
+    """A store over the binding of a Worker."""
 
     def make(half: Half, ground: Ground) -> Any:
+        prefix = next(_even_prefixes) if prefixed else ""
         binding = kind(Namespace(ground.clock))
-        return half.CloudflareStorage(binding, ttl=ground.ttl, clock=ground.clock)
+        return half.CloudflareStorage(binding, prefix=prefix, ttl=ground.ttl, clock=ground.clock)
 
-    return Row(name, make, AT_THE_EDGE, storage.aio, longest_key=512, no_keys=("", ".", ".."))
+    return make
 
 
 BACKENDS = [
@@ -387,8 +388,22 @@ BACKENDS = [
     *_rows(storage.aio),
     Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
     Row("mixed-client", _by(Mixed), A_CLIENT, storage.aio, verbatim=True),
-    _bound("cloudflare-binding", Whole),
-    _bound("cloudflare-least-binding", Least),
+    Row(
+        "cloudflare-binding",
+        _bound(Whole, prefixed=True),
+        AT_THE_EDGE,
+        storage.aio,
+        prefixed=True,
+        longest_key=512 - len("bot 0000:"),
+    ),
+    Row(
+        "cloudflare-least-binding",
+        _bound(Least, prefixed=False),
+        AT_THE_EDGE,
+        storage.aio,
+        longest_key=512,
+        no_keys=("", ".", ".."),
+    ),
 ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from . import (
+    cloudflare_rest,
+    bindings,
     codex,
     compat_limits,
     compat_sessions,
@@ -14,11 +16,13 @@ from . import (
     dialog_files,
     dialog_usual,
     dialogs,
+    gramio_storages,
     layers,
     leases,
     limiter,
     limits,
     managers,
+    media,
     moving,
     openai_agents,
     puregram,
@@ -59,6 +63,7 @@ BUGS: list[Bug] = [
     *moving.BUGS,
     *managers.BUGS,
     *puregram.BUGS,
+    *gramio_storages.BUGS,
     *vibegram.BUGS,
     *compat_sessions.BUGS,
     *compat_limits.BUGS,
@@ -77,6 +82,9 @@ BUGS: list[Bug] = [
     *sqlite_dialogs.BUGS,
     *continuity.BUGS,
     *telegram.BUGS,
+    *media.BUGS,
     *transcripts.BUGS,
     *openai_agents.BUGS,
+    *cloudflare_rest.BUGS,
+    *bindings.BUGS,
 ]

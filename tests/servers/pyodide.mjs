@@ -86,9 +86,9 @@ const engine = new Miniflare({
 try {
   const pyodide = await loadPyodide()
   const name = basename(home)
-  pyodide.FS.mkdirTree(`/home/${name}`)
-  pyodide.mountNodeFS(`/home/${name}`, home)
-  pyodide.FS.writeFile('/home/program.py', readFileSync(program))
+  pyodide.FS.mkdirTree(`/inside/${name}`)
+  pyodide.mountNodeFS(`/inside/${name}`, home)
+  pyodide.FS.writeFile('/inside/program.py', readFileSync(program))
   const outcome = {}
   for (const [name, binding] of [['engine', await engine.getKVNamespace('KV')], ['plain', new Plain()]]) {
     const calls = {}
@@ -106,7 +106,7 @@ try {
 async function python (pyodide, call) {
   try {
     return await pyodide.runPythonAsync(
-      `import sys\nsys.path.insert(0, '/home')\nimport js, program, storage.aio\n${call}`
+      `import sys\nsys.path.insert(0, '/inside')\nimport js, program, storage.aio\n${call}`
     )
   } catch (error) {
     throw new Error(error.message, { cause: error.type })

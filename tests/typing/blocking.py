@@ -18,6 +18,7 @@ from storage import (
     KEEP,
     MISSING,
     Capabilities,
+    CloudflareStorage,
     Failure,
     KVStorage,
     LeaseStore,
@@ -352,6 +353,19 @@ def coming_from_vibegram(client: redis.Redis, plain: PlainClient) -> None:
     with vibegram.MemoryCodexStore(10, 60) as memory:
         assert_type(memory, vibegram.MemoryCodexStore)
     vibegram.CodexStore({}, max_history=5, ttl=None).close()
+
+
+def storages_of_gramio(client: redis.Redis, plain: PlainClient, kv: CloudflareStorage) -> None:
+    boxes: dict[str, Any] = {}
+    assert_type(gramio.in_memory_storage(boxes), Storage[Any])
+    options = {"host": "localhost", "$ttl": 60, "keyPrefix": "bot:"}
+    for place in (client, plain, "redis://localhost", options):
+        assert_type(gramio.redis_storage(place), Storage[Any])
+    assert_type(gramio.redis_storage(plain, ttl=60, key_prefix="bot:"), Storage[Any])
+    assert_type(gramio.sqlite_storage({"filename": "bot.db"}).sweep(), int)
+    assert_type(gramio.cloudflare_storage(kv, ttl=None), Storage[Any])
+    both = gramio.with_fallback_storages([boxes, kv], ttl=60, on_error=print)
+    assert_type(both.delete("k"), bool)
 
 
 def rate_limits_of_others(plain: PlainClient, store: Storage[Any], update: object) -> None:

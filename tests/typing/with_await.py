@@ -13,6 +13,7 @@ import storage
 from storage import DELETE, MISSING, aio
 from storage.aio import Storage, continuity, telegram
 from storage.aio.compat import gramio, puregram, vibegram
+from storage.cloudflare.options import WorkersBinding
 
 
 class Cart(TypedDict):
@@ -259,6 +260,16 @@ async def coming_from_vibegram(client: AwaitedClient) -> None:
         await codex.append("user:42", {"role": "user"})
         assert_type(await codex.list("user:42"), list[Any])
         assert_type(await codex.clear("user:42"), bool)
+
+
+async def storages_of_gramio(store: Storage[Any], binding: WorkersBinding) -> None:
+    async def told(error: storage.StorageError) -> None: ...
+
+    assert_type(await gramio.in_memory_storage({}).get("k"), Any | None)
+    assert_type(await gramio.redis_storage({"port": 6379}).delete("k"), bool)
+    assert_type(gramio.cloudflare_storage(binding), Storage[Any])
+    both = gramio.with_fallback_storages([store, {}], on_error=told)
+    assert_type(await both.has("k"), bool)
 
 
 async def rate_limits_of_others(store: Storage[Any]) -> None:

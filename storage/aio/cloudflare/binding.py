@@ -28,7 +28,7 @@ from ...cloudflare.bindings import (
 )
 from ...cloudflare.entries import READ_AT_ONCE, Held, Listed, Listing, Put, end_of
 from ...cloudflare.options import Options
-from ...errors import ClosedError, OutcomeUnknownError, StorageError, UnavailableError
+from ...errors import OutcomeUnknownError, StorageError, UnavailableError
 from ...records import MISSING, Missing
 from ...ttl import Clock
 from ..runtime import Runtime, monotonic
@@ -73,7 +73,6 @@ class BindingService:
         self._seconds = options.seconds
         self._runtime = Runtime()
         self._reads_many = IN_JAVASCRIPT
-        self._is_closed = False
         there = (name for name in TELLING if callable(getattr(self._binding, name, None)))
         self._telling = next(there, None)
 
@@ -90,8 +89,8 @@ class BindingService:
     ) -> Sequence[Held | None]:
         """What is kept under *names*, in their order."""
         until = self._until(until)
-        found = await self._told(list(dict.fromkeys(names)), until)
-        left = [name for name in dict.fromkeys(names) if name not in found]
+        found = await self._told(names, until)
+        left = [name for name in names if name not in found]
         texts = await _each(partial(self._read, until=until), left)
         found.update(zip(left, texts))
         return [found[name] for name in names]
@@ -117,13 +116,12 @@ class BindingService:
         return dict(zip(names, found))
 
     async def aclose(self) -> None:
-        """Ask nothing any more; the binding stays as it is."""
-        self._is_closed = True
+        """The binding is somebody else's, and stays as it is."""
 
     def _until(self, until: float | None) -> float:
         return monotonic() + self._seconds if until is None else until
 
-    async def _told(self, names: list[str], until: float) -> dict[str, Held | None]:
+    async def _told(self, names: Sequence[str], until: float) -> dict[str, Held | None]:
         """What is kept under *names*, as far as it is told for several of them together."""
         found: dict[str, Held | None] = {}
         for start in range(0, len(names), READ_AT_ONCE):
@@ -211,8 +209,6 @@ class BindingService:
         return monotonic() < until
 
     async def _once(self, call: Call, until: float) -> Any:
-        if self._is_closed:
-            raise ClosedError("the store is closed", store=self._label)
         left = until - monotonic()
         if left <= 0:
             raise NotAsked

@@ -104,8 +104,9 @@ class RestService:
                 todo += self._smaller(some)
                 continue
             left = some.only(failed)
-            course.went_on(len(some.names()) - len(left.names()))
-            if left.names():
+            count = len(left.names())
+            course.went_on(len(some.names()) - count, count)
+            if count:
                 await self._wait(request, PART, course)
                 todo.append(left)
 
