@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 from tests import servers
-from tests.day import IS_LONG
-from tests.leaks import Held
+from tests.day import FEW, IS_LONG
+from tests.leaks import Held, collect
 from tests.servers.fixtures import (
     _kv,
     _servers_are_whole_again,
@@ -25,6 +23,7 @@ from tests.servers.fixtures import (
     miniflare,
     node,
     proxy,
+    pyodide,
     redis6,
     redis8,
     sentinel,
@@ -41,6 +40,7 @@ __all__ = [
     "miniflare",
     "node",
     "proxy",
+    "pyodide",
     "redis6",
     "redis8",
     "sentinel",
@@ -52,6 +52,8 @@ TOPOLOGY = {"cluster", "sentinel"}
 
 # The same examples on every machine and in every run: a red run is about the change.
 settings.register_profile("ci", derandomize=True, max_examples=40, deadline=None, print_blob=True)
+# Where a law is proved with more of them elsewhere.
+settings.register_profile(FEW, settings.get_profile("ci"), max_examples=10)
 # Other examples every night; the seed is printed.
 settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("ci")
@@ -103,16 +105,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """So many tests are a heap that no collection of garbage has to look through again."""
-    gc.collect()
-    gc.freeze()
+    collect()
 
 
 def _quicken() -> None:
-    """By day, files are where no disk is waited for, if there is room; by night on the disk."""
-    has_room = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM
-    if has_room and not IS_LONG:
+    """By day, files are where no disk is waited for; by night on the disk."""
+    if not IS_LONG and _has_room(IN_MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether tests can write there as much as they do, and start what they have written."""
+    if not os.access(folder, os.W_OK):
+        return False
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize >= ROOM and not there.f_flag & os.ST_NOEXEC
 
 
 def _servers_of(item: pytest.Item) -> set[str]:

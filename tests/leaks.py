@@ -32,7 +32,7 @@ class Held:
         """What is held now and was not then; a thread that is about to end gets time for it."""
         threads = self._threads_left(MOMENT_SECONDS)
         if threads:
-            gc.collect()  # a thread may end with what only a cycle keeps
+            collect()  # a thread may end with what only a cycle keeps
             threads = self._threads_left(GRACE_SECONDS)
         return [f"thread {one.name}" for one in threads] + self._files_left()
 
@@ -49,8 +49,14 @@ class Held:
     def _files_left(self) -> list[str]:
         if not _files() - self.files:
             return []
-        gc.collect()  # what only a cycle keeps open is not held by the test
+        collect()  # what only a cycle keeps open is not held by the test
         return [target for _, target in sorted(_files() - self.files)]
+
+
+def collect() -> None:
+    """Collect the garbage; what stays, as so many tests do, is not looked through again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _files() -> frozenset[tuple[str, str]]:

@@ -25,7 +25,9 @@ TEXT: Final = {"type": "text"}
 
 NO_BINDING: Final = "the binding answers as none of KV does"
 
-_STATUS: Final = re.compile(r"\bKV \w+ failed: (\d{3})\b")
+_MEMBERS: Final = ("value", "metadata", "cacheStatus")
+
+_STATUS: Final = re.compile(r"\bKV (\w+) failed: (\d{3})\b")
 _FIRST, _LONGEST = 0.05, 2.0
 _DAY: Final = "limit exceeded for the day"
 _LOST: Final = ("network connection lost", "internal error")
@@ -109,14 +111,15 @@ def held(answer: Any) -> Held | None:
 def told_of(answer: Any, names: Sequence[str]) -> dict[str, Held | None]:
     """What *answer* tells of those *names* that it speaks of.
 
-    It speaks of no name that looks like a number, and not wholly of an empty text.
+    It speaks of no name that looks like a number, and not wholly of an empty text; where it is
+    about one name after all, it has members of its own.
     """
     if not isinstance(answer, Mapping):
         return {}
-    wholly = {name: answer[name] for name in names if name in answer}
+    spoken = {name: answer[name] for name in names if name in answer and name not in _MEMBERS}
     return {
         name: None if one is None else held(one)
-        for name, one in wholly.items()
+        for name, one in spoken.items()
         if one is None or isinstance(one, Mapping)
     }
 
@@ -137,11 +140,11 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, NotAsked):
         return Failure("the time for it was over before KV was asked", UnavailableError)
     if isinstance(error, Overdue):
-        return Failure(str(error), UnavailableError, doubtful=True)
+        return Failure("KV did not answer in time", UnavailableError, doubtful=True)
     text = str(error)
     found = _STATUS.search(text)
     if found:
-        return _refusal(int(found[1]))
+        return _refusal(found[1], int(found[2]))
     lower = text.lower()
     if _DAY in lower:
         return Failure("the account has used up what its plan has for a day", UnavailableError)
@@ -156,17 +159,18 @@ def failure(error: BaseException) -> Failure:
 def pause(attempt: int) -> float:
     """How many seconds to wait after so many attempts: random, twice as long from one to the next.
 
-    A key is written once a second, which five attempts outlast.
+    A key is written once a second, which six attempts outlast.
     """
     import random  # dear, and seldom needed
 
     return min(_FIRST * 2.0**attempt, _LONGEST) * (0.5 + random.random())
 
 
-def _refusal(status: int) -> Failure:
+def _refusal(operation: str, status: int) -> Failure:
     reason = f"KV answered {status}"
     if status == 429:
-        return Failure(f"{reason}: it takes one write a second for a key", UnavailableError, True)
+        often = "a key is written once a second" if operation == "PUT" else "it is asked too often"
+        return Failure(f"{reason}: {often}", UnavailableError, True)
     if status == 408 or status >= 500:
         return Failure(reason, UnavailableError, True, True)
     if status in (401, 403):

@@ -32,7 +32,7 @@ class Phase(Enum):
 
 
 class Trouble(NamedTuple):
-    """What came instead of an answer: an *error*, or the *reply* that it stands for."""
+    """What came instead of an answer: a discreet *error*, or the *reply* that it stands for."""
 
     phase: Phase
     error: Exception
@@ -133,19 +133,21 @@ class Course:
 
     def __init__(self, until: float, total: int = 1, key: str | None = None) -> None:
         self.until = until
-        self.key = key if total == 1 else None
+        self.key = key
         self._total = total
         self._done = 0
         self._tries = 0
         self._is_unsure = False
         self._said: Trouble | None = None
 
-    def went_on(self, done: int) -> None:
-        """A request was answered, by which so many entries more are *done*."""
+    def went_on(self, done: int, left: int) -> None:
+        """A request was answered: so many entries more are *done*, and so many it has *left*."""
         self._done += done
-        self._tries = 0
-        self._is_unsure = False
-        self._said = None
+        if not left:
+            self._is_unsure = False
+            self._said = None
+        if done:
+            self._tries = 0
 
     def after(self, request: Request, trouble: Trouble, now: float) -> float | StorageError:
         """How long to wait before *request* is made again, or what to give up with."""
@@ -282,8 +284,6 @@ def _until(told: str, date: str | None) -> float | None:
 def discreet(error: Exception) -> Exception:
     """One like *error*, which knows nothing of what was sent and quotes nothing of what came."""
     kind, text = type(error), str(error)
-    if isinstance(error, (LateError, LongError, StrangeError, StatusError, PartError)):
-        return kind(*error.args)
     if kind.__name__ not in _TELLING and text not in _HARMLESS:
         text = "what came is no reply" if kind.__name__ in _QUOTING else ""
     try:
@@ -295,7 +295,7 @@ def discreet(error: Exception) -> Exception:
 _TELLING = frozenset(
     {
         *("ConnectError", "ReadError", "WriteError", "CloseError", "OSError", "ConnectTimeout"),
-        *("ReadTimeout", "WriteTimeout", "PoolTimeout", "ConnectionError", "gaierror"),
+        *("ReadTimeout", "WriteTimeout", "PoolTimeout", "LongError"),
     }
 )
 """Errors whose words are those of the operating system."""

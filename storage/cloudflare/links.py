@@ -18,7 +18,7 @@ import httpx
 
 from ..errors import ConfigurationError
 from ..runtime import after_fork, monotonic
-from .failing import TOO_LATE, LateError, LongError, Phase, Progress, Trouble
+from .failing import TOO_LATE, LateError, LongError, Progress, Trouble, discreet
 from .options import Options
 from .wire import LARGEST_REPLY, Reply, Request
 
@@ -263,23 +263,26 @@ class _Call:
 
     def _reply(self, asked: httpx.Request) -> Reply | Trouble:
         try:
-            client = self._link.client
-            response = client.send(asked, stream=True, auth=None, follow_redirects=False)
-            try:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST_REPLY:
-                        raise LongError
-                    if monotonic() > self._until:
-                        raise httpx.ReadTimeout("it was given up meanwhile")
-            finally:
-                response.close()
-            return Reply(response.status_code, dict(response.headers), bytes(body))
+            return self._read(asked)
         except httpx.HTTPStatusError as error:  # as a hook of somebody's own may raise it
             return Reply(error.response.status_code, dict(error.response.headers), b"")
         except FAILURES as error:
-            return Trouble(self._progress.phase(error), error)
+            return Trouble(self._progress.phase(error), discreet(error))
+
+    def _read(self, asked: httpx.Request) -> Reply:
+        client = self._link.client
+        response = client.send(asked, stream=True, auth=None, follow_redirects=False)
+        try:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > LARGEST_REPLY:
+                    raise LongError
+                if monotonic() > self._until:
+                    raise httpx.ReadTimeout("it was given up meanwhile")
+        finally:
+            response.close()
+        return Reply(response.status_code, dict(response.headers), bytes(body))
 
 
-__all__ = ["FAILURES", "OPENED", "Links", "Maker", "Phase", "Service"]
+__all__ = ["FAILURES", "OPENED", "Links", "Maker", "Service"]

@@ -34,10 +34,17 @@ _HERE: Final = ("localhost", "127.0.0.1", "::1")
 class WorkersBinding(Protocol):
     """A namespace as a Worker has it: in Python, `self.env.NAME`."""
 
-    get: Callable[..., Any]
-    put: Callable[..., Any]
-    delete: Callable[..., Any]
-    list: Callable[..., Any]
+    @property
+    def get(self) -> Callable[..., Any]: ...
+
+    @property
+    def put(self) -> Callable[..., Any]: ...
+
+    @property
+    def delete(self) -> Callable[..., Any]: ...
+
+    @property
+    def list(self) -> Callable[..., Any]: ...
 
 
 class Token:

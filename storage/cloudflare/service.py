@@ -13,7 +13,8 @@ class Service(Protocol):
     """The entries of one namespace: whole operations, none of which looks and writes at once.
 
     What is written is seen here soon, and elsewhere within a minute or so. Any number of names may
-    be given, all of which the service takes.
+    be given, all of which the service takes. An operation is over in its *seconds*, or *until* a
+    moment of the clock that is not turned, where it is a part of something else.
     """
 
     @property
@@ -21,19 +22,26 @@ class Service(Protocol):
         """What errors and logs call the place; it holds no secret."""
         ...
 
-    def read(self, names: Sequence[str]) -> Sequence[Held | None]:
+    @property
+    def seconds(self) -> float:
+        """How long an operation takes at the most."""
+        ...
+
+    def read(self, names: Sequence[str], until: float | None = None) -> Sequence[Held | None]:
         """What is kept under *names*, in their order."""
         ...
 
-    def put(self, entries: Sequence[Put]) -> None:
+    def put(self, entries: Sequence[Put], until: float | None = None) -> None:
         """Keep *entries*, whatever was there before."""
         ...
 
-    def remove(self, names: Sequence[str]) -> None:
+    def remove(self, names: Sequence[str], until: float | None = None) -> None:
         """Keep nothing under *names* any more."""
         ...
 
-    def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
+    def page(
+        self, prefix: str, cursor: str | None, most: int, until: float | None = None
+    ) -> Listing:
         """*most* names at the most that start with *prefix*, from *cursor* on."""
         ...
 

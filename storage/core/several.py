@@ -92,7 +92,8 @@ class Missed:
     def note(self, index: int, names: Sequence[str]) -> bool:
         """The store has missed a change of *names*; says whether that can be remembered."""
         there = self._names[index]
-        if len(there.union(names)) > self._most:
+        new = {name for name in names if name not in there}
+        if len(there) + len(new) > self._most:
             return False
         there.update(names)
         return True

@@ -72,8 +72,9 @@ class StorageContract(
 ):
     """The laws of a store; subclass it and override `make`.
 
-    `verbatim`, `knows_none`, `clock_moves`, `slack_ms`, `prefixed` and `tick` are there for a
-    store that is different in these.
+    `verbatim`, `knows_none`, `clock_moves`, `slack_ms`, `prefixed`, `longest_key`, `no_keys` and
+    `tick` are there for a store that is different in these. One whose `capabilities` say that it
+    never looks and writes at once must refuse what needs that, before anything is asked or run.
     """
 
 

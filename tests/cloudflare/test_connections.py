@@ -135,20 +135,20 @@ def test_closing_in_one_loop_closes_what_others_have_opened(kv: KvServer) -> Non
 
 def test_many_tasks_wait_for_a_connection_and_are_all_served(kv: KvServer, taken: Any) -> None:
     async def run() -> None:
-        async with store_of(storage.aio, kv, timeout=20) as store:
-            await asyncio.gather(*(store.set(f"k{number}", number) for number in range(300)))
+        async with store_of(storage.aio, kv, timeout=60) as store:
+            await asyncio.gather(*(store.set(f"k{number}", number) for number in range(150)))
 
     asyncio.run(run())
 
-    assert len(kv.stored) == 300
-    assert taken() <= 100
+    assert len(kv.stored) == 150
+    assert taken() <= 20
 
 
 def test_a_task_that_is_cancelled_leaves_the_store_as_it_was(kv: KvServer) -> None:
     async def run() -> None:
         async with store_of(storage.aio, kv) as store:
             await store.set("k", 1)
-            kv.fault(Fault(delay=0.5))
+            kv.fault(Fault(delay=1.5))
             task = asyncio.ensure_future(store.get("k"))
             await asyncio.sleep(0.1)
             task.cancel()
@@ -183,7 +183,7 @@ def test_an_interrupt_ends_a_call_at_once_and_what_waited_for_it() -> None:
         with lasting(0.2), pytest.raises(_Struck):
             store.get("k")
 
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
 
 
 def test_a_forked_process_makes_connections_of_its_own(half: Any, kv: KvServer, taken: Any) -> None:
@@ -220,7 +220,7 @@ def test_a_forked_process_holds_no_connection_of_its_parent(half: Any, kv: KvSer
         store.close()
 
         # Were the child to hold it, the server would not see its end.
-        until(lambda: not others(kv), "the end of the connection", seconds=2)
+        until(lambda: not others(kv), "the end of the connection", seconds=5)
         child.kill()
         child.close()
 
@@ -303,7 +303,8 @@ def test_a_call_by_a_client_of_ones_own_ends_no_later_than_the_deadline(
         with lasting(0.5), pytest.raises(OutcomeUnknownError):
             store.set("k", 1)
         store.close()
-        until(lambda: not calls(), "the end of what was given up", seconds=2)
+        until(lambda: not calls(), "the end of what was given up", seconds=5)
+        assert client.is_closed is False
         bridge.driven(client).close()
 
 

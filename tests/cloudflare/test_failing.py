@@ -140,7 +140,7 @@ def test_what_may_have_been_applied_is_never_called_unavailable(
 def test_what_was_done_meanwhile_is_doubted_no_more() -> None:
     course = Course(until=10, total=2)
     course.after(DELETE, BROKEN, 0.0)
-    course.went_on(1)
+    course.went_on(1, 0)
 
     error = given_up(course, DELETE, trouble(DELETE, 403))
 
@@ -148,9 +148,20 @@ def test_what_was_done_meanwhile_is_doubted_no_more() -> None:
     assert "1 of 2 entries are done for certain" in str(error)
 
 
+def test_what_was_left_may_have_been_done_before() -> None:
+    course = Course(until=10, total=2)
+    course.after(DELETE, BROKEN, 0.0)
+    course.went_on(1, 1)
+
+    error = given_up(course, DELETE, PART, now=9.9)
+
+    assert type(error) is OutcomeUnknownError
+    assert "may have done it or not; 1 of 2 entries" in str(error)
+
+
 def test_a_part_that_is_done_is_never_called_unavailable() -> None:
     course = Course(until=1, total=20_000)
-    course.went_on(10_000)
+    course.went_on(10_000, 0)
 
     error = given_up(course, DELETE, trouble(DELETE, 429, retry_after="30"))
 

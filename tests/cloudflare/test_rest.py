@@ -14,6 +14,8 @@ from storage import (
     OutcomeUnknownError,
     StorageError,
 )
+from storage.aio.cloudflare import links as aio_links
+from storage.cloudflare import links
 from storage.testing import Bridge
 from tests.cloudflare.ground import Opened, asked, store_of
 from tests.fault.ground import chain
@@ -246,3 +248,23 @@ def test_what_is_closed_asks_nothing(half: Any, kv: KvServer) -> None:
         with pytest.raises(ClosedError):
             store.get("k")
     assert asked(kv) == []
+
+
+def test_a_reply_has_an_end(store: Any, kv: KvServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.set_many({f"k{number}": "a" * 100 for number in range(20)})
+    for module in (links, aio_links):
+        monkeypatch.setattr(module, "LARGEST_REPLY", 1000)
+
+    with pytest.raises(StorageError, match="longer than any that Cloudflare gives"):
+        list(store.items())
+
+    assert store.get("k1") == "a" * 100
+
+
+def test_a_cookie_is_not_sent_back(store: Any, kv: KvServer) -> None:
+    kv.fault(Fault(headers={"Set-Cookie": "a=b; Path=/"}, times=2))
+
+    for _ in range(3):
+        store.set("k", 1)
+
+    assert not [request for request in kv.requests if "cookie" in request.headers]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from storage import (
 from storage.core.several import Missed
 from storage.testing import Bridge, Clock
 from storage.testing.threads import crowd
+from tests.contract.clients import InSeconds
 from tests.servers import Server
 from tests.servers.process import free_port
+from tests.waiting import until
 
 Drive = Callable[[Any], Any]
 FALSY = (0, "", False, None, [], {})
@@ -89,6 +91,13 @@ class Several:
 @pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
 def half(request: pytest.FixtureRequest) -> Any:
     return request.param.compat.gramio
+
+
+@pytest.fixture
+def server(valkey: Server) -> Iterator[Server]:
+    valkey.call("FLUSHALL")
+    yield valkey
+    valkey.call("FLUSHALL")
 
 
 @pytest.fixture
@@ -328,6 +337,41 @@ def test_two_who_write_one_key_leave_the_same_value_everywhere() -> None:
         assert maps[0] == maps[1] == maps[2]
 
 
+def test_two_who_read_what_missed_a_change_take_it_away_once() -> None:
+    """Or the second one would take away what somebody wrote meanwhile."""
+    second_looks, deleted = threading.Event(), []
+
+    class Slow(Shaky):
+        def delete(self, key: str) -> None:
+            super().delete(key)
+            deleted.append(key)
+            assert second_looks.wait(20)
+
+    class Watched(Missed):
+        def has(self, index: int, name: str) -> bool:
+            found = super().has(index, name)
+            if found and deleted:
+                second_looks.set()
+            return found
+
+    slow, other = Slow(k=OLD), Shaky()
+    store = storage.compat.gramio.with_fallback_storages([slow, other], on_error=id)
+    slow.down = True
+    store.set("k", NEW)
+    slow.down = False
+    watched = Watched(2)
+    watched.note(0, ["k"])
+    backend: Any = store._backend
+    backend._room._missed = watched
+
+    def second() -> Any:
+        until(lambda: deleted)
+        return store.get("k")
+
+    assert crowd([lambda: store.get("k"), second]) == [NEW, NEW]
+    assert deleted == ["k"]
+
+
 # Who is told.
 
 
@@ -418,40 +462,40 @@ def test_all_is_taken_away_from_all(several: Several) -> None:
 
 @pytest.mark.server
 def test_keys_are_called_in_each_as_they_are_there(
-    half: Any, drive: Drive, valkey: Server, file: Path
+    half: Any, drive: Drive, server: Server, file: Path
 ) -> None:
     """More of them than a page has."""
     mapping: dict[str, Any] = {}
     bases = [
-        half.redis_storage(valkey.url, key_prefix="bot:"),
+        half.redis_storage(server.url, key_prefix="bot:"),
         half.sqlite_storage(file),
         half.in_memory_storage(),
         half.in_memory_storage(mapping),
     ]
-    server, table, memory, _ = [drive(base) for base in bases]
+    on_server, table, memory, _ = [drive(base) for base in bases]
     values = {f"~{number}": number for number in range(1500)}
     store = drive(half.with_fallback_storages(bases[:3]))
     store.set_many(values)
     store.namespace("cart").set("5", 0)
 
-    assert server.get_many(values) == table.get_many(values) == memory.get_many(values) == values
-    assert int(valkey.call("EXISTS", "bot:~7", "bot:cart:5")) == 2
-    assert server.delete_many([f"~{number}" for number in range(0, 1500, 2)]) == 750
+    assert on_server.get_many(values) == table.get_many(values) == memory.get_many(values) == values
+    assert int(server.call("EXISTS", "bot:~7", "bot:cart:5")) == 2
+    assert on_server.delete_many([f"~{number}" for number in range(0, 1500, 2)]) == 750
     found = list(store.items())
     assert len(found) == len(dict(found)) == 1501
     assert dict(found) == {**values, "cart:5": 0}
     assert store.clear(everything=True) == 1501
-    assert valkey.call("DBSIZE") == 0
+    assert server.call("DBSIZE") == 0
     mixed = drive(half.with_fallback_storages(bases[::-1]))
     mixed.set("~k", 1)
     assert mapping == {"~k": {"data": 1}}
 
 
 @pytest.mark.server
-def test_a_server_that_is_away_is_stood_in_for(half: Any, drive: Drive, valkey: Server) -> None:
+def test_a_server_that_is_away_is_stood_in_for(half: Any, drive: Drive, server: Server) -> None:
     told: list[StorageError] = []
     away = half.redis_storage({"port": free_port(), "socket_timeout": 0.1})
-    here = half.redis_storage(valkey.url)
+    here = half.redis_storage(server.url)
     drive(away)
     drive(here)
     store = drive(half.with_fallback_storages([away, here], on_error=told.append))
@@ -616,10 +660,22 @@ def test_closing_leaves_the_storages_open(half: Any, drive: Drive) -> None:
         store.get("k")
 
 
+def test_a_client_that_knows_no_ends_is_one_of_several(half: Any, drive: Drive) -> None:
+    client = InSeconds(Clock())
+    base = half.redis_storage(client)
+    store = drive(half.with_fallback_storages([base, half.in_memory_storage()]))
+    store.set_many({"a": 1, "b": 2})
+
+    assert store.delete_many(["a", "b", "c"]) == 2
+    with pytest.raises(UnsupportedError, match="pttl"):
+        store.expires_at("a")
+
+
 def test_a_dump_is_restored_into_all(half: Any, bridge: Bridge, several: Several) -> None:
     backend = bridge.driven(several.base._backend)
     assert backend.restore([("k", b"1", None), ("m", b"2", None)], True) == 2
     assert several.values == [1, 1, 1]
+    assert backend.ends_many(["k", "n"]) == [None, MISSING]
 
 
 def test_an_invalid_key_is_refused_before_anything_is_done(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,8 @@ def half(colour: Any) -> Any:
 
 
 @pytest.fixture
-def server(valkey: Server) -> Any:
+def server(valkey: Server) -> Iterator[Server]:
+    valkey.call("FLUSHALL")
     yield valkey
     valkey.call("FLUSHALL")
 

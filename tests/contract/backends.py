@@ -26,7 +26,7 @@ from storage import Capabilities
 from storage.core.clients import commands
 from storage.keys import Names
 from storage.testing import Clock
-from tests.cloudflare.binding import Namespace, Whole
+from tests.cloudflare.binding import Least, Namespace, Whole
 from tests.contract.clients import Mixed, OneStep, OnServer, TwoSteps
 from tests.contract.stepless import ReadsAndWrites
 from tests.day import IS_LONG
@@ -83,7 +83,6 @@ class Row:
     verbatim: bool = False
     knows_none: bool = True
     leases: bool = False
-    is_layer: bool = False
     server: str | None = None
     """The fixture of the server that it is on."""
     is_kv: bool = False
@@ -242,11 +241,6 @@ def _as_gramio(half: Half, ground: Ground) -> Any:
     return store
 
 
-def _binding(half: Half, ground: Ground) -> Any:
-    binding = Whole(Namespace(ground.clock))
-    return half.CloudflareStorage(binding, ttl=ground.ttl, clock=ground.clock)
-
-
 def _at_edge(half: Half, ground: Ground, **options: Any) -> Any:
     kv = ground.kv
     assert kv
@@ -387,6 +381,17 @@ def _rows(half: Half) -> list[Row]:
     ]
 
 
+def _bound(kind: Callable[[Namespace], Any], *, prefixed: bool) -> Make:
+    """A store over the binding of a Worker."""
+
+    def make(half: Half, ground: Ground) -> Any:
+        prefix = next(_even_prefixes) if prefixed else ""
+        binding = kind(Namespace(ground.clock))
+        return half.CloudflareStorage(binding, prefix=prefix, ttl=ground.ttl, clock=ground.clock)
+
+    return make
+
+
 def _by_night(half: Half) -> Iterator[Row]:
     """What runs in the long form only."""
     yield Row(
@@ -404,16 +409,24 @@ def _by_night(half: Half) -> Iterator[Row]:
 BACKENDS = [
     *_rows(storage),
     *_rows(storage.aio),
+    Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
+    Row("mixed-client", _by(Mixed), A_CLIENT, storage.aio, verbatim=True),
     Row(
         "cloudflare-binding",
-        _binding,
+        _bound(Whole, prefixed=True),
+        AT_THE_EDGE,
+        storage.aio,
+        prefixed=True,
+        longest_key=512 - len("bot 0000:"),
+    ),
+    Row(
+        "cloudflare-least-binding",
+        _bound(Least, prefixed=False),
         AT_THE_EDGE,
         storage.aio,
         longest_key=512,
         no_keys=("", ".", ".."),
     ),
-    Row("mixed-methods", _adapted(MixedMethods), A_MAPPING, storage.aio),
-    Row("mixed-client", _by(Mixed), A_CLIENT, storage.aio, verbatim=True),
     *(_by_night(storage) if IS_LONG else ()),
     *(_by_night(storage.aio) if IS_LONG else ()),
 ]

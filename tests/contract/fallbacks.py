@@ -11,7 +11,7 @@ from storage import Capabilities
 from tests.contract.backends import BACKENDS, Ground, Half, Make, Row
 from tests.servers.process import free_port
 
-FIRST = {"memory", "sqlite-gramio", "reads-and-writes"}
+FIRST = {"memory", "sqlite-gramio", "cloudflare"}
 """Backends that stand before memory: one whose layout is our own, one that is coarser, and one that
 never looks and writes at once."""
 
@@ -46,7 +46,7 @@ def well(row: Row) -> Row:
 
     atomic = None if row.capabilities.atomic is None else "process"
     can = row.capabilities._replace(atomic=atomic, durable=False)
-    well = replace(row, make=make, capabilities=can, leases=False, is_layer=True)
+    well = replace(row, make=make, capabilities=can, leases=False)
     return replace(well, name=f"well {row.name}")
 
 
@@ -80,7 +80,7 @@ DEAD: dict[str, tuple[Make, Capabilities]] = {"dead": (_dead, IN_MEMORY), "bare"
 FALLBACKS = [
     *(well(row) for row in BACKENDS if row.name in FIRST),
     *(
-        Row(name, make, can, half, is_layer=True)
+        Row(name, make, can, half)
         for half in (storage, storage.aio)
         for name, (make, can) in DEAD.items()
     ),

@@ -78,10 +78,10 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
         can = can._replace(expiry_ms=can.expiry_ms or 1)
     knows = row.knows_none or name not in ("compressed", "typed")
     layered = replace(row, make=make, capabilities=can, knows_none=knows)
-    return replace(layered, name=f"{name} {row.name}", is_layer=True)
+    return replace(layered, name=f"{name} {row.name}")
 
 
-IN_BOTH = ("memory", "sqlite", "valkey", "folded memory")
+IN_BOTH = ("memory", "sqlite", "valkey", "cloudflare", "folded memory")
 """What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
 
 BY_NIGHT = ("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes")

@@ -13,6 +13,7 @@ from storage.testing import Clock, StorageContract
 from tests.contract.backends import BACKENDS, Row, params
 from tests.contract.fallbacks import FALLBACKS
 from tests.contract.layers import LAYERED, by_day
+from tests.day import examples
 
 
 class TestStorage(StorageContract):
@@ -29,7 +30,8 @@ class TestStorage(StorageContract):
         profile = settings.get_current_profile_name()
         if self.made_from.server == "miniflare":
             settings.load_profile("ci")  # by night, others do ten times as much in the same time
-        yield self.made_from
+        with examples(self.made_from.name, self.made_from.half):
+            yield self.made_from
         settings.load_profile(profile)
         self.ground.close()
 

@@ -87,6 +87,17 @@ def test_kv_is_asked_as_often_as_the_table_says(row: str, store: Any, kv: KvServ
         assert len(kv.requests) == costs()[row], [one.action for one in kv.requests]
 
 
+def test_a_page_has_as_many_keys_as_the_table_says(store: Any, kv: KvServer) -> None:
+    store.set_many({f"k{number:03}": number for number in range(1000)})
+    kv.forget()
+
+    assert len(list(store.keys())) == 1000
+    assert len(kv.requests) == costs()["`keys`, `keys_with_metadata`, up to 1,000 keys"]
+    kv.forget()
+    assert store.clear(everything=True) == 1000
+    assert len(kv.requests) == costs()["`clear`, up to 1,000 keys"]
+
+
 def test_nothing_is_asked_for_what_is_refused(store: Any, kv: KvServer) -> None:
     refused: list[Callable[[], object]] = [
         lambda: store.incr("k"),

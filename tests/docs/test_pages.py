@@ -127,6 +127,21 @@ def test_the_examples_of_a_page_run_on_a_server(
     run(page, served(text, kv), names, tmp_path)
 
 
+def test_an_example_that_runs_elsewhere_is_python() -> None:
+    """As in a Worker."""
+    blocks = [
+        block
+        for page in PAGES
+        for block in re.findall(
+            r"^```py\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        )
+    ]
+
+    assert blocks
+    for block in blocks:
+        compile(block, "an example", "exec")
+
+
 def test_there_are_examples() -> None:
     """A parser that finds nothing would pass every page."""
     assert list(EXAMPLES.parse(ROOT / "README.md").examples())

@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("first_steps.py")
 
 WHEEL_ENVIRONMENTS = ("main", "coverage", "lowest", "nightly")
 
-NOT_IMPORTED = {"asyncio", "hiredis", "msgspec", "pathlib", "pydantic", "redis", "sqlite3"}
+NOT_IMPORTED = {"asyncio", "hiredis", "httpx", "msgspec", "pathlib", "pydantic", "redis", "sqlite3"}
 """What `import storage` leaves to those who use it."""
 
 

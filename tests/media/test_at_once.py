@@ -57,6 +57,22 @@ def test_who_sends_another_file_waits_for_nobody(memory: Ground) -> None:
     assert sorted(memory.kept().values()) == ["document", "dog", "slow"]
 
 
+def test_who_holds_something_else_waits_as_well(memory: Ground) -> None:
+    """Such as a session."""
+    telegram = Telegram()
+    media = memory.media()
+    upload = Held(media, CROWD - 1, telegram.send).call
+
+    def send(number: int) -> None:
+        with memory.store.edit(f"session {number}", default={}) as session:
+            session["sent"] = True
+            media.send("photo", CAT, upload)
+
+    crowd([lambda number=number: send(number) for number in range(CROWD)])
+
+    assert telegram.files == [CAT, *["id 1"] * (CROWD - 1)]
+
+
 def test_those_who_send_by_an_id_do_not_wait_for_each_other(memory: Ground) -> None:
     media = memory.media()
     media.set("photo", CAT, "AgAC")
@@ -135,39 +151,40 @@ def test_where_who_uploads_is_cancelled_the_next_one_uploads() -> None:
     assert run(work()) == (message("photo", "AgAC"), "AgAC")
 
 
+class SlowPath:
+    """A path that takes its time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.threads: list[int] = []
+        self.goes_on = threading.Event()
+
+    def __fspath__(self) -> str:
+        self.threads.append(threading.get_ident())
+        assert self.goes_on.wait(PATIENCE)
+        return str(self._path)
+
+
 def test_a_file_is_read_beside_the_loop_and_to_its_end(tmp_path: Path) -> None:
-    """A pipe, of which nothing comes: the loop goes on, and a cancellation waits for the file."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-
-    class Slow:
-        """A path that is opened when somebody writes."""
-
-        def __init__(self) -> None:
-            self.thread: list[int] = []
-
-        def __fspath__(self) -> str:
-            self.thread.append(threading.get_ident())
-            with pipe.open("rb") as asked:
-                asked.read()
-            return str(tmp_path / "cat.jpg")
-
-    (tmp_path / "cat.jpg").write_bytes(CAT)
-    slow = Slow()
+    """The loop goes on meanwhile, and a cancellation waits for the file."""
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(CAT)
+    slow = SlowPath(path)
 
     async def work() -> tuple[bool, bool]:
         media = storage.aio.MediaCache(storage.aio.MemoryStorage(), bot="support")
-        asking: Any = asyncio.ensure_future(media.get("photo", slow))  # type: ignore[arg-type]
-        await until_in_loop(lambda: slow.thread)
+        asking: Any = asyncio.ensure_future(media.get("photo", slow))
+        await until_in_loop(lambda: slow.threads)
         asking.cancel()
-        await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
         early = asking.done()
-        await asyncio.to_thread(pipe.write_bytes, b"go on")
+        slow.goes_on.set()
         await asyncio.wait([asking])
         return early, asking.cancelled()
 
     assert run(work()) == (False, True)
-    assert slow.thread != [threading.get_ident()]
+    assert slow.threads != [threading.get_ident()]
 
 
 @pytest.mark.parametrize("half", ["blocking", "asyncio"])

@@ -17,15 +17,18 @@ from aiogram.types import BufferedInputFile, InputFile
 
 import storage
 import storage.aio
+from tests.docs.test_adapter_example import example
 from tests.docs.test_pages import run as run_page
 from tests.house.tree import ROOT
 from tests.leases.ground import run
 from tests.media.ground import GONE
 from tests.media.test_sending import METHODS
+from tests.waiting import until
 
 PAGE = ROOT / "docs" / "guide" / "media.md"
 TOKEN = "42:TEST"
 CAT = b"what a cat looks like"
+ANN = {"id": 7, "type": "private", "first_name": "Ann"}
 
 MEMBERS: dict[str, dict[str, Any]] = {
     "photo": {},
@@ -52,6 +55,8 @@ class Telegram:
     def __init__(self) -> None:
         self.uploads: list[bytes] = []
         self.known: set[str] = set()
+        self.said: list[str] = []
+        self.sent = 0
 
     def answer(self, method: str, file: bytes | str) -> tuple[int, str]:
         """A status and a text."""
@@ -61,7 +66,14 @@ class Telegram:
             self.uploads.append(file)
             file = f"id {len(self.uploads)}"
             self.known.add(file)
+        self.sent += 1
         return 200, json.dumps({"ok": True, "result": message(method, file)})
+
+    def hear(self, text: str) -> tuple[int, str]:
+        """The same for what is said."""
+        self.said.append(text)
+        told = {"message_id": 1, "date": 1, "chat": ANN, "text": text}
+        return 200, json.dumps({"ok": True, "result": told})
 
 
 def message(method: str, file_id: str) -> dict[str, Any]:
@@ -70,8 +82,7 @@ def message(method: str, file_id: str) -> dict[str, Any]:
     if method == "photo":
         small = {**told, "file_id": "a small one"}
         told = [{**small, "width": 9, "height": 9}, {**told, "width": 90, "height": 90}]
-    place = {"id": 7, "type": "private", "first_name": "Ann"}
-    sent = {"message_id": 1, "date": 1, "chat": place, method: told}
+    sent = {"message_id": 1, "date": 1, "chat": ANN, method: told}
     if method == "animation":  # as Telegram does for clients that know no animations
         sent["document"] = {"file_id": "as a document", "file_unique_id": "u"}
     return sent
@@ -109,10 +120,14 @@ def bot(telegram: Telegram, monkeypatch: pytest.MonkeyPatch) -> telebot.TeleBot:
     """A bot of pyTelegramBotAPI."""
 
     def send(method: str, url: str, params: Any, files: Any, **options: Any) -> requests.Response:
-        kind = next(name for name in METHODS if METHODS[name] == url.rpartition("/")[2])
-        file = (files or {}).get(kind, params.get(kind))
         response = requests.Response()
-        told = telegram.answer(kind, file.read() if hasattr(file, "read") else file)
+        asked = url.rpartition("/")[2]
+        if asked == "sendMessage":
+            told = telegram.hear(params["text"])
+        else:
+            kind = next(name for name in METHODS if METHODS[name] == asked)
+            file = (files or {}).get(kind, params.get(kind))
+            told = telegram.answer(kind, file.read() if hasattr(file, "read") else file)
         response.status_code, response._content = told[0], told[1].encode()
         return response
 
@@ -236,6 +251,34 @@ def test_the_page_sends_a_file_by_aiogram(
 
     assert run(work()) == "id 1"
     assert telegram.uploads == [CAT]
+
+
+def test_the_bot_of_the_examples_uploads_each_file_of_its_folder_once(
+    bot: telebot.TeleBot, telegram: Telegram, folder: Path, tmp_path: Path
+) -> None:
+    """Also after it was started again."""
+    for name in ("cat.jpg", "dog.jpg"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "more").mkdir()
+    said = ["hello", "cat.jpg", "dog.jpg", "cat.jpg", "../bot.db", "more"]
+
+    for number in range(2):
+        with storage.open(f"sqlite:///{tmp_path}/bot.db") as store:
+            shelf = example("telebot_media").make_bot(TOKEN, store, folder)
+            for place, text in enumerate(said, number * len(said) + 1):
+                shelf.process_new_updates([telebot.types.Update.de_json(update(place, text))])
+                until(lambda place=place: telegram.sent + len(telegram.said) == place, "an answer")
+            shelf.stop_bot()
+        assert telegram.sent == 3 * (number + 1)
+
+    assert telegram.uploads == [b"cat.jpg", b"dog.jpg"]
+    assert telegram.said == ["cat.jpg\ndog.jpg"] * 6
+
+
+def update(number: int, text: str) -> dict[str, Any]:
+    """What a bot is told of a message."""
+    told = {"message_id": number, "date": 1, "chat": ANN, "from": {**ANN, "is_bot": False}}
+    return {"update_id": number, "message": {**told, "text": text}}
 
 
 class TelegramError(Exception):

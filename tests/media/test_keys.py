@@ -45,6 +45,14 @@ def test_what_is_made_of_contents_does_not_depend_on_how_they_come(
         assert [file.tell() for file in files] == [len(before)] * 2
 
 
+def test_one_mark_is_dropped_and_no_other_one() -> None:
+    """However the text comes."""
+    mark = b"\xef\xbb\xbf"
+    wanted = hashlib.md5(b"a9" + mark + mark).hexdigest()
+
+    assert hex_of(mark * 3, ByText("a").begin) == wanted
+
+
 @given(content=CONTENTS)
 def test_the_hash_is_that_of_the_content(content: bytes) -> None:
     made = hex_of(io.BytesIO(content), ByContent("support", "photo", False).begin)

@@ -15,9 +15,13 @@ from typing import IO, Any
 import pytest
 
 import storage
+import storage.aio
+from storage.testing import Bridge
 from storage.uploads import _CHUNK, _SMALL
 from tests.media import ground as grounds
 from tests.media.ground import Ground, Telegram, message
+from tests.servers import Server
+from tests.servers.counting import counted
 
 CAT = b"what a cat looks like"
 METHODS = {
@@ -89,6 +93,26 @@ def test_an_id_can_be_got_kept_and_forgotten_by_hand(ground: Ground) -> None:
     assert media.send("photo", CAT, lambda file: file) == "AgAC"
     assert media.forget("photo", CAT) is True
     assert media.get("photo", CAT) is None
+
+
+@pytest.mark.parametrize("half", [storage, storage.aio], ids=["blocking", "aio"])
+def test_a_file_whose_id_is_known_costs_one_trip_and_one_that_is_uploaded_three(
+    half: Any, valkey: Server
+) -> None:
+    telegram = Telegram()
+    costs: list[int] = []
+    with Bridge() as bridge:
+        store = half.RedisStorage(valkey.url, prefix="media:")
+        media = bridge.driven(half.MediaCache(store, bot="support"))
+        media.get("photo", b"whatever opens a connection")
+        for _ in range(2):
+            with counted(valkey.connect) as calls:
+                media.send("photo", CAT, telegram.send)
+            costs.append(len(calls))
+        bridge.driven(store).close()
+    valkey.call("FLUSHALL")
+
+    assert costs == [3, 1]
 
 
 def test_ids_end_with_their_lifetime(ground: Ground) -> None:

@@ -27,7 +27,7 @@ from storage.continuity import (
 from storage.core.dialog.queries import cursor_after
 from storage.testing import Bridge, Clock, CountingMachine, run_machine, step
 from tests.contract.adapters import ALL, Ground, Row, params
-from tests.contract.layers import IS_LONG
+from tests.day import IS_LONG, is_walked
 from tests.model.dialogs import Answer, Habits, Kept, Model, at, sliced
 
 PARTICIPANTS = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
@@ -446,7 +446,10 @@ def lasting(ms: int | None) -> dict[str, float]:
     return {} if ms is None else {"session_ttl": ms / 1000}
 
 
-@pytest.mark.parametrize("row", params([row for row in ALL if row.name in PARTICIPANTS]))
+ROWS = [row for row in ALL if row.name in PARTICIPANTS and is_walked(row.name, row.half)]
+
+
+@pytest.mark.parametrize("row", params(ROWS))
 def test_sessions_do_what_plain_lists_do(
     row: Row, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

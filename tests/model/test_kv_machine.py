@@ -10,20 +10,27 @@ import pytest
 
 from storage.testing import Clock, kv_machine, run_machine
 from tests.contract.backends import BACKENDS, Ground, Row, params
-from tests.contract.layers import IS_LONG, LAYERED
+from tests.contract.layers import LAYERED
+from tests.day import IS_LONG, is_walked
 
-FOLDED = {"folded memory", "folded sqlite", "folded dict", "folded valkey"}
-"""One of a kind; with `STORAGE_TEST_LONG` every layer over everything."""
+BY_DAY = {
+    *("memory", "lru", "sqlite", "sqlite-gramio", "valkey"),
+    *("dict", "mixed-methods", "one-step-client", "folded memory", "reads-and-writes"),
+}
+"""One of a kind; with `STORAGE_TEST_LONG` every backend, and every layer over everything."""
 
 ROWS = [
     row
-    for row in [*BACKENDS, *(row for row in LAYERED if IS_LONG or row.name in FOLDED)]
-    if row.server in (None, "valkey")
+    for row in [*BACKENDS, *LAYERED]
+    if IS_LONG
+    or (row.name in BY_DAY and (is_walked(row.name, row.half) or row.name == "mixed-methods"))
+    if row.server in (None, "valkey") and not row.no_keys
 ]
-"""The other servers keep the contract, which costs less."""
+"""The other servers keep the contract, which costs less, and so do those of which some key of the
+programs is none."""
 
 
-READ = [row for row in ROWS if IS_LONG or not row.is_layer]
+READ = [row for row in ROWS if IS_LONG or row.name in ("memory", "sqlite", "valkey")]
 """Where a program is run once more with a look at everything after each step."""
 
 
@@ -64,7 +71,7 @@ def prove(row: Row, tmp_path: Path, request: pytest.FixtureRequest, *, reading: 
         name=f"{row} {'reading' if reading else 'plain'}",
     )
     try:
-        run_machine(machine, share=row.share if reading or row.server else 1)
+        run_machine(machine, share=row.share if reading or row.server or row.is_kv else 1)
     finally:
         for ground in grounds:
             ground.close()

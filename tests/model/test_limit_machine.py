@@ -21,7 +21,7 @@ from storage.core.window import State, ends, latest, nothing
 from storage.records import Ask, Decision, Meter
 from storage.testing import Bridge, Clock, CountingMachine, run_machine, step
 from tests.contract.backends import BACKENDS, Ground, Row, params
-from tests.contract.layers import IS_LONG
+from tests.day import IS_LONG, is_walked
 from tests.model.limits import Model, counting
 
 PARTICIPANTS = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else ()))
@@ -400,7 +400,8 @@ def _run(row: Row, request: pytest.FixtureRequest, folder: Path, *, by_steps: bo
 
 
 def _rows(names: tuple[str, ...]) -> list[Any]:
-    return params([row for row in BACKENDS if row.name in names])
+    rows = [row for row in BACKENDS if row.name in names]
+    return params([row for row in rows if is_walked(row.name, row.half)])
 
 
 @pytest.mark.parametrize("row", _rows(PARTICIPANTS))

@@ -25,6 +25,7 @@ from storage import (
 )
 from storage.records import MISSING
 from storage.testing import Clock, CountingMachine, run_machine, step
+from tests.day import is_walked
 from tests.layers.places import Place, opened, params, server_for
 from tests.model.visits import Entry, Habits, Members, Model, Outcome, Visit
 from tests.sessions.elsewhere import elsewhere
@@ -537,7 +538,10 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return time
 
 
-@pytest.mark.parametrize("where", params("memory", "sqlite", "valkey"))
+WHERE = [one for one in params("memory", "sqlite", "valkey") if is_walked(*one.values[0])]
+
+
+@pytest.mark.parametrize("where", WHERE)
 def test_sessions_do_what_the_model_does(
     where: tuple[str, Any], time: Time, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

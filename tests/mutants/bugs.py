@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from . import (
+    bindings,
+    cloudflare_rest,
     codex,
     compat_limits,
     compat_sessions,
@@ -14,11 +16,13 @@ from . import (
     dialog_files,
     dialog_usual,
     dialogs,
+    gramio_storages,
     layers,
     leases,
     limiter,
     limits,
     managers,
+    media,
     moving,
     openai_agents,
     puregram,
@@ -32,6 +36,7 @@ from . import (
     sqlite_dialogs,
     sqlite_histories,
     sqlite_limits,
+    stepless,
     stores,
     telegram,
     transcripts,
@@ -43,6 +48,7 @@ from .bug import Bug
 
 BUGS: list[Bug] = [
     *stores.BUGS,
+    *stepless.BUGS,
     *leases.BUGS,
     *limiter.BUGS,
     *limits.BUGS,
@@ -57,6 +63,7 @@ BUGS: list[Bug] = [
     *moving.BUGS,
     *managers.BUGS,
     *puregram.BUGS,
+    *gramio_storages.BUGS,
     *vibegram.BUGS,
     *compat_sessions.BUGS,
     *compat_limits.BUGS,
@@ -75,6 +82,9 @@ BUGS: list[Bug] = [
     *sqlite_dialogs.BUGS,
     *continuity.BUGS,
     *telegram.BUGS,
+    *media.BUGS,
     *transcripts.BUGS,
     *openai_agents.BUGS,
+    *cloudflare_rest.BUGS,
+    *bindings.BUGS,
 ]

@@ -9,6 +9,7 @@ DRAFTS = "storage/core/drafts.py"
 PUREGRAM = "storage/compat/puregram.py"
 ORIGINALS = "storage/compat/originals.py"
 GRAMIO = "storage/compat/gramio.py"
+GRAMIO_STORAGES = "storage/compat/gramio_storages.py"
 
 
 def _puregram(words: str) -> tuple[str, ...]:
@@ -195,23 +196,23 @@ BUGS = [
     Bug(
         "gramio-doubles-a-tilde",
         "keys are written as they are",
-        GRAMIO,
-        "Names(key_prefix, verbatim=True, beside=True)",
-        "Names(key_prefix, beside=True)",
+        GRAMIO_STORAGES,
+        "Names(said.name, verbatim=True, beside=True)",
+        "Names(said.name, beside=True)",
         ("tests/wire/test_gramio_redis.py", "-k", "written_the_same"),
     ),
     Bug(
         "gramio-lists-leases",
         "no iteration meets a lease",
-        GRAMIO,
-        "Names(key_prefix, verbatim=True, beside=True)",
-        "Names(key_prefix, verbatim=True)",
+        GRAMIO_STORAGES,
+        "Names(said.name, verbatim=True, beside=True)",
+        "Names(said.name, verbatim=True)",
         ("tests/wire/test_gramio_redis.py", "-k", "lease"),
     ),
     Bug(
         "gramio-writes-elsewhere",
         "without a prefix keys have none",
-        GRAMIO,
+        GRAMIO_STORAGES,
         'key_prefix: str = ""',
         'key_prefix: str = "gramio:"',
         ("tests/wire/test_gramio_redis.py", "-k", "prefix"),

@@ -363,7 +363,7 @@ BUGS = [
         "lifetimes-nobody-watches",
         "where nothing expires, a lifetime is refused before anything runs",
         "storage/core/lifetimes.py",
-        "if told is not None and not self._expires:",
+        "if told is not None and self._can.expiry_ms is None:",
         "if False:",
         _contract("dict and lifetime"),
     ),

@@ -67,8 +67,8 @@ def find_node() -> Path:
     return Path(on_path)
 
 
-def find_miniflare() -> Path:
-    """What runs the local engine of Cloudflare's KV, where npm can bring that."""
+def find_npm() -> Path:
+    """Node, where npm can bring what it runs: the engine of Cloudflare's KV, and Pyodide."""
     node = find_node()
     if shutil.which("npm") is None:
         raise ServerMissingError("npm, which would install it, is not on PATH")
@@ -83,11 +83,12 @@ KNOWN: dict[str, Callable[[], Path]] = {
     "sentinel": find_valkey,
     "faketime": find_faketime,
     "node": find_node,
-    "miniflare": find_miniflare,
+    "miniflare": find_npm,
+    "pyodide": find_npm,
 }
 """What can be had, by the names that `STORAGE_REQUIRE` uses."""
 
-BY_NIGHT = ("miniflare",)
+BY_NIGHT = ("miniflare", "pyodide")
 """What only the long form asks for."""
 
 LACKING: dict[str, str] = {}

@@ -15,6 +15,8 @@ from .binaries import KNOWN, LACKING, ServerMissingError, required
 from .cloudflare import KvServer, kv_server
 from .cluster import Cluster, cluster_of
 from .miniflare import Engine, install, running_engine
+from .pyodide import Pyodide
+from .pyodide import install as install_pyodide
 from .sentinel import Sentinel, sentinel_of
 from .server import Server, running
 
@@ -114,6 +116,18 @@ def miniflare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         _lacking("miniflare", error)
     with running_engine(node, folder) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def pyodide(tmp_path_factory: pytest.TempPathFactory) -> Pyodide:
+    """Python inside of JavaScript."""
+    folder = tmp_path_factory.mktemp("pyodide")
+    node = _found("pyodide")
+    try:
+        install_pyodide(folder)
+    except ServerMissingError as error:
+        _lacking("pyodide", error)
+    return Pyodide(node, folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,8 @@ from typing import Any
 
 from tests.waiting import until
 
-from .binaries import ServerFailedError, ServerMissingError
+from . import npm
+from .binaries import ServerFailedError
 from .process import Process
 
 VERSION = "4.20250906.0"
@@ -25,12 +24,9 @@ VERSION = "4.20250906.0"
 HERE = Path(__file__).parent
 PROGRAM, WORKER = HERE / "miniflare.mjs", HERE / "miniflare_worker.mjs"
 
-INSTALL_SECONDS = 300
 START_SECONDS = 60.0
 END_SECONDS = 10.0
 REPLY_SECONDS = 60
-
-INSTALL = ("install", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts")
 
 
 class Engine:
@@ -67,24 +63,7 @@ class Engine:
 
 def install(folder: Path) -> None:
     """Bring the engine into *folder*, from the registry that npm is set up with."""
-    npm = shutil.which("npm")
-    assert npm, "npm was there when the engine was looked for"
-    package = {"private": True, "dependencies": {"miniflare": VERSION}}
-    (folder / "package.json").write_text(json.dumps(package))
-    try:
-        done = subprocess.run(
-            [npm, *INSTALL],
-            check=False,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise ServerMissingError(f"npm took over {INSTALL_SECONDS} seconds for it") from None
-    if done.returncode:
-        words = done.stderr.strip().splitlines()[:1]
-        raise ServerMissingError(f"npm does not install miniflare {VERSION}: {' '.join(words)}")
+    npm.install(folder, {"miniflare": VERSION})
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def check(telegram: Telegram) -> None:
     assert [one for one in telegram.times(FLOODED) if one >= at + PAUSE]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("valkey", marks=pytest.mark.server)])
+@pytest.fixture
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A place that several processes can use."""
     if request.param == "sqlite":
@@ -128,7 +128,14 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.call("FLUSHALL")
 
 
-@pytest.mark.parametrize("half", HALVES)
+WHERE = [
+    pytest.param(half, kind, marks=[pytest.mark.server] if kind == "valkey" else [])
+    for kind, by_day in (("sqlite", "blocking"), ("valkey", "asyncio"))
+    for half in (HALVES if IS_LONG else [by_day])
+]
+
+
+@pytest.mark.parametrize(("half", "shared"), WHERE, indirect=["shared"])
 def test_workers_use_what_there_is_and_no_more(shared: str, half: str) -> None:
     telegram = Telegram()
     with listening(telegram) as port, processes(works(shared, half, port)) as started:

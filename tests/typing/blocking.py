@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
+import httpx
 import redis
 from typing_extensions import assert_type
 
@@ -17,6 +18,7 @@ from storage import (
     KEEP,
     MISSING,
     Capabilities,
+    CloudflareStorage,
     Failure,
     KVStorage,
     LeaseStore,
@@ -100,6 +102,24 @@ def making(path: str, entries: dict[str, int], pairs: Iterator[tuple[str, int]])
     client, nodes = redis.Redis(), redis.RedisCluster()
     for place in ("redis://localhost", client, nodes):
         assert_type(storage.RedisStorage[Cart](place), storage.RedisStorage[Cart])
+
+
+def at_the_edge(place: httpx.Client, cart: Cart) -> None:
+    with storage.CloudflareStorage[Cart](
+        "account", "namespace", "token", prefix="a:", ttl=timedelta(days=1), timeout=5, client=place
+    ) as store:
+        assert_type(store, storage.CloudflareStorage[Cart])
+        assert_type(store.get("a"), Cart | None)
+        assert_type(store.get_with_metadata("a"), tuple[Cart | None, Any])
+        assert_type(
+            store.get_with_metadata("a", MISSING), tuple[Cart | storage.records.Missing, Any]
+        )
+        store.set_with_metadata("a", cart, {"title": "A"}, ttl=60)
+        assert_type(store.keys_with_metadata("a"), Iterator[tuple[str, Any]])
+        assert_type(store.namespace("a"), Storage[Cart])
+    anything = storage.CloudflareStorage("account", "namespace")
+    assert_type(anything, storage.CloudflareStorage[Any])
+    assert_type(anything.capabilities.atomic is None, bool)
 
 
 def a_type_is_not_required(store: Storage, path: str) -> None:
@@ -333,6 +353,19 @@ def coming_from_vibegram(client: redis.Redis, plain: PlainClient) -> None:
     with vibegram.MemoryCodexStore(10, 60) as memory:
         assert_type(memory, vibegram.MemoryCodexStore)
     vibegram.CodexStore({}, max_history=5, ttl=None).close()
+
+
+def storages_of_gramio(client: redis.Redis, plain: PlainClient, kv: CloudflareStorage) -> None:
+    boxes: dict[str, Any] = {}
+    assert_type(gramio.in_memory_storage(boxes), Storage[Any])
+    options = {"host": "localhost", "$ttl": 60, "keyPrefix": "bot:"}
+    for place in (client, plain, "redis://localhost", options):
+        assert_type(gramio.redis_storage(place), Storage[Any])
+    assert_type(gramio.redis_storage(plain, ttl=60, key_prefix="bot:"), Storage[Any])
+    assert_type(gramio.sqlite_storage({"filename": "bot.db"}).sweep(), int)
+    assert_type(gramio.cloudflare_storage(kv, ttl=None), Storage[Any])
+    both = gramio.with_fallback_storages([boxes, kv], ttl=60, on_error=print)
+    assert_type(both.delete("k"), bool)
 
 
 def rate_limits_of_others(plain: PlainClient, store: Storage[Any], update: object) -> None:

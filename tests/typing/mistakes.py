@@ -32,6 +32,16 @@ def places() -> None:
     storage.RedisStorage(6379)  # type: ignore[arg-type]
     storage.RedisStorage({"host": "localhost"})  # type: ignore[arg-type]
     storage.RedisStorage("redis://localhost", ttl="60")  # type: ignore[arg-type]
+    storage.CloudflareStorage()  # type: ignore[call-arg]
+    storage.CloudflareStorage(7, "namespace")  # type: ignore[arg-type]
+    storage.CloudflareStorage("account", "namespace", timeout="5")  # type: ignore[arg-type]
+
+
+def at_the_edge(store: storage.CloudflareStorage[int]) -> None:
+    store.set_with_metadata("a", "one", {})  # type: ignore[arg-type]
+    store.set_with_metadata("a", 1, "title")  # type: ignore[arg-type]
+    store.set_with_metadata("a", 1)  # type: ignore[call-arg]
+    store.get_with_metadata("a")[0] + 1  # type: ignore[operator]
 
 
 def media(store: Storage[int]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+import httpx
 from typing_extensions import assert_type
 
 import storage
 from storage import DELETE, MISSING, aio
 from storage.aio import Storage, continuity, telegram
 from storage.aio.compat import gramio, puregram, vibegram
+from storage.cloudflare.options import WorkersBinding
 
 
 class Cart(TypedDict):
@@ -191,6 +193,33 @@ async def making(path: str, entries: dict[str, int], blocking: storage.Storage[C
     await store.aclose()
 
 
+class Binding:
+    """What a Worker has, as far as it is used."""
+
+    def get(self, name: str, **options: Any) -> Awaitable[str | None]:
+        raise NotImplementedError
+
+    def put(self, name: str, text: str, **options: Any) -> Awaitable[None]:
+        raise NotImplementedError
+
+    def delete(self, name: str) -> Awaitable[None]:
+        raise NotImplementedError
+
+    def list(self, **options: Any) -> Awaitable[Any]:
+        raise NotImplementedError
+
+
+async def at_the_edge(place: httpx.AsyncClient, cart: Cart) -> None:
+    async with aio.CloudflareStorage[Cart]("account", "namespace", client=place) as store:
+        assert_type(store, aio.CloudflareStorage[Cart])
+        assert_type(await store.get_with_metadata("a"), tuple[Cart | None, Any])
+        assert_type(await store.get_with_metadata("a", 0), tuple[Cart | int, Any])
+        await store.set_with_metadata("a", cart, {"title": "A"}, ttl=None)
+        assert_type(store.keys_with_metadata(), AsyncIterator[tuple[str, Any]])
+    bound = aio.CloudflareStorage[Cart](Binding(), prefix="a:")
+    assert_type(await bound.get("a"), Cart | None)
+
+
 async def coming_from_puregram(path: str) -> None:
     async with puregram.SqliteStorage[Cart](path, ttl=60) as store:
         assert_type(await store.get("a"), Cart | None)
@@ -231,6 +260,16 @@ async def coming_from_vibegram(client: AwaitedClient) -> None:
         await codex.append("user:42", {"role": "user"})
         assert_type(await codex.list("user:42"), list[Any])
         assert_type(await codex.clear("user:42"), bool)
+
+
+async def storages_of_gramio(store: Storage[Any], binding: WorkersBinding) -> None:
+    async def told(error: storage.StorageError) -> None: ...
+
+    assert_type(await gramio.in_memory_storage({}).get("k"), Any | None)
+    assert_type(await gramio.redis_storage({"port": 6379}).delete("k"), bool)
+    assert_type(gramio.cloudflare_storage(binding), Storage[Any])
+    both = gramio.with_fallback_storages([store, {}], on_error=told)
+    assert_type(await both.has("k"), bool)
 
 
 async def rate_limits_of_others(store: Storage[Any]) -> None:

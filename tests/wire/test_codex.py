@@ -56,9 +56,9 @@ def opened(
             store.close()
 
 
-@pytest.fixture
-def ask(node: Path, server: Server) -> Iterator[Ask]:
-    program = Program(PROGRAM, node, server.port)
+@pytest.fixture(scope="module")
+def ask(node: Path, valkey: Server) -> Iterator[Ask]:
+    program = Program(PROGRAM, node, valkey.port)
     yield program.ask
     program.end()
 

@@ -83,7 +83,7 @@ def limits(half: Any, valkey: Server) -> Iterator[Callable[[str], Any]]:
             store.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ask(node: Path, valkey: Server) -> Iterator[Ask]:
     program = Program(PROGRAM, node, valkey.port)
     yield program.ask

@@ -36,11 +36,16 @@ VALUES: dict[str, tuple[str, Any]] = {
 VALUES["object"] = (VALUES["object"][0], {"counter": 1, "name": "é😀", "list": [1, 2.5, None]})
 
 
-@pytest.fixture
-def ask(node: Path, valkey: Server) -> Iterator[Ask]:
+@pytest.fixture(scope="module")
+def program(node: Path, valkey: Server) -> Iterator[Program]:
     program = Program(PROGRAM, node, valkey.port)
-    yield program.ask
+    yield program
     program.end()
+
+
+@pytest.fixture
+def ask(program: Program, valkey: Server) -> Iterator[Ask]:
+    yield program.ask
     valkey.call("FLUSHALL")
 
 

@@ -117,12 +117,19 @@ class Ground:
         return answer.get("said")
 
 
+@pytest.fixture(scope="module")
+def program(node: Path, valkey: Server) -> Iterator[Program]:
+    program = Program(PROGRAM, node, valkey.port)
+    yield program
+    program.end()
+
+
 def grounds(request: pytest.FixtureRequest, name: str) -> Iterator[Ground]:
     where, colour = request.param
     half = HALVES[name][colour]
     server: Server = request.getfixturevalue("valkey")
     file = request.getfixturevalue("tmp_path") / "bot.db"
-    program = Program(PROGRAM, request.getfixturevalue("node"), server.port)
+    program = request.getfixturevalue("program")
     with Bridge() as bridge:
         if where == "server":
             prefix = "puregram:" if name == "puregram" else ""
@@ -136,7 +143,6 @@ def grounds(request: pytest.FixtureRequest, name: str) -> Iterator[Ground]:
         ground.store.has("the table is made")
         yield ground
         ground.store.close()
-    program.end()
     server.call("FLUSHALL")
 
 
@@ -279,9 +285,7 @@ def test_both_call_a_session_the_same(puregram: Ground, theirs: Any, event: Any,
     assert puregram.raw(key) == {"counter": 2}
 
 
-def test_both_push_the_end_of_a_session_forward(node: Path, valkey: Server) -> None:
-    program = Program(PROGRAM, node, valkey.port)
-
+def test_both_push_the_end_of_a_session_forward(program: Program, valkey: Server) -> None:
     def theirs(handler: str) -> None:
         place = {"prefix": "puregram:", "px": 90_000}
         program.ask("puregram", update=HERE, handler=handler, place=place)
@@ -295,7 +299,6 @@ def test_both_push_the_end_of_a_session_forward(node: Path, valkey: Server) -> N
         assert 90_000 < valkey.call("PTTL", f"puregram:{KEY}") <= 600_000
         theirs("session => session.counter")
         assert 0 < valkey.call("PTTL", f"puregram:{KEY}") <= 90_000
-    program.end()
     valkey.call("FLUSHALL")
 
 

@@ -38,11 +38,16 @@ SESSIONS: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.fixture
-def ask(node: Path, valkey: Server) -> Iterator[Ask]:
+@pytest.fixture(scope="module")
+def program(node: Path, valkey: Server) -> Iterator[Program]:
     program = Program(PROGRAM, node, valkey.port)
-    yield program.ask
+    yield program
     program.end()
+
+
+@pytest.fixture
+def ask(program: Program, valkey: Server) -> Iterator[Ask]:
+    yield program.ask
     valkey.call("FLUSHALL")
 
 

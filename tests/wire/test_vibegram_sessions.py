@@ -26,13 +26,18 @@ DAY_MS = 86_400_000
 COUNTS = "({ session }) => { session.counter = (session.counter ?? 0) + 1; return session.counter }"
 
 
-@pytest.fixture
-def visit(node: Path, valkey: Server) -> Iterator[Callable[..., Any]]:
-    """What a handler over there answers to an update from the user 7 in the chat 100."""
+@pytest.fixture(scope="module")
+def program(node: Path, valkey: Server) -> Iterator[Program]:
     program = Program(PROGRAM, node, valkey.port)
+    yield program
+    program.end()
+
+
+@pytest.fixture
+def visit(program: Program, valkey: Server) -> Iterator[Callable[..., Any]]:
+    """What a handler over there answers to an update from the user 7 in the chat 100."""
     told = {"chat": {"id": 100}, "from": {"id": 7}}
     yield lambda js, **options: program.ask("visit", js=js, **{"update": told, **options})
-    program.end()
     valkey.call("FLUSHALL")
 
 

@@ -28,7 +28,7 @@ from ...cloudflare.bindings import (
 )
 from ...cloudflare.entries import READ_AT_ONCE, Held, Listed, Listing, Put, end_of
 from ...cloudflare.options import Options
-from ...errors import ClosedError, OutcomeUnknownError, StorageError, UnavailableError
+from ...errors import OutcomeUnknownError, StorageError, UnavailableError
 from ...records import MISSING, Missing
 from ...ttl import Clock
 from ..runtime import Runtime, monotonic
@@ -46,9 +46,10 @@ class BindingBackend(CloudflareBackend):
         self._listed = service.listed
 
     async def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
-        ends = await self._ends(names)
+        until = self._until()
+        ends = await self._ends(names, until)
         unsaid = [name for name, one in zip(names, ends) if one is None]
-        listed = await self._listed(unsaid) if unsaid else {}
+        listed = await self._listed(unsaid, until) if unsaid else {}
         now_ms = self.now_ms()
         told: dict[str, int | Missing] = {}
         for name, one in listed.items():
@@ -72,7 +73,6 @@ class BindingService:
         self._seconds = options.seconds
         self._runtime = Runtime()
         self._reads_many = IN_JAVASCRIPT
-        self._is_closed = False
         there = (name for name in TELLING if callable(getattr(self._binding, name, None)))
         self._telling = next(there, None)
 
@@ -80,41 +80,48 @@ class BindingService:
     def label(self) -> str:
         return self._label
 
-    async def read(self, names: Sequence[str]) -> Sequence[Held | None]:
+    @property
+    def seconds(self) -> float:
+        return self._seconds
+
+    async def read(
+        self, names: Sequence[str], until: float | None = None
+    ) -> Sequence[Held | None]:
         """What is kept under *names*, in their order."""
-        until = self._until()
-        found = await self._told(list(dict.fromkeys(names)), until)
-        left = [name for name in dict.fromkeys(names) if name not in found]
+        until = self._until(until)
+        found = await self._told(names, until)
+        left = [name for name in names if name not in found]
         texts = await _each(partial(self._read, until=until), left)
         found.update(zip(left, texts))
         return [found[name] for name in names]
 
-    async def put(self, entries: Sequence[Put]) -> None:
+    async def put(self, entries: Sequence[Put], until: float | None = None) -> None:
         """Keep *entries*, whatever was there before."""
         last = {one.name: one for one in entries}
-        await self._change(self._put, list(last.values()))
+        await self._change(self._put, list(last.values()), self._until(until))
 
-    async def remove(self, names: Sequence[str]) -> None:
+    async def remove(self, names: Sequence[str], until: float | None = None) -> None:
         """Keep nothing under *names* any more."""
-        await self._change(self._remove, list(dict.fromkeys(names)))
+        await self._change(self._remove, list(dict.fromkeys(names)), self._until(until))
 
-    async def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
+    async def page(
+        self, prefix: str, cursor: str | None, most: int, until: float | None = None
+    ) -> Listing:
         """*most* names at the most that start with *prefix*, from *cursor* on."""
-        return await self._page(prefix, cursor, most, self._until())
+        return await self._page(prefix, cursor, most, self._until(until))
 
-    async def listed(self, names: Sequence[str]) -> dict[str, Listed | None]:
+    async def listed(self, names: Sequence[str], until: float) -> dict[str, Listed | None]:
         """What a list says of each of *names*."""
-        found = await _each(partial(self._entry, until=self._until()), list(names))
+        found = await _each(partial(self._entry, until=until), list(names))
         return dict(zip(names, found))
 
     async def aclose(self) -> None:
-        """Ask nothing any more; the binding stays as it is."""
-        self._is_closed = True
+        """The binding is somebody else's, and stays as it is."""
 
-    def _until(self) -> float:
-        return monotonic() + self._seconds
+    def _until(self, until: float | None) -> float:
+        return monotonic() + self._seconds if until is None else until
 
-    async def _told(self, names: list[str], until: float) -> dict[str, Held | None]:
+    async def _told(self, names: Sequence[str], until: float) -> dict[str, Held | None]:
         """What is kept under *names*, as far as it is told for several of them together."""
         found: dict[str, Held | None] = {}
         for start in range(0, len(names), READ_AT_ONCE):
@@ -156,10 +163,12 @@ class BindingService:
     async def _remove(self, name: str, until: float) -> None:
         await self._answer(Call("delete", (name,), {}, name, writes=True), until)
 
-    async def _change(self, change: Callable[..., Awaitable[None]], items: Sequence[Any]) -> None:
+    async def _change(
+        self, change: Callable[..., Awaitable[None]], items: Sequence[Any], until: float
+    ) -> None:
         """*change* all of *items*, of which some may be changed when one can not be."""
         try:
-            await _each(partial(change, until=self._until()), items)
+            await _each(partial(change, until=until), items)
         except UnavailableError as error:
             if len(items) == 1:
                 raise
@@ -186,16 +195,20 @@ class BindingService:
             except Exception as error:  # noqa: BLE001 - what JavaScript throws, or a stranger
                 failed, cause = failure(error), error
             is_doubtful |= failed.doubtful
-            seconds = pause(attempt)
-            if not failed.passes or monotonic() + seconds >= until:
+            if not failed.passes or not await self._paused(attempt, until):
                 kind = OutcomeUnknownError if is_doubtful and call.writes else failed.error
                 raise kind(failed.reason, store=self._label, key=call.name) from cause
-            await self._runtime.sleep(seconds)
             attempt += 1
 
+    async def _paused(self, attempt: int, until: float) -> bool:
+        """Wait before one more attempt, if there is time for one."""
+        seconds = pause(attempt)
+        if monotonic() + seconds >= until:
+            return False
+        await self._runtime.sleep(seconds)
+        return monotonic() < until
+
     async def _once(self, call: Call, until: float) -> Any:
-        if self._is_closed:
-            raise ClosedError("the store is closed", store=self._label)
         left = until - monotonic()
         if left <= 0:
             raise NotAsked

@@ -11,7 +11,7 @@ from ...keys import Names
 from ...offers import Clocked, no_step
 from ..protocols import MetadataStore
 from ...records import MISSING, UNREADABLE, Capabilities, Deletion, Missing, Noted, Page
-from ..runtime import Runtime
+from ..runtime import Runtime, monotonic
 from ...ttl import Clock, Expiry, Keeping, deadline
 from ...cloudflare.entries import (
     LISTED_AT_ONCE,
@@ -103,18 +103,21 @@ class CloudflareBackend:
 
     async def remove_many(self, names: Sequence[str]) -> int:
         """Who asks may be told of an older state, so all of *names* are taken away."""
-        ends = await self._ends(names)
-        await self._service.remove(names)
+        until = self._until()
+        ends = await self._ends(names, until)
+        await self._service.remove(names, until)
         return sum(one is not MISSING for one in ends)
 
     async def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
         if not fits(prefix):
             return Page([], [], None)
-        listing = await self._service.page(prefix, cursor, READ_AT_ONCE if values else LISTED_AT_ONCE)
+        until = self._until()
+        most = READ_AT_ONCE if values else LISTED_AT_ONCE
+        listing = await self._service.page(prefix, cursor, most, until)
         names = [one.name for one in self._alive(listing.entries)]
         if not values:
             return Page(names, [], listing.cursor)
-        held = await self._service.read(names)
+        held = await self._service.read(names, until)
         found = [(name, self._readable(name, one)) for name, one in zip(names, held)]
         there = [(name, raw) for name, raw in found if raw is not None]
         return Page([name for name, _ in there], [raw for _, raw in there], listing.cursor)
@@ -123,8 +126,9 @@ class CloudflareBackend:
         removed = 0
         cursor = None
         while fits(prefix):
-            listing = await self._service.page(prefix, cursor, LISTED_AT_ONCE)
-            await self._service.remove([one.name for one in listing.entries])
+            until = self._until()
+            listing = await self._service.page(prefix, cursor, LISTED_AT_ONCE, until)
+            await self._service.remove([one.name for one in listing.entries], until)
             removed += len(self._alive(listing.entries))
             cursor = listing.cursor
             if cursor is None:
@@ -174,10 +178,16 @@ class CloudflareBackend:
             for name, one in zip(names, held)
         ]
 
-    async def _ends(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
+    def _until(self) -> float:
+        """When an operation is over that begins now, however many of the service's it takes."""
+        return monotonic() + self._service.seconds
+
+    async def _ends(
+        self, names: Sequence[str], until: float | None = None
+    ) -> Sequence[int | Missing | None]:
         """When entries end, as far as one is told who reads them."""
         check_names(names, self.label)
-        held = await self._service.read(names)
+        held = await self._service.read(names, until)
         now_ms = self.now_ms()
         ends = [MISSING if one is None else end_of(one) for one in held]
         return [MISSING if _over(one, now_ms) else one for one in ends]
@@ -195,10 +205,11 @@ class CloudflareBackend:
         ]
         over = [name for name, _, ends in entries if _over(ends, now_ms)]
         alive = [put for put, (_, _, ends) in zip(puts, entries) if not _over(ends, now_ms)]
+        until = self._until()
         if alive:
-            await self._service.put(alive)
+            await self._service.put(alive, until)
         if over:
-            await self._service.remove(over)
+            await self._service.remove(over, until)
 
     def _alive(self, entries: Iterable[Listed]) -> list[Listed]:
         now_ms = self.now_ms()

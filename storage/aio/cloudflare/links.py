@@ -14,14 +14,14 @@ from typing import Any
 
 import httpx
 
-from ...cloudflare.failing import TOO_LATE, LateError, LongError, Progress, Trouble
+from ...cloudflare.failing import TOO_LATE, LateError, LongError, Progress, Trouble, discreet
 from ...cloudflare.links import FAILURES, OPENED, Maker, Service
 from ...cloudflare.options import Options
 from ...cloudflare.wire import LARGEST_REPLY, Reply, Request
 from ...runtime import after_fork
 from ..runtime import Overdue, Runtime
 
-_CONNECTIONS = 100
+_CONNECTIONS = 20
 """How many connections a loop has at the most; who finds all in use waits for one."""
 
 
@@ -122,30 +122,45 @@ class _Call:
     def __init__(self, pool: _Pool | None) -> None:
         self.progress = Progress()
         self._pool = pool
+        self._opened: Any = None
 
     async def note(self, event: str, info: Mapping[str, Any]) -> None:
         """What the client has to say."""
         self.progress.note(event, info)
-        if self._pool is not None and event.endswith(OPENED):
-            self._pool.streams.add(info["return_value"])
+        if event.endswith(OPENED):
+            stream = info["return_value"]
+            self._opened = self._opened or stream
+            if self._pool is not None:
+                self._pool.streams.add(stream)
 
     async def reply(self, client: httpx.AsyncClient, asked: httpx.Request) -> Reply | Trouble:
         """What comes of it."""
+        is_clean = False
         try:
-            response = await client.send(asked, stream=True, auth=None, follow_redirects=False)
-            try:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST_REPLY:
-                        raise LongError
-            finally:
-                await response.aclose()
-            return Reply(response.status_code, dict(response.headers), bytes(body))
+            reply = await self._reply(client, asked)
+            is_clean = True
+            return reply
         except httpx.HTTPStatusError as error:  # as a hook of somebody's own may raise it
             return Reply(error.response.status_code, dict(error.response.headers), b"")
         except FAILURES as error:
-            return Trouble(self.progress.phase(error), error)
+            return Trouble(self.progress.phase(error), discreet(error))
+        finally:
+            # A client does not close what was opened and is not a connection yet.
+            if not is_clean and self._opened is not None:
+                with suppress(Exception):
+                    await self._opened.aclose()
+
+    async def _reply(self, client: httpx.AsyncClient, asked: httpx.Request) -> Reply:
+        response = await client.send(asked, stream=True, auth=None, follow_redirects=False)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_REPLY:
+                    raise LongError
+        finally:
+            await response.aclose()
+        return Reply(response.status_code, dict(response.headers), bytes(body))
 
 
 async def _closing_at_its_end(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:

@@ -10,7 +10,7 @@ from ...closed import closed
 from ...errors import StorageError
 from ..runtime import Runtime, monotonic
 from ...cloudflare.entries import READ_AT_ONCE, Held, Listing, Put
-from ...cloudflare.failing import PART, TOO_LARGE, Answer, Course, Trouble, discreet, understood
+from ...cloudflare.failing import PART, TOO_LARGE, Answer, Course, Trouble, understood
 from .links import Links
 from ...cloudflare.options import Options
 from ...cloudflare.wire import (
@@ -29,17 +29,17 @@ from ...cloudflare.wire import (
 
 
 class RestService:
-    """The namespace that *options* name: each operation has their seconds."""
+    """The namespace that *options* name."""
 
     def __init__(self, options: Options) -> None:
         self.label: str = options.label
-        self._seconds = options.seconds
+        self.seconds: float = options.seconds
         self._links: Any = Links(options)
         self._runtime = Runtime()
         self._is_closed = False
 
-    async def read(self, names: Sequence[str]) -> Sequence[Held | None]:
-        course = self._course(names)
+    async def read(self, names: Sequence[str], until: float | None = None) -> Sequence[Held | None]:
+        course = self._course(names, until)
         found: dict[str, Held | None] = {}
         todo = list(batches(names, READ_AT_ONCE))
         while todo:
@@ -54,18 +54,20 @@ class RestService:
                 found[some[0]] = await self._read_alone(some[0], course)
         return [found.get(name) for name in names]
 
-    async def put(self, entries: Sequence[Put]) -> None:
-        course = self._course([entry.name for entry in entries])
+    async def put(self, entries: Sequence[Put], until: float | None = None) -> None:
+        course = self._course([entry.name for entry in entries], until)
         for parcel in parcels(entries):
             await self._change(parcel, course)
 
-    async def remove(self, names: Sequence[str]) -> None:
-        course = self._course(names)
+    async def remove(self, names: Sequence[str], until: float | None = None) -> None:
+        course = self._course(names, until)
         for removal in removals(names):
             await self._change(removal, course)
 
-    async def page(self, prefix: str, cursor: str | None, most: int) -> Listing:
-        course = Course(monotonic() + self._seconds)
+    async def page(
+        self, prefix: str, cursor: str | None, most: int, until: float | None = None
+    ) -> Listing:
+        course = self._course((), until)
         answer = await self._ask(listing(prefix, cursor, most), course)
         found: Listing = answer
         return found
@@ -77,9 +79,12 @@ class RestService:
         await self._links.aclose()
         self._links = closed(self.label)
 
-    def _course(self, names: Sequence[str]) -> Course:
+    def _course(self, names: Sequence[str], until: float | None) -> Course:
+        """How it goes with *names*, until the deadline."""
         key = names[0] if len(names) == 1 else None
-        return Course(monotonic() + self._seconds, len(set(names)), key)
+        if until is None:
+            until = monotonic() + self.seconds
+        return Course(until, len(set(names)), key)
 
     async def _read_alone(self, name: str, course: Course) -> Held | None:
         """What one request finds that is about nothing else, and another one its metadata."""
@@ -99,8 +104,9 @@ class RestService:
                 todo += self._smaller(some)
                 continue
             left = some.only(failed)
-            course.went_on(len(some.names()) - len(left.names()))
-            if left.names():
+            count = len(left.names())
+            course.went_on(len(some.names()) - count, count)
+            if count:
                 await self._wait(request, PART, course)
                 todo.append(left)
 
@@ -119,7 +125,7 @@ class RestService:
         if isinstance(step, StorageError):
             step.store, step.key = self.label, course.key
             try:
-                raise step from discreet(trouble.error)
+                raise step from trouble.error
             finally:
                 del step  # or the error holds itself, and what failed, until a collection
         if step:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.counting import counted
-from ...core.layers import MOST_ATTEMPTS
-from ...errors import ConflictError, WrongTypeError
+from ...errors import WrongTypeError
 from ...keys import Names
 from ...offers import Room, offered_or_none
 from ..protocols import Backend
-from ...records import Capabilities, Deletion, Missing, Page, Unreadable
+from ...records import Capabilities, Deletion, Missing, Page
 from ...ttl import Expiry
 
 
@@ -55,19 +54,15 @@ class UndefinedBackend:
         return await self._backend.touch(name, expiry)
 
     async def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
-        for _ in range(MOST_ATTEMPTS):
-            try:
-                return await self._backend.incr(name, by, initial, expiry)
-            except WrongTypeError:
-                raw = await self._backend.read(name)
-                if raw != b"":
-                    raise
-            total = counted(None, by, initial)
-            done = await self._backend.swap(name, b"", b"%d" % total, expiry)
-            if done:
-                return total
-        message = f"gave up after {MOST_ATTEMPTS} conflicting changes"
-        raise ConflictError(message, store=self.label, key=name)
+        try:
+            return await self._backend.incr(name, by, initial, expiry)
+        except WrongTypeError:
+            raw = await self._backend.read(name)
+            if raw != b"":
+                raise
+        total = counted(None, by, initial)
+        done = await self._backend.swap(name, b"", b"%d" % total, expiry)
+        return total if done else await self._backend.incr(name, by, initial, expiry)
 
     async def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
         found = await self._backend.read_many(names)
@@ -102,10 +97,6 @@ class UndefinedBackend:
 
 def _defined(page: Page) -> Page:
     """*page* without its empty entries."""
-    there = [
-        (name, raw)
-        for name, raw in zip(page.names, page.values)
-        if raw or isinstance(raw, Unreadable)
-    ]
+    there = [(name, raw) for name, raw in zip(page.names, page.values) if raw]
     names = [name for name, _ in there]
     return page._replace(names=names, values=[raw for _, raw in there])
