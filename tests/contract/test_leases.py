@@ -30,8 +30,11 @@ class TestLeases(LeaseContract):
 
 
 @pytest.mark.parametrize("row", [row for row in BACKENDS if not row.leases], ids=str)
-def test_where_there_are_no_leases_the_remedy_is_named(row: Row, tmp_path: Path) -> None:
-    store = row.opened(Ground(tmp_path, Clock(), None))
+def test_where_there_are_no_leases_the_remedy_is_named(
+    row: Row, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    ground = Ground(tmp_path, Clock(), None)
+    store = row.opened(row.ground(request, tmp_path, Clock()) if row.is_kv else ground)
 
     for thing in (store, store.namespace("a")):
         with pytest.raises(storage.UnsupportedError, match="memory, SQLite or Redis"):
