@@ -15,6 +15,7 @@ import redis.asyncio
 import storage
 import storage.aio
 from storage.testing import Bridge, Clock, StorageContract
+from tests.day import examples
 from tests.house.tree import ROOT
 from tests.servers import Server
 
@@ -44,9 +45,11 @@ def client(valkey: Server) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture(autouse=True)
-def _for_the_class(client: redis.Redis, request: pytest.FixtureRequest) -> None:
+def _for_the_class(client: redis.Redis, request: pytest.FixtureRequest) -> Iterator[None]:
     if request.instance is not None:
         request.instance.client = client
+    with examples("an adapter", storage):
+        yield
 
 
 class TestRedisJson(StorageContract):
