@@ -215,8 +215,8 @@ BUGS = [
         "kv-is-asked-to-keep-it-for-less-than-it-does",
         "an end that is near is told from what stands beside the entry",
         "storage/cloudflare/entries.py",
-        "seconds = max(SHORTEST_SECONDS, ",
-        "seconds = max(1, ",
+        "left = max(SHORTEST_SECONDS, ",
+        "left = max(1, ",
         _LATE,
     ),
     Bug(
