@@ -57,10 +57,7 @@ class UndefinedBackend:
         try:
             return self._backend.incr(name, by, initial, expiry)
         except WrongTypeError:
-            raw = self._backend.read(name)
-            if raw != b"":
-                raise
-        total = counted(None, by, initial)
+            total = counted(None, by, initial)
         done = self._backend.swap(name, b"", b"%d" % total, expiry)
         return total if done else self._backend.incr(name, by, initial, expiry)
 

@@ -89,8 +89,8 @@ BUGS = [
         "gramio-counts-on-anything",
         "a counter begins over an empty string, and over nothing else",
         UNDEFINED,
-        'if raw != b"":',
-        "if raw is None:",
+        "return total if done else self._backend.incr(name, by, initial, expiry)",
+        "return total",
         _storages("counted_on"),
     ),
     Bug(
@@ -187,7 +187,7 @@ BUGS = [
         FALLBACK,
         "                if self._missed.has(index, name):\n",
         "                if True:\n",
-        _fallback("take_it_away_once"),
+        _fallback("taken_away_once"),
     ),
     Bug(
         "several-say-absent",

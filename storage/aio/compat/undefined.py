@@ -57,10 +57,7 @@ class UndefinedBackend:
         try:
             return await self._backend.incr(name, by, initial, expiry)
         except WrongTypeError:
-            raw = await self._backend.read(name)
-            if raw != b"":
-                raise
-        total = counted(None, by, initial)
+            total = counted(None, by, initial)
         done = await self._backend.swap(name, b"", b"%d" % total, expiry)
         return total if done else await self._backend.incr(name, by, initial, expiry)
 
