@@ -71,7 +71,7 @@ nitpick_ignore_regex = [
             )
         ),
     ),
-    ("py:class", r"(storage\.\w+\.)?[A-Z]"),
+    ("py:class", r"(storage\.[\w.]+\.)?[A-Z]"),
     ("py:class", r"storage\.(aio\.)?[a-z.]+\.\w+"),
     ("py:class", r"(collections|contextlib|datetime|enum|logging|os|sqlite3|types|typing)\..*"),
 ]
