@@ -37,7 +37,7 @@ Opened = Callable[..., Any]
 SECRET = "tulip bulbs"
 BUSY = "Error: KV PUT failed: 429 Too Many Requests"
 DOWN = "Error: KV PUT failed: 503 Service Unavailable"
-SHORTLY = 0.3
+SHORTLY = 0.8
 """How long a call takes that can not succeed."""
 
 

@@ -14,6 +14,7 @@ from ...cloudflare.bindings import (
     TELLING,
     TEXT,
     Call,
+    Failure,
     NotAsked,
     beside,
     bounds,
@@ -31,7 +32,7 @@ from ...cloudflare.options import Options
 from ...errors import OutcomeUnknownError, StorageError, UnavailableError
 from ...records import MISSING, Missing
 from ...ttl import Clock
-from ..runtime import Runtime, monotonic
+from ..runtime import Overdue, Runtime, monotonic
 from .kv import CloudflareBackend
 
 T = TypeVar("T")
@@ -187,17 +188,21 @@ class BindingService:
         """What the binding answers, which is called again while that may help: whatever is done may
         be done twice, as what was written last stays."""
         is_doubtful, attempt = False, 0
+        said: tuple[Failure, Exception] | None = None
         while True:
             try:
                 return await self._once(call, until)
             except StorageError:
                 raise
             except Exception as error:  # noqa: BLE001 - what JavaScript throws, or a stranger
-                failed, cause = failure(error), error
+                failed = failure(error)
+                if said is None or not isinstance(error, (NotAsked, Overdue)):
+                    said = failed, error  # what it said last, whatever the time is
             is_doubtful |= failed.doubtful
             if not failed.passes or not await self._paused(attempt, until):
-                kind = OutcomeUnknownError if is_doubtful and call.writes else failed.error
-                raise kind(failed.reason, store=self._label, key=call.name) from cause
+                told, cause = said
+                kind = OutcomeUnknownError if is_doubtful and call.writes else told.error
+                raise kind(told.reason, store=self._label, key=call.name) from cause
             attempt += 1
 
     async def _paused(self, attempt: int, until: float) -> bool:
