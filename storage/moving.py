@@ -19,7 +19,7 @@ from .core.moving import (
     one_place,
 )
 from .core.reports import Report
-from .offers import Clocked, Countable, offered_or_none
+from .offers import Clocked, Countable, Located, offered_or_none
 from .records import Missing
 from .rooms import Adaptable
 from .runtime import Answer, callback, wall_clock
@@ -195,10 +195,11 @@ def _check_apart(origin: Storage[Any], goal: Storage[Any], *, is_same: bool) -> 
 
 def _is_one_place(origin: Storage[Any], goal: Storage[Any], start: str) -> bool:
     """Whether what is put into *goal* under names that begin with *start* is in *origin*."""
-    here = offered_or_none(origin._backend, Countable, origin._layers.names)
-    there = offered_or_none(goal._backend, Countable, goal._layers.names)
-    if here is not None or there is not None:  # what can be told apart without a trace
-        return here is there
+    for kind in (Countable, Located):  # what can be told apart without a trace
+        here: Any = offered_or_none(origin._backend, kind, origin._layers.names)
+        there: Any = offered_or_none(goal._backend, kind, goal._layers.names)
+        if here is not None or there is not None:
+            return bool(getattr(here, "place", here) == getattr(there, "place", there))
     name = _probe(start)
     goal._backend.write(name, goal._layers.seal(name, _PROBE), _PROBE_MS)
     try:

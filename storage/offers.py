@@ -33,6 +33,12 @@ class Clocked(Protocol):
         ...
 
 
+class Located(Protocol):
+    """What knows where its entries are without a trace there: nothing else is equal to that."""
+
+    place: object
+
+
 class Resumable(Protocol):
     """What goes on with a scan from a cursor however much later, and whoever asks."""
 
@@ -51,7 +57,7 @@ class Plain(Protocol):
     read: Callable[..., Any]
 
 
-NEVER_WAIT: Final = (Clocked, Countable, QuickMeters, Resumable, Touchable)
+NEVER_WAIT: Final = (Clocked, Countable, Located, QuickMeters, Resumable, Touchable)
 """Rooms that are the same in both halves."""
 
 _REMEDIES: Final = {

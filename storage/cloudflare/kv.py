@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import CorruptValueError
 from ..keys import Names
-from ..offers import Clocked, no_step
+from ..offers import Clocked, Located, no_step
 from ..protocols import MetadataStore
 from ..records import MISSING, UNREADABLE, Capabilities, Deletion, Missing, Noted, Page
 from ..runtime import Runtime, monotonic
@@ -42,6 +42,7 @@ class CloudflareBackend:
 
     def __init__(self, service: Service, clock: Clock) -> None:
         self.label: str = service.label
+        self.place: object = service.place
         self.capabilities: Capabilities = Capabilities(
             atomic=None, expiry_ms=1, iteration=True, durable=True
         )
@@ -159,8 +160,8 @@ class CloudflareBackend:
         return [(one.name, own(one.metadata)) for one in alive], listing.cursor
 
     def room(self, kind: object, names: Names) -> CloudflareBackend | None:
-        """Itself, where somebody asks which moment it is, or for metadata."""
-        return self if kind in (Clocked, MetadataStore) else None
+        """Itself, where somebody asks for the moment, for where the entries are, or for metadata."""
+        return self if kind in (Clocked, Located, MetadataStore) else None
 
     def now_ms(self) -> int:
         """Which moment it is by the clock of this process."""

@@ -33,6 +33,7 @@ class RestService:
 
     def __init__(self, options: Options) -> None:
         self.label: str = options.label
+        self.place: object = (options.base_url, options.account, options.namespace)
         self.seconds: float = options.seconds
         self._links: Any = Links(options)
         self._runtime = Runtime()

@@ -23,6 +23,11 @@ class Service(Protocol):
         ...
 
     @property
+    def place(self) -> object:
+        """Where the entries are; nothing else is equal to that."""
+        ...
+
+    @property
     def seconds(self) -> float:
         """How long an operation takes at the most."""
         ...

@@ -109,10 +109,13 @@ def test_a_place_is_not_copied_into_itself(
 ) -> None:
     edge.set("k", 1)
     inner = bridge.driven(store_of(half, kv, prefix="bot:inner:"))
+    kv.lag(60)  # what is written now is not seen there
+    asked(kv)
     with inner, pytest.raises(storage.ConfigurationError, match="one place"):
         colour.copy(edge, inner)
 
     assert list(kv.stored) == ["bot:k"]
+    assert asked(kv) == []
 
 
 def test_records_are_migrated_where_they_are_read_and_stay_as_they_are(

@@ -78,6 +78,10 @@ class BindingService:
         self._telling = next(there, None)
 
     @property
+    def place(self) -> object:
+        return self._binding
+
+    @property
     def label(self) -> str:
         return self._label
 
