@@ -25,7 +25,7 @@ from storage import (
 )
 from storage.records import MISSING
 from storage.testing import Clock, CountingMachine, run_machine, step
-from tests.day import is_walked
+from tests.day import IS_LONG, is_walked
 from tests.layers.places import Place, opened, params, server_for
 from tests.model.visits import Entry, Habits, Members, Model, Outcome, Visit
 from tests.sessions.elsewhere import elsewhere
@@ -517,6 +517,9 @@ def _ms(moment: Any) -> int | None:
 SHARES = {"memory": 1, "sqlite": 0.7, "valkey": 0.4}
 """How much of a long random run each gets."""
 
+RARE = 1 if IS_LONG else 3
+"""The same where what is rare is asked for."""
+
 
 class Time:
     """The clock of the program that runs at the moment, for what has none of its own."""
@@ -559,4 +562,4 @@ def test_sessions_do_what_the_model_does(
         "outcomes": USUAL | SELDOM if is_quick else USUAL,
     }
     machine = type(f"SessionsOn {kind} {half.__name__}", (SessionMachine,), members)
-    run_machine(machine, share=1 if is_quick else SHARES[kind], steps=40)
+    run_machine(machine, share=RARE if is_quick else SHARES[kind], steps=40)
