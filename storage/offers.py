@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from .errors import UnsupportedError
@@ -39,6 +39,12 @@ class Located(Protocol):
     place: object
 
 
+class KeyRules(Protocol):
+    """What takes not every name, and says so without waiting."""
+
+    check: Callable[[Sequence[str]], None]
+
+
 class Resumable(Protocol):
     """What goes on with a scan from a cursor however much later, and whoever asks."""
 
@@ -57,7 +63,7 @@ class Plain(Protocol):
     read: Callable[..., Any]
 
 
-NEVER_WAIT: Final = (Clocked, Countable, Located, QuickMeters, Resumable, Touchable)
+NEVER_WAIT: Final = (Clocked, Countable, KeyRules, Located, QuickMeters, Resumable, Touchable)
 """Rooms that are the same in both halves."""
 
 _REMEDIES: Final = {

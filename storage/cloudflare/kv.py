@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import CorruptValueError
 from ..keys import Names
-from ..offers import Clocked, Located, no_step
+from ..offers import Clocked, KeyRules, Located, no_step
 from ..protocols import MetadataStore
 from ..records import MISSING, UNREADABLE, Capabilities, Deletion, Missing, Noted, Page
 from ..runtime import Runtime, monotonic
@@ -160,8 +160,13 @@ class CloudflareBackend:
         return [(one.name, own(one.metadata)) for one in alive], listing.cursor
 
     def room(self, kind: object, names: Names) -> CloudflareBackend | None:
-        """Itself, where somebody asks for the moment, for where the entries are, or for metadata."""
-        return self if kind in (Clocked, Located, MetadataStore) else None
+        """Itself, where somebody asks for the moment, for where the entries are, for metadata, or
+        which names there may be."""
+        return self if kind in (Clocked, KeyRules, Located, MetadataStore) else None
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse names that the service does not take."""
+        check_names(names, self.label)
 
     def now_ms(self) -> int:
         """Which moment it is by the clock of this process."""

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 from ..adapted import adapt
 from ..core.several import (
@@ -17,17 +17,21 @@ from ..core.several import (
     true_of_all,
 )
 from ..errors import StorageError, UnsupportedError
-from ..keylock import KeyLock
+from ..keylock import Hold, KeyLock
 from ..keys import Names
-from ..offers import no_step
+from ..offers import KeyRules, no_step
 from ..records import MISSING, Capabilities, Deletion, Missing, Page
 from ..rooms import Adaptable
 from ..runtime import Answer, Runtime, callback
 from ..store import Storage
 from ..tracing import log
 from ..ttl import DEFAULT, Expiry, Keeping, LayerTtl
+from .copies import Copies, Copy
 
 OnError = Callable[[StorageError], Answer[object]]
+
+CLEARED_AT_ONCE: Final = 1000
+"""How many keys one step of clearing holds."""
 
 
 def with_fallback_storages(
@@ -54,7 +58,7 @@ def with_fallback_storages(
 class SeveralBackend:
     """The entries of *copies*, of which the first one that has a name says what it has.
 
-    A copy that missed a change does not say anything about that name any more: what it has is
+    A copy that missed a change does not say anything about that name any more: what it had is
     taken away when it answers, and is passed over until then.
     """
 
@@ -63,6 +67,7 @@ class SeveralBackend:
         self.capabilities: Capabilities = true_of_all([copy.capabilities for copy in copies])
         self._all = list(copies)
         self._missed = Missed(len(copies))
+        self._copies = Copies(self._all, self._missed)
         self._on_error = callback(on_error)
         self._keys = KeyLock(self.label, patient=True)
         self._runtime = Runtime()
@@ -81,17 +86,21 @@ class SeveralBackend:
         return there
 
     def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        self._check(names)
+        self.check(names)
         found: dict[str, bytes] = {}
+        told: list[StorageError] = []
         failed: list[StorageError] = []
         for index, copy in enumerate(self._all):
-            wanted = self._trusted(index, [name for name in names if name not in found])
-            answer = self._tried(copy.read_many, wanted)
+            wanted, late = self._trusted(index, [name for name in names if name not in found])
+            answer: Any = [] if late is None else late
+            if wanted and late is None:
+                answer = self._tried(copy.read_many, wanted)
             if isinstance(answer, StorageError):
-                failed.append(answer)
+                (failed if wanted else told).append(answer)
             else:
                 found.update((name, raw) for name, raw in zip(wanted, answer) if raw is not None)
-        self._tell(failed, raises=not all(name in found for name in names))
+        is_sure = all(name in found for name in names)
+        self._tell([*told, *failed] if is_sure else told, [] if is_sure else failed)
         return [found.get(name) for name in names]
 
     def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
@@ -103,55 +112,44 @@ class SeveralBackend:
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         self._refuse_keeping(expiry)
-        self._check([name])
-        with self._keys.hold(name):
-            changes = [copy.write for copy in self._all]
-            failed, is_lost = self._changed(changes, [name], name, raw, expiry)
-        self._tell(failed, raises=is_lost)
+        self._changed([copy.write for copy in self._all], {name: raw}, name, raw, expiry)
 
     def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
         self._refuse_keeping(expiry)
-        names = [name for name, _ in entries]
-        self._check(names)
         changes = [copy.write_many for copy in self._all]
-        failed, is_lost = self._changed(changes, names, entries, expiry)
-        self._tell(failed, raises=is_lost)
+        self._changed(changes, dict(entries), entries, expiry)
 
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
         if not replace:
             self._refuse("what is there can not be left as it is")
-        names = [name for name, _, _ in entries]
-        self._check(names)
         changes = [copy.restore for copy in self._all]
-        failed, is_lost = self._changed(changes, names, entries)
-        self._tell(failed, raises=is_lost)
+        self._changed(changes, {name: raw for name, raw, _ in entries}, entries)
         return len(entries)
 
     def remove(self, name: str) -> bool:
-        self._check([name])
-        with self._keys.hold(name):
-            there, failed = self._removed([name])
-        self._tell(failed, raises=not there)
-        return bool(there)
+        removed = self.remove_many([name])
+        return removed == 1
 
     def remove_many(self, names: Sequence[str]) -> int:
-        self._check(names)
-        there, failed = self._removed(names)
-        self._tell(failed, raises=len(there) < len(set(names)))
-        return len(there)
+        changes = [copy.remove_all for copy in self._all]
+        return self._changed(changes, dict.fromkeys(names), names)
 
     def clear(self, prefix: str) -> int:
+        """Take away what all list, and what only those have that missed a change of it."""
         removed = 0
+        names = self._missed.under(prefix)
         cursor = None
-        names: list[str] = []
         while True:
             page = self.page(prefix, cursor, False)
-            names.extend(page.names)
+            names.update(page.names)
             cursor = page.cursor
             if cursor is None:
                 break
-        if names:
-            removed = self.remove_many(names)
+        rest = sorted(names)
+        while rest:
+            done = self.remove_many(rest[:CLEARED_AT_ONCE])
+            removed += done
+            rest = rest[CLEARED_AT_ONCE:]
         return removed
 
     def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
@@ -164,7 +162,9 @@ class SeveralBackend:
         page = self._runtime.call(listing, prefix, at, values)
         seen = {name for name in page.names if self._missed.has(index, name)}
         for before in range(index):
-            wanted = self._trusted(before, [name for name in page.names if name not in seen])
+            names = [name for name in page.names if name not in seen]
+            wanted, late = self._trusted(before, names)
+            self._tell([], [late] if late else [])
             looking: Callable[..., Any] = self._all[before].there
             there = self._runtime.call(looking, wanted)
             seen.update(there)
@@ -189,6 +189,16 @@ class SeveralBackend:
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         return self._runtime.call(self._refuse, "incr")
 
+    def room(self, kind: object, names: Names) -> SeveralBackend | None:
+        """Itself, where somebody asks which names it takes."""
+        return self if kind is KeyRules else None
+
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse what is no key to one of them."""
+        given = list(names)
+        for copy in self._all:
+            copy.check(given)
+
     def close(self) -> None:
         for copy in self._all:
             closing: Callable[..., Any] = copy.let_go
@@ -196,70 +206,74 @@ class SeveralBackend:
 
     def _first(self, asks: Sequence[Callable[..., Any]], name: str, absent: object) -> Any:
         """What the first of *asks* answers that knows *name*."""
-        self._check([name])
+        self.check([name])
+        told: list[StorageError] = []
         failed: list[StorageError] = []
         for index, ask in enumerate(asks):
-            trusted = self._trusted(index, [name])
+            trusted, late = self._trusted(index, [name])
+            if late is not None:
+                told.append(late)
             answer = self._tried(ask, name) if trusted else absent
             if isinstance(answer, StorageError):
                 failed.append(answer)
             elif answer is not absent:
-                self._tell(failed)
+                self._tell([*told, *failed], [])
                 return answer
-        self._tell(failed, raises=True)
+        self._tell(told, failed)
         return absent
 
-    def _trusted(self, index: int, names: Sequence[str]) -> list[str]:
-        """Those of *names* of which the copy has missed nothing; of others it forgets what it has,
-        where it answers."""
-        behind = [name for name in names if self._missed.has(index, name)]
-        for name in behind:
-            with self._keys.hold(name):
-                if self._missed.has(index, name):
-                    answer = self._tried(self._all[index].remove, name)
-                    if not isinstance(answer, StorageError):
-                        self._missed.forget(index, [name])
-        return [name for name in names if name not in behind]
+    def _trusted(self, index: int, names: Sequence[str]) -> tuple[list[str], StorageError | None]:
+        """Those of *names* of which the copy has missed nothing, and what it says where it does
+        not answer; of others it forgets what it had."""
+        late: StorageError | None = None
+        for name in names:
+            if self._missed.is_due(index, name):
+                with self._keys.hold(name):
+                    late = self._runtime.finish_once(self._copies.catch_up, index, name)
+            if late is not None:
+                break
+        if late is not None and not is_passed_over(late):
+            raise late
+        return [name for name in names if not self._missed.has(index, name)], late
 
     def _changed(
-        self, changes: Sequence[Callable[..., Any]], names: Sequence[str], *told: Any
-    ) -> tuple[list[StorageError], bool]:
-        """Make the change of *names* in all copies; what failed, and whether all did."""
-        failed: dict[int, StorageError] = {}
-        for index, change in enumerate(changes):
-            answer = self._tried(change, *told)
-            if isinstance(answer, StorageError):
-                failed[index] = answer
-            else:
-                self._missed.forget(index, names)
-        if len(failed) == len(changes):
-            return list(failed.values()), True
-        return self._noted(failed, names), False
+        self,
+        changes: Sequence[Callable[..., Any]],
+        entries: Mapping[str, bytes | None],
+        *told: object,
+    ) -> int:
+        """Make a change of *entries* in all copies, to its end; of how many somebody had or has
+        something."""
+        self.check(entries)
+        holds: list[Hold] = []
+        try:
+            # In one order, or two who change many would wait for each other.
+            for name in sorted(entries):
+                hold = self._keys.acquire(name)
+                holds.append(hold)
+            change = self._runtime.finish_once(self._copies.change, changes, entries, told)
+        finally:
+            for hold in holds:
+                self._keys.release(hold)
+        failed = change.told()
+        if change.raised is None:
+            late = self._caught_up(change.made)
+            failed.extend(late)
+        self._tell(failed, [] if change.raised is None else [change.raised])
+        return len(change.done)
 
-    def _removed(self, names: Sequence[str]) -> tuple[set[str], list[StorageError]]:
-        """Which of *names* were there, and what failed."""
-        there: set[str] = set()
-        failed: dict[int, StorageError] = {}
-        for index, copy in enumerate(self._all):
-            answer = self._tried(copy.remove_all, names)
-            if isinstance(answer, StorageError):
-                failed[index] = answer
-                continue
-            there.update(name for name in answer if not self._missed.has(index, name))
-            self._missed.forget(index, names)
-        unsure = {
-            index: error
-            for index, error in failed.items()
-            if not all(self._missed.has(index, name) for name in names)
-        }
-        return there, self._noted(unsure, [name for name in names if name in there])
-
-    def _noted(self, failed: dict[int, StorageError], names: Sequence[str]) -> list[StorageError]:
-        """What *failed*, when it is noted who has missed a change of *names*."""
-        for index, error in failed.items():
-            if not self._missed.note(index, names):
-                raise error
-        return list(failed.values())
+    def _caught_up(self, made: Sequence[int]) -> list[StorageError]:
+        """Let the copies that have *made* a change forget a little of what they missed; what
+        keeps them from it."""
+        failed: list[StorageError] = []
+        for index in made:
+            try:
+                _, late = self._trusted(index, self._missed.due(index))
+            except StorageError as error:
+                late = error
+            if late is not None:
+                failed.append(late)
+        return failed
 
     def _tried(self, ask: Callable[..., Any], *told: Any) -> Any:
         """What *ask* answers, or the error that makes others answer."""
@@ -270,16 +284,12 @@ class SeveralBackend:
                 raise
             return error
 
-    def _tell(self, failed: Sequence[StorageError], raises: bool = False) -> None:
-        """Let *on_error* know of what *failed*; where somebody *raises*, the first is raised."""
-        for error in failed[1:] if raises else failed:
+    def _tell(self, told: Sequence[StorageError], raised: Sequence[Exception]) -> None:
+        """Let *on_error* know of all but the first of *raised*, which is raised."""
+        for error in [*told, *raised[1:]]:
             self._runtime.call(self._on_error, error)
-        if raises and failed:
-            raise failed[0]
-
-    def _check(self, names: Sequence[str]) -> None:
-        for copy in self._all:
-            copy.check(names)
+        if raised:
+            raise raised[0]
 
     def _refuse_keeping(self, expiry: Expiry) -> None:
         if isinstance(expiry, Keeping):
@@ -287,80 +297,6 @@ class SeveralBackend:
 
     def _refuse(self, what: str) -> NoReturn:
         raise no_step(what, self.label)
-
-
-class Copy:
-    """The entries of *store* by their keys; it is closed with the others if it *is_made* for
-    them."""
-
-    def __init__(self, store: Storage[Any], is_made: bool) -> None:
-        self.label: str = store._layers.label
-        self.capabilities: Capabilities = store.capabilities
-        self._backend = store._backend
-        self._names = store._layers.names
-        self._is_made = is_made
-
-    def check(self, keys: Sequence[str]) -> None:
-        """Refuse what is no key here."""
-        for key in keys:
-            self._names.name(key)
-
-    def read(self, key: str) -> bytes | None:
-        return self._backend.read(self._names.name(key))
-
-    def ends(self, key: str) -> int | Missing | None:
-        return self._backend.ends(self._names.name(key))
-
-    def exists(self, key: str) -> bool:
-        return self._backend.exists(self._names.name(key))
-
-    def read_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        return self._backend.read_many([self._names.name(key) for key in keys])
-
-    def write(self, key: str, raw: bytes, expiry: Expiry) -> None:
-        self._backend.write(self._names.name(key), raw, expiry)
-
-    def write_many(self, entries: Sequence[tuple[str, bytes]], expiry: Expiry) -> None:
-        named = [(self._names.name(key), raw) for key, raw in entries]
-        self._backend.write_many(named, expiry)
-
-    def restore(self, entries: Sequence[tuple[str, bytes, int | None]]) -> None:
-        named = [(self._names.name(key), raw, ends) for key, raw, ends in entries]
-        self._backend.restore(named, True)
-
-    def remove(self, key: str) -> bool:
-        return self._backend.remove(self._names.name(key))
-
-    def remove_all(self, keys: Sequence[str]) -> set[str]:
-        """Take *keys* away, and say which of them were there."""
-        if len(keys) == 1:
-            removed = self.remove(keys[0])
-            return set(keys) if removed else set()
-        there = self.there(keys)
-        self._backend.remove_many([self._names.name(key) for key in keys])
-        return there
-
-    def there(self, keys: Sequence[str]) -> set[str]:
-        """Which of *keys* are there."""
-        try:
-            ends = self._backend.ends_many([self._names.name(key) for key in keys])
-        except UnsupportedError:
-            raws = self.read_many(keys)
-            return {key for key, raw in zip(keys, raws) if raw is not None}
-        return {key for key, end in zip(keys, ends) if end is not MISSING}
-
-    def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
-        """A page of the backend, by keys."""
-        page = self._backend.page(self._names.name(prefix), cursor, values)
-        keys = [self._names.key(name) for name in page.names]
-        known = [(place, key) for place, key in enumerate(keys) if key is not None]
-        raws = [page.values[place] for place, _ in known] if values else []
-        return Page([key for _, key in known], raws, page.cursor)
-
-    def let_go(self) -> None:
-        """Close what was made for the others."""
-        if self._is_made:
-            self._backend.close()
 
 
 def _logged(error: StorageError) -> None:

@@ -11,7 +11,7 @@ from ..errors import WrongTypeError
 from ..keys import Names
 from ..offers import Room, offered_or_none
 from ..protocols import Backend
-from ..records import Capabilities, Deletion, Missing, Page
+from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import Expiry
 
 
@@ -31,7 +31,8 @@ class UndefinedBackend:
         return raw or None
 
     def ends(self, name: str) -> int | Missing | None:
-        return self._backend.ends(name)
+        found = self.ends_many([name])
+        return found[0]
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
         self._backend.write(name, raw, expiry)
@@ -51,7 +52,8 @@ class UndefinedBackend:
         return bool(raw)
 
     def touch(self, name: str, expiry: Expiry) -> bool:
-        return self._backend.touch(name, expiry)
+        there = self.exists(name)
+        return self._backend.touch(name, expiry) if there else False
 
     def incr(self, name: str, by: int, initial: int, expiry: Expiry) -> int:
         try:
@@ -69,9 +71,17 @@ class UndefinedBackend:
         self._backend.write_many(entries, expiry)
 
     def ends_many(self, names: Sequence[str]) -> Sequence[int | Missing | None]:
-        return self._backend.ends_many(names)
+        ends = self._backend.ends_many(names)
+        raws = self._backend.read_many(names)
+        return [end if raw else MISSING for end, raw in zip(ends, raws)]
 
     def restore(self, entries: Sequence[tuple[str, bytes, int | None]], replace: bool) -> int:
+        if not replace:
+            names = [name for name, _, _ in entries]
+            raws = self._backend.read_many(names)
+            for name, raw in zip(names, raws):
+                if raw == b"":
+                    self._backend.swap(name, b"", DELETE, None)
         return self._backend.restore(entries, replace)
 
     def remove_many(self, names: Sequence[str]) -> int:
