@@ -363,7 +363,8 @@ class Storage(Generic[V]):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._layers.label}>"
+        layers = getattr(self, "_layers", None)  # none where the constructor failed
+        return f"<{type(self).__name__} {'not made' if layers is None else layers.label}>"
 
     def _view(self, layers: Layers, backend: Backend | None = None) -> Storage[Any]:
         """This store with other *layers*, over another *backend* if one is given; closing it

@@ -132,8 +132,9 @@ class CloudflareStorage(Storage[V]):
 
     The *token*, or else the environment variable `CLOUDFLARE_API_TOKEN`, opens the account; in
     the asyncio half the binding of a Worker stands in the place of all three. A call takes
-    *timeout* seconds at the most, trying again included. *client* is one of httpx, which is used
-    as it is and not closed. What was written elsewhere may be seen a minute later.
+    *timeout* seconds at the most, trying again included; `clear` and a walk take them for each
+    page, and `delete_many` for each thousand keys. *client* is one of httpx, which is used as it
+    is and not closed. What was written elsewhere may be seen a minute later.
     """
 
     def __init__(
@@ -162,7 +163,6 @@ class CloudflareStorage(Storage[V]):
         )
         default_span(ttl)
         super().__init__(cloudflare(options), ttl=ttl, codec=codec, names=Names(prefix))
-        self._notes = self.room(MetadataStore)
 
     @overload
     def get_with_metadata(self, key: str) -> tuple[V | None, Any]: ...
@@ -180,7 +180,10 @@ class CloudflareStorage(Storage[V]):
     def set_with_metadata(
         self, key: str, value: V, metadata: Mapping[str, Any], *, ttl: Ttl = DEFAULT
     ) -> None:
-        """Store *value* and note *metadata* beside it, a kilobyte of JSON at the most."""
+        """Store *value* and note *metadata* beside it, a kilobyte of JSON at the most.
+
+        The next `set` drops them, and a copy of the store leaves them behind.
+        """
         name = self._name(key)
         raw = self._layers.encode(key, value)
         self._notes.write_noted(name, raw, metadata, self._lifetimes.expiry(ttl))
@@ -188,6 +191,11 @@ class CloudflareStorage(Storage[V]):
     def keys_with_metadata(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """The keys that start with *prefix*, each with what is noted beside its value."""
         return self._noted(self._name(prefix))
+
+    @property
+    def _notes(self) -> MetadataStore:
+        """The room of this moment: a store that is closed has none."""
+        return self.room(MetadataStore)
 
     def _noted(self, start: str) -> Iterator[tuple[str, Any]]:
         cursor = None

@@ -5,7 +5,7 @@ it took, and never a value."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from .closed import closed
@@ -26,6 +26,7 @@ from .protocols import (
     Backend,
     HistoryStore,
     LeaseStore,
+    MetadataStore,
     RateLimitStore,
     Sweeper,
     TallyStore,
@@ -41,6 +42,7 @@ from .records import (
     Deletion,
     Meter,
     Missing,
+    Noted,
     Page,
     Parting,
     Sight,
@@ -154,6 +156,8 @@ class Traced:
             room = TracedTallies(room, self.label)
         elif kind is Sweeper:
             room = TracedSweeper(room, self.label)
+        elif kind is MetadataStore:
+            room = TracedNotes(room, self.label)
         return cast("Room", room)
 
     def close(self) -> None:
@@ -175,6 +179,30 @@ class TracedSweeper:
     def sweep(self) -> int:
         with timed(self._label, "sweep", ""):
             return self._room.sweep()
+
+
+class TracedNotes:
+    """A *room* of entries with metadata, with a log line an operation while that is wanted."""
+
+    def __init__(self, room: MetadataStore, label: str) -> None:
+        self._room = room
+        self._label = label
+
+    def read_noted(self, name: str) -> Noted | None:
+        with timed(self._label, "read_noted", name):
+            return self._room.read_noted(name)
+
+    def write_noted(
+        self, name: str, raw: bytes, metadata: Mapping[str, Any], expiry: Expiry
+    ) -> None:
+        with timed(self._label, "write_noted", name):
+            self._room.write_noted(name, raw, metadata, expiry)
+
+    def page_noted(
+        self, prefix: str, cursor: str | None
+    ) -> tuple[Sequence[tuple[str, Any]], str | None]:
+        with timed(self._label, "page_noted", f"{prefix}*"):
+            return self._room.page_noted(prefix, cursor)
 
 
 class TracedLeases:

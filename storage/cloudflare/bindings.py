@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ..errors import AccessDeniedError, StorageError, UnavailableError
 from ..runtime import Overdue
-from .entries import Held, Listed, Listing, Put
+from .entries import Held, Listed, Listing, Put, whole
 
 IN_JAVASCRIPT: Final = sys.platform == "emscripten"
 """Whether this Python runs inside of JavaScript, as it does in a Worker."""
@@ -38,12 +38,14 @@ class Failure(NamedTuple):
     """Why a binding failed, and which *error* that is where nothing was applied.
 
     It *passes* where trying again may help, and is *doubtful* where it may have been applied.
+    What is not known may quote anything.
     """
 
     reason: str
     error: type[StorageError] = StorageError
     passes: bool = False
     doubtful: bool = False
+    is_known: bool = True
 
 
 class Call(NamedTuple):
@@ -153,7 +155,7 @@ def failure(error: BaseException) -> Failure:
         return Failure(reason, UnavailableError)
     if isinstance(error, OSError) or any(words in lower for words in _LOST):
         return Failure("the connection to KV was lost", UnavailableError, True, True)
-    return Failure(f"the binding failed: {type(error).__name__}")
+    return Failure(f"the binding failed: {type(error).__name__}", doubtful=True, is_known=False)
 
 
 def pause(attempt: int) -> float:
@@ -182,8 +184,7 @@ def _listed(one: Any) -> Listed:
     name = text_of(_member(one, "name"))
     if name is None:
         raise ValueError
-    seconds = _member(one, "expiration")
-    return Listed(name, _member(one, "metadata"), None if seconds is None else int(seconds))
+    return Listed(name, _member(one, "metadata"), whole(_member(one, "expiration")))
 
 
 def _member(thing: Any, name: str) -> Any:

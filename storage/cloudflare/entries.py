@@ -8,7 +8,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from ..codecs import JSON
-from ..errors import CorruptValueError, InvalidKeyError, UnstorableError
+from ..errors import (
+    ClosedError,
+    CorruptValueError,
+    InvalidKeyError,
+    OutcomeUnknownError,
+    StorageError,
+    UnavailableError,
+    UnstorableError,
+)
+from ..values import step
 
 LONGEST_NAME: Final = 512
 LARGEST_VALUE: Final = 25 * 1024 * 1024
@@ -25,6 +34,13 @@ READ_AT_ONCE: Final = 100
 CHANGED_AT_ONCE: Final = 10_000
 LISTED_AT_ONCE: Final = 1000
 """How many keys one request may be about, in bytes of UTF-8 the others."""
+
+REMOVED_AT_ONCE: Final = 1000
+"""So many keys are looked at and taken away within one deadline."""
+
+FAR_SECONDS: Final = 120
+"""An end that is marked comes no further before that of the service: a minute for what the service
+keeps longer than it is told to, and one for the clocks and for a write that is tried again."""
 
 ENDS, BASE64 = "~ends", "~base64"
 """The members of metadata that are ours: when an entry ends, in milliseconds since 1970, and that
@@ -43,9 +59,10 @@ class Put(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A text that is kept, and when the service lets it end, in *seconds* since 1970."""
+    """A text that is kept, in bytes where it may be none, and when the service lets it end, in
+    *seconds* since 1970."""
 
-    text: str
+    text: str | bytes
     metadata: Any
     seconds: int | None
 
@@ -131,7 +148,7 @@ def opened(name: str, held: Held, now_ms: int, store: str) -> Entry | None:
     if ends is not None and ends <= now_ms:
         return None
     try:
-        raw = held.text.encode()
+        raw = held.text if isinstance(held.text, bytes) else held.text.encode()
         if isinstance(held.metadata, dict) and held.metadata.get(BASE64) is True:
             raw = b64decode(raw, validate=True)
     except UnicodeEncodeError:
@@ -143,12 +160,34 @@ def opened(name: str, held: Held, now_ms: int, store: str) -> Entry | None:
 
 
 def end_of(entry: Held | Listed) -> int | None:
-    """When an entry ends, in milliseconds since 1970: as its metadata say, or else the service."""
-    if isinstance(entry.metadata, dict):
-        told = entry.metadata.get(ENDS)
-        if type(told) is int:
-            return told
-    return None if entry.seconds is None else entry.seconds * 1000
+    """When an entry ends, in milliseconds since 1970: as its metadata say, or else the service.
+
+    Metadata may be handed on by somebody who gives the entry another end: they count where what
+    the service tells is an end that was made of theirs, or where it tells none.
+    """
+    served = None if entry.seconds is None else entry.seconds * 1000
+    marked = entry.metadata.get(ENDS) if isinstance(entry.metadata, dict) else None
+    if type(marked) is not int:
+        return served
+    fits = served is None or marked <= served <= marked + FAR_SECONDS * 1000
+    return marked if fits else served
+
+
+def whole(told: Any) -> int | None:
+    """A number of seconds as it is *told*, if it is: some write a whole one with a point."""
+    if told is None or type(told) is int:
+        return told
+    if type(told) is float and told.is_integer():
+        return int(told)
+    raise ValueError
+
+
+def in_part(error: StorageError, words: str, store: str) -> StorageError:
+    """*error* of something of which a part is or may be done, as the *words* say: it is never one
+    that says that nothing was."""
+    is_unsaid = isinstance(error, (UnavailableError, ClosedError))
+    kind = OutcomeUnknownError if is_unsaid else type(error)
+    return kind(f"{error.args[0]}; {words}", store=store, key=error.key)
 
 
 def own(metadata: Any) -> Any:
@@ -171,4 +210,28 @@ def _plain(metadata: Mapping[str, Any], name: str, store: str) -> dict[str, Any]
     except UnstorableError as error:
         reason = f"in the metadata: {error.reason}"
         raise UnstorableError(error.path, reason, store=store, key=name) from None
+    path = _no_text(found, "$")
+    if path is not None:
+        reason = "in the metadata: a text with a lone surrogate"
+        raise UnstorableError(path, reason, store=store, key=name)
     return found
+
+
+def _no_text(value: Any, path: str) -> str | None:
+    """Where in *value* a text stands that UTF-8 can not carry."""
+    if isinstance(value, str):
+        return None if _is_text(value) else path
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return None
+    for name, part in value.items():
+        place = path + step(name)
+        bad = _no_text(name, place) or _no_text(part, place)
+        if bad is not None:
+            return bad
+    return None
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

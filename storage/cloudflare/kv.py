@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import CorruptValueError
+from ..errors import CorruptValueError, StorageError
 from ..keys import Names
 from ..offers import Clocked, KeyRules, Located, no_step
 from ..protocols import MetadataStore
@@ -16,12 +16,14 @@ from ..ttl import Clock, Expiry, Keeping, deadline
 from .entries import (
     LISTED_AT_ONCE,
     READ_AT_ONCE,
+    REMOVED_AT_ONCE,
     Entry,
     Held,
     Listed,
     check_names,
     end_of,
     fits,
+    in_part,
     opened,
     own,
     sealed,
@@ -103,11 +105,20 @@ class CloudflareBackend:
         return len(entries)
 
     def remove_many(self, names: Sequence[str]) -> int:
-        """Who asks may be told of an older state, so all of *names* are taken away."""
-        until = self._until()
-        ends = self._ends(names, until)
-        self._service.remove(names, until)
-        return sum(one is not MISSING for one in ends)
+        """Who asks may be told of an older state, so all of *names* are taken away, a part of
+        them at a time, for which the deadline begins anew."""
+        check_names(names, self.label)
+        removed = 0
+        for start in range(0, len(names), REMOVED_AT_ONCE):
+            try:
+                count = self._remove(names[start : start + REMOVED_AT_ONCE])
+            except StorageError as error:
+                if not start:
+                    raise
+                words = f"{start} of {len(names)} entries were taken away before"
+                raise in_part(error, words, self.label) from error
+            removed += count
+        return removed
 
     def page(self, prefix: str, cursor: str | None, values: bool) -> Page:
         if not fits(prefix):
@@ -183,6 +194,12 @@ class CloudflareBackend:
             None if one is None else opened(name, one, now_ms, self.label)
             for name, one in zip(names, held)
         ]
+
+    def _remove(self, names: Sequence[str]) -> int:
+        until = self._until()
+        ends = self._ends(names, until)
+        self._service.remove(names, until)
+        return sum(one is not MISSING for one in ends)
 
     def _until(self) -> float:
         """When an operation is over that begins now, however many of the service's it takes."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from .entries import CHANGED_AT_ONCE, Held, Listed, Listing, Put
+from .entries import CHANGED_AT_ONCE, Held, Listed, Listing, Put, whole
 
 LARGEST_BODY: Final = 90_000_000
 """The service takes 100 MB in a request."""
@@ -17,6 +18,9 @@ LARGEST_REPLY: Final = 200_000_000
 
 FEWEST_LISTED: Final = 10
 """The service lists no fewer at a time."""
+
+NO_CONTENT: Final = 204
+"""The status of a reply that is none but for it."""
 
 _VALUE: Final = "/values/"
 _METADATA: Final = "/metadata/"
@@ -66,7 +70,7 @@ class Parcel(NamedTuple):
     def request(self) -> Request:
         """What puts the entries there; the reply names those that it did not."""
         body = b"[" + b",".join(self.entries.values()) + b"]"
-        return Request("PUT", "/bulk", body, True, _failed)
+        return Request("PUT", "/bulk", body, True, partial(_failed, frozenset(self.entries)))
 
     def only(self, names: Iterable[str]) -> Parcel:
         """The same for those of *names*."""
@@ -84,7 +88,8 @@ class Removal(NamedTuple):
 
     def request(self) -> Request:
         """What takes the entries away; the reply names those that it did not."""
-        return Request("POST", "/bulk/delete", _json(self.gone), True, _failed)
+        read = partial(_failed, frozenset(self.gone))
+        return Request("POST", "/bulk/delete", _json(self.gone), True, read)
 
     def only(self, names: Iterable[str]) -> Removal:
         """The same for those of *names*."""
@@ -197,13 +202,16 @@ def _result(reply: Reply) -> Any:
     return _answer(reply)["result"]
 
 
-def _failed(reply: Reply) -> Sequence[str]:
-    """The names that a change did not reach."""
-    if not reply.body:
+def _failed(asked: frozenset[str], reply: Reply) -> Sequence[str]:
+    """The names of those *asked* that a change did not reach."""
+    if not reply.body and reply.status == NO_CONTENT:
         return ()
     result = _answer(reply).get("result") or {}
     names = result.get("unsuccessful_keys") or []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not asked.issuperset(names):
+        raise ValueError
+    count = whole(result.get("successful_key_count"))
+    if count is not None and count + len(set(names)) < len(asked):
         raise ValueError
     return names
 
@@ -223,19 +231,19 @@ def _held(told: Any) -> Held | None:
         return None
     if not isinstance(text, str):
         raise ValueError
-    return Held(text, told.get("metadata"), _seconds(told.get("expiration")))
+    return Held(text, told.get("metadata"), whole(told.get("expiration")))
 
 
 def _value(reply: Reply) -> Held:
-    """A value by itself, whose metadata are told elsewhere."""
+    """A value by itself, which need not be a text, and whose metadata are told elsewhere."""
     ends = reply.headers.get("expiration")
-    return Held(reply.body.decode(errors="replace"), None, None if not ends else int(ends))
+    return Held(reply.body, None, whole(json.loads(ends)) if ends else None)
 
 
 def _listing(reply: Reply) -> Listing:
     answer = _answer(reply)
     entries = [
-        Listed(_text(one["name"]), one.get("metadata"), _seconds(one.get("expiration")))
+        Listed(_text(one["name"]), one.get("metadata"), whole(one.get("expiration")))
         for one in answer["result"]
     ]
     cursor = (answer.get("result_info") or {}).get("cursor")
@@ -244,11 +252,5 @@ def _listing(reply: Reply) -> Listing:
 
 def _text(told: Any) -> str:
     if not isinstance(told, str):
-        raise ValueError
-    return told
-
-
-def _seconds(told: Any) -> int | None:
-    if told is not None and type(told) is not int:
         raise ValueError
     return told

@@ -316,6 +316,33 @@ def test_of_several_writes_some_may_be_applied_when_one_is_not(
     assert set(namespace.stored()) == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("Error: KV PUT failed: 403 no", AccessDeniedError),
+        ("Error: KV PUT failed: 413 no", StorageError),
+        ("Error: KV put() limit exceeded for the day.", OutcomeUnknownError),
+        ("Error: what nobody knows", OutcomeUnknownError),
+        (DOWN, OutcomeUnknownError),
+    ],
+)
+def test_whatever_ends_several_writes_it_is_said_that_others_may_be_applied(
+    opened: Opened, namespace: Namespace, error: str, kind: type[StorageError]
+) -> None:
+    store = opened(timeout=SHORTLY)
+    namespace.fault(error, "put", name="b", times=math.inf)
+    namespace.fault(error, "delete", name="b", times=math.inf)
+
+    with pytest.raises(StorageError, match="some of 2 entries may be changed") as caught:
+        store.set_many({"a": 1, "b": 2})
+    assert type(caught.value) is kind
+    assert caught.value.key == "b"
+    assert set(namespace.stored()) == {"a"}
+    with pytest.raises(kind, match="some of 2 entries may be changed"):
+        store.delete_many(["a", "b"])
+    assert namespace.stored() == {}
+
+
 @pytest.mark.parametrize("method", ["tell", "list"])
 def test_a_read_without_an_answer_ends_in_time(
     opened: Opened, namespace: Namespace, method: str
@@ -398,11 +425,15 @@ def test_what_nobody_knows_is_an_error_of_the_family_and_shows_no_value(
     namespace.fault(error, times=math.inf)
 
     with pytest.raises(StorageError, match=type(error).__name__) as caught:
-        store.set("k", SECRET)
+        store.get("k")
     assert type(caught.value) is StorageError
-    assert caught.value.__cause__ is error
-    assert SECRET not in str(caught.value)
-    assert len(namespace.asked()) == 1
+    with pytest.raises(OutcomeUnknownError, match=type(error).__name__) as caught:
+        store.set("k", SECRET)
+    cause = caught.value.__cause__
+    assert type(cause) is type(error)
+    assert cause.__traceback__ is not None
+    assert SECRET not in shown(caught.value)
+    assert len(namespace.asked()) == 2
 
 
 class Strange(Whole):
@@ -480,6 +511,13 @@ def test_closing_leaves_the_binding_and_ends_the_store(
         ):
             with pytest.raises(ClosedError):
                 call()
+    for call in (
+        lambda: store.get_with_metadata("k"),
+        lambda: store.set_with_metadata("k", 1, {"n": 1}),
+        lambda: list(store.keys_with_metadata()),
+    ):
+        with pytest.raises(ClosedError):
+            call()
     assert namespace.asked() == []
     assert opened(binding).get("k") == 1
 

@@ -27,9 +27,10 @@ from ...cloudflare.bindings import (
     text_of,
     told_of,
 )
-from ...cloudflare.entries import READ_AT_ONCE, Held, Listed, Listing, Put, end_of
+from ...cloudflare.entries import READ_AT_ONCE, Held, Listed, Listing, Put, end_of, in_part
+from ...cloudflare.failing import discreet
 from ...cloudflare.options import Options
-from ...errors import OutcomeUnknownError, StorageError, UnavailableError
+from ...errors import OutcomeUnknownError, StorageError
 from ...records import MISSING, Missing
 from ...ttl import Clock
 from ..runtime import Overdue, Runtime, monotonic
@@ -174,11 +175,11 @@ class BindingService:
         """*change* all of *items*, of which some may be changed when one can not be."""
         try:
             await _each(partial(change, until=until), items)
-        except UnavailableError as error:
+        except StorageError as error:
             if len(items) == 1:
                 raise
-            message = f"{error.args[0]}; some of {len(items)} entries may be changed"
-            raise OutcomeUnknownError(message, store=self._label, key=error.key) from error
+            words = f"some of {len(items)} entries may be changed"
+            raise in_part(error, words, self._label) from error
 
     async def _ask(self, call: Call, read: Callable[[Any], R], until: float) -> R:
         """What *read* makes of the answer."""
@@ -206,6 +207,8 @@ class BindingService:
             if not failed.passes or not await self._paused(attempt, until):
                 told, cause = said
                 kind = OutcomeUnknownError if is_doubtful and call.writes else told.error
+                if not told.is_known:
+                    cause = discreet(cause).with_traceback(cause.__traceback__)
                 raise kind(told.reason, store=self._label, key=call.name) from cause
             attempt += 1
 
