@@ -316,6 +316,34 @@ def test_what_missed_a_change_forgets_the_entry_when_it_is_met(several: Several)
     assert "delete" not in several.first.calls
 
 
+def test_what_missed_several_changes_forgets_what_it_had_before_all_of_them(
+    several: Several,
+) -> None:
+    several.store.set("k", OLD)
+    several.fail(several.first)
+    several.store.set("k", "in between")
+    several.store.set("k", NEW)
+    several.fail()
+
+    assert several.store.get("k") == NEW
+    assert several.values == [None, NEW, NEW]
+
+
+def test_the_last_one_forgets_what_it_missed_while_it_was_away(several: Several) -> None:
+    """Of the first change that it missed nobody knows any more what was there before."""
+    several.store.set_many({"k": OLD, "m": OLD})
+    several.fail(several.third)
+    several.store.set("m", NEW)
+    several.store.delete("k")
+    several.fail()
+    assert several.store.get("k") is None
+    assert several.store.get("m") == NEW
+
+    assert several.third.values == {"m": OLD}
+    several.store.set("m", 3)
+    assert several.third.values == {"m": 3}
+
+
 def test_a_deletion_that_is_told_as_an_error_is_not_done_later(several: Several) -> None:
     several.first.values["k"] = OLD
     several.fail(several.first)
