@@ -286,9 +286,17 @@ BUGS = [
         "several-never-catch-up",
         "what was missed is looked at a little with each change",
         FALLBACK,
+        "late = self._caught_up(change.made)",
+        "late = self._caught_up([])",
+        _fallback("a_little"),
+    ),
+    Bug(
+        "several-catch-up-in-silence",
+        "what keeps one from forgetting is told",
+        FALLBACK,
         "            failed.extend(late)\n",
         "",
-        _fallback("a_little"),
+        _fallback("keeps_one"),
     ),
     Bug(
         "several-ask-who-missed-it",
