@@ -267,6 +267,32 @@ def test_a_change_that_is_cancelled_goes_on_to_its_end(first: str) -> None:
     assert one == other != OLD
 
 
+def test_who_reads_and_is_cancelled_ends_with_taking_away_what_is_older() -> None:
+    """Or it would go away later, when the key is held by somebody who writes."""
+
+    async def run() -> list[Any]:
+        bases = [storage.aio.MemoryStorage(), storage.aio.MemoryStorage()]
+        gated = Gated(bases[0], True)
+        store = storage.aio.compat.gramio.with_fallback_storages(
+            [storage.aio.Storage(gated), bases[1]], on_error=id
+        )
+        await store.set("k", OLD)
+        gated.down = True
+        await store.set("k", NEW)
+        gated.down = False
+        gated.shut("swap")
+        task = asyncio.ensure_future(store.get("k"))
+        await asyncio.to_thread(gated.reached.wait, LONGEST)
+        task.cancel()
+        await asyncio.sleep(0)
+        gated.opened.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return [await base.get("k") for base in bases]
+
+    assert asyncio.run(run()) == [None, NEW]
+
+
 def test_who_waits_for_a_key_and_is_cancelled_changes_nothing() -> None:
     async def run() -> None:
         bases = [storage.aio.MemoryStorage(), storage.aio.MemoryStorage()]

@@ -347,6 +347,14 @@ BUGS = [
         _at_once("cancelled_goes_on"),
     ),
     Bug(
+        "several-forget-in-the-middle",
+        "who reads and is cancelled ends with taking away what is older",
+        FALLBACK,
+        "self._runtime.finish_once(self._copies.catch_up, index, name)",
+        "self._runtime.call(self._copies.catch_up, index, name)",
+        _at_once("who_reads_and_is"),
+    ),
+    Bug(
         "several-note-after-raising",
         "a change that an interrupt strikes is not half believed",
         COPIES,
