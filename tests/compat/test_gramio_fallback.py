@@ -40,6 +40,7 @@ class Shaky:
     def __init__(self, **values: Any) -> None:
         self.values = values
         self.down = False
+        self.failing: set[str] = set()
         self.mistake: StorageError | None = None
         self.calls: list[str] = []
 
@@ -60,7 +61,7 @@ class Shaky:
 
     def _kept(self, what: str) -> dict[str, Any]:
         self.calls.append(what)
-        if self.down:
+        if self.down or what in self.failing:
             raise OSError("it is down")
         if self.mistake is not None:
             raise self.mistake
@@ -312,8 +313,37 @@ def test_what_missed_a_change_forgets_the_entry_when_it_is_met(several: Several)
     several.store.set("k", 3)
     assert several.values == [3, 3, 3]
     several.first.calls.clear()
-    several.store.get("k")
+    several.fail(several.second, several.third)
+    assert several.store.get("k") == 3
     assert "delete" not in several.first.calls
+
+
+def test_what_missed_several_changes_forgets_what_it_had_before_all_of_them(
+    several: Several,
+) -> None:
+    several.store.set("k", OLD)
+    several.fail(several.first)
+    several.store.set("k", "in between")
+    several.store.set("k", NEW)
+    several.fail()
+
+    assert several.store.get("k") == NEW
+    assert several.values == [None, NEW, NEW]
+
+
+def test_the_last_one_forgets_what_it_missed_while_it_was_away(several: Several) -> None:
+    """Of the first change that it missed nobody knows any more what was there before."""
+    several.store.set_many({"k": OLD, "m": OLD})
+    several.fail(several.third)
+    several.store.set("m", NEW)
+    several.store.delete("k")
+    several.fail()
+    assert several.store.get("k") is None
+    assert several.store.get("m") == NEW
+
+    assert several.third.values == {"m": OLD}
+    several.store.set("m", 3)
+    assert several.third.values == {"m": 3}
 
 
 def test_a_deletion_that_is_told_as_an_error_is_not_done_later(several: Several) -> None:
@@ -403,6 +433,19 @@ def test_what_was_missed_is_looked_at_a_little_with_each_change(several: Several
     assert several.store.get_many(values) == dict.fromkeys(values, NEW)
 
 
+def test_what_keeps_one_from_forgetting_is_told_and_not_raised(several: Several) -> None:
+    several.store.set("k", OLD)
+    several.fail(several.first)
+    several.store.set("k", NEW)
+    several.fail()
+    several.told.clear()
+    several.first.failing = {"get"}
+
+    several.store.set("m", 1)
+    assert several.first.values == {"k": OLD, "m": 1}
+    assert len(several.told) == 1
+
+
 def test_what_another_process_wrote_stays(half: Any, several: Several, drive: Drive) -> None:
     other = drive(half.with_fallback_storages(several.all, on_error=id))
     several.store.set("k", OLD)
@@ -449,14 +492,14 @@ def test_a_copy_that_is_away_is_told_of_though_what_it_has_does_not_count(
 
 def test_what_missed_a_change_is_cleared_with_the_rest(several: Several) -> None:
     several.store.set_many({"k": OLD, "m": OLD, "cart:1": OLD})
-    several.fail(several.first)
+    several.fail(several.third)
     several.store.delete_many(["k", "cart:1"])
     several.fail()
 
-    assert several.first.values.keys() == {"k", "m", "cart:1"}
+    assert several.third.values.keys() == {"k", "m", "cart:1"}
     assert several.store.namespace("cart").clear() == 0
     assert several.store.clear(everything=True) == 1
-    assert several.first.values == {}
+    assert several.third.values == {}
 
 
 # Who is told.

@@ -421,6 +421,23 @@ def test_undefined_is_no_value_and_can_be_deleted(undefined: Any) -> None:
     assert raw() is None
 
 
+@pytest.mark.server
+def test_undefined_does_not_end_and_is_not_touched(
+    half: Any, bridge: Bridge, drive: Drive, server: Server
+) -> None:
+    server.call("SET", "k", "")
+    server.call("SET", "five", "5")
+    base = half.redis_storage(server.url)
+    store, backend = drive(base), bridge.driven(base._backend)
+
+    assert (store.expires_at("k"), store.expires_at("five")) == (MISSING, None)
+    assert backend.ends_many(["k", "five", "missing"]) == [MISSING, None, MISSING]
+    assert (store.touch("k"), store.touch("k", ttl=5), store.touch("five")) == (False, False, True)
+    assert int(server.call("PTTL", "k")) == -1
+    assert backend.restore([("k", b"6", None), ("five", b"7", None)], False) == 1
+    assert (server.call("GET", "k"), server.call("GET", "five")) == (b"6", b"5")
+
+
 CHANGES: dict[str, tuple[Callable[[Any], object], object, bytes | None]] = {
     "set": (lambda store: store.set("k", 1), None, b"1"),
     "add": (lambda store: store.add("k", 1), True, b"1"),
