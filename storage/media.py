@@ -13,6 +13,7 @@ from .core.media import (
     Layout,
     OnError,
     bot_of,
+    check_answer,
     check_file_id,
     check_on_error,
     file_id_in,
@@ -24,9 +25,19 @@ from .errors import CorruptValueError, StorageError
 from .keylock import KeyLock
 from .records import DELETE
 from .rooms import Adaptable
-from .runtime import Answer, Runtime, callback
+from .runtime import Answer, Awaited, Runtime, callback
 from .ttl import DEFAULT, LayerTtl, Ttl
-from .uploads import Source, check_source, hex_of, is_small
+from .uploads import (
+    Seen,
+    Source,
+    check_filled,
+    check_source,
+    is_as_seen,
+    is_open,
+    is_small,
+    put_back,
+    seen,
+)
 
 if TYPE_CHECKING:
     from .keylock import Hold
@@ -36,6 +47,11 @@ __all__ = ["MediaCache"]
 T = TypeVar("T")
 
 _NO_ID: Final = "%s: the answer to what was sent as %s has no file_id, so nothing is stored"
+
+_CHANGED: Final = "%s: what was sent as %s has changed meanwhile, so its id is not stored"
+
+_open_files: Final = KeyLock("open files", patient=True)
+"""The files that somebody reads now, whichever cache that is for."""
 
 _log = logging.getLogger("storage")
 
@@ -80,7 +96,9 @@ class MediaCache:
         )
 
     @overload
-    def send(self, method: str, source: Source, call: Callable[[Any], Awaitable[T]]) -> T: ...
+    def send(
+        self, method: str, source: Source, call: Callable[[Any], Awaitable[T]]
+    ) -> Awaited[T]: ...
 
     @overload
     def send(self, method: str, source: Source, call: Callable[[Any], T]) -> T: ...
@@ -151,8 +169,10 @@ class FileIds:
         self._layers = layers.lasting(ttl).spoken(layers.plain)
         self._store = base._view(self._layers)
         self._keys = KeyLock(self._layers.label, patient=True)
+        self._files = _open_files
         self._runtime = Runtime()
         self._raises = on_error == "raise"
+        self._has_warned = False
 
     @property
     def label(self) -> str:
@@ -161,32 +181,30 @@ class FileIds:
 
     def key(self, upload: Upload) -> str:
         """Under which key the id is kept."""
-        if is_small(upload.source):
-            return upload.layout.key(hex_of(upload.source, upload.layout.begin))
-        digest = self._runtime.aside(hex_of, upload.source, upload.layout.begin)
-        return upload.layout.key(digest)
+        found = self._seen(upload)
+        return upload.layout.key(found.digest)
 
     def get(self, upload: Upload) -> str | None:
         """The id, if it is known."""
-        key = self.key(upload)
+        key, _ = self._looked_at(upload)
         return self._kept(key)
 
     def set(self, upload: Upload, file_id: str, ttl: Ttl) -> None:
         """Keep an id."""
         check_file_id(file_id)
         self._layers.lifetimes.expiry(ttl)
-        key = self.key(upload)
+        key, _ = self._looked_at(upload)
         self._store.set(key, file_id, ttl=ttl)
 
     def forget(self, upload: Upload) -> bool:
         """Take the id away, and say whether there was one."""
-        key = self.key(upload)
+        key, _ = self._looked_at(upload)
         return self._store.delete(key)
 
     def send(self, upload: Upload, call: Callable[[Any], Answer[Any]]) -> Any:
         """What *call* answers to the id, or to the file where there is none that is any good."""
         callback(call, "call")
-        key = self.key(upload)
+        key, found = self._looked_at(upload)
         file_id = self._found(key)
         stale: str | None = None
         while True:
@@ -194,9 +212,9 @@ class FileIds:
                 with self._keys.hold(key) as hold:
                     file_id = self._learned(hold, key, stale)
                     if file_id is None:
-                        return self._uploaded(hold, key, upload, call)
+                        return self._uploaded(hold, key, upload, found, call)
             try:
-                answer = self._runtime.call(call, file_id)
+                answer = self._called(call, file_id)
             except Exception as error:
                 refused = stale is None and self._refuses(error)
                 if not refused:
@@ -207,14 +225,52 @@ class FileIds:
                     return answer
             stale, file_id = file_id, None
 
+    def _looked_at(self, upload: Upload) -> tuple[str, Seen]:
+        """The key, and what was seen of the file, in which there is something."""
+        found = self._seen(upload)
+        check_filled(upload.source, found)
+        return upload.layout.key(found.digest), found
+
+    def _seen(self, upload: Upload) -> Seen:
+        """What there is to see of the file, while nobody else reads it."""
+        source, begin = upload.source, upload.layout.begin
+        if is_small(source):
+            return seen(source, begin)
+        if not is_open(source):
+            return self._runtime.aside(seen, source, begin)
+        with self._files.hold(str(id(source))):
+            return self._runtime.aside(seen, source, begin)
+
+    def _handed(self, source: Source, found: Seen, call: Callable[[Any], Answer[Any]]) -> Any:
+        """What *call* answers to the file, which it gets as it was seen, and whether it is so
+        still."""
+        if not is_open(source):
+            answer = self._called(call, source)
+            if found.state is None:
+                return answer, True
+            is_same = self._runtime.aside(is_as_seen, source, found)
+            return answer, is_same
+        with self._files.hold(str(id(source))):
+            try:
+                put_back(source, found)
+                answer = self._called(call, source)
+                return answer, is_as_seen(source, found)
+            finally:
+                put_back(source, found)
+
     def _uploaded(
-        self, hold: Hold, key: str, upload: Upload, call: Callable[[Any], Answer[Any]]
+        self, hold: Hold, key: str, upload: Upload, found: Seen, call: Callable[[Any], Answer[Any]]
     ) -> Any:
         """Upload the file, and tell its id to those who wait for it, and to the store."""
-        answer = self._runtime.call(call, upload.source)
+        answer, is_same = self._handed(upload.source, found, call)
         file_id = self._told(upload.method, answer)
         if file_id is None:
-            _log.info(_NO_ID, self.label, upload.method)
+            level = logging.INFO if self._has_warned else logging.WARNING
+            self._has_warned = True
+            _log.log(level, _NO_ID, self.label, upload.method)
+            return answer
+        if not is_same:
+            _log.info(_CHANGED, self.label, upload.method)
             return answer
         hold.writing()
         hold.left = (self, file_id.encode())
@@ -266,15 +322,21 @@ class FileIds:
         """The id that *answer* gives to a file."""
         if self._id_of is None:
             return file_id_in(method, answer)
-        found = self._runtime.call(self._id_of, answer)
+        found = self._called(self._id_of, answer)
         return found if isinstance(found, str) and found else None
 
     def _refuses(self, outcome: Any) -> bool:
         """Whether *outcome*, an error or an answer, says that an id is no good."""
         if self._is_stale is None:
             return is_stale(outcome)
-        found = self._runtime.call(self._is_stale, outcome)
+        found = self._called(self._is_stale, outcome)
         return bool(found)
+
+    def _called(self, function: Callable[..., Answer[Any]], *args: object) -> Any:
+        """What a function of the bot's answers."""
+        answer = self._runtime.call(function, *args)
+        check_answer(answer)
+        return answer
 
     def _forgive(self, error: StorageError, what: str) -> None:
         """Log that the store does not answer, where that shall not keep a file from being sent."""

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import wraps
 from queue import Empty, SimpleQueue
@@ -35,6 +35,9 @@ wall_ns: Callable[[], int] = time.time_ns
 
 Answer = Annotated[T, "given at once"]
 """What a user's callback answers; in the asyncio half it may also be awaited."""
+
+Awaited = Awaitable[T]
+"""What becomes of an answer that wants to be awaited; in the asyncio half, what it comes to."""
 
 
 class Overdue(TimeoutError):

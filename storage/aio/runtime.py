@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextvars import Context, copy_context
 from functools import wraps
 from threading import Thread
-from typing import Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from ..runtime import (
     Lock,
@@ -34,6 +34,9 @@ _CANCELLED = "it was cancelled"
 
 Answer: TypeAlias = T | Awaitable[T]
 """What a user's callback answers: at once, or to be awaited."""
+
+Awaited = Annotated[T, "awaited here"]
+"""What becomes of an answer that wants to be awaited."""
 
 
 class Runtime:

@@ -10,7 +10,7 @@ from .. import stores
 from ..core.media import ByText, method_of
 from ..media import FileIds, MediaOptions, Upload
 from ..rooms import Adaptable
-from ..runtime import Answer
+from ..runtime import Answer, Awaited
 from ..ttl import DEFAULT, Ttl
 from ..uploads import Source, check_source, name_of
 
@@ -41,7 +41,7 @@ class MediaCache:
         call: Callable[[Any], Awaitable[T]],
         *,
         name: str | None = None,
-    ) -> T: ...
+    ) -> Awaited[T]: ...
 
     @overload
     def send(

@@ -25,10 +25,10 @@ def on_redis(client: Any, ttl: DefaultTtl, key_prefix: str) -> Said:
     The place is then a URL, or all options that belong to the connections.
     """
     if not isinstance(client, Mapping):
-        return Said(client, _checked(ttl), key_prefix)
+        return Said(client, _checked(ttl), _text("key_prefix", key_prefix))
     rest = dict(client)
     lifetime = _lifetime(rest, ttl)
-    prefix = _one_of(rest, ("keyPrefix", "key_prefix"), key_prefix, "")
+    prefix = _text("keyPrefix", _one_of(rest, ("keyPrefix", "key_prefix"), key_prefix, ""))
     if "url" not in rest:
         return Said(rest, lifetime, prefix)
     url = rest.pop("url")
@@ -66,9 +66,15 @@ def _checked(ttl: DefaultTtl, name: str = "ttl") -> DefaultTtl:
     return ttl
 
 
+def _text(name: str, text: Any) -> str:
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{name} must be a str, not {type(text).__name__}")
+    return text
+
+
 def _one_of(rest: dict[str, Any], names: tuple[str, ...], told: Any, usual: Any) -> Any:
-    """What is said by one of *names*, or was *told* by itself."""
-    said = [rest.pop(name) for name in names if name in rest]
+    """What is said by one of *names*, or was *told* by itself; to GramIO `None` is not said."""
+    said = [one for one in (rest.pop(name, None) for name in names) if one is not None]
     if len(said) + (told != usual) > 1:
         raise ConfigurationError(f"said twice: {' and '.join(names)}")
     return said[0] if said else told

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from ..errors import OutcomeUnknownError, StorageError, UnavailableError
@@ -146,6 +146,15 @@ def check_file_id(file_id: object) -> None:
         raise TypeError(f"file_id must be a str, not {type(file_id).__name__}")
     if not file_id:
         raise ValueError("file_id must not be empty")
+
+
+def check_answer(answer: object) -> None:
+    """Refuse what is still to be awaited."""
+    if not hasattr(type(answer), "__await__"):
+        return
+    if isinstance(answer, Coroutine):
+        answer.close()
+    raise TypeError("what the function answers wants to be awaited: that is for storage.aio")
 
 
 def check_on_error(on_error: OnError) -> None:

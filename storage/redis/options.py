@@ -64,6 +64,14 @@ class Given:
             number = self._arguments.get(name, 0)
             if type(number) is not int or number < 0:
                 raise ConfigurationError(f"{name} must be a whole number")
+        for name in ("socket_timeout", "socket_connect_timeout"):
+            if not _is_time(self._arguments.get(name)):
+                raise ConfigurationError(f"{name} must be positive seconds")
+        if not isinstance(self._arguments.get("host", ""), str):
+            raise ConfigurationError("host must be a str")
+        retry = self._arguments.get("retry")
+        if retry is not None and not hasattr(retry, "call_with_retry"):
+            raise ConfigurationError("retry must be a Retry of redis-py")
 
     def client(self, kind: Callable[..., Any]) -> Any:
         """A client of this *kind*, which is not connected."""
@@ -192,12 +200,17 @@ def _arguments(url: Url, db: int) -> dict[str, Any]:
 
 
 def _seconds(name: str, seconds: float | None) -> float | None:
-    if seconds is None:
-        return None
-    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not number or not 0 < seconds < math.inf:
+    if not _is_time(seconds):
         raise ConfigurationError(f"{name} must be positive seconds, not {seconds!r}")
-    return float(seconds)
+    return None if seconds is None else float(seconds)
+
+
+def _is_time(seconds: Any) -> bool:
+    """Whether that is positive seconds, or not said."""
+    if seconds is None:
+        return True
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    return number and 0 < seconds < math.inf
 
 
 def _positive(text: str) -> float:

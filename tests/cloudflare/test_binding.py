@@ -30,6 +30,7 @@ from storage.cloudflare.bindings import AT_ONCE, told_of
 from storage.cloudflare.entries import Held
 from storage.testing import Bridge, Clock
 from tests.cloudflare.binding import BINDINGS, JsException, Least, Namespace, Whole
+from tests.media.ground import GONE, BadRequest, message
 from tests.waiting import until
 
 Opened = Callable[..., Any]
@@ -169,6 +170,30 @@ def test_metadata_come_back_as_they_were_given(store: Any, namespace: Namespace)
     assert dict(store.keys_with_metadata()) == {"k": metadata, "l": None, "m": "a word"}
     assert store.get_with_metadata("m") == ("v", "a word")
     assert store.get_with_metadata("other", 0) == (0, None)
+
+
+def test_ids_of_files_that_were_sent_are_kept_there(
+    store: Any, namespace: Namespace, clock: Clock
+) -> None:
+    """Though nothing is looked at and changed in one step there."""
+    files: list[Any] = []
+
+    def call(file: Any) -> dict[str, Any]:
+        files.append(file)
+        if file == "id 1":
+            raise BadRequest(GONE)
+        return message("photo", f"id {len(files)}")
+
+    with Bridge() as bridge:
+        base = store._thing
+        media = bridge.driven(storage.aio.MediaCache(base, bot="support", ttl=3600))
+        for _ in range(3):
+            media.send("photo", b"a cat", call)
+
+        assert files == [b"a cat", "id 1", b"a cat", "id 3"]
+        assert media.get("photo", b"a cat") == "id 3"
+        clock.tick(3601)
+        assert media.get("photo", b"a cat") is None
 
 
 @pytest.mark.parametrize("manner", BINDINGS)

@@ -314,6 +314,11 @@ def test_a_lifetime_of_whole_seconds_is_that_of_setex(
         ({"connection_pool": None}, "connection_pool"),
         ({"port": "6379"}, "port"),
         ({"db": True}, "db"),
+        ({"host": 5}, "host must be a str"),
+        ({"socket_timeout": "5"}, "socket_timeout must be positive seconds"),
+        ({"socket_connect_timeout": 0}, "socket_connect_timeout must be positive seconds"),
+        ({"retry": 3}, "retry must be a Retry"),
+        ({"keyPrefix": 5}, "keyPrefix must be a str, not int"),
         ({"$ttl": 5, "keyPrefix": "a", "key_prefix": "a"}, "twice"),
         ({"url": "redis://x", "db": 1}, "url"),
         ({"url": None}, "url"),
@@ -342,6 +347,16 @@ def test_a_lifetime_and_a_prefix_are_said_once(half: Any) -> None:
         half.redis_storage({"keyPrefix": "a:"}, key_prefix="b:")
     with pytest.raises(ConfigurationError, match="twice"):
         half.sqlite_storage({"filename": "x", "$ttl": 5}, ttl=5)
+
+
+def test_what_is_none_is_not_said(half: Any) -> None:
+    """As `undefined` is to GramIO."""
+    shown = repr(half.redis_storage({"keyPrefix": None, "$ttl": None}))
+    assert shown == repr(half.redis_storage({}))
+    named = half.redis_storage({"keyPrefix": None}, key_prefix="pp:")
+    assert named._layers.names.prefix == "pp:"
+    with pytest.raises(ConfigurationError, match="key_prefix must be a str, not NoneType"):
+        half.redis_storage("redis://localhost", key_prefix=None)
 
 
 @pytest.mark.server

@@ -97,9 +97,9 @@ class Ground:
         return dict(self.store.namespace(namespace).items())
 
 
-def in_line(media: Any) -> int:
+def in_line(media: Any, lock: str = "_keys") -> int:
     """How many wait for a file that somebody uploads, or -1 where nobody does."""
-    keys = getattr(media, "_thing", media)._ids._keys
+    keys = getattr(getattr(media, "_thing", media)._ids, lock)
     return (
         sum(len(hold._waiting or ()) for hold in list(keys._holds.values())) if keys._holds else -1
     )

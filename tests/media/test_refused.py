@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import os
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 import storage
+import storage.compat.gramio
 from tests.fault.ground import chain
-from tests.media.ground import Ground
+from tests.media.ground import Ground, message
 
 CAT = b"what a cat looks like"
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
@@ -88,6 +90,19 @@ def test_a_method_that_sends_no_file_is_refused_with_those_that_do(
         OPERATIONS[operation](memory.media(), 5, CAT)
 
 
+class Awaited:
+    """A file as it is to who never waits."""
+
+    async def read(self, size: int = -1) -> bytes:
+        return CAT
+
+    async def seek(self, where: int, whence: int = 0) -> int:
+        return where
+
+    async def tell(self) -> int:
+        return 0
+
+
 def sources(folder: Path) -> dict[str, tuple[Any, type[Exception], str]]:
     """What can not be sent, and what is said of it."""
     text = folder / "text"
@@ -105,6 +120,7 @@ def sources(folder: Path) -> dict[str, tuple[Any, type[Exception], str]]:
         "a text in memory": (io.StringIO("hello"), TypeError, "binary mode"),
         "a file of text": (text.open(encoding="utf-8"), TypeError, "binary mode"),
         "a reader of text": (codecs.open(str(text), encoding="utf-8"), TypeError, "binary mode"),
+        "a file to await": (Awaited(), TypeError, "wants to be awaited: hand over its path"),
         "a pipe": (open(reader, "rb"), ValueError, "hand over its bytes"),  # noqa: PTH123
         "a closed file": (closed, ValueError, "closed file"),
         "no file": (folder / "missing", FileNotFoundError, "missing"),
@@ -121,6 +137,54 @@ def test_what_can_not_be_read_twice_as_bytes_is_refused(
             OPERATIONS[operation](memory.media(), "photo", source)
         if hasattr(source, "close"):
             source.close()
+    assert memory.kept() == {}
+
+
+def nothing(folder: Path) -> list[Any]:
+    """Files in which there is nothing, and one that stands at its end."""
+    path = folder / "empty"
+    path.touch()
+    return [b"", bytearray(), memoryview(b""), path, io.BytesIO()]
+
+
+@pytest.mark.parametrize("operation", ["send", "get", "set", "forget"])
+def test_nothing_is_no_file(memory: Ground, folder: Path, operation: str) -> None:
+    """It would be one file, whatever it should have been."""
+    written = io.BytesIO()
+    written.write(CAT)
+    for media in (memory.media(), memory.gramio()):
+        for source in nothing(folder):
+            with pytest.raises(ValueError, match="there is nothing"):
+                OPERATIONS[operation](media, "photo", source)
+        with pytest.raises(ValueError, match=r"where the file stands: seek\(0\) first"):
+            OPERATIONS[operation](media, "photo", written)
+    assert memory.kept() == {}
+    assert list(memory.store.keys()) == []
+
+
+class Short(io.BytesIO):
+    """A file that somebody else reads to its end."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return b""
+
+
+class Long(io.BytesIO):
+    """A file to which somebody adds."""
+
+    def seek(self, where: int, whence: int = 0) -> int:
+        if whence == 0:
+            self.write(b"more")
+        return super().seek(where, whence)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("kind", [Short, Long])
+def test_what_is_not_as_long_as_it_says_is_refused(
+    memory: Ground, operation: str, kind: type[io.BytesIO]
+) -> None:
+    with pytest.raises(ValueError, match="has changed while it was read, or somebody else reads"):
+        OPERATIONS[operation](memory.media(), "photo", kind(CAT))
     assert memory.kept() == {}
 
 
@@ -150,6 +214,44 @@ def test_the_blocking_half_calls_no_coroutine_function() -> None:
         options: Any = {name: is_stale}
         with pytest.raises(TypeError, match="coroutine function"):
             storage.MediaCache(storage.MemoryStorage(), bot="support", **options)
+
+
+class Later:
+    """Something to await that is no coroutine."""
+
+    def __await__(self) -> Any:
+        pytest.fail("nobody awaits it")
+
+
+async def later(*_: object) -> dict[str, Any]:
+    """What a bot of the other half does."""
+    return message("photo", "AgAC")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("made", [later, lambda *_: Later()], ids=["coroutine", "awaitable"])
+def test_the_blocking_half_takes_nothing_to_await_for_an_answer(made: Callable[..., Any]) -> None:
+    """It would be lost, and the file with it."""
+    store: Any = storage.MemoryStorage()
+    gramio = storage.compat.gramio.media_cache(storage=store)
+    for media in (storage.MediaCache(store, bot="support"), gramio):
+        with pytest.raises(TypeError, match=r"wants to be awaited: that is for storage\.aio"):
+            media.send("photo", CAT, lambda file: made())
+        media.set("photo", CAT, "AgAD")
+        with pytest.raises(TypeError, match="wants to be awaited"):
+            media.send("photo", CAT, lambda file: made())
+        assert media.get("photo", CAT) == "AgAD"
+        media.forget("photo", CAT)
+    gc.collect()
+
+    for name in ("is_stale", "file_id_of"):
+        options: Any = {name: lambda outcome: made()}
+        media = storage.MediaCache(store, bot="support", **options)
+        if name == "is_stale":
+            media.set("photo", CAT, "AgAD")
+        with pytest.raises(TypeError, match="wants to be awaited"):
+            media.send("photo", CAT, lambda file: message("photo", "AgAC"))
+        media.forget("photo", CAT)
 
 
 @pytest.mark.parametrize(

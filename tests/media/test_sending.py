@@ -176,7 +176,7 @@ def same(content: bytes, folder: Path) -> dict[str, Callable[[], Any]]:
     }
 
 
-@pytest.mark.parametrize("size", [0, 1, _SMALL, _SMALL + 1, 2 * _CHUNK + 1])
+@pytest.mark.parametrize("size", [1, _SMALL, _SMALL + 1, 2 * _CHUNK + 1])
 def test_the_same_content_is_the_same_file_however_it_is_handed_over(
     memory: Ground, folder: Path, size: int
 ) -> None:
@@ -334,11 +334,24 @@ def test_the_id_is_found_in_what_frameworks_answer(
 
     assert given == answer
     assert media.get(method, CAT) == file_id
-    said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
-    assert said == ([] if file_id else [NO_ID.format(method)])
+    assert caplog.messages == ([] if file_id else [NO_ID.format(method)])
 
 
 NO_ID = "memory: the answer to what was sent as {} has no file_id, so nothing is stored"
+
+
+def test_the_first_answer_without_an_id_is_a_warning(
+    memory: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as that of a function which forgets to return one; there may be many."""
+    media = memory.media()
+
+    with caplog.at_level(logging.INFO, "storage"):
+        for _ in range(3):
+            media.send("photo", CAT, lambda file: None)
+
+    assert caplog.messages == [NO_ID.format("photo")] * 3
+    assert [one.levelno for one in caplog.records] == [logging.WARNING, logging.INFO, logging.INFO]
 
 
 def test_an_id_may_be_found_by_a_function_of_the_bots(memory: Ground) -> None:

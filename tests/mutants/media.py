@@ -25,6 +25,10 @@ def _refused(words: str) -> tuple[str, ...]:
     return ("tests/media/test_refused.py", "-k", words)
 
 
+def _shared(words: str) -> tuple[str, ...]:
+    return ("tests/media/test_shared_files.py", "-k", words)
+
+
 def _keys(words: str) -> tuple[str, ...]:
     return ("tests/media/test_keys.py", "-k", words)
 
@@ -166,8 +170,8 @@ BUGS = [
         "media-memory-first-chunk-only",
         "all of what is in memory counts",
         "storage/uploads.py",
-        "for start in range(0, len(whole), _CHUNK):",
-        "for start in range(0, min(1, len(whole)), _CHUNK):",
+        "for start in range(0, size, _CHUNK):",
+        "for start in range(0, min(1, size), _CHUNK):",
         _sending("other_content"),
     ),
     Bug(
@@ -453,5 +457,150 @@ BUGS = [
         "storage.MediaCache(store, bot",
         "storage.MediaCache(storage.MemoryStorage[Any](), bot",
         ("tests/media/test_frameworks.py", "-k", "examples"),
+    ),
+    Bug(
+        "media-open-file-read-by-all",
+        "an open file is read by one at a time",
+        "storage/media.py",
+        "        with self._files.hold(str(id(source))):\n"
+        "            return self._runtime.aside(seen, source, begin)\n",
+        "        return self._runtime.aside(seen, source, begin)\n",
+        _shared("one_at_a_time"),
+    ),
+    Bug(
+        "media-open-files-of-one-cache",
+        "whichever cache is asked",
+        "storage/media.py",
+        "        self._files = _open_files\n",
+        '        self._files = KeyLock("open files", patient=True)\n',
+        _shared("one_at_a_time"),
+    ),
+    Bug(
+        "media-open-files-wait-for-each-other",
+        "two open files are read at the same time",
+        "storage/media.py",
+        "        with self._files.hold(str(id(source))):\n            return",
+        '        with self._files.hold(""):\n            return',
+        _shared("different_open"),
+    ),
+    Bug(
+        "media-open-file-uploaded-beside-others",
+        "who uploads an open file has it alone",
+        "storage/media.py",
+        "        with self._files.hold(str(id(source))):\n            try:\n",
+        "        if True:\n            try:\n",
+        _shared("has_it_alone"),
+    ),
+    Bug(
+        "media-open-file-left-at-its-end",
+        "a file that was uploaded stands where it stood",
+        "storage/media.py",
+        "            finally:\n                put_back(source, found)\n",
+        "            finally:\n                pass\n",
+        _shared("stands_where"),
+    ),
+    Bug(
+        "media-open-file-uploaded-from-elsewhere",
+        "a file is uploaded from where it stood",
+        "storage/media.py",
+        "                put_back(source, found)\n                answer",
+        "                answer",
+        _shared("from_where"),
+    ),
+    Bug(
+        "media-closed-file-read-again",
+        "what sends a file may close it",
+        "storage/uploads.py",
+        '    if not getattr(file, "closed", False):\n',
+        "    if True:\n",
+        _shared("may_be_closed"),
+    ),
+    Bug(
+        "media-id-of-another-content",
+        "the id of what has changed meanwhile is not stored",
+        "storage/media.py",
+        "        if not is_same:\n",
+        "        if False:\n",
+        _shared("changed_meanwhile"),
+    ),
+    Bug(
+        "media-change-of-the-time-unseen",
+        "a path has changed where its time has",
+        "storage/uploads.py",
+        "known.st_size, known.st_mtime_ns",
+        "known.st_size",
+        _shared("changed_meanwhile and as_long"),
+    ),
+    Bug(
+        "media-other-file-unseen",
+        "another file under that name is a change",
+        "storage/uploads.py",
+        "known.st_dev, known.st_ino, known.st_size",
+        "known.st_size",
+        _shared("changed_meanwhile and replaced"),
+    ),
+    Bug(
+        "media-growth-unseen",
+        "an open file has changed where its size has",
+        "storage/uploads.py",
+        "    return _size(source, found.start) == found.size\n",
+        "    return True\n",
+        _shared("grew"),
+    ),
+    Bug(
+        "media-nothing-taken-for-a-file",
+        "nothing is no file",
+        "storage/uploads.py",
+        "    if found.size:\n        return\n",
+        "    return\n",
+        _refused("nothing_is_no_file"),
+    ),
+    Bug(
+        "media-half-read",
+        "what is read is as long as the file says",
+        "storage/uploads.py",
+        "    if read != size:\n",
+        "    if False:\n",
+        _refused("as_long_as_it_says"),
+    ),
+    Bug(
+        "media-file-to-await-taken",
+        "a file that wants to be awaited is refused",
+        "storage/uploads.py",
+        "    if is_async(file.read):\n",
+        "    if False:\n",
+        _refused("read_twice"),
+    ),
+    Bug(
+        "media-answer-to-await-taken",
+        "the blocking half awaits nothing",
+        "storage/media.py",
+        "        check_answer(answer)\n",
+        "",
+        _refused("nothing_to_await"),
+    ),
+    Bug(
+        "media-answer-to-await-left-open",
+        "what is not awaited is closed",
+        "storage/core/media.py",
+        "        answer.close()\n",
+        "        pass\n",
+        _refused("nothing_to_await"),
+    ),
+    Bug(
+        "media-forgotten-return-unheard",
+        "the first answer without an id is a warning",
+        "storage/media.py",
+        "level = logging.INFO if self._has_warned else logging.WARNING",
+        "level = logging.INFO",
+        _sending("first_answer"),
+    ),
+    Bug(
+        "media-each-answer-a-warning",
+        "the first answer without an id is a warning, and no other",
+        "storage/media.py",
+        "            self._has_warned = True\n",
+        "",
+        _sending("first_answer"),
     ),
 ]

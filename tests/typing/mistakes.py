@@ -44,10 +44,15 @@ def at_the_edge(store: storage.CloudflareStorage[int]) -> None:
     store.get_with_metadata("a")[0] + 1  # type: ignore[operator]
 
 
+async def wants_to_be_awaited(file: object) -> int:
+    return len(str(file))
+
+
 def media(store: Storage[int]) -> None:
     storage.MediaCache(store)  # type: ignore[call-arg]
     ids = storage.MediaCache(store, bot=7, on_error="skip")  # type: ignore[arg-type]
     ids.send("photo", 7, str)  # type: ignore[call-overload]
+    ids.send("photo", b"cat", wants_to_be_awaited) + 1  # type: ignore[operator]
     ids.set("photo", b"cat", 7)  # type: ignore[arg-type]
 
 
