@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_batch_that_fails_in_the_middle_says_how_much_is_done(
         store.set_many(values)
 
     assert type(caught.value) is kind
-    told = "" if done is None else f"; {done} of 25 entries are done for certain"
+    told = "" if done is None else f" {done} of 25 entries are done for certain"
     assert str(caught.value).endswith(told) if told else "of 25" not in str(caught.value)
     assert "nobody-shows" not in str(caught.value)
     assert len(kv.stored) == (done or 0)
@@ -165,3 +166,22 @@ def test_one_entry_that_is_too_large_is_an_error_with_its_key(store: Any, kv: Kv
         store.set("k", 1)
 
     assert caught.value.key == "k"
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "done"),
+    [(Fault(), StorageError, 2), (Fault(status=503, applied=True), OutcomeUnknownError, 0)],
+    ids=["done", "nobody knows"],
+)
+def test_one_entry_that_is_too_large_tells_what_became_of_others(
+    second: Fault, kind: type[StorageError], done: int, store: Any, kv: KvServer
+) -> None:
+    large = Fault(status=413, method="PUT", times=1)
+    kv.fault(large, replace(second), Fault(status=413, method="PUT", times=9))
+
+    with pytest.raises(StorageError, match="takes nothing that large") as caught:
+        store.set_many({"a": 1, "b": 2, "c": 3, "d": 4})
+
+    assert type(caught.value) is kind
+    assert f" {done} of 4 entries are done for certain" in str(caught.value)
+    assert sorted(kv.stored) == ["c", "d"]
