@@ -80,12 +80,13 @@ class Links:
         async with pool.places:
             call.pool = pool
             client = pool.taken()
-            outcome: Reply | Trouble | None = None
+            is_clean = False
             try:
                 outcome = await call.reply(client, asked)
+                is_clean = isinstance(outcome, Reply)
             finally:
                 # One that did not end as it should may be in any state: nobody uses it again.
-                await pool.back(client, is_clean=isinstance(outcome, Reply))
+                await pool.back(client, is_clean)
         return outcome
 
     def _pool(self, maker: Maker) -> _Pool:
