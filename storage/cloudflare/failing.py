@@ -7,6 +7,7 @@ asked again that may work a little later.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from enum import Enum
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from ..errors import (
     AccessDeniedError,
+    ClosedError,
     ConfigurationError,
     OutcomeUnknownError,
     StorageError,
@@ -58,6 +60,10 @@ class LateError(Exception):
     """The deadline of the call came."""
 
 
+class GoneError(Exception):
+    """What would have asked is closed."""
+
+
 class LongError(Exception):
     """The reply was longer than any that the service gives."""
 
@@ -76,7 +82,13 @@ class PartError(Exception):
 
 PART: Final = Trouble(Phase.REFUSED, PartError("a part of the entries was left as it was"))
 
+LARGE: Final = Trouble(Phase.REFUSED, StatusError("one entry is too large"))
+
 TOO_LATE: Final = Trouble(Phase.UNSENT, LateError("no time is left to ask"))
+
+CROWDED: Final = Trouble(Phase.UNSENT, LateError("too many that were given up wait yet"))
+
+CLOSED: Final = Trouble(Phase.UNSENT, GoneError("the store is closed"))
 
 
 class Progress:
@@ -98,13 +110,18 @@ class Progress:
         unsent = not self._is_sent if self._is_seen else type(error).__name__ in _UNSENT
         return Phase.UNSENT if unsent else Phase.SENT
 
+    def closed(self) -> Trouble:
+        """What comes of it where somebody has closed the client."""
+        phase = Phase.SENT if self._is_sent else Phase.UNSENT
+        return Trouble(phase, GoneError("the client that was given is closed"))
+
 
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 """What keeps a request from being sent, where nothing else is known."""
 
 _TOKEN_CODES = frozenset({6003, 6111, 9103, 9106, 9109, 10000, 10001})
 _NO_PLACE = frozenset({7000, 7003, 10010, 10011, 10013})
-_NO_KEY, _LARGE_CODE, _MANY_CODE = 10009, 10024, 10022
+_NO_KEY, _LARGE_CODE, _MANY_CODE, _CURSOR_CODE = 10009, 10024, 10022, 10034
 
 LATE: Final = "Cloudflare does not answer in time"
 _STRANGE: Final = "what answers there does not speak like Cloudflare's API: check base_url"
@@ -162,7 +179,14 @@ class Course:
         pause = hint or self._pause(trouble, told.pause)
         if now + pause >= self.until:
             return self._failure(meaning(self._said or trouble), hint)
-        return pause
+        return self._apart(hint, now) if hint else pause
+
+    def _apart(self, hint: float, now: float) -> float:
+        """A little more than the *hint*, or all who got it come back at once."""
+        import random  # dear, and seldom needed
+
+        more: float = min(hint / 10, (self.until - now - hint) / 2)
+        return hint + more * random.random()
 
     def _pause(self, trouble: Trouble, first: float) -> float:
         """Nothing where a connection may have been closed while nobody used it; else longer from
@@ -177,15 +201,19 @@ class Course:
 
     def _failure(self, told: Meaning, hint: float | None) -> StorageError:
         message, kind = told.message, told.kind
+        parts: list[str] = []
         if hint is not None:
-            message += f", and may do it again in {hint:.0f} seconds"
+            seconds = max(1, math.ceil(hint))
+            parts.append(f"it may be asked again in {seconds} second{'s' if seconds > 1 else ''}")
         if self._is_unsure:
             kind = OutcomeUnknownError
-            message += ", and may have done it or not"
-        elif self._done and issubclass(kind, UnavailableError):
+            parts.append("it may be done or not, so do it again")
+        elif self._done and issubclass(kind, (UnavailableError, ClosedError)):
             kind = OutcomeUnknownError
         if self._total > 1 and (self._done or self._is_unsure):
-            message += f"; {self._done} of {self._total} entries are done for certain"
+            parts.append(f"{self._done} of {self._total} entries are done for certain")
+        if parts:
+            message += ("; " if ": " in message else ": ") + "; ".join(parts)
         return kind(message)
 
 
@@ -219,10 +247,15 @@ def meaning(trouble: Trouble) -> Meaning:
         return Meaning(StorageError, _STRANGE)
     if isinstance(error, LongError):
         return Meaning(StorageError, "the reply is longer than any that Cloudflare gives")
+    if isinstance(error, GoneError):
+        return Meaning(ClosedError, str(error))
+    if trouble is LARGE:
+        message = "Cloudflare takes nothing that large: a value has 25 MiB at the most"
+        return Meaning(StorageError, message)
     if reply is not None:
         return _meaning_of(reply)
     if trouble is PART:
-        message = "Cloudflare leaves entries as they were, and does not say why"
+        message = "Cloudflare leaves entries as they were, and does not say why: do it again later"
         return Meaning(UnavailableError, message, passes=True, pause=_A_SECOND)
     if isinstance(error, LateError) or "Timeout" in type(error).__name__:
         return Meaning(UnavailableError, LATE, passes=True)
@@ -252,6 +285,9 @@ def _meaning_of(reply: Reply) -> Meaning:
             f"what answers there leads elsewhere, where no token is sent: check base_url {shown}"
         )
         return Meaning(ConfigurationError, message)
+    if _CURSOR_CODE in told:
+        message = f"the list was interrupted for too long {shown}: begin it again"
+        return Meaning(StorageError, message)
     return Meaning(StorageError, f"Cloudflare refuses the request {shown}")
 
 

@@ -18,7 +18,7 @@ import httpx
 
 from ..errors import ConfigurationError
 from ..runtime import after_fork, monotonic
-from .failing import TOO_LATE, LateError, LongError, Progress, Trouble, discreet
+from .failing import CROWDED, TOO_LATE, LateError, LongError, Progress, Trouble, discreet
 from .options import Options
 from .wire import LARGEST_REPLY, Reply, Request
 
@@ -31,6 +31,9 @@ IDLE = 20
 KEPT_SECONDS = 60.0
 """How long one is kept that nobody uses."""
 
+MOST_LOST = 100
+"""How many threads may be at what was given up before no more are begun."""
+
 OPENED = ("connect_tcp.complete", "start_tls.complete")
 """What a client says when it has a new connection, or another around it."""
 
@@ -41,7 +44,7 @@ _HEADERS = {
     "Content-Type": "application/json",
 }
 
-_SHORTEST = 0.001
+SHORTEST = 0.001
 
 
 class Service:
@@ -74,11 +77,12 @@ class Service:
 
 
 class Maker:
-    """Makes clients that share what is dear to read: whom to trust at *url*."""
+    """Makes clients of one connection that share what is dear to read: whom to trust at *url*."""
 
-    def __init__(self, kind: Callable[..., Any], connections: int, url: str) -> None:
+    def __init__(self, kind: Callable[..., Any], url: str) -> None:
         self._kind = kind
-        self._connections = connections
+        # Without TLS a proxy would read the token.
+        self._is_secret = url.startswith("https://")
         try:
             self._trusted = _trusted(url)
             self.made()
@@ -90,11 +94,15 @@ class Maker:
     def made(self) -> Any:
         """A client of ours, which goes where it is sent and nowhere else."""
         limits = httpx.Limits(
-            max_connections=self._connections,
-            max_keepalive_connections=self._connections,
-            keepalive_expiry=KEPT_SECONDS,
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_SECONDS
         )
-        return self._kind(verify=self._trusted, limits=limits, timeout=None, follow_redirects=False)
+        return self._kind(
+            verify=self._trusted,
+            trust_env=self._is_secret,
+            limits=limits,
+            timeout=None,
+            follow_redirects=False,
+        )
 
 
 def _trusted(url: str) -> ssl.SSLContext:
@@ -111,7 +119,7 @@ class Links:
         self._service = Service(options, httpx.Client, httpx.AsyncClient, "blocking")
         self._borrowed: httpx.Client | None = options.client
         ours = self._borrowed is None
-        self._maker = Maker(httpx.Client, 1, options.base_url) if ours else None
+        self._maker = Maker(httpx.Client, options.base_url) if ours else None
         self._start()
         after_fork(self, Links._leave_behind)
 
@@ -122,11 +130,13 @@ class Links:
         """
         if seconds <= 0:
             return TOO_LATE
+        if len(self._lost) >= MOST_LOST:
+            return CROWDED
         link = self._taken()
-        call = _Call(link)
+        call = _Call(link, self._lost)
         is_clean = False
         try:
-            asked = self._service.asked(request, max(seconds, _SHORTEST), call.note)
+            asked = self._service.asked(request, max(seconds, SHORTEST), call.note)
             outcome = call.within(seconds, asked)
             is_clean = True
         finally:
@@ -145,11 +155,13 @@ class Links:
 
     def _start(self) -> None:
         self._idle: deque[_Link] = deque()
+        self._lost: set[_Call] = set()
         self._is_closed = False
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent."""
         idle = self._idle
+        self._lost = set()
         self._idle = deque()
         for link in idle:
             link.let_go()
@@ -201,9 +213,10 @@ class _Call:
     """One request on a *link*, made in a thread of its own: a resolver of names, for one, can not
     be interrupted."""
 
-    def __init__(self, link: _Link) -> None:
+    def __init__(self, link: _Link, others: set[_Call]) -> None:
         self.lost: _Link | None = None
         self._link = link
+        self._others = others
         self._progress = Progress()
         self._mutex = threading.Lock()
         self._over = threading.Event()
@@ -244,6 +257,8 @@ class _Call:
         with self._mutex:
             self.lost = self._link
             is_last = self._over.is_set()
+            if not is_last:
+                self._others.add(self)
         if is_last:
             self._link.close()
         else:
@@ -258,6 +273,7 @@ class _Call:
             with self._mutex:
                 self._over.set()
                 is_lost = self.lost is not None
+                self._others.discard(self)
             if is_lost:
                 self._link.close()
 
@@ -268,6 +284,10 @@ class _Call:
             return Reply(error.response.status_code, dict(error.response.headers), b"")
         except FAILURES as error:
             return Trouble(self._progress.phase(error), discreet(error))
+        except RuntimeError:
+            if not self._link.client.is_closed:
+                raise
+            return self._progress.closed()
 
     def _read(self, asked: httpx.Request) -> Reply:
         client = self._link.client
@@ -285,4 +305,4 @@ class _Call:
         return Reply(response.status_code, dict(response.headers), bytes(body))
 
 
-__all__ = ["FAILURES", "OPENED", "Links", "Maker", "Service"]
+__all__ = ["FAILURES", "OPENED", "SHORTEST", "Links", "Maker", "Service"]

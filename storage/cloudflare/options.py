@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from ..errors import ConfigurationError
 from ..keys import check_key
@@ -23,6 +23,9 @@ TOKEN: Final = "CLOUDFLARE_API_TOKEN"
 
 SECONDS: Final = 10.0
 """How long a call takes at the most, unless another time is said."""
+
+LONGEST_SECONDS: Final = 86_400.0
+"""How long it may be said to take; systems can not wait for ever."""
 
 METHODS: Final = ("get", "put", "delete", "list")
 """What a binding has."""
@@ -58,6 +61,9 @@ class Token:
     def text(self) -> str:
         """The token itself."""
         return self._text
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a token can not be copied or pickled")
 
     def __repr__(self) -> str:
         return "<token>"
@@ -154,6 +160,8 @@ def _seconds(timeout: float | None) -> float:
     number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
     if not number or not 0 < timeout < math.inf:
         raise ConfigurationError(f"timeout must be positive seconds, not {timeout!r}")
+    if timeout > LONGEST_SECONDS:
+        raise ConfigurationError(f"timeout is a day at the most, not {timeout!r} seconds")
     return float(timeout)
 
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..closed import closed
 from ..errors import StorageError
 from ..runtime import Runtime, monotonic
 from .entries import READ_AT_ONCE, Held, Listing, Put
-from .failing import PART, TOO_LARGE, Answer, Course, Trouble, understood
+from .failing import CLOSED, LARGE, PART, TOO_LARGE, Answer, Course, Trouble, understood
 from .links import Links
 from .options import Options
 from .wire import (
@@ -35,7 +34,7 @@ class RestService:
         self.label: str = options.label
         self.place: object = (options.base_url, options.account, options.namespace)
         self.seconds: float = options.seconds
-        self._links: Any = Links(options)
+        self._links = Links(options)
         self._runtime = Runtime()
         self._is_closed = False
 
@@ -78,7 +77,6 @@ class RestService:
             return
         self._is_closed = True
         self._links.close()
-        self._links = closed(self.label)
 
     def _course(self, names: Sequence[str], until: float | None) -> Course:
         """How it goes with *names*, until the deadline."""
@@ -88,12 +86,17 @@ class RestService:
         return Course(until, len(set(names)), key)
 
     def _read_alone(self, name: str, course: Course) -> Held | None:
-        """What one request finds that is about nothing else, and another one its metadata."""
-        held = self._ask(reading_value(name), course)
-        if held is None:
-            return None
-        metadata = self._ask(reading_metadata(name), course)
-        return Held(held.text, metadata, held.seconds)
+        """What one request finds that is about nothing else, and others its metadata: before and
+        after it they are the same, or somebody wrote it meanwhile."""
+        before = self._ask(reading_metadata(name), course)
+        while True:
+            held = self._ask(reading_value(name), course)
+            if held is None:
+                return None
+            metadata = self._ask(reading_metadata(name), course)
+            if metadata == before:
+                return Held(held.text, metadata, held.seconds)
+            before = metadata
 
     def _change(self, change: Parcel | Removal, course: Course) -> None:
         todo = [change]
@@ -102,7 +105,7 @@ class RestService:
             request = some.request()
             failed = self._ask(request, course)
             if failed is TOO_LARGE:
-                todo += self._smaller(some)
+                todo += self._smaller(some, request, course)
                 continue
             left = some.only(failed)
             count = len(left.names())
@@ -114,11 +117,16 @@ class RestService:
     def _ask(self, request: Request, course: Course) -> Any:
         """What the service answers, asked until it does or the deadline comes."""
         while True:
-            reply = self._links.ask(request, course.until - monotonic())
-            answer = reply if isinstance(reply, Trouble) else understood(request, reply)
+            answer = self._tried(request, course.until - monotonic())
             if isinstance(answer, Answer):
                 return answer.value
             self._wait(request, answer, course)
+
+    def _tried(self, request: Request, seconds: float) -> Answer | Trouble:
+        if self._is_closed:
+            return CLOSED
+        reply = self._links.ask(request, seconds)
+        return reply if isinstance(reply, Trouble) else understood(request, reply)
 
     def _wait(self, request: Request, trouble: Trouble, course: Course) -> None:
         """Wait until it makes sense to ask again, or give up."""
@@ -132,9 +140,13 @@ class RestService:
         if step:
             self._runtime.sleep(step)
 
-    def _smaller(self, change: Parcel | Removal) -> list[Parcel | Removal]:
-        if len(change.names()) > 1:
+    def _smaller(
+        self, change: Parcel | Removal, request: Request, course: Course
+    ) -> list[Parcel | Removal]:
+        """The same in two, or what to give up with, where there is one entry left."""
+        names = change.names()
+        if len(names) > 1:
             return halves(change)
-        raise StorageError(
-            "Cloudflare takes nothing that large", store=self.label, key=change.names()[0]
-        )
+        course.key = names[0]
+        self._wait(request, LARGE, course)
+        return []

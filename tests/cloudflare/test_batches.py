@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,7 +152,7 @@ def test_a_batch_that_fails_in_the_middle_says_how_much_is_done(
         store.set_many(values)
 
     assert type(caught.value) is kind
-    told = "" if done is None else f"; {done} of 25 entries are done for certain"
+    told = "" if done is None else f" {done} of 25 entries are done for certain"
     assert str(caught.value).endswith(told) if told else "of 25" not in str(caught.value)
     assert "nobody-shows" not in str(caught.value)
     assert len(kv.stored) == (done or 0)
@@ -175,67 +176,20 @@ def test_one_entry_that_is_too_large_is_an_error_with_its_key(store: Any, kv: Kv
     assert caught.value.key == "k"
 
 
-@pytest.fixture
-def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten keys are looked at and taken away at a time."""
-    for backend in (kv_backend, aio_kv_backend):
-        monkeypatch.setattr(backend, "REMOVED_AT_ONCE", 10)
-
-
-def test_thousands_of_keys_are_taken_away_a_thousand_at_a_time(store: Any, kv: KvServer) -> None:
-    values = {f"k{number}": number for number in range(2500)}
-    store.set_many(values)
-    kv.forget()
-
-    assert store.delete_many([*values, "missing"]) == 2500
-    assert sizes(kv, "bulk/delete") == [1000, 1000, 501]
-    assert sorted(sizes(kv, "bulk/get")) == [1, *[100] * 25]
-    assert kv.stored == {}
-
-
-@pytest.mark.usefixtures("_few")
-def test_each_part_of_the_keys_that_are_taken_away_has_a_deadline_of_its_own(
-    opened: Opened, kv: KvServer
-) -> None:
-    store = opened(kv, timeout=1.5)
-    values = {f"k{number}": number for number in range(40)}
-    store.set_many(values)
-    kv.fault(Fault(delay=0.25, times=8))
-
-    assert store.delete_many(values) == 40
-    assert kv.unmet == []
-
-
-@pytest.mark.usefixtures("_few")
 @pytest.mark.parametrize(
-    ("status", "kind"),
-    [(429, OutcomeUnknownError), (403, AccessDeniedError), (400, StorageError)],
+    ("second", "kind", "done"),
+    [(Fault(), StorageError, 2), (Fault(status=503, applied=True), OutcomeUnknownError, 0)],
+    ids=["done", "nobody knows"],
 )
-def test_who_takes_many_keys_away_is_told_how_many_are_gone(
-    status: int, kind: type[StorageError], store: Any, kv: KvServer
+def test_one_entry_that_is_too_large_tells_what_became_of_others(
+    second: Fault, kind: type[StorageError], done: int, store: Any, kv: KvServer
 ) -> None:
-    values = {f"k{number}": number for number in range(25)}
-    store.set_many(values)
-    hint = {"Retry-After": "20000"}
-    kv.fault(
-        Fault(path="bulk/delete", times=2),
-        Fault(status=status, path="bulk/delete", headers=hint, times=9),
-    )
+    large = Fault(status=413, method="PUT", times=1)
+    kv.fault(large, replace(second), Fault(status=413, method="PUT", times=9))
 
-    with pytest.raises(StorageError, match="20 of 25 entries were taken away before") as caught:
-        store.delete_many(values)
+    with pytest.raises(StorageError, match="takes nothing that large") as caught:
+        store.set_many({"a": 1, "b": 2, "c": 3, "d": 4})
 
     assert type(caught.value) is kind
-    assert len(kv.stored) == 5
-
-
-@pytest.mark.usefixtures("_few")
-def test_keys_that_kv_does_not_take_are_refused_before_any_is_taken_away(
-    store: Any, kv: KvServer
-) -> None:
-    values = {f"k{number}": number for number in range(25)}
-    store.set_many(values)
-
-    with pytest.raises(InvalidKeyError):
-        store.delete_many([*values, "k" * 513])
-    assert len(kv.stored) == 25
+    assert f" {done} of 4 entries are done for certain" in str(caught.value)
+    assert sorted(kv.stored) == ["c", "d"]

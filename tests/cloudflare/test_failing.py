@@ -9,12 +9,14 @@ import pytest
 
 from storage import (
     AccessDeniedError,
+    ClosedError,
     ConfigurationError,
     OutcomeUnknownError,
     StorageError,
     UnavailableError,
 )
 from storage.cloudflare.failing import (
+    CLOSED,
     PART,
     TOO_LARGE,
     TOO_LATE,
@@ -156,7 +158,7 @@ def test_what_was_left_may_have_been_done_before() -> None:
     error = given_up(course, DELETE, PART, now=9.9)
 
     assert type(error) is OutcomeUnknownError
-    assert "may have done it or not; 1 of 2 entries" in str(error)
+    assert "it may be done or not, so do it again; 1 of 2 entries" in str(error)
 
 
 def test_a_part_that_is_done_is_never_called_unavailable() -> None:
@@ -183,7 +185,9 @@ def test_a_part_that_is_left_is_asked_for_again_until_the_deadline() -> None:
 def test_a_hint_is_followed_where_the_deadline_is_later() -> None:
     busy = trouble(GET, 429, retry_after="3")
 
-    assert Course(until=10).after(GET, busy, 6.5) == 3.0
+    pause = Course(until=10).after(GET, busy, 6.5)
+    assert isinstance(pause, float)
+    assert 3.0 <= pause < 3.5
     assert isinstance(Course(until=10).after(GET, busy, 7.5), UnavailableError)
 
 
@@ -191,9 +195,74 @@ def test_a_hint_beyond_the_deadline_is_told() -> None:
     error = given_up(Course(until=10), GET, trouble(GET, 429, 10022, retry_after="20000"))
 
     assert str(error) == (
-        "Cloudflare has been asked too often (429, code 10022), "
-        "and may do it again in 20000 seconds"
+        "Cloudflare has been asked too often (429, code 10022): "
+        "it may be asked again in 20000 seconds"
     )
+
+
+@pytest.mark.parametrize(("told", "says"), [("1", "in 1 second"), ("2", "in 2 seconds")])
+def test_an_error_says_what_was_and_then_what_to_do(told: str, says: str) -> None:
+    course = Course(until=0.5, total=3)
+    course.after(DELETE, BROKEN, 0.0)
+
+    error = given_up(course, DELETE, trouble(DELETE, 503, retry_after=told))
+
+    assert str(error) == (
+        f"Cloudflare fails (503): it may be asked again {says}; it may be done or not, "
+        "so do it again; 0 of 3 entries are done for certain"
+    )
+
+
+def test_an_error_that_says_what_to_check_says_what_to_do_after_that() -> None:
+    course = Course(until=9)
+    course.after(DELETE, BROKEN, 0.0)
+
+    error = given_up(course, DELETE, trouble(DELETE, 404))
+
+    assert str(error).endswith("and base_url (404); it may be done or not, so do it again")
+
+
+def test_those_who_got_one_hint_come_back_one_after_the_other() -> None:
+    busy = trouble(GET, 429, retry_after="100")
+
+    pauses = {Course(until=1000).after(GET, busy, 0.0) for _ in range(20)}
+
+    assert len(pauses) > 10
+    assert all(isinstance(pause, float) and 100 <= pause <= 110 for pause in pauses)
+
+
+def test_a_hint_is_never_followed_beyond_the_deadline() -> None:
+    busy = trouble(GET, 429, retry_after="100")
+
+    pauses = [Course(until=100.1).after(GET, busy, 0.0) for _ in range(20)]
+
+    assert all(isinstance(pause, float) and 100 <= pause < 100.1 for pause in pauses)
+
+
+def test_a_list_that_was_interrupted_for_too_long_is_begun_again() -> None:
+    error = given_up(Course(until=10), GET, trouble(GET, 400, 10034))
+
+    assert "interrupted for too long (400, code 10034): begin it again" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("troubles", "done", "kind"),
+    [
+        ([CLOSED], 0, ClosedError),
+        ([CLOSED], 1, OutcomeUnknownError),
+        ([REFUSED, CLOSED], 0, ClosedError),
+        ([BROKEN, CLOSED], 0, OutcomeUnknownError),
+    ],
+)
+def test_what_may_be_done_is_never_called_closed(
+    troubles: list[Trouble], done: int, kind: type[StorageError]
+) -> None:
+    course = Course(until=10, total=3)
+    course.went_on(done, 0)
+
+    error = given_up(course, DELETE, *troubles)
+
+    assert type(error) is kind
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_a_value_too_large_for_a_reply_with_others_is_read_by_itself(
         *(("a", most - 2), ("b", 9_000_000), ("c", 9_000_000), ("d", 1))
     ]
     alone = [request for request in kv.requests if request.method == "GET"]
-    assert [request.action for request in alone] == ["values/a", "metadata/a"]
+    assert [request.action for request in alone] == ["metadata/a", "values/a", "metadata/a"]
     assert store.get_with_metadata("a")[1] == {"n": 1}
     assert store.expires_at("a") is not None
     assert not store.has("e")
@@ -171,7 +171,7 @@ def test_what_is_gone_before_it_is_read_by_itself_is_missing(store: Any, kv: KvS
     kv.fault(Fault(status=413, path="bulk/get"))
 
     assert store.get("gone") is None
-    assert asked(kv) == [READ, "GET values/gone"]
+    assert asked(kv) == [READ, "GET metadata/gone", "GET values/gone"]
 
 
 ACTS: dict[str, Callable[[Any], object]] = {

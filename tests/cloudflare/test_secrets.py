@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 import socket
@@ -135,6 +136,21 @@ def test_what_makes_a_store_hides_the_token() -> None:
 
     assert "nobody-shows" not in words
     assert options.token.text() == "a-token-nobody-shows"
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.deepcopy])
+def test_a_token_is_neither_copied_nor_pickled(way: Any, half: Any) -> None:
+    class Nowhere:
+        url, account, namespace, token = "https://kv.test", "a", "b", "a-token-nobody-shows"
+
+    kind = httpx.Client if half is storage else httpx.AsyncClient
+    client = kind(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    with Bridge() as bridge:
+        store = store_of(half, Nowhere, client=client)
+        for thing in (Token("a-token-nobody-shows"), store):
+            with pytest.raises(TypeError):
+                way(thing)
+        bridge.driven(client).close()
 
 
 def test_a_reply_that_breaks_the_protocol_is_not_quoted(half: Any) -> None:

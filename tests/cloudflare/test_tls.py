@@ -82,6 +82,28 @@ def test_who_is_not_trusted_gets_no_token(kind: str, opened: Opened, trusted: Ce
         store.close()
 
 
+def test_a_proxy_of_the_environment_is_used_and_reads_no_token(
+    opened: Opened, trusted: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bytes] = []
+
+    def proxy(connection: socket.socket, ends: threading.Event) -> None:
+        told.append(whole_request(connection))
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        over(trusted.right, answers)(connection, ends)
+
+    with crook(proxy) as server:
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        store = opened(Secured(server), base_url="https://127.0.0.1:1/v4")
+
+        assert [store.get("k") for _ in range(3)] == [5] * 3
+        store.close()
+
+    (request,) = told
+    assert request.startswith(b"CONNECT 127.0.0.1:1 ")
+    assert server.token.encode() not in request
+
+
 def test_a_handshake_that_does_not_end_is_given_up(opened: Opened, trusted: Certificates) -> None:
     def silent(connection: socket.socket, ends: threading.Event) -> None:
         ends.wait()
@@ -91,7 +113,7 @@ def test_a_handshake_that_does_not_end_is_given_up(opened: Opened, trusted: Cert
 
         with lasting(SECONDS), pytest.raises(UnavailableError):
             store.set("k", 1)
-        until(lambda: not calls(), "the end of what was given up", seconds=5)
+        until(lambda: not calls(), "the end of what was given up")
         store.close()
 
 
@@ -101,5 +123,5 @@ def test_what_drips_over_tls_is_given_up(opened: Opened, trusted: Certificates) 
 
         with lasting(SECONDS), pytest.raises(OutcomeUnknownError):
             store.set("k", 1)
-        until(lambda: not calls(), "the end of what was given up", seconds=5)
+        until(lambda: not calls(), "the end of what was given up")
         store.close()

@@ -79,6 +79,7 @@ def test_without_a_token_nothing_is_opened(half: Any, monkeypatch: pytest.Monkey
         ("cloudflare://account/name%20space", "namespace_id is not one that Cloudflare gives"),
         ("cloudflare://acc.ount/namespace", "account_id is not one that Cloudflare gives"),
         ("cloudflare://account/namespace?timeout=0", "timeout must be positive seconds"),
+        ("cloudflare://account/namespace?timeout=1e10", "a day at the most"),
         ("cloudflare://account/namespace?timeout=soon", "the option timeout"),
         ("cloudflare://account/namespace?ttl=0", "ttl of a store must be positive"),
         (f"cloudflare://account/namespace?prefix={'a' * 513}", "512 bytes"),
