@@ -498,7 +498,7 @@ def test_closing_leaves_the_binding_and_ends_the_store(
     binding = Whole(namespace)
     store = opened(binding)
     view = store.namespace("n")
-    store.set("k", 1)
+    store.set_with_metadata("k", 1, {"n": 1})
     store.close()
     store.close()
     namespace.asked()
