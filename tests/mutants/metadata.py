@@ -93,7 +93,7 @@ BUGS = [
         ENTRIES,
         "REMOVED_AT_ONCE: Final = 1000",
         "REMOVED_AT_ONCE: Final = 10_000",
-        _tests("batches", "thousands_of_keys_are_taken"),
+        _tests("taking_away", "thousands_of_keys_are_taken"),
     ),
     Bug(
         "kv-delete-many-has-one-deadline",
@@ -102,7 +102,7 @@ BUGS = [
         "        until = self._until()\n        ends = self._ends(names, until)\n",
         "        until = self.__dict__.setdefault('_over', self._until())\n"
         "        ends = self._ends(names, until)\n",
-        _tests("batches", "deadline_of_its_own"),
+        _tests("taking_away", "deadline_of_its_own"),
     ),
     Bug(
         "kv-delete-many-hides-a-part",
@@ -110,7 +110,7 @@ BUGS = [
         KV,
         "                if not start:\n                    raise\n",
         "                raise\n",
-        _tests("batches", "told_how_many"),
+        _tests("taking_away", "told_how_many"),
     ),
     Bug(
         "kv-delete-many-checks-a-part",
@@ -118,7 +118,7 @@ BUGS = [
         KV,
         "        check_names(names, self.label)\n        removed = 0\n",
         "        removed = 0\n",
-        _tests("batches", "before_any_is"),
+        _tests("taking_away", "before_any_is"),
     ),
     Bug(
         "cloudflare-nothing-is-a-confirmation",
