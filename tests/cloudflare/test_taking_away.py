@@ -1,4 +1,4 @@
-"""Many keys are taken away a part of them at a time, and it is known what is gone when one fails."""
+"""Many keys are taken away a part at a time, and it is known what is gone when one fails."""
 
 from __future__ import annotations
 
