@@ -187,6 +187,8 @@ def in_part(error: StorageError, words: str, store: str) -> StorageError:
     that says that nothing was."""
     is_unsaid = isinstance(error, (UnavailableError, ClosedError))
     kind = OutcomeUnknownError if is_unsaid else type(error)
+    if kind.__init__ is not StorageError.__init__:
+        kind = StorageError  # one that says more than where it happened: the cause has it
     return kind(f"{error.args[0]}; {words}", store=store, key=error.key)
 
 

@@ -8,18 +8,10 @@ from typing import Any
 
 import pytest
 
-from storage import (
-    AccessDeniedError,
-    InvalidKeyError,
-    OutcomeUnknownError,
-    StorageError,
-    UnavailableError,
-)
-from storage.aio.cloudflare import kv as aio_kv_backend
-from storage.cloudflare import kv as kv_backend
+from storage import AccessDeniedError, OutcomeUnknownError, StorageError, UnavailableError
 from storage.cloudflare import wire
 from storage.cloudflare.entries import Put
-from tests.cloudflare.ground import Opened, asked
+from tests.cloudflare.ground import asked
 from tests.servers.cloudflare import Fault, KvServer
 
 

@@ -368,6 +368,18 @@ def test_whatever_ends_several_writes_it_is_said_that_others_may_be_applied(
     assert namespace.stored() == {}
 
 
+def test_a_part_is_told_whatever_error_of_ours_a_binding_raises(
+    opened: Opened, namespace: Namespace
+) -> None:
+    store = opened()
+    error = UnstorableError("$.a", "it does not take that")
+    namespace.fault(error, "put", name="b")
+
+    with pytest.raises(StorageError, match="some of 2 entries may be changed") as caught:
+        store.set_many({"a": 1, "b": 2})
+    assert caught.value.__cause__ is error
+
+
 @pytest.mark.parametrize("method", ["tell", "list"])
 def test_a_read_without_an_answer_ends_in_time(
     opened: Opened, namespace: Namespace, method: str
@@ -523,7 +535,7 @@ def test_closing_leaves_the_binding_and_ends_the_store(
     binding = Whole(namespace)
     store = opened(binding)
     view = store.namespace("n")
-    store.set("k", 1)
+    store.set_with_metadata("k", 1, {"n": 1})
     store.close()
     store.close()
     namespace.asked()

@@ -42,6 +42,9 @@ OPERATIONS: dict[str, list[Callable[[Any], object]]] = {
     ],
     "`delete_many`, up to 100 keys": [lambda s: s.delete_many(FEW)],
     "`delete_many`, 250 keys": [lambda s: s.delete_many(MANY)],
+    "`delete_many`, 10,000 keys": [
+        lambda s: s.delete_many([f"new {number}" for number in range(10_000)])
+    ],
     "`keys`, `keys_with_metadata`, up to 1,000 keys": [
         lambda s: list(s.keys()),
         lambda s: list(s.keys("k00")),

@@ -21,7 +21,15 @@ BUGS = [
         "return self.room(MetadataStore)",
         "return self.__dict__.setdefault('_kept', None) or self.__dict__.update(\n"
         "            _kept=self.room(MetadataStore)\n        ) or self.__dict__['_kept']",
-        _tests("metadata", "closed and blocking"),
+        _tests("binding", "closing"),
+    ),
+    Bug(
+        "store-that-was-not-made-can-not-be-shown",
+        "a store that was not made can be shown",
+        "storage/store.py",
+        'getattr(self, "_layers", None)',
+        "self._layers",
+        ("tests/opening/test_unmade.py",),
     ),
     Bug(
         "kv-metadata-leave-no-line",
@@ -80,12 +88,21 @@ BUGS = [
         _tests("metadata", "tells_no_end"),
     ),
     Bug(
+        "kv-delete-many-goes-all-at-once",
+        "thousands of keys are taken away a thousand at a time",
+        ENTRIES,
+        "REMOVED_AT_ONCE: Final = 1000",
+        "REMOVED_AT_ONCE: Final = 10_000",
+        _tests("taking_away", "thousands_of_keys_are_taken"),
+    ),
+    Bug(
         "kv-delete-many-has-one-deadline",
         "each part of the keys that are taken away has a deadline of its own",
         KV,
-        "range(0, len(names), REMOVED_AT_ONCE)",
-        "range(0, 1)",
-        _tests("batches", "thousands or deadline"),
+        "        until = self._until()\n        ends = self._ends(names, until)\n",
+        "        until = self.__dict__.setdefault('_over', self._until())\n"
+        "        ends = self._ends(names, until)\n",
+        _tests("taking_away", "deadline_of_its_own"),
     ),
     Bug(
         "kv-delete-many-hides-a-part",
@@ -93,7 +110,7 @@ BUGS = [
         KV,
         "                if not start:\n                    raise\n",
         "                raise\n",
-        _tests("batches", "told_how_many"),
+        _tests("taking_away", "told_how_many"),
     ),
     Bug(
         "kv-delete-many-checks-a-part",
@@ -101,7 +118,7 @@ BUGS = [
         KV,
         "        check_names(names, self.label)\n        removed = 0\n",
         "        removed = 0\n",
-        _tests("batches", "before_any_is"),
+        _tests("taking_away", "before_any_is"),
     ),
     Bug(
         "cloudflare-nothing-is-a-confirmation",
