@@ -33,7 +33,7 @@ async def _ticks(count: int) -> None:
 
 def test_calls_that_are_cancelled_at_any_moment_take_no_connection_for_good(kv: KvServer) -> None:
     async def run() -> None:
-        async with store_of(storage.aio, kv, timeout=60) as store:
+        async with store_of(storage.aio, kv, timeout=20) as store:
             await store.set("k", 1)
             for ticks in range(1, 26):
                 tasks = [asyncio.ensure_future(store.get("k")) for _ in range(25)]
