@@ -16,7 +16,7 @@ SERVICE = "bot"
 REPLICAS = 2
 WATCHERS = 3
 QUORUM = 2
-HEAL_SECONDS = 30.0
+HEAL_SECONDS = 60.0
 BAD = ("s_down", "o_down", "disconnected", "failover_in_progress")
 FRESH = ("--repl-diskless-sync-delay", "0")
 
