@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.testing import Bridge
+from storage.testing import Bridge, Clock
 from tests.cloudflare.ground import HALVES, Opened, store_of
 from tests.day import IS_LONG
 from tests.servers.cloudflare import KvServer
@@ -32,6 +32,13 @@ def opened(half: Any) -> Iterator[Opened]:
             return stack.enter_context(bridge.driven(store_of(half, server, **options)))
 
         yield open_on
+
+
+@pytest.fixture
+def clock(kv: KvServer) -> Clock:
+    """That of the server, and of the stores that are told so."""
+    kv.clock = clock = Clock()
+    return clock
 
 
 @pytest.fixture

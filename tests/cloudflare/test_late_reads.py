@@ -16,13 +16,6 @@ LAG = 60.0
 
 
 @pytest.fixture
-def clock(kv: KvServer) -> Clock:
-    """That of the server, and of the store."""
-    kv.clock = clock = Clock()
-    return clock
-
-
-@pytest.fixture
 def store(opened: Opened, kv: KvServer, clock: Clock) -> Any:
     return opened(kv, prefix="bot:", clock=clock)
 

@@ -23,13 +23,6 @@ CALLS = {
 
 
 @pytest.fixture
-def clock(kv: KvServer) -> Clock:
-    """That of the server, and of the store."""
-    kv.clock = clock = Clock()
-    return clock
-
-
-@pytest.fixture
 def store(opened: Opened, kv: KvServer, clock: Clock) -> Any:
     return opened(kv, clock=clock)
 

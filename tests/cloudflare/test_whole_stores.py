@@ -34,13 +34,6 @@ def colour(half: Any, bridge: Bridge) -> Colour:
 
 
 @pytest.fixture
-def clock(kv: KvServer) -> Clock:
-    """That of the server, and of the stores."""
-    kv.clock = clock = Clock()
-    return clock
-
-
-@pytest.fixture
 def bot(half: Any, bridge: Bridge, clock: Clock) -> Iterator[Any]:
     """A store in memory with entries that end and others that do not."""
     with bridge.driven(half.MemoryStorage(clock=clock)) as store:

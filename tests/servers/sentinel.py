@@ -16,7 +16,7 @@ SERVICE = "bot"
 REPLICAS = 2
 WATCHERS = 3
 QUORUM = 2
-HEAL_SECONDS = 60.0
+HEAL_SECONDS = 30.0
 BAD = ("s_down", "o_down", "disconnected", "failover_in_progress")
 FRESH = ("--repl-diskless-sync-delay", "0")
 
@@ -69,6 +69,14 @@ class Sentinel:
         until(lambda: self._made_way(before), "a failover", seconds=HEAL_SECONDS)
         return self.master
 
+    def mislead(self, watcher: Server, port: int) -> None:
+        """Have a Sentinel take what listens at *port*, if anything does, for the master."""
+        self._calm = False
+        watcher.call("SENTINEL", "REMOVE", SERVICE)
+        watcher.call("SENTINEL", "MONITOR", SERVICE, HOST, port, QUORUM)
+        for name, value in _habits(self.watchers.index(watcher)).items():
+            watcher.call("SENTINEL", "SET", SERVICE, name, value)
+
     def wait_ok(self) -> None:
         """Wait until all Sentinels agree, and two replicas follow the master that they name."""
         until(self._is_ok, "a healthy service", seconds=HEAL_SECONDS, pause=0.02)
@@ -80,8 +88,23 @@ class Sentinel:
                 self._calm = False
             server.restore()
         if not self._calm:
-            until(self._mended, "a healthy service", seconds=HEAL_SECONDS, pause=0.05)
+            try:
+                until(self._mended, "a healthy service", seconds=HEAL_SECONDS, pause=0.05)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {'; '.join(self._said())}") from None
             self._calm = True
+
+    def _said(self) -> Iterator[str]:
+        """What everybody says: about the master, or whom it follows."""
+        for watcher in self.watchers:
+            told = _told(watcher)
+            tilt = watcher.info("sentinel")["sentinel_tilt"]
+            epoch = told["config-epoch"]
+            yield f"tilt {tilt}, {told['port']} is {told['flags']} since {epoch}"
+        for server in self.servers:
+            told = server.info("replication")
+            link = told.get("master_link_status", "-")
+            yield f"{server.port} is {told['role']} of {told.get('master_port')}, link {link}"
 
     def _made_way(self, before: Server) -> bool:
         """Whether another one is the master; asks for it again where that was given up."""
@@ -100,7 +123,8 @@ class Sentinel:
         for server in self.servers:
             follows = _follows(server)
             if server is master and follows is not None:
-                return False
+                # Told so when somebody else was to be the master: they follow each other now.
+                server.call("REPLICAOF", "NO", "ONE")
             if server is not master and follows != master.port:
                 server.call("REPLICAOF", HOST, master.port)
         return False
@@ -179,16 +203,22 @@ def _watching(folder: Path, master: Server, number: int) -> Options:
     moment vote for themselves, nobody is elected, and they wait for long before the next vote.
     """
     config = folder / "sentinel.conf"
-    lines = (
+    lines = [
         f"monitor {SERVICE} {HOST} {master.port} {QUORUM}",
-        f"down-after-milliseconds {SERVICE} {800 + 150 * number}",
-        # A new master tells what it is once a second: this must be longer.
-        f"failover-timeout {SERVICE} 2000",
-        f"parallel-syncs {SERVICE} 1",
-    )
+        *(f"{name} {SERVICE} {value}" for name, value in _habits(number).items()),
+    ]
     config.write_text("".join(f"sentinel {line}\n" for line in lines))
     network = ["--bind", HOST, "--protected-mode", "no", "--dir", str(folder)]
     return lambda port: [str(config), "--sentinel", "--port", str(port), *network]
+
+
+def _habits(number: int) -> dict[str, int]:
+    return {
+        "down-after-milliseconds": 800 + 150 * number,
+        # A new master tells what it is once a second: this must be longer.
+        "failover-timeout": 2000,
+        "parallel-syncs": 1,
+    }
 
 
 def _is_content(watcher: Server) -> bool:

@@ -182,7 +182,8 @@ def test_keyed_by_itself_is_no_finder_of_keys() -> None:
 
 
 def test_the_events_of_aiogram_have_keys() -> None:
-    types = pytest.importorskip("aiogram.types")
+    from aiogram import types
+
     chat = types.Chat(id=-100, type="supergroup")
     user = types.User(id=7, is_bot=False, first_name="Ann")
     message = types.Message(
@@ -220,9 +221,9 @@ def test_the_events_of_aiogram_have_keys() -> None:
 
 
 def test_an_event_of_aiogram_knows_its_bot() -> None:
-    aiogram = pytest.importorskip("aiogram")
-    types = aiogram.types
-    bot = aiogram.Bot("42:token")
+    from aiogram import Bot, types
+
+    bot = Bot("42:token")
     chat = types.Chat(id=-100, type="group")
     message = types.Message(message_id=1, date=NOW, chat=chat).as_(bot)
 
@@ -230,7 +231,8 @@ def test_an_event_of_aiogram_knows_its_bot() -> None:
 
 
 def test_the_events_of_telebot_have_keys() -> None:
-    types = pytest.importorskip("telebot.types")
+    from telebot import types
+
     user = {"id": 7, "is_bot": False, "first_name": "Ann"}
     sent = {
         "message_id": 1,

@@ -14,8 +14,7 @@ import redis.sentinel
 import storage
 from tests.day import by_turns
 from tests.servers import Sentinel, Server, protected, user
-from tests.servers.process import HOST, free_port
-from tests.servers.sentinel import QUORUM, SERVICE
+from tests.servers.process import free_port
 from tests.topology.conftest import Open
 from tests.topology.ground import PREFIX, Load, sentinel_url
 from tests.waiting import PATIENCE, until
@@ -117,18 +116,11 @@ def test_sentinels_that_are_gone_or_hang_do_not_matter_while_one_answers(
 def mistaken(sentinel: Sentinel, watcher: Server) -> Iterator[None]:
     """A Sentinel that takes a port for the primary on which nobody listens."""
     port = sentinel.master.port
-    _watch(watcher, free_port())
+    sentinel.mislead(watcher, free_port())
     try:
         yield
     finally:
-        _watch(watcher, port)
-        sentinel._calm = False
-
-
-def _watch(watcher: Server, port: int) -> None:
-    watcher.call("SENTINEL", "REMOVE", SERVICE)
-    watcher.call("SENTINEL", "MONITOR", SERVICE, HOST, port, QUORUM)
-    watcher.call("SENTINEL", "SET", SERVICE, "down-after-milliseconds", 500)
+        sentinel.mislead(watcher, port)
 
 
 def test_a_sentinel_that_names_a_primary_which_is_gone_is_not_believed(

