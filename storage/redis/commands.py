@@ -24,6 +24,10 @@ class Effect(Enum):
     ONCE = "something else when it is done twice"
 
 
+_TWO = b"*2\r\n" + b"$%d\r\n%b\r\n" * 2
+_THREE = b"*3\r\n" + b"$%d\r\n%b\r\n" * 3
+"""How commands of so many words are sent, as nearly all are that are not of one script."""
+
 READ, AGAIN, ONCE = Effect.READ, Effect.AGAIN, Effect.ONCE
 
 
@@ -51,8 +55,15 @@ class Command(NamedTuple):
 
     def packed(self) -> bytes:
         """What is sent for it: its words, and how long each of them is."""
-        words = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in self.words])
-        return b"*%d\r\n%b" % (len(self.words), words)
+        words = self.words
+        if len(words) == 2:
+            first, second = words
+            return _TWO % (len(first), first, len(second), second)
+        if len(words) == 3:
+            first, second, third = words
+            return _THREE % (len(first), first, len(second), second, len(third), third)
+        parts = [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
+        return b"*%d\r\n%b" % (len(words), b"".join(parts))
 
     def spelled_out(self) -> Command:
         """The same with the whole script in it, for a server that does not know it yet."""

@@ -12,39 +12,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
-from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ..runtime import after_fork, monotonic
 from .commands import Command
 from .course import Budget
-from .punctual import Deadline
+from .link import FAILURES, Link
 from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from .settings import Address
 
 LIBRARY: Any = redis
 """The client library of this half."""
 
-FAILURES = (
-    *(AllLentError, RedisError, OSError),
-    *(ValueError, TypeError, AttributeError, IndexError),
-)
-"""What a connection raises when it breaks, or when what comes is no reply."""
-
-_SHORTEST = 0.001
-
-_SHORT = 4096
 _LOOK_AGAIN = 0.25
-
-
-class Link:
-    """One connection, when it is made, and the deadline of the call that has it."""
-
-    __slots__ = ("__weakref__", "connection", "deadline", "place")
-
-    def __init__(self, place: Address) -> None:
-        self.place: Address = place
-        self.connection: Any = None
-        self.deadline: Any = None
 
 
 class Links:
@@ -80,23 +59,14 @@ class Links:
             link = self._taken(place, until, budget)
             if type(link) is Trouble:
                 return link
-            connection = link.connection
-            left = min(self._seconds, until - monotonic()) + wait
+            now = monotonic()
+            end = min(until, now + self._seconds) + wait
             if budget is not None:
-                left = min(left, budget.until - monotonic())
-                if left <= 0:
+                end = min(end, budget.until)
+                if end <= now:
                     is_clean = True
                     return TOO_LATE
-            link.deadline.begin(left)
-            try:
-                _send(connection, command)
-            except TimeoutError as error:
-                # A time limit of the caller's may look like one, and strike when all is sent.
-                return Trouble(Phase.SENT, error)
-            except FAILURES as error:
-                # What was not handed over whole can not be run.
-                return Trouble(Phase.UNSENT, error)
-            reply = _reply(connection)
+            reply = link.ask(command.packed(), end)
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
         finally:
@@ -118,21 +88,18 @@ class Links:
             link = self._taken(place, until, budget)
             if type(link) is Trouble:
                 return [link] * len(commands)
-            connection = link.connection
-            left = min(self._seconds, until - monotonic())
+            now = monotonic()
+            end = min(until, now + self._seconds)
             if budget is not None:
-                left = min(left, budget.until - monotonic())
-                if left <= 0:
+                end = min(end, budget.until)
+                if end <= now:
                     is_clean = True
                     return [TOO_LATE] * len(commands)
-            link.deadline.begin(left)
-            try:
-                packed = connection.pack_commands([command.words for command in commands])
-                connection.send_packed_command(packed, check_health=False)
-            except FAILURES as error:
-                return [Trouble(Phase.SENT, error)] * len(commands)
+            failed = link.send(b"".join([command.packed() for command in commands]), end)
+            if failed is not None:
+                return [Trouble(Phase.SENT, failed.error)] * len(commands)
             for _ in commands:
-                reply = _reply(connection)
+                reply = link.read()
                 replies.append(reply)
                 if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
                     return replies + [reply] * (len(commands) - len(replies))
@@ -145,7 +112,7 @@ class Links:
     def forget(self, place: Address) -> None:
         """Give up the idle connections to *place*: they are as old as one that failed."""
         for link in self._emptied(place):
-            link.connection.disconnect()
+            link.close()
 
     def close(self) -> None:
         """Close what is idle; what is lent is closed when it comes back."""
@@ -175,11 +142,11 @@ class Links:
                     link = self._another(link, until if budget is None else budget.until)
                 if link.connection is None:
                     before = monotonic()
-                    self._connect(link, until)
+                    link.connect(self._make, min(self._seconds, until - before))
                     if budget is not None:
                         budget.forgive(monotonic() - before)
                     return link
-                if link.place == place and _is_quiet(link):
+                if link.place == place and link.is_quiet():
                     return link
                 self._dropped(link)
         except BaseException as error:
@@ -221,7 +188,7 @@ class Links:
             except IndexError:
                 continue
             self._all.discard(link)
-            link.connection.disconnect()
+            link.close()
             return True
         return False
 
@@ -245,15 +212,6 @@ class Links:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
 
-    def _connect(self, link: Link, until: float) -> None:
-        link.connection = connection = self._make(link.place)
-        seconds = max(_SHORTEST, min(self._seconds, until - monotonic()))
-        link.deadline = Deadline(connection, seconds)
-        connection.socket_timeout = seconds
-        own = connection.socket_connect_timeout
-        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        connection.connect()
-
     def _back(self, link: Link, is_clean: bool) -> None:
         if not is_clean or self._is_closed:
             self._dropped(link)
@@ -273,8 +231,7 @@ class Links:
             self._all.discard(link)
             if self._waiting:
                 self._waiting.popleft().take(None)
-        if link.connection is not None:
-            link.connection.disconnect()
+        link.close()
 
     def _emptied(self, place: Address) -> list[Link]:
         with self._mutex:
@@ -298,31 +255,6 @@ class _Waiter:
         """Go on, with *link* or to make one."""
         self.link = link
         self.gate.release()
-
-
-def _send(connection: Any, command: Command) -> None:
-    """Hand *command* over: what is short in one piece, which takes half of the time."""
-    if max(map(len, command.words)) < _SHORT:
-        connection.send_packed_command((command.packed(),), check_health=False)
-    else:
-        connection.send_command(*command.words, check_health=False)
-
-
-def _reply(connection: Any) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return Trouble(Phase.ANSWERED, error)
-    except FAILURES as error:
-        return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
-
-
-def _is_quiet(link: Link) -> bool:
-    """Whether the connection is open, and holds no answer that nobody asked for."""
-    try:
-        return not link.connection.can_read(0)
-    except FAILURES:
-        return False
 
 
 def _phase_of(error: BaseException) -> Phase:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import select
+import socket as sockets
+import struct
+import sys
 from collections.abc import Callable
+from threading import get_ident, main_thread
 from typing import Any
 
 from ..runtime import monotonic
@@ -10,41 +15,84 @@ from ..runtime import monotonic
 _SHORTEST = 0.001
 _EARLIEST, _LATEST = 0.9, 1.1
 
+_AT_ONCE = 64 * 1024
+"""So much is received at once."""
+
+_LONGEST = 10**6
+"""So many seconds are told to the system at the most, which counts milliseconds."""
+
+_GLANCE = 0.02
+"""How long the system lets somebody wait who does not look at the clock himself."""
+
+_ENOUGH = 2 * _GLANCE
+
+_MEMORY_INFO = 55
+_NOTHING, _ESTABLISHED = bytes(4), b"\1"
+
 
 class Punctual:
-    """A *socket* of which everything ends *until* one moment, however often it is waited for."""
+    """A *socket* of which everything ends *until* one moment, however often it is waited for.
 
-    __slots__ = (
-        *("_recv", "_recv_into", "_seconds", "_socket", "fileno", "pending", "sendall", "until"),
-    )
+    What was received and is put *back* is received once more.
+    """
+
+    __slots__ = ("_recv", "_seconds", "_socket", "back", "fileno", "pending", "until")
+
+    tells: bool = False
+    """Whether it knows without the client library that nothing came."""
 
     def __init__(self, socket: Any, until: float) -> None:
         self._socket = socket
         self._seconds: float | None = socket.gettimeout()
         self._recv: Callable[..., bytes] = socket.recv
-        self._recv_into: Callable[..., int] = socket.recv_into
         self.fileno: Callable[[], int] = socket.fileno
         self.pending: Callable[[], int] = getattr(socket, "pending", int)
-        self.sendall: Callable[..., object] = socket.sendall
+        self.back: bytes = b""
         self.until = until
+
+    def begin(self, until: float) -> None:
+        """Somebody else has it now, until then."""
+        self.until = until
+        self._hurry()
+
+    def sendall(self, data: Any) -> None:
+        self._socket.sendall(data)
+
+    def put(self, data: bytes) -> None:
+        """Send all of *data*, before which everything was answered."""
+        self._socket.sendall(data)
+
+    def first(self) -> bytes:
+        """What comes first of an answer."""
+        return self.recv(_AT_ONCE)
+
+    def is_quiet(self) -> bool:
+        """Whether it is open, and nothing came that was not received."""
+        raise NotImplementedError
 
     def settimeout(self, seconds: float | None) -> None:
         self._socket.settimeout(seconds)
         self._seconds = seconds
 
-    def recv(self, *words: Any) -> bytes:
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if self.back:
+            return self._again(size)
         if self._seconds != 0:  # else somebody looks whether there is anything
-            self.hurry(self.until - monotonic())
-        return self._recv(*words)
+            self._hurry()
+        return self._recv(size, flags)
 
-    def recv_into(self, *words: Any) -> int:
-        if self._seconds != 0:
-            self.hurry(self.until - monotonic())
-        return self._recv_into(*words)
+    def recv_into(self, buffer: bytearray) -> int:
+        data = self.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
-    def hurry(self, left: float) -> None:
-        """Wait for what comes next about as long as there is time *left*."""
-        seconds = self._seconds
+    def _again(self, size: int) -> bytes:
+        data, self.back = self.back[:size], self.back[size:]
+        return data
+
+    def _hurry(self) -> None:
+        """Wait for what comes next about as long as there is time left."""
+        left, seconds = self.until - monotonic(), self._seconds
         if seconds is None or not _EARLIEST * left <= seconds <= _LATEST * left:
             self.settimeout(max(left, _SHORTEST))
 
@@ -52,27 +100,103 @@ class Punctual:
         return getattr(self._socket, name)
 
 
-class Deadline:
-    """When the call ends that has *connection*, which is not connected yet."""
+class Plain(Punctual):
+    """The same for less: a *socket* of Linux that no library stands before.
 
-    __slots__ = ("_socket", "_until")
+    A timeout of Python's asks the system, before it sends and before it receives, whether it may,
+    and whoever asks lets all other threads go first. This one does not wait where it sends, and
+    where it receives the system ends the wait now and then, so that the clock is looked at.
+    """
 
-    def __init__(self, connection: Any, seconds: float) -> None:
-        self._until = monotonic() + seconds
-        self._socket: Punctual | None = None
-        given = connection.redis_connect_func
+    __slots__ = ("_getsockopt", "_poll", "_send", "_tells_more")
 
-        def connected(connection: Any) -> None:
-            self._socket = connection._sock = Punctual(connection._sock, self._until)
-            if given is None:
-                connection.on_connect()
-            else:
-                given(connection)
+    tells = True
 
-        connection.redis_connect_func = connected
+    def __init__(self, socket: sockets.socket, until: float) -> None:
+        super().__init__(socket, until)
+        glance = struct.pack("ll", 0, round(_GLANCE * 1e6))
+        socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVTIMEO, glance)
+        socket.settimeout(None)
+        self._send = socket.send
+        self._getsockopt = socket.getsockopt
+        self._poll = select.poll()
+        self._poll.register(socket, select.POLLIN)
+        self._tells_more = _tells_more(socket)
 
-    def begin(self, seconds: float) -> None:
-        """Another call has the connection now, for *seconds*."""
-        if self._socket is not None:
-            self._socket.until = monotonic() + seconds
-            self._socket.hurry(seconds)
+    def begin(self, until: float) -> None:
+        self.until = until
+
+    def sendall(self, data: Any) -> None:
+        rest = memoryview(data)
+        room = select.poll()
+        room.register(self._socket, select.POLLOUT)
+        while rest:
+            self._wait(room, self.until - monotonic())
+            rest = rest[self._send(rest, sockets.MSG_DONTWAIT) :]
+
+    def put(self, data: bytes) -> None:
+        sent = self._send(data, sockets.MSG_DONTWAIT)
+        if sent < len(data):
+            self.sendall(memoryview(data)[sent:])
+
+    def first(self) -> bytes:
+        left = self.until - monotonic()
+        # A signal makes the system begin to wait anew; it comes to the main thread.
+        if left > _ENOUGH and get_ident() != main_thread().ident:
+            try:
+                return self._recv(_AT_ONCE)
+            except BlockingIOError:
+                left = self.until - monotonic()
+        self._wait(self._poll, left)
+        return self._recv(_AT_ONCE, sockets.MSG_DONTWAIT)
+
+    def is_quiet(self) -> bool:
+        """What comes after this look, and before the answer, is taken for a part of that."""
+        if not self._tells_more or get_ident() == main_thread().ident:
+            return not self._poll.poll(0)
+        ask = self._getsockopt
+        # Who asks so lets no other thread go first. An end that came with the last answer was
+        # received with it, and shows in the state alone.
+        return (
+            ask(sockets.SOL_SOCKET, _MEMORY_INFO, 4) == _NOTHING
+            and ask(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1) == _ESTABLISHED
+        )
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._seconds = seconds
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if self.back:
+            return self._again(size)
+        if self._seconds != 0:
+            self._wait(self._poll, self.until - monotonic())
+        return self._recv(size, sockets.MSG_DONTWAIT | flags)
+
+    def _wait(self, poll: Any, left: float) -> None:
+        if left <= 0 or not poll.poll(min(left, _LONGEST) * 1000):
+            raise TimeoutError("timed out")
+
+
+def punctual(socket: Any, until: float) -> Punctual:
+    """*socket*, which somebody has *until* then."""
+    kind = type(socket)
+    # What a library puts in its place waits in other ways, and TLS has bytes of its own.
+    if sys.platform == "linux" and (kind.__module__, kind.__name__) == ("socket", "socket"):
+        try:
+            return Plain(socket, until)
+        except OSError:
+            pass
+    return Punctual(socket, until)
+
+
+def _tells_more(socket: sockets.socket) -> bool:
+    """Whether the state of *socket* and the memory that is taken by what came are to be had."""
+    try:
+        if socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_PROTOCOL) != sockets.IPPROTO_TCP:
+            return False
+        memory = struct.unpack("9I", socket.getsockopt(sockets.SOL_SOCKET, _MEMORY_INFO, 36))
+        state = socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1)
+    except (OSError, struct.error):
+        return False
+    limit = socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF)
+    return memory[1] == limit and state == _ESTABLISHED

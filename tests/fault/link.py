@@ -46,6 +46,8 @@ class Link:
         self._asked: tuple[str, Fault] | None = None
         self._awaited: deque[Fault] = deque()
         self._thread = threading.Thread(target=self._run, name="proxy link", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     # What faults do with it.

@@ -97,7 +97,9 @@ class Proxy:
 
     def _take(self, client: socket.socket) -> None:
         self.connections += 1
-        self._links.append(Link(client, self._server, self._tls, self._plan, self._note))
+        link = Link(client, self._server, self._tls, self._plan, self._note)
+        self._links.append(link)
+        link.start()  # who gets its first answer may cut it at once
 
     def _note(self, name: str, trip: bool) -> None:
         with self._lock:

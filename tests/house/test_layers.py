@@ -53,7 +53,8 @@ the same plan: `aio.store` stands on the floor of `store`."""
 
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
 WAITING = (
-    *("runtime", "keylock", "redis.links", "cloudflare.links", "testing", "cli"),
+    *("runtime", "keylock", "redis.links", "redis.punctual", "cloudflare.links"),
+    *("testing", "cli"),
     *(
         "aio.runtime",
         "aio.keylock",

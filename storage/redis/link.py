@@ -1,0 +1,148 @@
+"""One connection to a server, and what the client library does not show of it.
+
+The client library connects and logs in. What is sent after that goes to the socket beneath, and
+what comes from there goes to the library's parser only where it is no plain reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as LateError
+
+from ..runtime import monotonic
+from .punctual import Punctual, punctual
+from .replies import AllLentError, Phase, Trouble, word
+from .settings import Address
+from .whole import PARTED, whole
+
+FAILURES = (
+    *(AllLentError, RedisError, OSError),
+    *(ValueError, TypeError, AttributeError, IndexError),
+)
+"""What a connection raises when it breaks, or when what comes is no reply."""
+
+_TIMEOUTS = (TimeoutError, LateError)
+_SHORTEST = 0.001
+
+
+class Link:
+    """One connection, when it is made."""
+
+    __slots__ = ("__weakref__", "_is_bare", "_is_parsed", "_socket", "connection", "place")
+
+    def __init__(self, place: Address) -> None:
+        self.place: Address = place
+        self.connection: Any = None
+        self._socket: Any = None
+        self._is_bare = False
+        self._is_parsed = True
+
+    def connect(self, make: Callable[[Address], Any], seconds: float) -> None:
+        """Have a connection, in so many *seconds*."""
+        self.connection = connection = make(self.place)
+        seconds = max(_SHORTEST, seconds)
+        connection.socket_timeout = seconds
+        own = connection.socket_connect_timeout
+        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
+        _put_on_a_punctual_socket(connection, monotonic() + seconds)
+        connection.connect()
+        socket = getattr(connection, "_sock", None)
+        if isinstance(socket, Punctual):
+            self._socket = socket
+            self._is_bare = _is_as_it_was_made(connection)
+            self._is_parsed = True
+
+    def ask(self, packed: bytes, until: float) -> Any:
+        """What the server replies *until* then to a command, which is *packed*, or a `Trouble`."""
+        trouble = self.send(packed, until)
+        if trouble is not None:
+            return trouble
+        if not self._is_bare:
+            return self.read()
+        try:
+            data = self._socket.first()
+        except OSError as error:
+            return Trouble(Phase.SENT, error)
+        reply = whole(data)
+        if reply is PARTED:
+            self._socket.back = data
+            return self.read()
+        return reply
+
+    def send(self, packed: bytes, until: float) -> Trouble | None:
+        """Send what is *packed*, and be done with it and with the answers *until* then."""
+        try:
+            socket = self._socket
+            if self._is_bare:
+                socket.begin(until)
+                socket.put(packed)
+                return None
+            if socket is not None:
+                socket.begin(until)
+            self.connection.send_packed_command((packed,), check_health=False)
+        except _TIMEOUTS as error:
+            # A time limit of the caller's may look like one, and strike when all is sent.
+            return Trouble(Phase.SENT, error)
+        except FAILURES as error:
+            # What was not handed over whole can not be run.
+            return Trouble(Phase.UNSENT, error)
+        return None
+
+    def read(self) -> Any:
+        """The next reply, by the parser of the client library, or a `Trouble`."""
+        self._is_parsed = True
+        try:
+            return self.connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return Trouble(Phase.ANSWERED, error)
+        except FAILURES as error:
+            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+
+    def is_quiet(self) -> bool:
+        """Whether it is open, and holds no answer that nobody asked for."""
+        try:
+            if self._is_parsed:
+                return self._is_empty()
+            quiet: bool = self._socket.is_quiet()
+        except FAILURES:
+            return False
+        return quiet
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        if self.connection is not None:
+            self.connection.disconnect()
+
+    def _is_empty(self) -> bool:
+        """The same where something may be left in the parser."""
+        socket, connection = self._socket, self.connection
+        if socket is not None and (socket.back or connection._sock is not socket):
+            return False
+        if connection.can_read(0):
+            return False
+        self._is_parsed = not self._is_bare or not self._socket.tells
+        return True
+
+
+def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
+    """Have *connection* wait no longer than *until* then for what the server says at first."""
+    given = connection.redis_connect_func
+
+    def connected(connection: Any) -> None:
+        connection._sock = punctual(connection._sock, until)
+        if given is None:
+            connection.on_connect()
+        else:
+            given(connection)
+
+    connection.redis_connect_func = connected
+
+
+def _is_as_it_was_made(connection: Any) -> bool:
+    """Whether nobody has changed how *connection* sends and reads."""
+    kind = type(connection)
+    parts = (kind.send_packed_command, kind.read_response, type(connection._parser))
+    return all(part.__module__.partition(".")[0] == "redis" for part in parts)
