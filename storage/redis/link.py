@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as LateError
 
 from ..runtime import monotonic
-from .punctual import Punctual, punctual
+from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
 from .whole import PARTED, whole
@@ -24,20 +24,22 @@ FAILURES = (
 )
 """What a connection raises when it breaks, or when what comes is no reply."""
 
-_TIMEOUTS = (TimeoutError, LateError)
 _SHORTEST = 0.001
 
 
 class Link:
     """One connection, when it is made."""
 
-    __slots__ = ("__weakref__", "_is_bare", "_is_parsed", "_socket", "connection", "place")
+    __slots__ = (
+        *("__weakref__", "_bare", "_first", "_is_parsed", "_quiet", "_send", "_socket"),
+        *("connection", "place"),
+    )
 
     def __init__(self, place: Address) -> None:
         self.place: Address = place
         self.connection: Any = None
         self._socket: Any = None
-        self._is_bare = False
+        self._bare: Any = None
         self._is_parsed = True
 
     def connect(self, make: Callable[[Address], Any], seconds: float) -> None:
@@ -50,45 +52,43 @@ class Link:
         _put_on_a_punctual_socket(connection, monotonic() + seconds)
         connection.connect()
         socket = getattr(connection, "_sock", None)
-        if isinstance(socket, Punctual):
+        if isinstance(socket, (Punctual, Plain)):
             self._socket = socket
-            self._is_bare = _is_as_it_was_made(connection)
-            self._is_parsed = True
+        if isinstance(socket, Plain) and _is_as_it_was_made(connection):
+            self._bare = socket
+            self._send, self._first, self._quiet = socket.send, socket.first, socket.is_quiet
 
     def ask(self, packed: bytes, until: float) -> Any:
         """What the server replies *until* then to a command, which is *packed*, or a `Trouble`."""
-        trouble = self.send(packed, until)
-        if trouble is not None:
-            return trouble
-        if not self._is_bare:
-            return self.read()
+        bare = self._bare
+        if bare is None:
+            failed = self.send(packed, until)
+            return self.read() if failed is None else failed
+        bare.until = until
         try:
-            data = self._socket.first()
+            sent = self._send(packed, NO_WAIT)
+            if sent < len(packed):
+                bare.sendall(memoryview(packed)[sent:])
+        except OSError as error:
+            return _unsent(error)
+        try:
+            data = self._first()
         except OSError as error:
             return Trouble(Phase.SENT, error)
         reply = whole(data)
         if reply is PARTED:
-            self._socket.back = data
+            bare.back = data
             return self.read()
         return reply
 
     def send(self, packed: bytes, until: float) -> Trouble | None:
         """Send what is *packed*, and be done with it and with the answers *until* then."""
         try:
-            socket = self._socket
-            if self._is_bare:
-                socket.begin(until)
-                socket.put(packed)
-                return None
-            if socket is not None:
-                socket.begin(until)
+            if self._socket is not None:
+                self._socket.begin(until)
             self.connection.send_packed_command((packed,), check_health=False)
-        except _TIMEOUTS as error:
-            # A time limit of the caller's may look like one, and strike when all is sent.
-            return Trouble(Phase.SENT, error)
         except FAILURES as error:
-            # What was not handed over whole can not be run.
-            return Trouble(Phase.UNSENT, error)
+            return _unsent(error)
         return None
 
     def read(self) -> Any:
@@ -106,7 +106,7 @@ class Link:
         try:
             if self._is_parsed:
                 return self._is_empty()
-            quiet: bool = self._socket.is_quiet()
+            quiet: bool = self._quiet()
         except FAILURES:
             return False
         return quiet
@@ -119,12 +119,21 @@ class Link:
     def _is_empty(self) -> bool:
         """The same where something may be left in the parser."""
         socket, connection = self._socket, self.connection
-        if socket is not None and (socket.back or connection._sock is not socket):
+        if socket is not None and connection._sock is not socket:
+            return False
+        if self._bare is not None and self._bare.back:
             return False
         if connection.can_read(0):
             return False
-        self._is_parsed = not self._is_bare or not self._socket.tells
+        self._is_parsed = self._bare is None
         return True
+
+
+def _unsent(error: Exception) -> Trouble:
+    """What was not handed over whole can not be run. A time limit of the caller's may look like
+    one of ours, and strike when all is sent."""
+    is_late = isinstance(error, (TimeoutError, LateError))
+    return Trouble(Phase.SENT if is_late else Phase.UNSENT, error)
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:

@@ -15,6 +15,9 @@ from ..runtime import monotonic
 _SHORTEST = 0.001
 _EARLIEST, _LATEST = 0.9, 1.1
 
+NO_WAIT: int = getattr(sockets, "MSG_DONTWAIT", 0)
+"""Fail rather than wait."""
+
 _AT_ONCE = 64 * 1024
 """So much is received at once."""
 
@@ -31,23 +34,20 @@ _NOTHING, _ESTABLISHED = bytes(4), b"\1"
 
 
 class Punctual:
-    """A *socket* of which everything ends *until* one moment, however often it is waited for.
+    """A *socket* of which everything ends *until* one moment, however often it is waited for."""
 
-    What was received and is put *back* is received once more.
-    """
-
-    __slots__ = ("_recv", "_seconds", "_socket", "back", "fileno", "pending", "until")
-
-    tells: bool = False
-    """Whether it knows without the client library that nothing came."""
+    __slots__ = (
+        *("_recv", "_recv_into", "_seconds", "_socket", "fileno", "pending", "sendall", "until"),
+    )
 
     def __init__(self, socket: Any, until: float) -> None:
         self._socket = socket
         self._seconds: float | None = socket.gettimeout()
         self._recv: Callable[..., bytes] = socket.recv
+        self._recv_into: Callable[..., int] = socket.recv_into
         self.fileno: Callable[[], int] = socket.fileno
         self.pending: Callable[[], int] = getattr(socket, "pending", int)
-        self.back: bytes = b""
+        self.sendall: Callable[..., object] = socket.sendall
         self.until = until
 
     def begin(self, until: float) -> None:
@@ -55,40 +55,19 @@ class Punctual:
         self.until = until
         self._hurry()
 
-    def sendall(self, data: Any) -> None:
-        self._socket.sendall(data)
-
-    def put(self, data: bytes) -> None:
-        """Send all of *data*, before which everything was answered."""
-        self._socket.sendall(data)
-
-    def first(self) -> bytes:
-        """What comes first of an answer."""
-        return self.recv(_AT_ONCE)
-
-    def is_quiet(self) -> bool:
-        """Whether it is open, and nothing came that was not received."""
-        raise NotImplementedError
-
     def settimeout(self, seconds: float | None) -> None:
         self._socket.settimeout(seconds)
         self._seconds = seconds
 
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        if self.back:
-            return self._again(size)
+    def recv(self, *words: Any) -> bytes:
         if self._seconds != 0:  # else somebody looks whether there is anything
             self._hurry()
-        return self._recv(size, flags)
+        return self._recv(*words)
 
-    def recv_into(self, buffer: bytearray) -> int:
-        data = self.recv(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def _again(self, size: int) -> bytes:
-        data, self.back = self.back[:size], self.back[size:]
-        return data
+    def recv_into(self, *words: Any) -> int:
+        if self._seconds != 0:
+            self._hurry()
+        return self._recv_into(*words)
 
     def _hurry(self) -> None:
         """Wait for what comes next about as long as there is time left."""
@@ -100,30 +79,39 @@ class Punctual:
         return getattr(self._socket, name)
 
 
-class Plain(Punctual):
-    """The same for less: a *socket* of Linux that no library stands before.
+class Plain:
+    """The same for less, where *socket* is one of Linux and no library stands before it.
 
     A timeout of Python's asks the system, before it sends and before it receives, whether it may,
     and whoever asks lets all other threads go first. This one does not wait where it sends, and
     where it receives the system ends the wait now and then, so that the clock is looked at.
+
+    What was received and is put *back* is received once more.
     """
 
-    __slots__ = ("_getsockopt", "_poll", "_send", "_tells_more")
-
-    tells = True
+    __slots__ = (
+        *("_getsockopt", "_is_asked", "_poll", "_recv", "_socket", "_tells_more", "back"),
+        *("fileno", "send", "until"),
+    )
 
     def __init__(self, socket: sockets.socket, until: float) -> None:
-        super().__init__(socket, until)
         glance = struct.pack("ll", 0, round(_GLANCE * 1e6))
         socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVTIMEO, glance)
         socket.settimeout(None)
-        self._send = socket.send
+        self._socket = socket
+        self._recv: Callable[..., bytes] = socket.recv
         self._getsockopt = socket.getsockopt
         self._poll = select.poll()
         self._poll.register(socket, select.POLLIN)
         self._tells_more = _tells_more(socket)
+        self._is_asked = False
+        self.send: Callable[..., int] = socket.send
+        self.fileno: Callable[[], int] = socket.fileno
+        self.back: bytes = b""
+        self.until = until
 
     def begin(self, until: float) -> None:
+        """Somebody else has it now, until then."""
         self.until = until
 
     def sendall(self, data: Any) -> None:
@@ -132,14 +120,10 @@ class Plain(Punctual):
         room.register(self._socket, select.POLLOUT)
         while rest:
             self._wait(room, self.until - monotonic())
-            rest = rest[self._send(rest, sockets.MSG_DONTWAIT) :]
-
-    def put(self, data: bytes) -> None:
-        sent = self._send(data, sockets.MSG_DONTWAIT)
-        if sent < len(data):
-            self.sendall(memoryview(data)[sent:])
+            rest = rest[self.send(rest, NO_WAIT) :]
 
     def first(self) -> bytes:
+        """What comes first of an answer."""
         left = self.until - monotonic()
         # A signal makes the system begin to wait anew; it comes to the main thread.
         if left > _ENOUGH and get_ident() != main_thread().ident:
@@ -148,10 +132,13 @@ class Plain(Punctual):
             except BlockingIOError:
                 left = self.until - monotonic()
         self._wait(self._poll, left)
-        return self._recv(_AT_ONCE, sockets.MSG_DONTWAIT)
+        return self._recv(_AT_ONCE, NO_WAIT)
 
     def is_quiet(self) -> bool:
-        """What comes after this look, and before the answer, is taken for a part of that."""
+        """Whether it is open, and nothing came that was not received.
+
+        What comes after this look, and before the answer, is taken for a part of that.
+        """
         if not self._tells_more or get_ident() == main_thread().ident:
             return not self._poll.poll(0)
         ask = self._getsockopt
@@ -163,21 +150,31 @@ class Plain(Punctual):
         )
 
     def settimeout(self, seconds: float | None) -> None:
-        self._seconds = seconds
+        """It goes by its deadline, unless somebody only asks whether there is anything."""
+        self._is_asked = seconds == 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         if self.back:
-            return self._again(size)
-        if self._seconds != 0:
+            data, self.back = self.back[:size], self.back[size:]
+            return data
+        if not self._is_asked:
             self._wait(self._poll, self.until - monotonic())
-        return self._recv(size, sockets.MSG_DONTWAIT | flags)
+        return self._recv(size, NO_WAIT | flags)
+
+    def recv_into(self, buffer: bytearray) -> int:
+        data = self.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def _wait(self, poll: Any, left: float) -> None:
         if left <= 0 or not poll.poll(min(left, _LONGEST) * 1000):
             raise TimeoutError("timed out")
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
 
-def punctual(socket: Any, until: float) -> Punctual:
+
+def punctual(socket: Any, until: float) -> Punctual | Plain:
     """*socket*, which somebody has *until* then."""
     kind = type(socket)
     # What a library puts in its place waits in other ways, and TLS has bytes of its own.
