@@ -71,7 +71,9 @@ class Door:
         takes to connect.
         """
         now = monotonic()
-        until, budget = self._until(now, within)
+        until, budget = now + self._seconds, None
+        if within is not None:
+            until, budget = self._until(now, within)
         place = self.places.of(command)
         reply: Any = NOWHERE
         if place is None or now >= self._finder.due:
