@@ -1,0 +1,317 @@
+"""What the system does for a blocking call, in the main thread and in others: an end and what
+nobody asked for are seen before anything is sent, and no wait is longer than its call."""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+import storage
+from storage import StorageError, UnavailableError
+from storage.redis.commands import READ, Command
+from storage.redis.punctual import Plain, Punctual, punctual
+from storage.redis.whole import PARTED, whole
+from tests.fault import faults
+from tests.fault.faults import End
+from tests.fault.ground import together
+from tests.fault.proxy import Proxy
+from tests.fault.redis.conftest import At
+from tests.fault.redis.ground import ends_by, failure, raw, stopped, url
+from tests.servers import Server
+from tests.servers.process import HOST
+from tests.waiting import until
+
+SECONDS = 0.4
+PATIENT = 20
+A_LOT = "x" * 16_000_000
+
+Where = Callable[[Callable[[], Any]], Any]
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others wait alike")
+
+
+def in_the_main_thread(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+def in_another_thread(work: Callable[[], Any]) -> Any:
+    answers = []
+    together(lambda: answers.append(work()))
+    return answers[0]
+
+
+@pytest.fixture(params=[in_the_main_thread, in_another_thread])
+def where(request: pytest.FixtureRequest) -> Where:
+    """Runs work in a thread of one kind, which waits in its own way."""
+    return request.param
+
+
+@pytest.fixture
+def at() -> Iterator[At]:
+    """Makes a store of the blocking half, which is what this is about."""
+    with ExitStack() as stack:
+        yield lambda place, **options: stack.enter_context(
+            storage.RedisStorage(url(place, connections=1, **options))
+        )
+
+
+@pytest.fixture
+def store(at: At, proxy: Proxy) -> Any:
+    return at(proxy, timeout=SECONDS)
+
+
+def reads(store: Any) -> StorageError:
+    return failure(lambda: store.get("n"))
+
+
+class Trickle(faults.Fault):
+    """A reply comes piece by piece, each long before the deadline."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        for byte in reply:
+            way.to_client(bytes([byte]))
+            way.wait(SECONDS / 4)
+
+
+def test_an_answer_that_trickles_ends_with_the_call(where: Where, store: Any, proxy: Proxy) -> None:
+    where(lambda: store.set("n", 1))
+    proxy.always(Trickle())
+
+    assert type(where(lambda: ends_by(SECONDS, lambda: reads(store)))) is UnavailableError
+
+
+def test_a_call_that_is_in_a_hurry_leaves_no_hurry_to_the_next(
+    where: Where, at: At, proxy: Proxy, valkey: Server
+) -> None:
+    command = Command(READ, b"storage:n", (b"GET", b"storage:n"))
+    valkey.call("SET", "storage:n", 1)
+    store = at(proxy, timeout=PATIENT)
+    door = store._backend._room._door
+    for _ in range(2):
+        assert where(lambda: door.call(command, "n", PATIENT)) == b"1"
+        proxy.next(faults.Delay(reply=SECONDS), "GET")
+        with pytest.raises(UnavailableError):
+            where(lambda: door.call(command, "n", SECONDS / 8))
+        proxy.next(faults.Delay(reply=SECONDS), "GET")
+        assert where(lambda: store.get("n")) == 1
+
+
+def test_a_call_that_may_take_long_leaves_no_time_to_the_next(
+    where: Where, at: At, proxy: Proxy, valkey: Server
+) -> None:
+    command = Command(READ, b"storage:n", (b"GET", b"storage:n"))
+    with storage.RedisStorage(url(proxy, timeout=PATIENT, connections=1)) as store:
+        door = store._backend._room._door
+        store.get("n")
+        proxy.always(faults.Blackhole())
+
+        where(lambda: ends_by(SECONDS, lambda: failure(lambda: door.call(command, "n", SECONDS))))
+
+
+def test_signals_that_come_all_the_time_make_no_call_longer(store: Any, proxy: Proxy) -> None:
+    """Each of them makes the system begin a wait anew."""
+    store.get("n")
+    proxy.always(faults.Blackhole())
+    usual = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.004, 0.004)
+    try:
+        ends_by(SECONDS, lambda: reads(store))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+
+
+@pytest.mark.parametrize("how", [End.FIN, End.RST])
+def test_an_end_is_seen_before_anything_is_sent(
+    how: End, where: Where, at: At, proxy: Proxy, valkey: Server
+) -> None:
+    store = at(proxy)
+    for number in range(1, 20):
+        assert where(lambda: store.incr("n")) == number
+        proxy.cut(how)
+    assert raw(valkey, "n") == b"19"
+
+
+class Chatter(faults.Fault):
+    """More than was asked for comes, and comes later."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        way.to_client(reply)
+        way.wait(0.01)
+        way.to_client(b":77\r\n")
+
+
+def test_what_nobody_asked_for_is_nobodys_answer(
+    where: Where, at: At, proxy: Proxy, valkey: Server
+) -> None:
+    store = at(proxy)
+    connections = []
+    for number in range(1, 20):
+        proxy.next(Chatter(), "EVALSHA")
+        assert where(lambda: store.incr("n")) == number
+        time.sleep(0.03)
+        connections.append(proxy.connections)
+    assert raw(valkey, "n") == b"19"
+    assert len(set(connections)) == len(connections)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a connection."""
+    with socket.create_server((HOST, 0)) as server:
+        here = socket.create_connection(server.getsockname())
+        there, _ = server.accept()
+        with here, there:
+            yield here, there
+
+
+def came(one: socket.socket) -> None:
+    """Wait until something is there."""
+    assert select.select([one], [], [], PATIENT)[0]
+
+
+def far() -> float:
+    return time.monotonic() + PATIENT
+
+
+def test_an_end_that_comes_with_the_answer_is_seen(
+    where: Where, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    here, there = pair
+    plain = punctual(here, far())
+    assert isinstance(plain, Plain)
+    assert where(plain.is_quiet)
+    there.sendall(b"+OK\r\n")
+    there.close()
+    until(lambda: here.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\1")
+
+    assert where(plain.first) == b"+OK\r\n"
+    assert not where(plain.is_quiet)
+
+
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+@pytest.mark.parametrize("what", ["an end", "a reset", "a byte"])
+def test_an_idle_socket_tells_what_came(
+    what: str, family: str, where: Where, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    here, there = pair if family == "tcp" else socket.socketpair()
+    with here, there:
+        plain = punctual(here, far())
+        assert isinstance(plain, Plain)
+        there.sendall(b"+OK\r\n")
+        assert where(plain.first) == b"+OK\r\n"
+        assert where(plain.is_quiet)
+        if what == "a byte":
+            there.sendall(b":")
+        else:
+            if what == "a reset":
+                there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            there.close()
+        came(here)
+
+        assert not where(plain.is_quiet)
+
+
+def test_who_takes_nothing_is_waited_for_until_the_deadline(
+    where: Where, at: At, valkey: Server
+) -> None:
+    store = at(valkey, timeout=SECONDS)
+    store.set("n", 1)
+
+    with stopped(valkey):
+        where(lambda: ends_by(SECONDS, lambda: failure(lambda: store.set("n", A_LOT))))
+
+
+def test_what_does_not_fit_at_once_comes_whole(where: Where, at: At, valkey: Server) -> None:
+    store = at(valkey, timeout=PATIENT)
+
+    where(lambda: store.set("n", A_LOT))
+    assert where(lambda: store.get("n")) == A_LOT
+    assert where(lambda: store.get_many(["n", "m"])) == {"n": A_LOT}
+    assert where(lambda: store.incr("m")) == 1
+
+
+class Patched(socket.socket):
+    """What a library puts in the place of a socket."""
+
+
+def test_a_socket_of_somebody_elses_waits_in_its_own_way() -> None:
+    with Patched() as own:
+        assert type(punctual(own, far())) is Punctual
+
+
+class Counting(redis.Connection):
+    """A connection of the caller's own making, which sees what is sent and read."""
+
+    sent = read = 0
+
+    def send_packed_command(self, *words: Any, **more: Any) -> Any:
+        Counting.sent += 1
+        return super().send_packed_command(*words, **more)
+
+    def read_response(self, *words: Any, **more: Any) -> Any:
+        Counting.read += 1
+        return super().read_response(*words, **more)
+
+
+def test_a_connection_of_the_callers_making_sends_and_reads_itself(valkey: Server) -> None:
+    pool = redis.ConnectionPool.from_url(valkey.url, connection_class=Counting)
+    with storage.RedisStorage(redis.Redis(connection_pool=pool)) as store:
+        store.get("n")
+        before = Counting.sent, Counting.read
+        for _ in range(3):
+            store.get("n")
+        assert (Counting.sent, Counting.read) == (before[0] + 3, before[1] + 3)
+    pool.disconnect()
+
+
+def _written(reply: Any) -> bytes:
+    if reply is None:
+        return b"$-1\r\n"
+    if isinstance(reply, int):
+        return b":%d\r\n" % reply
+    if isinstance(reply, list):
+        return b"*%d\r\n%b" % (len(reply), b"".join(map(_written, reply)))
+    return b"$%d\r\n%b\r\n" % (len(reply), reply)
+
+
+_ONE = st.none() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=40)
+REPLIES = _ONE | st.lists(_ONE, max_size=5)
+TAILS = st.sampled_from([b"\r\n", b"$", b":1\r\n", b"$-1\r\n", b"+OK\r\n", b"x"])
+
+
+@given(REPLIES, TAILS)
+def test_a_reply_is_read_where_it_is_whole_and_alone(reply: Any, tail: bytes) -> None:
+    data = _written(reply)
+
+    assert whole(data) == reply
+    assert whole(data + tail) is PARTED
+    assert all(whole(data[:end]) is PARTED for end in range(len(data)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"+", b"\r\n", b"$-2\r\n", b"$-3\r\n\r\n", b"*-1\r\n", b"*1\r\n$-2\r\n", b"$5\r\nabc\r\n",
+     b"*1\r\n*0\r\n", b"*1\r\n$1\r\nabc", b"-ERR no\r\n", b">1\r\n:1\r\n", b":\r\n", b"$x\r\n"],
+)  # fmt: skip
+def test_what_is_no_plain_reply_is_left_to_the_parser(data: bytes) -> None:
+    assert whole(data) is PARTED
+
+
+@pytest.mark.parametrize(
+    ("data", "reply"), [(b"+OK\r\n", b"OK"), (b"_\r\n", None), (b"*0\r\n", [])]
+)
+def test_a_line_is_a_reply(data: bytes, reply: Any) -> None:
+    assert whole(data) == reply
