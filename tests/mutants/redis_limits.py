@@ -164,10 +164,10 @@ BUGS = [
         "redis-limits-answer-awaited-for-ever",
         "nobody waits for an answer longer than it is worth",
         "storage/redis/links.py",
-        "                left = min(left, budget.until - monotonic())\n"
-        "                if left <= 0:\n                    is_clean = True\n"
+        "                end = min(end, budget.until)\n"
+        "                if end <= now:\n                    is_clean = True\n"
         "                    return TOO_LATE\n",
-        "                left += 0\n",
+        "                end += 0\n",
         _faults("longer_than"),
     ),
     Bug(

@@ -124,10 +124,23 @@ def test_signals_that_come_all_the_time_make_no_call_longer(store: Any, proxy: P
     """Each of them makes the system begin a wait anew."""
     store.get("n")
     proxy.always(faults.Blackhole())
-    usual = signal.signal(signal.SIGALRM, lambda *_: None)
-    signal.setitimer(signal.ITIMER_REAL, 0.004, 0.004)
+    left = 0
+
+    def strike(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def struck() -> StorageError:
+        nonlocal left
+        left = 400
+        signal.setitimer(signal.ITIMER_REAL, 0.004, 0.004)
+        return reads(store)
+
+    usual = signal.signal(signal.SIGALRM, strike)
     try:
-        ends_by(SECONDS, lambda: reads(store))
+        ends_by(SECONDS, struck)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)

@@ -1,0 +1,127 @@
+"""Bugs in how a blocking call sends and waits."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+_PUNCTUAL, _LINK, _WHOLE = (f"storage/redis/{name}.py" for name in ("punctual", "link", "whole"))
+
+
+def _sockets(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_sockets.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "redis-sockets-signals-make-it-longer",
+        "no signal makes a call longer",
+        _PUNCTUAL,
+        "if left > _ENOUGH and get_ident() != main_thread().ident:",
+        "if left > _ENOUGH:",
+        _sockets("signals"),
+    ),
+    Bug(
+        "redis-sockets-glance-beyond-the-deadline",
+        "a call ends by its deadline, whichever thread makes it",
+        _PUNCTUAL,
+        "left = self.until - monotonic()\n        self._wait(self._poll, left)",
+        "left = self.until - monotonic() + 2\n        self._wait(self._poll, left)",
+        _sockets("takes_nothing or long_leaves"),
+    ),
+    Bug(
+        "redis-sockets-glance-is-the-end",
+        "an answer may take as long as its call has time",
+        _PUNCTUAL,
+        "            except BlockingIOError:\n                left",
+        "            except InterruptedError:\n                left",
+        _sockets("hurry and another"),
+    ),
+    Bug(
+        "redis-sockets-hurry-left-behind",
+        "a call that is in a hurry leaves no hurry to the next one",
+        _LINK,
+        "        bare.until = until\n",
+        "        bare.until = min(until, bare.until or until)\n",
+        _sockets("hurry"),
+    ),
+    Bug(
+        "redis-sockets-sent-without-a-deadline",
+        "who takes nothing is waited for until the deadline",
+        _PUNCTUAL,
+        "            self._wait(room, self.until - monotonic())\n",
+        "            self._wait(room, self.until - monotonic() + 2)\n",
+        _sockets("takes_nothing"),
+    ),
+    Bug(
+        "redis-sockets-rest-not-sent",
+        "what does not fit at once is sent to its end",
+        _LINK,
+        "bare.sendall(memoryview(packed)[sent:])",
+        "bare.sendall(memoryview(packed)[sent + 1 :])",
+        _sockets("does_not_fit"),
+    ),
+    Bug(
+        "redis-sockets-answer-not-noticed-in-a-thread",
+        "what nobody asked for is seen before anything is sent",
+        _PUNCTUAL,
+        "ask(sockets.SOL_SOCKET, _MEMORY_INFO, 4) == _NOTHING",
+        "ask(sockets.SOL_SOCKET, _MEMORY_INFO, 4) is not None",
+        _sockets("nobodys_answer and another"),
+    ),
+    Bug(
+        "redis-sockets-end-not-noticed-in-a-thread",
+        "an end that came with the last answer is seen before anything is sent",
+        _PUNCTUAL,
+        "ask(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1) == _ESTABLISHED",
+        "ask(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1) is not None",
+        _sockets("comes_with_the_answer and another"),
+    ),
+    Bug(
+        "redis-sockets-unix-asked-in-vain",
+        "what came on a socket of Unix is seen before anything is sent",
+        _PUNCTUAL,
+        "if not self._tells_more or get_ident()",
+        "if get_ident()",
+        _sockets("idle_socket and unix and another"),
+    ),
+    Bug(
+        "redis-sockets-other-libraries-bypassed",
+        "a socket that a library puts in the place of a plain one waits in its own way",
+        _PUNCTUAL,
+        'if sys.platform == "linux" and (kind.__module__, kind.__name__) == ("socket", "socket"):',
+        'if sys.platform == "linux" and issubclass(kind, sockets.socket):',
+        _sockets("somebody_elses"),
+    ),
+    Bug(
+        "redis-sockets-connection-of-the-callers-bypassed",
+        "a connection of the caller's making sends and reads itself",
+        _LINK,
+        'return all(part.__module__.partition(".")[0] == "redis" for part in parts)',
+        "return bool(parts)",
+        _sockets("callers_making"),
+    ),
+    Bug(
+        "redis-sockets-rest-of-an-answer-kept",
+        "what follows a reply is no part of the next one",
+        _LINK,
+        "        self._is_parsed = True\n        try:\n            return self.connection.read",
+        "        try:\n            return self.connection.read",
+        ("tests/fault/redis/test_crossed_answers.py", "-k", "blocking and twice"),
+    ),
+    Bug(
+        "redis-sockets-part-of-an-answer-taken",
+        "a reply is taken only when all of it has come",
+        _WHOLE,
+        "if 1 <= data.find(",
+        "if -1 <= data.find(",
+        _sockets("whole or no_plain"),
+    ),
+    Bug(
+        "redis-sockets-two-answers-taken-for-one",
+        "a reply is taken only when nothing follows it",
+        _WHOLE,
+        'return found if end + 2 == len(data) and data.endswith(b"\\r\\n") else PARTED',
+        "return found",
+        _sockets("whole_and_alone"),
+    ),
+]
