@@ -96,6 +96,7 @@ PUBLIC_DEPENDENCIES = {
     "encryption": {"cryptography"},
     "memory": {"cachetools"},
     "redis": {"redis"},
+    "redis.parsing": {"hiredis"},
     "shapes": {"msgspec", "pydantic"},
     "testing": {"hypothesis", "pytest"},
 }
