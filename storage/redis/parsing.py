@@ -42,6 +42,9 @@ class Reader(Protocol):
         What is no reply raises.
         """
 
+    def has_data(self) -> bool:
+        """Whether a part of a reply is there."""
+
 
 class Pushed(list[Any]):
     """What a server says of itself."""
@@ -85,6 +88,10 @@ class PlainReader:
                 raise InvalidResponse("what came is no reply") from None
             if reply is NOT_YET or (reply is not _OPENED and not self._open):
                 return reply
+
+    def has_data(self) -> bool:
+        """Whether a part of a reply is there."""
+        return bool(self._open) or self._at < len(self._bytes)
 
     def _next(self) -> Any:
         """A whole reply, or a part of one, which is put where it belongs."""
