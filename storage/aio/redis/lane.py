@@ -56,7 +56,7 @@ class Lane:
         self._seconds = seconds
         self._ended = ended
         self._marks = Marks()
-        self._queue: list[Asked] = []
+        self.queue: list[Asked] = []
         self._several = False
         self._is_due = False
         self._loop = asyncio.get_running_loop()
@@ -70,7 +70,7 @@ class Lane:
     def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
         """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""
         waiter = self._future()
-        self._queue.append((waiter, packed, deadline, count))
+        self.queue.append((waiter, packed, deadline, count))
         if count:
             self._several = True
         if not self._is_due:
@@ -137,7 +137,7 @@ class Lane:
         """Send what is waiting, and let what is under way end; answers what ends at once."""
         if self._opening is not None:
             self._opening.cancel()
-        if self._queue:
+        if self.queue:
             self._flush()
         idle = [wire for wire in self.wires if not wire.in_flight]
         self.retire(self.made)
@@ -156,7 +156,7 @@ class Lane:
 
     def has_room(self) -> None:
         """Send what was held back."""
-        if self._queue and not self._is_due:
+        if self.queue and not self._is_due:
             self._is_due = True
             self._soon(self._flush)
 
@@ -189,15 +189,25 @@ class Lane:
         now = monotonic()
         if self._next <= now:
             self._give_up(now)
-        while self._queue:
+        while self.queue:
             wire = self._free()
             if wire is None:
                 break
-            asked, due = self._batch(wire)
-            if asked:
-                wire.send(asked, [packed for _, packed, _, _ in asked], due, now)
-        if self._queue and not self.wires:
-            queue, self._queue = self._queue, []
+            waiting = [one for one in self.queue if not one[0].done()]
+            parts = [one[1] for one in waiting]
+            due = len(parts)
+            room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
+            if due > room or self._several or sum(map(len, parts)) > _MOST_BYTES:
+                taken, due = _first(waiting, room)
+                self.queue = waiting[taken:]
+                waiting, parts = waiting[:taken], parts[:taken]
+                self._several = any(count for _, _, _, count in self.queue)
+            else:
+                self.queue = []
+            if parts:
+                wire.send(waiting, parts, due, now)
+        if self.queue and not self.wires:
+            queue, self.queue = self.queue, []
             for waiter, _, _, _ in queue:
                 if not waiter.done():
                     waiter.set_result(AGAIN)
@@ -206,9 +216,8 @@ class Lane:
         """The connection that owes the least, if it can take more; an idle one must be in order."""
         while self.wires:
             wire = self.wires[0]
-            for other in self.wires[1:]:
-                if other.in_flight < wire.in_flight:
-                    wire = other
+            if len(self.wires) > 1:
+                wire = min(self.wires, key=_owed)
             if wire.in_flight:
                 if wire.in_flight < MOST_IN_FLIGHT and not wire.is_paused:
                     return wire
@@ -219,28 +228,6 @@ class Lane:
                 return wire
             wire.drop(ConnectionError("Connection closed by server."))
         return None
-
-    def _batch(self, wire: Wire) -> tuple[list[Asked], int]:
-        """The first of those who still wait, and how many replies they get."""
-        room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
-        waiting = [one for one in self._queue if not one[0].done()]
-        if (
-            not self._several
-            and len(waiting) <= room
-            and sum([len(packed) for _, packed, _, _ in waiting]) <= _MOST_BYTES
-        ):
-            self._queue = []
-            return waiting, len(waiting)
-        due = size = taken = 0
-        for _, packed, _, count in waiting:
-            size += len(packed)
-            if taken and (due + (count or 1) > room or size > _MOST_BYTES):
-                break
-            due += count or 1
-            taken += 1
-        self._queue = waiting[taken:]
-        self._several = any(count for _, _, _, count in self._queue)
-        return waiting[:taken], due
 
     # Deadlines.
 
@@ -259,7 +246,7 @@ class Lane:
         """Give up those whose time is over."""
         self._next = math.inf
         nearest = math.inf
-        for waiter, _, deadline, count in self._queue:
+        for waiter, _, deadline, count in self.queue:
             if waiter.done():
                 continue
             if deadline <= now + EARLY:
@@ -271,6 +258,22 @@ class Lane:
             nearest = min(nearest, wire.look(now, self._seconds))
         if nearest < math.inf:
             self._look_at(nearest)
+
+
+def _first(waiting: list[Asked], room: int) -> tuple[int, int]:
+    """How many of those who are *waiting* go into one batch, and how many replies they get."""
+    due = size = taken = 0
+    for _, packed, _, count in waiting:
+        size += len(packed)
+        if taken and (due + (count or 1) > room or size > _MOST_BYTES):
+            break
+        due += count or 1
+        taken += 1
+    return taken, due
+
+
+def _owed(wire: Wire) -> int:
+    return wire.in_flight
 
 
 class Opening:

@@ -36,6 +36,9 @@ _MARK = b"*2\r\n$4\r\nECHO\r\n$28\r\n%b\r\n"
 class Heard(Protocol):
     """Who wants to hear of a wire."""
 
+    queue: list[Asked]
+    """What is held back."""
+
     def has_room(self) -> None:
         """It may take more."""
 
@@ -90,7 +93,7 @@ class Wire(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def send(self, asked: list[Asked], parts: list[bytes], due: int, now: float) -> None:
-        """Send a batch whose *parts* bring *due* replies."""
+        """Send a batch of *parts*, which bring *due* replies."""
         mark = self._marks.next()
         parts.append(_MARK % mark)
         if not self._flying:
@@ -169,7 +172,8 @@ class Wire(asyncio.Protocol):
         else:
             if self._is_leaving and not self._flying:
                 self._end()
-            self._lane.has_room()
+            elif self._lane.queue:
+                self._lane.has_room()
 
     def eof_received(self) -> None:
         """Nothing more will come."""
@@ -209,9 +213,18 @@ class Wire(asyncio.Protocol):
                 self._refused(asked, replies)
             flying.popleft()
             self.in_flight -= due - 1
-            _hand_on(asked, replies, due - 1)
-            replies = self._replies = []
-        self._end_of_answers()
+            self._replies = []
+            if len(asked) != due - 1:
+                replies = _in_lists(asked, replies)
+            for one, reply in zip(asked, replies):
+                waiter = one[0]
+                if not waiter.done():
+                    if isinstance(reply, Exception):
+                        reply = _trouble(reply)
+                    waiter.set_result(reply)
+            replies = self._replies
+        if self._reader.has_data():
+            self._end_of_answers()
 
     def _end_of_answers(self) -> None:
         reply = self._reader.gets()
@@ -235,15 +248,6 @@ class Wire(asyncio.Protocol):
         self._is_over = True
         self._lane.is_over(self)
         self._transport.close()
-
-
-def _hand_on(asked: list[Asked], replies: list[Any], due: int) -> None:
-    """Give each who waits his answer: the first *due* of *replies*."""
-    if len(asked) != due:
-        replies = _in_lists(asked, replies)
-    for (waiter, _, _, _), reply in zip(asked, replies):
-        if not waiter.done():
-            waiter.set_result(_trouble(reply) if isinstance(reply, Exception) else reply)
 
 
 def _in_lists(asked: list[Asked], replies: list[Any]) -> list[Any]:

@@ -109,10 +109,11 @@ def test_calls_that_are_under_way_end_when_the_store_is_closed(
         await store.set("n", 1)
         proxy.always(faults.Delay(reply=0.05), "GET")
         calls = [asyncio.ensure_future(store.get("n")) for _ in range(6)]
-        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") == 2)
+        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") >= 2)
+        under_way = proxy.forwarded.count("GET")
         await store.aclose()
         answers = await asyncio.gather(*calls, return_exceptions=True)
-        assert answers[:2] == [1, 1]
+        assert answers[:under_way] == [1] * under_way
         assert all(answer == 1 or isinstance(answer, ClosedError) for answer in answers)
         with pytest.raises(ClosedError):
             await store.get("n")
