@@ -130,7 +130,8 @@ class Links:
         pool = self._pool()
         lane = pool.lanes.get(place)
         if lane is not None:
-            lane.retire(self._failed.pop(asyncio.current_task(), lane.made))
+            task = asyncio.current_task()
+            lane.retire(lane.made if task is None else self._failed.pop(task, lane.made))
         await self._lent.forget(pool, place)
 
     async def aclose(self) -> None:
