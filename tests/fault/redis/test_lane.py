@@ -239,6 +239,48 @@ def test_where_an_answer_is_missing_or_too_much_a_change_is_an_unknown_outcome(
     run(proxy, test)
 
 
+class Unasked(faults.Fault):
+    """Behind the reply comes another one, late or at once, which looks like it."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        way.to_client(reply + b"$5\r\nwrong\r\n")
+
+
+def test_what_comes_unasked_is_nobodys_answer(proxy: Proxy, valkey: Server) -> None:
+    async def test(store: Any) -> None:
+        proxy.next(Unasked(), MARK)
+        assert await store.get("n") == 0
+        await asyncio.to_thread(until, lambda: clients(valkey) == 0, "the end of a connection")
+        assert await store.incr("n") == 1
+
+    run(proxy, test)
+
+
+class Heard(faults.Fault):
+    """It takes down what it passes."""
+
+    def __init__(self) -> None:
+        self.words: list[bytes] = []
+
+    def command(self, way: faults.Way, command: bytes) -> None:
+        self.words.append(command)
+        way.to_server(command)
+
+
+def test_a_mark_is_said_once(proxy: Proxy) -> None:
+    marks = Heard()
+    proxy.always(marks, MARK)
+
+    async def test(store: Any) -> None:
+        for _ in range(20):
+            await store.get("n")
+
+    for _ in range(2):
+        run(proxy, test)
+
+    assert len(set(marks.words)) == len(marks.words) == 44
+
+
 def test_who_reads_while_connections_are_killed_hears_nothing_of_it(valkey: Server) -> None:
     async def test(store: Any) -> None:
         keys = await fill(store, 50)
