@@ -35,15 +35,18 @@ class Reader(Protocol):
 
     def feed(self, data: bytes) -> object:
         """Take what came next."""
+        ...
 
     def gets(self) -> Any:
         """The next reply, or `NOT_YET`; what a server refuses is an exception that is not raised.
 
         What is no reply raises.
         """
+        ...
 
     def has_data(self) -> bool:
         """Whether a part of a reply is there."""
+        ...
 
 
 class Pushed(list[Any]):
