@@ -126,7 +126,7 @@ BUGS = [
         "lane-everybody-connects",
         "those who fail together connect once",
         LINKS,
-        "            self._failed[task] = lane.made\n",
+        "            self._failed[task] = (lane, lane.made)\n",
         "            self._failed.pop(task, None)\n",
         _lane("fail_together"),
     ),

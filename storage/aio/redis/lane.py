@@ -66,6 +66,7 @@ class Lane:
         self._next = math.inf
         self._opening: Opening | None = None
         self._lent_until = 0.0
+        self._is_closed = False
 
     def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
         """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""
@@ -86,6 +87,8 @@ class Lane:
         Answers `None` when there is one, or the trouble, or `LENT`.
         """
         before = monotonic()
+        if self._is_closed:
+            return Trouble(Phase.UNSENT, ConnectionError("it is closed"))
         if before < self._lent_until:
             return LENT
         opening = self.open(start)
@@ -135,6 +138,7 @@ class Lane:
 
     def close(self) -> list[Wire]:
         """Send what is waiting, and let what is under way end; answers what ends at once."""
+        self._is_closed = True
         if self._opening is not None:
             self._opening.cancel()
         if self.queue:

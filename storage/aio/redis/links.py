@@ -45,7 +45,7 @@ class Links:
         self._seconds = seconds
         self._lent = Lent(make, limit, seconds)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-        self._failed: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._failed: weakref.WeakKeyDictionary[Any, tuple[Lane, int]] = weakref.WeakKeyDictionary()
         after_fork(self, Links._leave_behind)
 
     async def ask(
@@ -131,7 +131,8 @@ class Links:
         lane = pool.lanes.get(place)
         if lane is not None:
             task = asyncio.current_task()
-            lane.retire(lane.made if task is None else self._failed.pop(task, lane.made))
+            failed, number = self._failed.pop(task, (None, 0)) if task else (None, 0)
+            lane.retire(number if failed is lane else lane.made)
         await self._lent.forget(pool, place)
 
     async def aclose(self) -> None:
@@ -182,7 +183,7 @@ class Links:
         """Remember how old the connections are that this task had trouble with."""
         task = asyncio.current_task()
         if task is not None:
-            self._failed[task] = lane.made
+            self._failed[task] = (lane, lane.made)
 
     async def _open(self, pool: Pool, lane: Lane) -> Any:
         """Open a connection that many share; answers `None`, the trouble, or `LENT`."""
