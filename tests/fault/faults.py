@@ -30,6 +30,9 @@ class Way(Protocol):
 class Fault:
     """Nothing happens: the command and its reply pass."""
 
+    silent = False
+    """Whether a mark behind the command is as little answered."""
+
     def command(self, way: Way, command: bytes) -> None:
         way.to_server(command)
 
@@ -55,6 +58,8 @@ class Delay(Fault):
 
 class Blackhole(Fault):
     """The command does not come to the server, and nobody says so."""
+
+    silent = True
 
     def command(self, way: Way, command: bytes) -> None:
         pass
@@ -82,6 +87,8 @@ class Unanswered(Fault):
 
 class Swallow(Fault):
     """The server has done what it was asked; the reply is lost, and nobody says so."""
+
+    silent = True
 
     def reply(self, way: Way, reply: bytes) -> None:
         pass

@@ -210,7 +210,7 @@ BUGS = [
     Bug(
         "redis-limit-lost-in-asyncio",
         "there are no more connections than are allowed",
-        "storage/aio/redis/links.py",
+        "storage/aio/redis/lent.py",
         "while len(pool.all) >= self._limit and",
         "while not self._limit and",
         _faults("test_limit", "tasks"),
@@ -226,7 +226,7 @@ BUGS = [
     Bug(
         "redis-turn-lost-in-asyncio",
         "who is cancelled while waiting passes the turn on",
-        "storage/aio/redis/links.py",
+        "storage/aio/redis/pool.py",
         "            self._pass_on(waiter)\n",
         "",
         _faults("test_limit", "gives_up"),
@@ -251,7 +251,7 @@ BUGS = [
     Bug(
         "redis-deadline-begins-anew-in-asyncio",
         "the time to wait for a connection is a part of the call",
-        "storage/aio/redis/links.py",
+        "storage/aio/redis/lent.py",
         "seconds = min(self._seconds, until - now) + wait",
         "seconds = self._seconds + wait",
         _faults("test_deadlines", "aio and time_to_wait"),
@@ -259,7 +259,7 @@ BUGS = [
     Bug(
         "redis-connecting-has-no-deadline-in-asyncio",
         "the time to connect is a part of the call",
-        "storage/aio/redis/links.py",
+        "storage/aio/redis/lent.py",
         "async with timeout(seconds):",
         "async with timeout(None):",
         _faults("test_deadlines", "aio and time_to_connect"),
@@ -364,7 +364,7 @@ BUGS = [
     Bug(
         "redis-left-open-at-the-end-of-a-loop",
         "the connections of a loop are closed at its end",
-        "storage/aio/redis/links.py",
+        "storage/aio/redis/pool.py",
         "            self._end.__anext__().send(None)\n",
         "            pass\n",
         _faults("test_loops", "one_loop"),

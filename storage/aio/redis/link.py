@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ...redis.replies import AllLentError, Phase, Trouble, word
@@ -22,12 +23,15 @@ FAILURES = (
 )
 """What a connection raises when it breaks, or when what comes is no reply."""
 
+_PLAIN: Any = AbstractConnection
+_SPEAKING = ("send_packed_command", "read_response")
+
 
 class Link:
     """One connection."""
 
-    __slots__ = ("__weakref__", "_is_cut", "_look", "_news", "_reader", "_transport", "connection",
-                 "is_new", "place")  # fmt: skip
+    __slots__ = ("__weakref__", "_is_cut", "_look", "_reader", "_transport", "connection", "is_new",
+                 "news", "place")  # fmt: skip
 
     def __init__(self, place: Address, connection: Any) -> None:
         self.place: Address = place
@@ -40,11 +44,18 @@ class Link:
         connection, self.is_new = self.connection, False
         writer, self._reader = (getattr(connection, name, None) for name in ("_writer", "_reader"))
         self._transport: Any = getattr(writer, "transport", None)
-        self._news: Callable[[], object] = _nothing
+        self.news: Callable[[], object] = _nothing
         socket = None if writer is None else writer.get_extra_info("socket")
         if socket is not None:
-            self._news = _news_from(socket.fileno())
+            self.news = _news_from(socket.fileno())
         self._look: Any = getattr(connection, "can_read", None) or connection.can_read_destructive
+
+    def can_be_taken(self) -> bool:
+        """Whether nothing but the client library itself speaks through the connection, so that
+        others may do that in its stead."""
+        kind = type(self.connection)
+        plain = all(getattr(kind, name, None) is getattr(_PLAIN, name) for name in _SPEAKING)
+        return plain and self._transport is not None and hasattr(self._transport, "set_protocol")
 
     async def is_quiet(self) -> bool:
         """Whether it is open, and holds no answer that nobody asked for."""
@@ -78,7 +89,7 @@ class Link:
         if self._transport is None:
             return False
         closing: bool = self._transport.is_closing()
-        return closing or bool(getattr(self._reader, "_buffer", None)) or bool(self._news())
+        return closing or bool(getattr(self._reader, "_buffer", None)) or bool(self.news())
 
     def _cut(self) -> None:
         self._is_cut = True

@@ -1,4 +1,4 @@
-"""Connections to servers: lent to one call at a time, and never lent again when a call was cut off.
+"""Connections to servers: what is short shares one, what is long or waits has one of its own.
 
 The twin of `storage.redis.links`, with connections of each event loop's own.
 """
@@ -6,46 +6,46 @@ The twin of `storage.redis.links`, with connections of each event loop's own.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import weakref
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import redis.asyncio
-from redis.asyncio.connection import async_timeout as timeout  # type: ignore[attr-defined]
-from redis.exceptions import TimeoutError
+from redis.exceptions import InvalidResponse
 
 from ...redis.commands import Command
 from ...redis.course import Budget
-from ...redis.replies import TOO_LATE, AllLentError, Phase, Trouble, word
+from ...redis.replies import TOO_LATE, Phase, Trouble, word
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
-from .link import FAILURES, Link, reply_on
+from .lane import AGAIN, LENT, MOST_AT_ONCE, Lane
+from .lent import FITS, Lent, phase_of
+from .link import FAILURES, Link
+from .pool import Pool
+from .wire import marking
 
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
-_SHORTEST = 0.001
-
-_FITS = 32 * 1024
-"""So many bytes go into the buffer of a connection that has sent all before: nothing waits there,
-so no timer is needed, which would cost a task."""
+_UNMARKED = ("NOPERM", "ERR")
+"""How a server refuses a mark that will go on refusing it."""
 
 
 class Links:
-    """*limit* connections of a loop at the most, the last one used first.
+    """*limit* connections of a loop at the most.
 
-    An answer takes *seconds* at the most. Whoever finds all connections lent waits for one.
+    An answer takes *seconds* at the most. Whoever finds all connections in use waits for one.
     """
 
     def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
-        self._make = make
-        self._limit = limit
         self._seconds = seconds
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        self._is_closed = False
+        self._lent = Lent(make, limit, seconds)
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._failed: weakref.WeakKeyDictionary[Any, tuple[Lane, int]] = weakref.WeakKeyDictionary()
         after_fork(self, Links._leave_behind)
 
     async def ask(
@@ -61,28 +61,31 @@ class Links:
         A command that *wait*s there gets so many seconds more, and one with a *budget* no more than
         that.
         """
-        pool = self._pool()
-        link = await self._taken(pool, place, until, budget)
-        if type(link) is Trouble:
-            return link
-        if budget is not None and budget.until <= monotonic():
-            await self._back(pool, link, True)
-            return TOO_LATE
-        is_clean = False
-        connection = link.connection
         packed = command.packed()
-        fits = len(packed) <= _FITS
-        connection.socket_timeout = None if fits else self._limit_of(until, wait, budget)
-        try:
-            try:
-                await connection.send_packed_command(packed, check_health=False)
-            except FAILURES as error:
-                return Trouble(Phase.SENT, error)
-            reply = await link.reply(self._limit_of(until, wait, budget))
-            is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
-            return reply
-        finally:
-            await self._back(pool, link, is_clean)
+        pool = self._pools.get(asyncio.get_running_loop()) or self._pool()
+        lane = pool.lanes.get(place) or self._lane(pool, place)
+        if wait or len(packed) > FITS:
+            return await self._lent.ask(pool, place, packed, until, wait, budget)
+        reply = AGAIN
+        while reply is AGAIN:
+            if not lane.wires:
+                reply = await lane.opened(partial(self._open, pool, lane), until, budget)
+                if reply is LENT:
+                    return await self._lent.ask(pool, place, packed, until, wait, budget)
+                if reply is not None:
+                    break
+            now = monotonic()
+            end = now + self._seconds
+            if until < end:
+                end = until
+            if budget is not None and budget.until < end:
+                end = budget.until
+                if end <= now:
+                    return TOO_LATE
+            reply = await lane.put(packed, end)
+        if type(reply) is Trouble:
+            self._note(lane)
+        return reply
 
     async def ask_all(
         self,
@@ -92,45 +95,49 @@ class Links:
         budget: Budget | None = None,
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
-        pool = self._pool()
-        link = await self._taken(pool, place, until, budget)
-        if type(link) is Trouble:
-            return [link] * len(commands)
-        if budget is not None and budget.until <= monotonic():
-            await self._back(pool, link, True)
-            return [TOO_LATE] * len(commands)
-        is_clean = False
-        connection = link.connection
+        if len(commands) == 1:
+            return [await self.ask(place, commands[0], until, 0.0, budget)]
         packed = [command.packed() for command in commands]
-        fits = sum(map(len, packed)) <= _FITS
-        connection.socket_timeout = None if fits else self._limit_of(until, 0.0, budget)
-        replies: list[Any] = []
-        try:
-            try:
-                await connection.send_packed_command(packed, check_health=False)
-            except FAILURES as error:
-                return [Trouble(Phase.SENT, error)] * len(commands)
-            for _ in commands:
-                connection.socket_timeout = self._limit_of(until, 0.0, budget)
-                reply = await reply_on(connection)
-                replies.append(reply)
-                if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
-                    return replies + [reply] * (len(commands) - len(replies))
-            is_clean = True
-            return replies
-        finally:
-            await self._back(pool, link, is_clean)
+        pool = self._pools.get(asyncio.get_running_loop()) or self._pool()
+        lane = pool.lanes.get(place) or self._lane(pool, place)
+        count = len(packed)
+        together = b"".join(packed)
+        if count > MOST_AT_ONCE or len(together) > FITS:
+            return await self._lent.ask_all(pool, place, packed, until, budget)
+        replies = AGAIN
+        while replies is AGAIN:
+            if not lane.wires:
+                replies = await lane.opened(partial(self._open, pool, lane), until, budget)
+                if replies is LENT:
+                    return await self._lent.ask_all(pool, place, packed, until, budget)
+                if replies is not None:
+                    self._note(lane)
+                    return [replies] * count
+            now = monotonic()
+            end = min(now + self._seconds, until)
+            if budget is not None:
+                end = min(end, budget.until)
+                if end <= now:
+                    return [TOO_LATE] * count
+            replies = await lane.put(together, end, count)
+        if any(type(reply) is Trouble for reply in replies):
+            self._note(lane)
+        found: list[Any] = replies
+        return found
 
     async def forget(self, place: Address) -> None:
-        """Give up the idle connections to *place*: they are as old as one that failed."""
+        """Give up the connections to *place* that are as old as one that failed this task."""
         pool = self._pool()
-        for link in pool.idle.pop(place, ()):
-            pool.all.discard(link)
-            await link.connection.disconnect(nowait=True)
+        lane = pool.lanes.get(place)
+        if lane is not None:
+            task = asyncio.current_task()
+            failed, number = self._failed.pop(task, (None, 0)) if task else (None, 0)
+            lane.retire(number if failed is lane else lane.made)
+        await self._lent.forget(pool, place)
 
     async def aclose(self) -> None:
-        """Close what is idle, in all loops; what is lent is closed when it comes back."""
-        self._is_closed = True
+        """Close what is idle, in all loops; what is in use is closed when it is over."""
+        self._lent.is_closed = True
         self._forget_closed_loops()
         await self._pool().aclose()
         for loop, pool in list(self._pools.items()):
@@ -138,12 +145,12 @@ class Links:
                 with suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(pool.close_soon)
 
-    def _pool(self) -> _Pool:
+    def _pool(self) -> Pool:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
             self._forget_closed_loops()
-            pool = self._pools[loop] = _Pool()
+            pool = self._pools[loop] = Pool()
         return pool
 
     def _forget_closed_loops(self) -> None:
@@ -160,165 +167,59 @@ class Links:
         self._parents = self._pools
         self._pools = {}
 
-    def _limit_of(self, until: float, wait: float, budget: Budget | None = None) -> float:
-        """How long it may take to send, or the answer to come."""
-        now = monotonic()
-        seconds = min(self._seconds, until - now) + wait
-        return max(_SHORTEST, seconds if budget is None else min(seconds, budget.until - now))
+    def _lane(self, pool: Pool, place: Address) -> Lane:
+        lane = pool.lane(place, self._seconds)
+        here, there = weakref.ref(self), weakref.ref(pool)
 
-    async def _taken(
-        self, pool: _Pool, place: Address, until: float, budget: Budget | None
-    ) -> Any:
-        """A connection that nobody else has, connected and with nothing in it."""
-        end = until if budget is None else budget.until
+        def grow() -> None:
+            links, pool = here(), there()
+            if links is not None and pool is not None and links._lent.has_room(pool):
+                lane.open(partial(links._open, pool, lane))
+
+        lane.grow = grow
+        return lane
+
+    def _note(self, lane: Lane) -> None:
+        """Remember how old the connections are that this task had trouble with."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._failed[task] = (lane, lane.made)
+
+    async def _open(self, pool: Pool, lane: Lane) -> Any:
+        """Open a connection that many share; answers `None`, the trouble, or `LENT`."""
+        until = monotonic() + self._seconds
         try:
-            while True:
-                link = pool.idle_at(place) or await self._another(pool, place, end)
-                if link.is_new:
-                    before = monotonic()
-                    await self._connect(pool, link, until)
-                    if budget is not None:
-                        budget.forgive(monotonic() - before)
-                    return link
-                if link.place == place and await self._is_quiet(pool, link):
-                    return link
-                await self._dropped(pool, link)
+            link = await self._lent.free(pool, lane.place, until)
+            lane.connecting()
+            if link.is_new:
+                await self._lent.connect(pool, link, until)
+            return await self._share(pool, lane, link, until)
         except FAILURES as error:
-            return Trouble(_phase_of(error), error)
+            return Trouble(phase_of(error), error)
 
-    async def _another(self, pool: _Pool, place: Address, until: float) -> Link:
-        """A new connection as soon as there may be one more, or one that comes back."""
-        while len(pool.all) >= self._limit and not await self._made_room(pool):
-            link = await pool.wait(until)
-            if link is not None:
-                return link
-        link = Link(place, self._make(place))
-        pool.all.add(link)
-        return link
-
-    async def _made_room(self, pool: _Pool) -> bool:
-        """Give up an idle connection, to whatever place it leads."""
-        link = pool.any_idle()
-        if link is None:
-            return False
-        pool.all.discard(link)
-        await link.connection.disconnect(nowait=True)
-        return len(pool.all) < self._limit
-
-    async def _connect(self, pool: _Pool, link: Link, until: float) -> None:
-        connection = link.connection
-        own = connection.socket_connect_timeout
-        seconds = self._limit_of(until, 0.0)
-        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        # One limit for all that is said: those of the client library can swallow a cancellation.
-        connection.socket_timeout = None
+    async def _share(self, pool: Pool, lane: Lane, link: Link, until: float) -> Any:
+        """Share *link*, if the server takes marks."""
+        is_clean = is_shared = False
         try:
-            async with timeout(seconds):
-                await connection.connect()
-        except asyncio.TimeoutError as error:
-            await self._dropped(pool, link)
-            raise TimeoutError("Timeout connecting to server") from error
-        except BaseException:
-            await self._dropped(pool, link)
-            raise
-        link.connected()
-
-    async def _is_quiet(self, pool: _Pool, link: Link) -> bool:
-        try:
-            return await link.is_quiet()
-        except BaseException:
-            await self._dropped(pool, link)
-            raise
-
-    async def _back(self, pool: _Pool, link: Link, is_clean: bool) -> None:
-        if not is_clean or self._is_closed:
-            await self._dropped(pool, link)
-        elif not pool.handed_over(link):
-            pool.idle.setdefault(link.place, deque()).append(link)
-
-    async def _dropped(self, pool: _Pool, link: Link) -> None:
-        pool.all.discard(link)
-        pool.handed_over(None)
-        await link.connection.disconnect(nowait=True)
-
-
-class _Pool:
-    """The connections of one loop, which are closed at its end at the latest."""
-
-    def __init__(self) -> None:
-        self.idle: dict[Address, deque[Link]] = {}
-        self.all: weakref.WeakSet[Link] = weakref.WeakSet()
-        self.waiting: deque[asyncio.Future[Link | None]] = deque()
-        self._end = _closing_at_its_end(self)
-        # A loop closes at its end the generators that have begun in it.
-        with suppress(StopIteration):
-            self._end.__anext__().send(None)
-
-    async def aclose(self) -> None:
-        """Close what is idle."""
-        await self._end.aclose()
-
-    def close_soon(self) -> None:
-        """The same, from this loop but out of no task."""
-        self._closing = asyncio.ensure_future(self.aclose())
-
-    async def disconnect(self) -> None:
-        for place in list(self.idle):
-            for link in self.idle.pop(place, ()):
-                self.all.discard(link)
-                await link.connection.disconnect()
-
-    def idle_at(self, place: Address) -> Link | None:
-        idle = self.idle.get(place)
-        return idle.pop() if idle else None
-
-    def any_idle(self) -> Link | None:
-        return next((idle.popleft() for idle in self.idle.values() if idle), None)
-
-    def handed_over(self, link: Link | None) -> bool:
-        """Let the first who waits go on, with *link* or to make one."""
-        while self.waiting:
-            waiter = self.waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(link)
-                return True
-        return False
-
-    async def wait(self, until: float) -> Link | None:
-        """What is handed over."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Link | None] = loop.create_future()
-        timer = loop.call_later(max(0.0, until - monotonic()), _give_up, waiter)
-        self.waiting.append(waiter)
-        try:
-            return await waiter
-        except BaseException:
-            self._pass_on(waiter)
-            raise
+            reply = LENT
+            if link.can_be_taken():
+                mark = lane.next_mark()
+                await link.connection.send_packed_command(marking(mark), check_health=False)
+                reply = await link.reply(self._lent.limit_of(until, 0.0))
+                if reply == mark:
+                    lane.take(link)
+                    is_shared = True
+                    return None
+            if type(reply) is not Trouble and reply is not LENT:
+                return Trouble(Phase.UNSENT, InvalidResponse("an answer in the place of another"))
+            if reply is LENT or word(reply.error) in _UNMARKED:
+                is_clean = True
+                lane.lend(math.inf)
+                return LENT
+            return reply if reply.phase is Phase.ANSWERED else reply._replace(phase=Phase.UNSENT)
         finally:
-            timer.cancel()
-
-    def _pass_on(self, waiter: asyncio.Future[Link | None]) -> None:
-        """Who is cancelled with a connection in hand leaves it to the next one."""
-        if waiter in self.waiting:
-            self.waiting.remove(waiter)
-        if waiter.cancelled() or waiter.exception() is not None:
-            return
-        link = waiter.result()
-        if not self.handed_over(link) and link is not None:
-            self.idle.setdefault(link.place, deque()).append(link)
-
-
-async def _closing_at_its_end(pool: _Pool) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await pool.disconnect()
-
-
-def _give_up(waiter: asyncio.Future[Link | None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(AllLentError())
+            if not is_shared:
+                await self._lent.back(pool, link, is_clean)
 
 
 def _let_go(connection: Any) -> None:
@@ -330,8 +231,3 @@ def _let_go(connection: Any) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, socket.fileno())
     os.close(nothing)
-
-
-def _phase_of(error: BaseException) -> Phase:
-    """What a server says while it is connected to, it says of a command that it never got."""
-    return Phase.ANSWERED if word(error) else Phase.UNSENT

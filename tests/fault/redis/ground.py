@@ -21,6 +21,10 @@ NAME = "bot-under-test"
 
 PREFIX = "storage:"
 GRACE_SECONDS = 0.25
+
+LONG_TEXT = "long" * 20_000
+"""A value that does not share a connection with others."""
+
 ATTEMPTS = 3
 
 

@@ -109,10 +109,11 @@ def test_calls_that_are_under_way_end_when_the_store_is_closed(
         await store.set("n", 1)
         proxy.always(faults.Delay(reply=0.05), "GET")
         calls = [asyncio.ensure_future(store.get("n")) for _ in range(6)]
-        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") == 2)
+        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") >= 2)
+        under_way = proxy.forwarded.count("GET")
         await store.aclose()
         answers = await asyncio.gather(*calls, return_exceptions=True)
-        assert answers[:2] == [1, 1]
+        assert answers[:under_way] == [1] * under_way
         assert all(answer == 1 or isinstance(answer, ClosedError) for answer in answers)
         with pytest.raises(ClosedError):
             await store.get("n")
@@ -161,3 +162,20 @@ def test_two_loops_have_a_limit_each(valkey: Server) -> None:
 
     together(work, work)
     asyncio.run(store.aclose())
+
+
+def test_who_waits_for_a_connection_when_the_store_is_closed_hears_of_it(
+    proxy: Proxy, valkey: Server
+) -> None:
+    async def main() -> None:
+        store = made(proxy, timeout=20)
+        proxy.always(faults.Delay(reply=0.2), "CLIENT", "HELLO")
+        calls = [asyncio.ensure_future(store.incr("n")) for _ in range(6)]
+        await asyncio.to_thread(until, lambda: proxy.connections == 1)
+        await store.aclose()
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {ClosedError}
+
+    asyncio.run(main())
+    gc.collect()
+    until(lambda: clients(valkey) == 0)

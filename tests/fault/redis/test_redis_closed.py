@@ -15,7 +15,7 @@ from tests.fault import faults
 from tests.fault.conftest import Open
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import AGAIN, NAME, ONCE, clients, kind_of, prepared
+from tests.fault.redis.ground import AGAIN, LONG_TEXT, NAME, ONCE, clients, kind_of, prepared
 from tests.servers import Server
 from tests.waiting import until
 
@@ -61,6 +61,7 @@ def test_closing_ends_all_connections_at_once_and_twice_is_fine(
         start.wait()
         for _ in range(20):
             store.incr("n")
+            store.set("long", LONG_TEXT)
 
     threads = [threading.Thread(target=work) for _ in range(5)]
     for thread in threads:

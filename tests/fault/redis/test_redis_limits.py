@@ -243,5 +243,6 @@ def test_who_finds_no_connection_free_waits_no_longer_than_an_answer_is_worth(
         error = ends_by(WITHIN, lambda: failure(lambda: room.hit(CHOSEN, Ask(within=WITHIN))))
         proxy.cut()
 
-    assert type(error) is UnavailableError
+    # Tasks share a connection: who has to wait has been heard, and the server says nothing.
+    assert type(error) in (UnavailableError, OutcomeUnknownError)
     assert type(answers[0]) is OutcomeUnknownError

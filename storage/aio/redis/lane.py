@@ -1,0 +1,334 @@
+"""The way of one event loop to one server: what is asked in one turn of the loop goes out together.
+
+There is one connection, and a second one while the first can take no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from redis.exceptions import ConnectionError, TimeoutError
+
+from ...redis.course import Budget
+from ...redis.replies import AllLentError, Phase, Trouble
+from ...redis.settings import Address
+from ...runtime import monotonic
+from .link import Link
+from .wire import EARLY, MOST_IN_FLIGHT, Asked, Marks, Wire
+
+AGAIN: Final[Any] = object()
+"""What comes instead of an answer when nothing was sent because the connection was of no use."""
+
+LENT: Final[Any] = object()
+"""What comes where no connection can be shared."""
+
+MOST_AT_ONCE = 512
+"""So many commands has a batch at the most."""
+
+_MOST_BYTES = 64 * 1024
+"""About so many bytes has a batch at the most."""
+
+_WIRES = 2
+
+_WARY_SECONDS = 30.0
+
+Start = Callable[[], Coroutine[Any, Any, Any]]
+
+
+class Lane:
+    """What is asked at *place*, where a server may be silent for *seconds*.
+
+    Who *ended* a connection is told so.
+    """
+
+    def __init__(self, place: Address, seconds: float, ended: Callable[[Link], None]) -> None:
+        self.place = place
+        self.wires: list[Wire] = []
+        """Those that take more."""
+        self.leaving: set[Wire] = set()
+        """Those that only wait for answers."""
+        self.made = 0
+        self.grow: Callable[[], object] = int
+        """Asks for a second connection."""
+        self._seconds = seconds
+        self._ended = ended
+        self._marks = Marks()
+        self.queue: list[Asked] = []
+        self._several = False
+        self._is_due = False
+        self._loop = asyncio.get_running_loop()
+        self._future = self._loop.create_future
+        self._soon = self._loop.call_soon
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = math.inf
+        self._opening: Opening | None = None
+        self._lent_until = 0.0
+        self._is_closed = False
+
+    def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
+        """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""
+        waiter = self._future()
+        self.queue.append((waiter, packed, deadline, count))
+        if count:
+            self._several = True
+        if not self._is_due:
+            self._is_due = True
+            self._soon(self._flush)
+        if deadline < self._next:
+            self._look_at(deadline)
+        return waiter
+
+    async def opened(self, start: Start, until: float, budget: Budget | None) -> Any:
+        """Wait for a connection, which one opens for all.
+
+        Answers `None` when there is one, or the trouble, or `LENT`.
+        """
+        before = monotonic()
+        if self._is_closed:
+            return Trouble(Phase.UNSENT, ConnectionError("it is closed"))
+        if before < self._lent_until:
+            return LENT
+        opening = self.open(start)
+        try:
+            return await opening.wait(until, until if budget is None else budget.until)
+        finally:
+            if budget is not None and opening.began is not None:
+                budget.forgive(monotonic() - max(before, opening.began))
+
+    def open(self, start: Start) -> Opening:
+        """Open one, if that is not under way."""
+        if self._opening is None or self._opening.is_over:
+            self._opening = Opening(start)
+        return self._opening
+
+    def connecting(self) -> None:
+        """From now on it is the server that lets us wait."""
+        if self._opening is not None:
+            self._opening.began = monotonic()
+
+    def take(self, link: Link) -> None:
+        """Share the connection of *link* from now on."""
+        self.made += 1
+        self.wires.append(Wire(link, self.made, self._marks, self))
+
+    def next_mark(self) -> bytes:
+        """A word that was never said."""
+        return self._marks.next()
+
+    def lend(self, until: float) -> None:
+        """Share nothing *until* then."""
+        self._lent_until = until
+        self.retire(self.made)
+
+    def retire(self, number: int) -> None:
+        """Ask nothing more on the connections up to this *number*."""
+        for wire in [wire for wire in self.wires if wire.number <= number]:
+            self.has_doubts(wire)
+
+    def give_way(self, *, idle: bool) -> bool:
+        """Ask nothing more on one of them, which has nothing to do if it is to be *idle*."""
+        for wire in self.wires:
+            if not idle or not wire.in_flight:
+                self.has_doubts(wire)
+                return True
+        return False
+
+    def close(self) -> list[Wire]:
+        """Send what is waiting, and let what is under way end; answers what ends at once."""
+        self._is_closed = True
+        if self._opening is not None:
+            self._opening.cancel()
+        if self.queue:
+            self._flush()
+        idle = [wire for wire in self.wires if not wire.in_flight]
+        self.retire(self.made)
+        return idle
+
+    def cut(self) -> None:
+        """End everything at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._opening is not None:
+            self._opening.cancel()
+        for wire in [*self.wires, *self.leaving]:
+            wire.drop(ConnectionError("the event loop has ended"))
+
+    # What a wire tells.
+
+    def has_room(self) -> None:
+        """Send what was held back."""
+        if self.queue and not self._is_due:
+            self._is_due = True
+            self._soon(self._flush)
+
+    def has_doubts(self, wire: Wire) -> None:
+        """Ask nothing more there."""
+        if wire in self.wires:
+            self.wires.remove(wire)
+            self.leaving.add(wire)
+            wire.leave()
+            self.has_room()
+
+    def is_misled(self) -> None:
+        """Do for a while without what can be misled: a server answers more or less than it was
+        asked, or what is between it and us."""
+        self.lend(monotonic() + _WARY_SECONDS)
+
+    def is_over(self, wire: Wire) -> None:
+        """Forget it."""
+        if wire in self.wires:
+            self.wires.remove(wire)
+        self.leaving.discard(wire)
+        self._ended(wire.link)
+        self.has_room()
+
+    # Sending.
+
+    def _flush(self) -> None:
+        """Send what was asked for."""
+        self._is_due = False
+        now = monotonic()
+        if self._next <= now:
+            self._give_up(now)
+        while self.queue:
+            wire = self._free()
+            if wire is None:
+                break
+            waiting = [one for one in self.queue if not one[0].done()]
+            parts = [one[1] for one in waiting]
+            due = len(parts)
+            room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
+            if due > room or self._several or sum(map(len, parts)) > _MOST_BYTES:
+                taken, due = _first(waiting, room)
+                self.queue = waiting[taken:]
+                waiting, parts = waiting[:taken], parts[:taken]
+                self._several = any(count for _, _, _, count in self.queue)
+            else:
+                self.queue = []
+            if parts:
+                wire.send(waiting, parts, due, now)
+        if self.queue and not self.wires:
+            queue, self.queue = self.queue, []
+            for waiter, _, _, _ in queue:
+                if not waiter.done():
+                    waiter.set_result(AGAIN)
+
+    def _free(self) -> Wire | None:
+        """The connection that owes the least, if it can take more; an idle one must be in order."""
+        while self.wires:
+            wire = self.wires[0]
+            if len(self.wires) > 1:
+                wire = min(self.wires, key=_owed)
+            if wire.in_flight:
+                if wire.in_flight < MOST_IN_FLIGHT and not wire.is_paused:
+                    return wire
+                if len(self.wires) < _WIRES:
+                    self.grow()
+                return None
+            if wire.is_quiet():
+                return wire
+            wire.drop(ConnectionError("Connection closed by server."))
+        return None
+
+    # Deadlines.
+
+    def _look_at(self, when: float) -> None:
+        """Look then whose time is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = when
+        self._timer = self._loop.call_later(max(0.0, when - monotonic()), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self._give_up(monotonic())
+
+    def _give_up(self, now: float) -> None:
+        """Give up those whose time is over."""
+        self._next = math.inf
+        nearest = math.inf
+        for waiter, _, deadline, count in self.queue:
+            if waiter.done():
+                continue
+            if deadline <= now + EARLY:
+                trouble = Trouble(Phase.UNSENT, TimeoutError("Timeout reading from socket"))
+                waiter.set_result([trouble] * count if count else trouble)
+            else:
+                nearest = min(nearest, deadline)
+        for wire in [*self.wires, *self.leaving]:
+            nearest = min(nearest, wire.look(now, self._seconds))
+        if nearest < math.inf:
+            self._look_at(nearest)
+
+
+def _first(waiting: list[Asked], room: int) -> tuple[int, int]:
+    """How many of those who are *waiting* go into one batch, and how many replies they get."""
+    due = size = taken = 0
+    for _, packed, _, count in waiting:
+        size += len(packed)
+        if taken and (due + (count or 1) > room or size > _MOST_BYTES):
+            break
+        due += count or 1
+        taken += 1
+    return taken, due
+
+
+def _owed(wire: Wire) -> int:
+    return wire.in_flight
+
+
+class Opening:
+    """A connection is being opened, for all who wait."""
+
+    def __init__(self, start: Start) -> None:
+        self.began: float | None = None
+        self.is_over = False
+        self._loop = asyncio.get_running_loop()
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._task = self._loop.create_task(self._run(start))
+
+    async def wait(self, until: float, patient: float) -> Any:
+        """How it ended; it is waited for *until* then, or less where nobody is connecting."""
+        waiter = self._loop.create_future()
+        self._waiting.add(waiter)
+        timer = self._timer(waiter, until if self.began else min(until, patient), until)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiting.discard(waiter)
+            if not self._waiting and not self.is_over:
+                self.cancel()
+
+    def cancel(self) -> None:
+        """Stop it."""
+        self._task.cancel()
+        self._ended(Trouble(Phase.UNSENT, ConnectionError("nobody waits for it")))
+
+    async def _run(self, start: Start) -> None:
+        outcome: Any = Trouble(Phase.UNSENT, ConnectionError("it was given up"))
+        try:
+            outcome = await start()
+        finally:
+            self._ended(outcome)
+
+    def _ended(self, outcome: Any) -> None:
+        self.is_over = True
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(outcome)
+
+    def _timer(self, waiter: Any, when: float, until: float) -> asyncio.TimerHandle:
+        return self._loop.call_later(max(0.0, when - monotonic()), self._late, waiter, until)
+
+    def _late(self, waiter: asyncio.Future[Any], until: float) -> None:
+        if waiter.done():
+            return
+        if self.began is not None and until > monotonic() + EARLY:
+            self._timer(waiter, until, until)
+            return
+        error = AllLentError() if self.began is None else TimeoutError("Timeout connecting to server")
+        waiter.set_result(Trouble(Phase.UNSENT, error))

@@ -1,0 +1,136 @@
+"""The connections of one event loop: those that are lent, and those that many calls share."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+from ...redis.replies import AllLentError
+from ...redis.settings import Address
+from ...runtime import monotonic
+from .lane import Lane
+from .link import Link
+
+
+class Pool:
+    """The connections of one loop, which are closed at its end at the latest."""
+
+    def __init__(self) -> None:
+        self.idle: dict[Address, deque[Link]] = {}
+        self.all: weakref.WeakSet[Link] = weakref.WeakSet()
+        self.waiting: deque[asyncio.Future[Link | None]] = deque()
+        self.lanes: dict[Address, Lane] = {}
+        self._end = _closing_at_its_end(self)
+        # A loop closes at its end the generators that have begun in it.
+        with suppress(StopIteration):
+            self._end.__anext__().send(None)
+
+    async def aclose(self) -> None:
+        """Close what is idle, and let end what is under way."""
+        shared = [wire.link for lane in self.lanes.values() for wire in lane.close()]
+        await self._disconnect()
+        for link in shared:
+            await link.connection.disconnect()
+        if not any(lane.leaving for lane in self.lanes.values()):
+            await self._end.aclose()
+
+    def close_soon(self) -> None:
+        """The same, from this loop but out of no task."""
+        self._closing = asyncio.ensure_future(self.aclose())
+
+    async def cut(self) -> None:
+        """End everything."""
+        for lane in self.lanes.values():
+            lane.cut()
+        await self._disconnect()
+
+    def lane(self, place: Address, seconds: float) -> Lane:
+        """What many share on the way to *place*."""
+        pool = weakref.ref(self)
+
+        def ended(link: Link) -> None:
+            here = pool()
+            if here is not None:
+                here.lost(link)
+
+        lane = self.lanes[place] = Lane(place, seconds, ended)
+        return lane
+
+    def lost(self, link: Link) -> None:
+        """There may be another one in the place of *link*."""
+        self.all.discard(link)
+        self.handed_over(None)
+
+    def give_way(self) -> None:
+        """End one of the shared connections that has nothing to do."""
+        for lane in self.lanes.values():
+            if lane.give_way(idle=True):
+                return
+
+    def press(self) -> None:
+        """Somebody waits: where nothing but shared connections is left, one of them ends soon."""
+        if not any(lane.leaving for lane in self.lanes.values()):
+            for lane in self.lanes.values():
+                if lane.give_way(idle=False):
+                    return
+
+    def idle_at(self, place: Address) -> Link | None:
+        idle = self.idle.get(place)
+        return idle.pop() if idle else None
+
+    def any_idle(self) -> Link | None:
+        return next((idle.popleft() for idle in self.idle.values() if idle), None)
+
+    def handed_over(self, link: Link | None) -> bool:
+        """Let the first who waits go on, with *link* or to make one."""
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(link)
+                return True
+        return False
+
+    async def wait(self, until: float) -> Link | None:
+        """What is handed over."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Link | None] = loop.create_future()
+        timer = loop.call_later(max(0.0, until - monotonic()), _give_up, waiter)
+        self.waiting.append(waiter)
+        try:
+            return await waiter
+        except BaseException:
+            self._pass_on(waiter)
+            raise
+        finally:
+            timer.cancel()
+
+    async def _disconnect(self) -> None:
+        for place in list(self.idle):
+            for link in self.idle.pop(place, ()):
+                self.all.discard(link)
+                await link.connection.disconnect()
+
+    def _pass_on(self, waiter: asyncio.Future[Link | None]) -> None:
+        """Who is cancelled with a connection in hand leaves it to the next one."""
+        if waiter in self.waiting:
+            self.waiting.remove(waiter)
+        if waiter.cancelled() or waiter.exception() is not None:
+            return
+        link = waiter.result()
+        if not self.handed_over(link) and link is not None:
+            self.idle.setdefault(link.place, deque()).append(link)
+
+
+async def _closing_at_its_end(pool: Pool) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await pool.cut()
+
+
+def _give_up(waiter: asyncio.Future[Link | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(AllLentError())

@@ -1,0 +1,229 @@
+"""Bugs in what tasks of asyncio share on the way to a server, and in what reads replies."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+WIRE, LANE = "storage/aio/redis/wire.py", "storage/aio/redis/lane.py"
+LINKS, POOL = "storage/aio/redis/links.py", "storage/aio/redis/pool.py"
+PARSING = "storage/redis/parsing.py"
+
+
+def _lane(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_lane.py", "-k", words)
+
+
+def _parsing(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_parsing.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "lane-mark-not-looked-at",
+        "an answer too many or too few is noticed before any is handed on",
+        WIRE,
+        "if replies[-1] != mark:",
+        "if not mark:",
+        _lane("nobody_gets or missing_or_too_much"),
+    ),
+    Bug(
+        "lane-mark-said-twice",
+        "a mark is a word that was never said",
+        WIRE,
+        "        self._number += 1\n",
+        "",
+        ("tests/fault/redis/test_lane.py", "-k", "mark_is_said_once"),
+    ),
+    Bug(
+        "lane-missing-answer-waited-for",
+        "an answer that is missing is noticed when the mark comes",
+        WIRE,
+        "if replies and replies[-1] == mark:",
+        "if not mark:",
+        _lane("missing_or_too_much"),
+    ),
+    Bug(
+        "lane-answer-that-nobody-asked-for",
+        "what comes unasked ends the connection",
+        WIRE,
+        "        if self._reader.has_data():\n            self._end_of_answers()\n",
+        "",
+        _lane("unasked"),
+    ),
+    Bug(
+        "lane-misled-and-trusting",
+        "where answers were wrong, calls have connections of their own for a while",
+        LANE,
+        "        self.lend(monotonic() + _WARY_SECONDS)\n",
+        "        pass\n",
+        ("tests/fault/redis/test_crossed_answers.py", "-k", "comes_twice and aio"),
+    ),
+    Bug(
+        "lane-sent-though-cancelled",
+        "who is cancelled before it is sent is not sent",
+        LANE,
+        "waiting = [one for one in self.queue if not one[0].done()]",
+        "waiting = list(self.queue)",
+        _lane("cancelled_before or late_is_never_sent"),
+    ),
+    Bug(
+        "lane-one-write-each",
+        "what is asked in one turn of the loop is one trip",
+        LANE,
+        "MOST_AT_ONCE = 512\n",
+        "MOST_AT_ONCE = 1\n",
+        _lane("one_trip"),
+    ),
+    Bug(
+        "lane-batch-without-a-bound",
+        "a batch has a bound",
+        LANE,
+        " or sum(map(len, parts)) > _MOST_BYTES",
+        "",
+        _lane("bounded"),
+    ),
+    Bug(
+        "lane-one-deadline-for-all",
+        "each has a deadline of its own",
+        WIRE,
+        "                if deadline <= now:\n",
+        "                if deadline < 0:\n",
+        _lane("deadline_of_its_own"),
+    ),
+    Bug(
+        "lane-short-deadline-ends-all",
+        "who is late takes nothing from those who have time",
+        WIRE,
+        "if silent <= now + EARLY or (late and nearest == math.inf):",
+        "if silent <= now + EARLY or late:",
+        _lane("deadline_of_its_own"),
+    ),
+    Bug(
+        "lane-behind-what-is-late",
+        "who comes after one that was late does not stand behind it",
+        WIRE,
+        "            self._lane.has_doubts(self)\n",
+        "            pass\n",
+        _lane("deadline_of_its_own"),
+    ),
+    Bug(
+        "lane-silence-without-end",
+        "an answer that does not come is not waited for",
+        LANE,
+        "        if deadline < self._next:\n",
+        "        if deadline < 0:\n",
+        ("tests/fault/redis/test_deadlines.py", "-k", "aio and until_the_deadline"),
+    ),
+    Bug(
+        "lane-idle-and-not-looked-at",
+        "a connection that was closed while nobody used it costs nothing",
+        LANE,
+        "            if wire.is_quiet():\n",
+        "            if not wire.in_flight:\n",
+        ("tests/fault/redis/test_idle.py", "-k", "too_busy"),
+    ),
+    Bug(
+        "lane-everybody-connects",
+        "those who fail together connect once",
+        LINKS,
+        "            self._failed[task] = (lane, lane.made)\n",
+        "            self._failed.pop(task, None)\n",
+        _lane("fail_together"),
+    ),
+    Bug(
+        "lane-third-connection",
+        "two connections are enough",
+        LANE,
+        "_WIRES = 2\n",
+        "_WIRES = 3\n",
+        _lane("ten_thousand"),
+    ),
+    Bug(
+        "lane-owes-without-end",
+        "what a connection owes has a bound",
+        WIRE,
+        "MOST_IN_FLIGHT = 2048\n",
+        "MOST_IN_FLIGHT = 1_000_000\n",
+        _lane("ten_thousand"),
+    ),
+    Bug(
+        "lane-keeps-the-last-connection",
+        "where one connection is allowed, short calls and long ones take turns",
+        POOL,
+        "        if not any(lane.leaving",
+        "        if all(lane.leaving",
+        _lane("short_and_long"),
+    ),
+    Bug(
+        "lane-long-before-short",
+        "what is long does not keep what is short",
+        LINKS,
+        "        if wait or len(packed) > FITS:\n",
+        "        if wait:\n",
+        _lane("keep_what_is_short"),
+    ),
+    Bug(
+        "lane-no-right-to-marks",
+        "who may not say marks has connections of its own",
+        LINKS,
+        '_UNMARKED = ("NOPERM", "ERR")\n',
+        '_UNMARKED = ("ERR",)\n',
+        _lane("may_not_say"),
+    ),
+    Bug(
+        "lane-several-answers-torn-apart",
+        "answers to what was asked together come together",
+        WIRE,
+        "        start += count or 1\n",
+        "        start += 1\n",
+        _lane("belong_together"),
+    ),
+    Bug(
+        "lane-closed-in-the-middle",
+        "what is under way is answered when a store is closed",
+        WIRE,
+        "        self._is_leaving = True\n        if not self._flying:\n",
+        "        self._is_leaving = True\n        if self.link:\n",
+        ("tests/fault/redis/test_loops.py", "-k", "under_way"),
+    ),
+    Bug(
+        "lane-left-open",
+        "a store that is closed leaves no connection",
+        POOL,
+        "for lane in self.lanes.values() for wire in lane.close()]",
+        "for lane in self.lanes.values() for wire in lane.wires]",
+        ("tests/fault/redis/test_redis_closed.py", "-k", "at_once and aio"),
+    ),
+    Bug(
+        "parsing-pairs-counted-once",
+        "a map is read whole",
+        PARSING,
+        "self.missing: int = size * _COUNTED[kind]",
+        "self.missing: int = size",
+        _parsing("new_protocol"),
+    ),
+    Bug(
+        "parsing-half-a-text",
+        "what comes in pieces comes whole",
+        PARSING,
+        "if len(data) < end + size + 4:",
+        "if len(data) < end + size + 2:",
+        _parsing("old_protocol"),
+    ),
+    Bug(
+        "parsing-attribute-for-a-reply",
+        "what stands before a reply is no reply",
+        PARSING,
+        'return _OPENED if self._kind == b"|" else found',
+        "return found",
+        _parsing("before_a_reply"),
+    ),
+    Bug(
+        "parsing-longer-than-it-says",
+        "a text that is longer than it says is no reply",
+        PARSING,
+        '            if not data.startswith(b"\\r\\n", end + size + 2):\n',
+        "            if size < 0:\n",
+        _parsing("longer_than"),
+    ),
+]
