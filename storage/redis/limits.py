@@ -321,5 +321,8 @@ def _script(step: str, kinds: Kinds) -> Script:
     if len(kinds) > 1 and kinds != (each := tuple(one for one in _FILES if one in kinds)):
         return _script(step, each)
     files = dict.fromkeys(name for kind in kinds for name in _FILES[kind])
+    before: tuple[str, ...] = ()
+    if step == "hit" and Slots not in kinds:
+        before = ("usual", *(f"usual_{name}" for name in files), "usual_hit")
     more = ("places",) if step in ("reserve", "refund") else ()
-    return Script(step, "limit", *files, "meters", *more)
+    return Script(step, *before, "limit", *files, "meters", *more)
