@@ -105,7 +105,7 @@ class RateLimiter:
         *values* fill in the keys of limits that have a template.
         """
         known = self._known
-        who = _who(key, values) if values else key
+        who = _who(key, values) if values and known else key
         since = 0.0
         try:
             if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
@@ -118,11 +118,16 @@ class RateLimiter:
                 return Denied(denial, cost, since)
         except TypeError:  # what is no key, or no cost, is refused below
             pass
-        self._targets.check_cost(cost)
-        target = self._target(key, values)
-        ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
+        ask = self._ask
+        if cost is not _ONE:
+            self._targets.check_cost(cost)
+            ask = ask._replace(cost=cost)
+        if self._targets.has_slots:
+            self._refuse_slots()
+        target = self._targets.of(key, values)
         passed, decision, error = self._guard.ask("hit", target, ask)
         if not passed and decision is not None and error is None and self._remember:
+            who = _who(key, values) if values else key
             note(known, who, target, cost, decision, since, self._remember)
         return Told(passed, target, cost, decision, error)
 

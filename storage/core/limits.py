@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from string import Formatter
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -218,12 +219,20 @@ def check_template(key: object) -> None:
 
 def filled(key: str, values: Mapping[str, Any]) -> str:
     """The template *key* with *values* in the place of its fields, whose colons are escaped."""
-    parts = []
+    form, names = _form(key)
+    return form % tuple([escaped(values[name]) for name in names])
+
+
+@lru_cache(maxsize=1024)
+def _form(key: str) -> tuple[str, tuple[str, ...]]:
+    """The template *key* with `%s` in the place of its fields, and their names."""
+    form, names = "", []
     for text, name, _, _ in Formatter().parse(key):
-        parts.append(text)
+        form += text.replace("%", "%%")
         if name is not None:
-            parts.append(escaped(values[name]))
-    return "".join(parts)
+            form += "%s"
+            names.append(name)
+    return form, tuple(names)
 
 
 def _fields(key: str) -> frozenset[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import InvalidKeyError
 from ..keys import check_key
 from ..records import Meter
 from .limits import Limit, filled
 from .subjects import SessionKey
+
+_new: Final = tuple.__new__
 
 Subject = int | str | SessionKey
 """Whom limits are for: a user or a chat by its number, or any text."""
@@ -44,13 +46,15 @@ class Targets:
     def of(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
         """The meters for *key*, and for *values* where limits have a template."""
         if key is not None and self._wants_only_key and not values:
-            text = self._text(key)
-            return Target(self.limits, tuple([Meter(rule, text) for rule in self.rules]))
-        self._check(key, values)
-        missing = self.fields - values.keys()
-        if missing:
-            words = ", ".join(f"{name}=..." for name in sorted(missing))
-            raise ValueError(f"these limits want to know more: say {words}")
+            text = key if type(key) is str else self._text(key)
+            # What a call of the class does, without its detour.
+            meters = tuple([_new(Meter, (rule, text)) for rule in self.rules])
+            target: Target = _new(Target, (self.limits, meters))
+            return target
+        if values.keys() != self.fields or (key is None) is self.wants_key:
+            self._check(key, values)
+            missing = ", ".join(f"{name}=..." for name in sorted(self.fields - values.keys()))
+            raise ValueError(f"these limits want to know more: say {missing}")
         return self._chosen(self._pairs, key, values)
 
     def known(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
@@ -88,7 +92,10 @@ class Targets:
         key: Subject | None,
         values: Mapping[str, Subject],
     ) -> Target:
-        texts = {name: self._text(value) for name, value in values.items()}
+        texts = {
+            name: value if type(value) is str else self._text(value)
+            for name, value in values.items()
+        }
         chosen: dict[tuple[str, str], tuple[Limit, Meter]] = {}
         for limit, rule in pairs:
             if limit.key is None:
@@ -97,9 +104,11 @@ class Targets:
             else:
                 text = filled(limit.key, texts)
             # A chat and a user may be called the same: what would count twice counts once.
-            chosen.setdefault((rule.stored, text), (limit, Meter(rule, text)))
-        limits, meters = zip(*chosen.values())
-        return Target(limits, meters)
+            one = rule.stored, text
+            if one not in chosen:
+                chosen[one] = limit, _new(Meter, (rule, text))
+        target: Target = _new(Target, zip(*chosen.values()))
+        return target
 
     def _check(
         self, key: Subject | None, values: Mapping[str, Subject], *, partly: bool = False

@@ -55,7 +55,12 @@ class Verdict:
     @property
     def remaining(self) -> int:
         """How many may pass now after this one."""
-        return 0 if self._decision is None else self._reading().left
+        decision = self._decision
+        if decision is None:
+            return 0
+        if self.allowed:
+            return min([reading.left for reading in decision.readings])
+        return self._reading().left
 
     @property
     def retry_after(self) -> float:

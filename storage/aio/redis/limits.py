@@ -40,6 +40,16 @@ _FILES: Final = {
 
 _RULE: Final = Struct("<4d")
 
+_OF_ONE: Final = Struct("<6q")
+"""How an answer about one meter is written."""
+
+_HIT, _TELL, _PEEK = b"hit", b"tell", b"peek"
+
+_PACKED: Final = (
+    b"*7\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n"
+    b"$%d\r\n%b\r\n$32\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+)
+
 _new: Final = tuple.__new__
 
 _MOST_KNOWN: Final = 1024
@@ -60,6 +70,23 @@ class Known(NamedTuple):
     told: bytes
     """What scripts are told of the rule."""
 
+    hit: Script
+    """What asks whether something may pass by one of them."""
+
+
+class OneHit(Command):
+    """What asks whether something may pass by one meter, without a token: it is said so often that
+    it is packed in one step."""
+
+    __slots__ = ()
+
+    def packed(self) -> bytes:
+        _, sha, _, key, told, what, cost = self.words
+        return _PACKED % (sha, len(key), key, told, len(what), what, len(cost), cost)
+
+    def spelled_out(self) -> Command:
+        return Command(*self).spelled_out()
+
 
 class RedisLimits:
     """The meters behind a *door* whose keys are called by *names*."""
@@ -74,13 +101,13 @@ class RedisLimits:
     async def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
         if self._places.clustered and len(parts := self._parts(meters)) > 1:
             return await self._hit_slots(meters, parts, ask)
-        command = self._asking(meters, ask, b"tell" if ask.tell else b"hit")
+        command = self._asking(meters, ask, _TELL if ask.tell else _HIT)
         reply = await self._door.call(command, meters[0].key, ask.within)
         return self._decision(meters, reply)
 
     async def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
         whole = [meters for meters in groups if len(self._parts(meters)) == 1]
-        what = b"tell" if ask.tell else b"hit"
+        what = _TELL if ask.tell else _HIT
         # With one script for all, what a server does not know yet of them does not come later.
         kinds = tuple({type(meter.rule): None for meters in whole for meter in meters})
         commands = [self._asking(meters, ask, what, kinds) for meters in whole]
@@ -185,7 +212,7 @@ class RedisLimits:
 
     async def _peek(self, meters: Sequence[Meter], parts: Sequence[Part], ask: Ask) -> list[Decision]:
         chosen = [_of(meters, part) for part in parts]
-        commands = [self._asking(some, ask, b"peek") for some in chosen]
+        commands = [self._asking(some, ask, _PEEK) for some in chosen]
         replies = await self._replies(chosen, commands, ask.within)
         return [self._decision(some, reply) for some, reply in zip(chosen, replies)]
 
@@ -216,11 +243,19 @@ class RedisLimits:
     def _asking(
         self, meters: Sequence[Meter], ask: Ask, what: bytes, kinds: Kinds | None = None
     ) -> Command:
-        effect = READ if what == b"peek" else ONCE
-        words: tuple[bytes, ...] = (what, b"%d" % ask.cost)
+        effect = READ if what == _PEEK else ONCE
+        cost = b"%d" % ask.cost
         if ask.token:
-            words = (*words, bytes.fromhex(ask.token))
-        return self._run("hit", effect, meters, words, kinds=kinds)
+            words = what, cost, bytes.fromhex(ask.token)
+            return self._run("hit", effect, meters, words, kinds=kinds)
+        if len(meters) > 1 or kinds is not None:
+            return self._run("hit", effect, meters, (what, cost), kinds=kinds)
+        rule, key = meters[0]
+        known = self._known.get(rule.stored) or self._learn(rule)
+        called = beside_name(known.start, self._names.name(key))
+        told = (b"EVALSHA", known.hit.sha, b"1", called, known.told, what, cost)
+        command: Command = _new(OneHit, (effect, called, told, known.hit, None))
+        return command
 
     def _refunding(self, meters: Sequence[Meter], cost: int, when: int, is_whole: bool) -> Command:
         """What gives back a hit; nobody waits where not all of its meters are here."""
@@ -254,7 +289,8 @@ class RedisLimits:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         start = start_of(self._names, Meter(rule, ""))
-        known = Known(type(rule), start, _RULE.pack(rule.code, *rule.numbers))
+        kind, told = type(rule), _RULE.pack(rule.code, *rule.numbers)
+        known = Known(kind, start, told, _script("hit", (kind,)))
         self._known[rule.stored] = known
         return known
 
@@ -271,15 +307,15 @@ class RedisLimits:
 
         Its script knows the *kinds* of rules, or else those of the meters.
         """
-        known, keys, name = [], [], self._names.name
+        keys, told, each, name = [], b"", [], self._names.name
         for rule, key in meters:
-            one = self._known.get(rule.stored) or self._learn(rule)
-            known.append(one)
-            keys.append(beside_name(one.start, name(key)))
+            kind, start, numbers, _ = self._known.get(rule.stored) or self._learn(rule)
+            keys.append(beside_name(start, name(key)))
+            told += numbers
+            each.append(kind)
         if places is not None:
             keys.append(places)
-        script = _script(step, tuple([one.kind for one in known]) if kinds is None else kinds)
-        told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
+        script = _script(step, tuple(each) if kinds is None else kinds)
         head = (b"EVALSHA", script.sha, b"%d" % len(keys))
         return Command(effect, keys[0], (*head, *keys, told, *words), script)
 
@@ -287,8 +323,12 @@ class RedisLimits:
         """What a script says that something may pass, or not: all numbers in one piece."""
         if type(reply) is not bytes:
             self._check(meters, reply)
-        word, now, at, *rest = _numbers(len(meters)).unpack(reply)
-        readings = [_new(Reading, rest[place : place + 3]) for place in range(0, len(rest), 3)]
+        if len(reply) == _OF_ONE.size:
+            word, now, at, *reading = _OF_ONE.unpack(reply)
+            readings = [_new(Reading, reading)]
+        else:
+            word, now, at, *rest = _numbers(len(meters)).unpack(reply)
+            readings = [_new(Reading, rest[place : place + 3]) for place in range(0, len(rest), 3)]
         decision: Decision = _new(Decision, (word == 1, now, at, word == 2, readings))
         return decision
 

@@ -4,8 +4,9 @@
 --
 -- How the algorithms go is in files of their own, which come between this one and usual_hit.lua. Each
 -- is one function of the moment, the cost, the numbers a, b and c of the rule, when the record was
--- written, its numbers x, y and z, and all of its bytes (false where there are none).
+-- written, its numbers x, y and z, its bytes (false where there are none) and its key.
 -- It returns when that may pass, how many may then and when nothing counts any more: after it has
 -- passed if it does now, or else before; what x, y and z are then; and the bytes after the head, if
--- there are any. Of what it does not decide it returns nothing.
+-- there are any, or at which place of a large log its moment stands, if only that is written. Of
+-- what it does not decide it returns nothing.
 local usual = {}
