@@ -13,7 +13,9 @@ if ARGV[2] ~= 'peek' then
     local key, raw = KEYS[number], nil
     if code == 4 and a > 119 then
       raw = pcall('GETRANGE', key, 0, 1023)
-      raw = raw == '' and pcall('GET', key) or raw
+      if raw == '' then
+        raw = pcall('GET', key)
+      end
     else
       raw = pcall('GET', key)
     end
