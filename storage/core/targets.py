@@ -47,8 +47,12 @@ class Targets:
         """The meters for *key*, and for *values* where limits have a template."""
         if key is not None and self._wants_only_key and not values:
             text = key if type(key) is str else self._text(key)
+            rules = self.rules
             # What a call of the class does, without its detour.
-            meters = tuple([_new(Meter, (rule, text)) for rule in self.rules])
+            if len(rules) == 1:
+                meters: tuple[Meter, ...] = (_new(Meter, (rules[0], text)),)
+            else:
+                meters = tuple([_new(Meter, (rule, text)) for rule in rules])
             target: Target = _new(Target, (self.limits, meters))
             return target
         if values.keys() != self.fields or (key is None) is self.wants_key:

@@ -58,9 +58,10 @@ class Verdict:
         decision = self._decision
         if decision is None:
             return 0
-        if self.allowed:
-            return min([reading.left for reading in decision.readings])
-        return self._reading().left
+        readings = decision.readings
+        if len(readings) == 1:
+            return readings[0].left
+        return self._reading().left if not self.allowed else min([one.left for one in readings])
 
     @property
     def retry_after(self) -> float:
@@ -129,7 +130,6 @@ class Told(Verdict):
         self.error: StorageError | None = error
         self._target = target
         self._decision = decision
-        self._is_refunded = False
 
     def _note_refund(self, is_refunded: bool) -> None:
         self._is_refunded = is_refunded
