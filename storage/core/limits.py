@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import lru_cache
 from string import Formatter
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from ..ttl import default_span
 from .algorithms import Aligned, Counter, Gcra, Log, Rule, Slots, Window
-from .subjects import escaped
 
 Algorithm = Literal["log", "window", "aligned", "counter", "gcra", "leaky", "slots"]
 """How hits are counted:
@@ -217,22 +215,12 @@ def check_template(key: object) -> None:
         raise ValueError(f"a field can not be called {min(taken)}: that means something else")
 
 
-def filled(key: str, values: Mapping[str, Any]) -> str:
-    """The template *key* with *values* in the place of its fields, whose colons are escaped."""
-    form, names = _form(key)
-    return form % tuple([escaped(values[name]) for name in names])
-
-
-@lru_cache(maxsize=1024)
-def _form(key: str) -> tuple[str, tuple[str, ...]]:
-    """The template *key* with `%s` in the place of its fields, and their names."""
-    form, names = "", []
+def form_of(key: str) -> str:
+    """The template *key* as `%` fills it in, from a mapping of its fields."""
+    form = ""
     for text, name, _, _ in Formatter().parse(key):
-        form += text.replace("%", "%%")
-        if name is not None:
-            form += "%s"
-            names.append(name)
-    return form, tuple(names)
+        form += text.replace("%", "%%") + ("" if name is None else f"%({name})s")
+    return form
 
 
 def _fields(key: str) -> frozenset[str]:

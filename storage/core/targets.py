@@ -8,8 +8,11 @@ from typing import Any, Final, NamedTuple
 from ..errors import InvalidKeyError
 from ..keys import check_key
 from ..records import Meter
-from .limits import Limit, filled
-from .subjects import SessionKey
+from .limits import Limit, form_of
+from .subjects import SessionKey, escaped
+
+_Part = tuple[Limit, Any, "str | None"]
+"""A limit, its rule, and the form of its key if that has a template."""
 
 _new: Final = tuple.__new__
 
@@ -38,7 +41,8 @@ class Targets:
         self.most: int = min(rule.most for rule in self.rules)
         self.has_slots: bool = any(limit.algorithm == "slots" for limit in limits)
         self._label = label
-        self._pairs = tuple(zip(self.limits, self.rules))
+        forms = [None if limit.key is None else form_of(limit.key) for limit in self.limits]
+        self._parts: tuple[_Part, ...] = tuple(zip(self.limits, self.rules, forms))
         self.fields: frozenset[str] = frozenset[str]().union(*(limit.fields for limit in limits))
         self.wants_key: bool = any(limit.key is None for limit in limits)
         self._wants_only_key = all(limit.key is None for limit in limits)
@@ -59,7 +63,7 @@ class Targets:
             self._check(key, values)
             missing = ", ".join(f"{name}=..." for name in sorted(self.fields - values.keys()))
             raise ValueError(f"these limits want to know more: say {missing}")
-        return self._chosen(self._pairs, key, values)
+        return self._chosen(self._parts, key, values)
 
     def known(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
         """The meters that *key* or *values* are enough to tell: of `"chat:{chat}"` for a chat, and
@@ -67,8 +71,9 @@ class Targets:
         if key is not None and self._wants_only_key and not values:
             return self.of(key, values)
         self._check(key, values, partly=True)
-        pairs = []
-        for limit, rule in self._pairs:
+        parts = []
+        for part in self._parts:
+            limit = part[0]
             if limit.key is None:
                 is_known = key is not None
             elif limit.fields:
@@ -76,10 +81,10 @@ class Targets:
             else:
                 is_known = key is None and not values
             if is_known:
-                pairs.append((limit, rule))
-        if not pairs:
+                parts.append(part)
+        if not parts:
             raise ValueError("none of these limits is for that")
-        return self._chosen(pairs, key, values)
+        return self._chosen(parts, key, values)
 
     def check_cost(self, cost: int) -> None:
         """Refuse a cost that could never pass."""
@@ -92,21 +97,16 @@ class Targets:
 
     def _chosen(
         self,
-        pairs: Sequence[tuple[Limit, Any]],
+        parts: Sequence[_Part],
         key: Subject | None,
         values: Mapping[str, Subject],
     ) -> Target:
-        texts = {
-            name: value if type(value) is str else self._text(value)
-            for name, value in values.items()
-        }
+        texts = {}
+        for name, value in values.items():
+            texts[name] = escaped(value if type(value) is str else self._text(value))
         chosen: dict[tuple[str, str], tuple[Limit, Meter]] = {}
-        for limit, rule in pairs:
-            if limit.key is None:
-                assert key is not None
-                text = self._text(key)
-            else:
-                text = filled(limit.key, texts)
+        for limit, rule, form in parts:
+            text = self._text(key) if form is None else form % texts
             # A chat and a user may be called the same: what would count twice counts once.
             one = rule.stored, text
             if one not in chosen:

@@ -22,9 +22,10 @@ from ...errors import (
     WrongTypeError,
 )
 from ...keys import Names
-from ...records import Ask, Decision, Meter, Reading
+from ...records import Ask, Decision, Meter
 from ...redis.commands import AGAIN, ONCE, READ, Command, Effect, Script
 from .door import Door
+from ...redis.hits import HIT, OF_ONE, PEEK, TELL, Hits, OneHit, Several, decided, decided_all
 from ...redis.places import beside_name
 from ...redis.replies import flag
 
@@ -39,16 +40,6 @@ _FILES: Final = {
 """How each algorithm counts in Lua."""
 
 _RULE: Final = Struct("<4d")
-
-_OF_ONE: Final = Struct("<6q")
-"""How an answer about one meter is written."""
-
-_HIT, _TELL, _PEEK = b"hit", b"tell", b"peek"
-
-_PACKED: Final = (
-    b"*7\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n"
-    b"$%d\r\n%b\r\n$32\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
-)
 
 _new: Final = tuple.__new__
 
@@ -74,20 +65,6 @@ class Known(NamedTuple):
     """What asks whether something may pass by one of them."""
 
 
-class OneHit(Command):
-    """What asks whether something may pass by one meter, without a token: it is said so often that
-    it is packed in one step."""
-
-    __slots__ = ()
-
-    def packed(self) -> bytes:
-        _, sha, _, key, told, what, cost = self.words
-        return _PACKED % (sha, len(key), key, told, len(what), what, len(cost), cost)
-
-    def spelled_out(self) -> Command:
-        return Command(*self).spelled_out()
-
-
 class RedisLimits:
     """The meters behind a *door* whose keys are called by *names*."""
 
@@ -97,32 +74,32 @@ class RedisLimits:
         self._label: str = door.label
         self._names = names
         self._known: dict[str, Known] = {}
+        self._several: dict[tuple[str, ...], Several] = {}
 
     async def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
         if self._places.clustered and len(parts := self._parts(meters)) > 1:
             return await self._hit_slots(meters, parts, ask)
-        what = _TELL if ask.tell else _HIT
-        if len(meters) > 1 or ask.token:
-            reply = await self._door.call(self._asking(meters, ask, what), meters[0].key, ask.within)
-            return self._decision(meters, reply)
-        # What follows is what is done most often: it is the same with fewer calls.
-        rule, key = meters[0]
-        _, start, told, script = self._known.get(rule.stored) or self._learn(rule)
-        called = beside_name(start, self._names.name(key))
-        cost = b"1" if ask.cost == 1 else b"%d" % ask.cost
-        words = (b"EVALSHA", script.sha, b"1", called, told, what, cost)
-        reply = await self._door.call(_new(OneHit, (ONCE, called, words, script, None)), key, ask.within)
+        command: Command
+        if ask.token:
+            command = self._asking(meters, ask, TELL if ask.tell else HIT)
+        elif len(meters) > 1:
+            command = self._hitting(meters, ask)
+        else:
+            # What is done most often is done here, with few calls.
+            rule, key = meters[0]
+            _, start, told, script = self._known.get(rule.stored) or self._learn(rule)
+            called = beside_name(start, self._names.name(key))
+            what, cost = TELL if ask.tell else HIT, b"1" if ask.cost == 1 else b"%d" % ask.cost
+            words = (b"EVALSHA", script.sha, b"1", called, told, what, cost)
+            command = _new(OneHit, (ONCE, called, words, script, None))
+        reply = await self._door.call(command, meters[0].key, ask.within)
         if type(reply) is not bytes:
             self._check(meters, reply)
-        word, now, at, *reading = _OF_ONE.unpack(reply)
-        decision: Decision = _new(
-            Decision, (word == 1, now, at, word == 2, [_new(Reading, reading)])
-        )
-        return decision
+        return decided(reply) if len(reply) == OF_ONE.size else decided_all(reply)
 
     async def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
         whole = [meters for meters in groups if len(self._parts(meters)) == 1]
-        what = _TELL if ask.tell else _HIT
+        what = TELL if ask.tell else HIT
         # With one script for all, what a server does not know yet of them does not come later.
         kinds = tuple({type(meter.rule): None for meters in whole for meter in meters})
         commands = [self._asking(meters, ask, what, kinds) for meters in whole]
@@ -227,7 +204,7 @@ class RedisLimits:
 
     async def _peek(self, meters: Sequence[Meter], parts: Sequence[Part], ask: Ask) -> list[Decision]:
         chosen = [_of(meters, part) for part in parts]
-        commands = [self._asking(some, ask, _PEEK) for some in chosen]
+        commands = [self._asking(some, ask, PEEK) for some in chosen]
         replies = await self._replies(chosen, commands, ask.within)
         return [self._decision(some, reply) for some, reply in zip(chosen, replies)]
 
@@ -255,10 +232,20 @@ class RedisLimits:
         reply = await self._door.call(commands[0], chosen[0][0].key, within)
         return [reply]
 
+    def _hitting(self, meters: Sequence[Meter], ask: Ask) -> Command:
+        """A hit by several meters, without a token."""
+        stored, name = tuple([rule.stored for rule, _ in meters]), self._names.name
+        starts, told, script, count = self._several.get(stored) or self._gather(meters)
+        keys = [beside_name(start, name(key)) for start, (_, key) in zip(starts, meters)]
+        what, cost = TELL if ask.tell else HIT, b"1" if ask.cost == 1 else b"%d" % ask.cost
+        words = (b"EVALSHA", script.sha, count, *keys, told, what, cost)
+        command: Command = _new(Hits, (ONCE, keys[0], words, script, None))
+        return command
+
     def _asking(
         self, meters: Sequence[Meter], ask: Ask, what: bytes, kinds: Kinds | None = None
     ) -> Command:
-        effect = READ if what == _PEEK else ONCE
+        effect = READ if what == PEEK else ONCE
         cost = b"%d" % ask.cost
         if ask.token:
             words = what, cost, bytes.fromhex(ask.token)
@@ -302,6 +289,19 @@ class RedisLimits:
         self._known[rule.stored] = known
         return known
 
+    def _gather(self, meters: Sequence[Meter]) -> Several:
+        if len(self._several) >= _MOST_KNOWN:
+            self._several.clear()
+        known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
+        several = Several(
+            tuple([one.start for one in known]),
+            b"".join([one.told for one in known]),
+            _script("hit", tuple([one.kind for one in known])),
+            b"%d" % len(known),
+        )
+        self._several[tuple([rule.stored for rule, _ in meters])] = several
+        return several
+
     def _run(
         self,
         step: str,
@@ -328,13 +328,10 @@ class RedisLimits:
         return Command(effect, keys[0], (*head, *keys, told, *words), script)
 
     def _decision(self, meters: Sequence[Meter], reply: Any) -> Decision:
-        """What a script says that something may pass, or not: all numbers in one piece."""
+        """What a script says of *meters*: whether something may pass, and how they stand."""
         if type(reply) is not bytes:
             self._check(meters, reply)
-        word, now, at, *rest = _numbers(len(meters)).unpack(reply)
-        readings = [_new(Reading, rest[place : place + 3]) for place in range(0, len(rest), 3)]
-        decision: Decision = _new(Decision, (word == 1, now, at, word == 2, readings))
-        return decision
+        return decided(reply) if len(reply) == OF_ONE.size else decided_all(reply)
 
     def _check(self, meters: Sequence[Meter], reply: list[int]) -> None:
         """Raise what a script says of meters that it could not read."""
@@ -351,12 +348,6 @@ class RedisLimits:
 
 def _of(meters: Sequence[Meter], part: Part) -> list[Meter]:
     return [meters[number] for number in part]
-
-
-@lru_cache(maxsize=64)
-def _numbers(meters: int) -> Struct:
-    """How an answer about so many meters is written."""
-    return Struct(f"<{3 + 3 * meters}q")
 
 
 @lru_cache(maxsize=512)
