@@ -68,6 +68,19 @@ class Guarded:
             self._local = self._base.room(RateLimitStore)
             self._shares = {limit: _share(limit, workers) for limit in limits}
 
+    def hit(self, target: Target, ask: Ask) -> Outcome:
+        """The outcome of a hit: while the store works, with nothing but to ask it."""
+        if self._breaker.pause:
+            return self.ask("hit", target, ask)
+        asked = monotonic()
+        try:
+            decision = self._room.hit(target.meters, ask)
+        except _FAILURES as error:
+            return self._failed(error, asked, "hit", target, ask, 0)
+        if self._breaker.pause:
+            self._breaker.worked()
+        return decision.passed, decision, None
+
     def ask(self, what: str, target: Target, ask: Ask, patience: int = 0) -> Outcome:
         """The outcome of *what*, which is a `"hit"`, a `"peek"` or to `"reserve"`."""
         raises, asked = self._on_error == "raise", monotonic()
@@ -80,11 +93,7 @@ class Guarded:
             self._breaker.worked()
             raise
         except _FAILURES as error:
-            self._breaker.failed(asked, monotonic())
-            told = _spent(error) if what != "peek" else error
-            if raises:
-                raise told from error
-            return self._otherwise(what, target, ask, patience, told)
+            return self._failed(error, asked, what, target, ask, patience)
         self._breaker.worked()
         return decision.passed, decision, None
 
@@ -126,6 +135,22 @@ class Guarded:
         if what == "peek":
             return self._room.peek(meters, ask)
         return self._room.reserve(meters, ask, patience)
+
+    def _failed(
+        self,
+        error: StorageError,
+        asked: float,
+        what: str,
+        target: Target,
+        ask: Ask,
+        patience: int,
+    ) -> Outcome:
+        """What holds after an *error* of the store, which was *asked* then."""
+        self._breaker.failed(asked, monotonic())
+        told = _spent(error) if what != "peek" else error
+        if self._on_error == "raise":
+            raise told from error
+        return self._otherwise(what, target, ask, patience, told)
 
     def _otherwise(
         self, what: str, target: Target, ask: Ask, patience: int, error: StorageError

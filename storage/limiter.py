@@ -89,7 +89,7 @@ class RateLimiter:
         if in_memory is not None and len(chosen) == 1 and not self._targets.fields:
             self._quick = in_memory.quick(self._targets.rules[0], Simple, self._targets)
         clocked = offered_or_none(self._base._backend, Clocked, names)
-        self._now_ms: Callable[[], float] = _monotonic_ms if clocked is None else clocked.now_ms
+        self._now_ms: Callable[[], float] | None = None if clocked is None else clocked.now_ms
 
     def __repr__(self) -> str:
         return f"<RateLimiter of {self._label}: {', '.join(map(str, self.limits))}>"
@@ -105,24 +105,29 @@ class RateLimiter:
         *values* fill in the keys of limits that have a template.
         """
         known = self._known
-        who = _who(key, values) if values else key
+        who = _who(key, values) if values and known else key
         since = 0.0
         try:
             if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
                 simple: Verdict | None = self._quick(who)
                 if simple is not None:
                     return simple
-            since = self._now_ms()
-            denial = known.get(who)
+            since = monotonic() * 1000 if self._now_ms is None else self._now_ms()
+            denial = known.get(who) if known else None
             if denial is not None and denial.holds(who, cost, since):
                 return Denied(denial, cost, since)
         except TypeError:  # what is no key, or no cost, is refused below
             pass
-        self._targets.check_cost(cost)
-        target = self._target(key, values)
-        ask = self._ask if cost == 1 else self._ask._replace(cost=cost)
-        passed, decision, error = self._guard.ask("hit", target, ask)
+        ask = self._ask
+        if cost is not _ONE:
+            self._targets.check_cost(cost)
+            ask = ask._replace(cost=cost)
+        if self._targets.has_slots:
+            self._refuse_slots()
+        target = self._targets.of(key, values)
+        passed, decision, error = self._guard.hit(target, ask)
         if not passed and decision is not None and error is None and self._remember:
+            who = _who(key, values) if values else key
             note(known, who, target, cost, decision, since, self._remember)
         return Told(passed, target, cost, decision, error)
 
@@ -335,7 +340,3 @@ class RateLimiter:
 def _who(key: Subject | None, values: Mapping[str, Subject]) -> object:
     """Whom a refusal is for."""
     return key, *[(name, type(value), value) for name, value in sorted(values.items())]
-
-
-def _monotonic_ms() -> float:
-    return monotonic() * 1000

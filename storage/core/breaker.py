@@ -22,13 +22,14 @@ class Breaker:
     def __init__(self) -> None:
         self._closed_at = -math.inf
         self._open_at = -math.inf
-        self._pause = 0.0
+        self.pause: float = 0.0
+        """For how long it is not asked now; 0 while it works."""
         self._claimed: dict[float, object] = {}
         """Who asks for all, by when somebody was to."""
 
     def lets_ask(self, now: float) -> bool:
         """Whether the store is to be asked *now*; who hears yes while it is down asks for all."""
-        if not self._pause:
+        if not self.pause:
             return True
         due = self._open_at
         if now < due:
@@ -37,18 +38,18 @@ class Breaker:
         if self._claimed.setdefault(due, mine) is not mine:  # in one step, whoever comes as well
             return False
         self._claimed = {due: mine}
-        self._open_at = now + self._pause
+        self._open_at = now + self.pause
         return True
 
     def failed(self, asked: float, now: float) -> None:
         """It did not answer who *asked* then. Of those who asked at the same time one counts."""
         if asked < self._closed_at:
             return
-        self._pause = min(max(2 * self._pause or _FIRST, _SHARE * (now - asked)), _LONGEST)
+        self.pause = min(max(2 * self.pause or _FIRST, _SHARE * (now - asked)), _LONGEST)
         self._closed_at = now
-        self._open_at = now + self._pause
+        self._open_at = now + self.pause
 
     def worked(self) -> None:
         """It answered."""
-        if self._pause:
-            self._pause = 0.0
+        if self.pause:
+            self.pause = 0.0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from string import Formatter
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from ..ttl import default_span
 from .algorithms import Aligned, Counter, Gcra, Log, Rule, Slots, Window
-from .subjects import escaped
 
 Algorithm = Literal["log", "window", "aligned", "counter", "gcra", "leaky", "slots"]
 """How hits are counted:
@@ -216,14 +215,12 @@ def check_template(key: object) -> None:
         raise ValueError(f"a field can not be called {min(taken)}: that means something else")
 
 
-def filled(key: str, values: Mapping[str, Any]) -> str:
-    """The template *key* with *values* in the place of its fields, whose colons are escaped."""
-    parts = []
+def form_of(key: str) -> str:
+    """The template *key* as `%` fills it in, from a mapping of its fields."""
+    form = ""
     for text, name, _, _ in Formatter().parse(key):
-        parts.append(text)
-        if name is not None:
-            parts.append(escaped(values[name]))
-    return "".join(parts)
+        form += text.replace("%", "%%") + ("" if name is None else f"%({name})s")
+    return form
 
 
 def _fields(key: str) -> frozenset[str]:

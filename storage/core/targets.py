@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import InvalidKeyError
 from ..keys import check_key
 from ..records import Meter
-from .limits import Limit, filled
-from .subjects import SessionKey
+from .limits import Limit, form_of
+from .subjects import SessionKey, escaped
+
+_Part = tuple[Limit, Any, "str | None"]
+"""A limit, its rule, and the form of its key if that has a template."""
+
+_new: Final = tuple.__new__
 
 Subject = int | str | SessionKey
 """Whom limits are for: a user or a chat by its number, or any text."""
@@ -36,7 +41,8 @@ class Targets:
         self.most: int = min(rule.most for rule in self.rules)
         self.has_slots: bool = any(limit.algorithm == "slots" for limit in limits)
         self._label = label
-        self._pairs = tuple(zip(self.limits, self.rules))
+        forms = [None if limit.key is None else form_of(limit.key) for limit in self.limits]
+        self._parts: tuple[_Part, ...] = tuple(zip(self.limits, self.rules, forms))
         self.fields: frozenset[str] = frozenset[str]().union(*(limit.fields for limit in limits))
         self.wants_key: bool = any(limit.key is None for limit in limits)
         self._wants_only_key = all(limit.key is None for limit in limits)
@@ -44,14 +50,20 @@ class Targets:
     def of(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
         """The meters for *key*, and for *values* where limits have a template."""
         if key is not None and self._wants_only_key and not values:
-            text = self._text(key)
-            return Target(self.limits, tuple([Meter(rule, text) for rule in self.rules]))
-        self._check(key, values)
-        missing = self.fields - values.keys()
-        if missing:
-            words = ", ".join(f"{name}=..." for name in sorted(missing))
-            raise ValueError(f"these limits want to know more: say {words}")
-        return self._chosen(self._pairs, key, values)
+            text = key if type(key) is str else self._text(key)
+            rules = self.rules
+            # What a call of the class does, without its detour.
+            if len(rules) == 1:
+                meters: tuple[Meter, ...] = (_new(Meter, (rules[0], text)),)
+            else:
+                meters = tuple([_new(Meter, (rule, text)) for rule in rules])
+            target: Target = _new(Target, (self.limits, meters))
+            return target
+        if values.keys() != self.fields or (key is None) is self.wants_key:
+            self._check(key, values)
+            missing = ", ".join(f"{name}=..." for name in sorted(self.fields - values.keys()))
+            raise ValueError(f"these limits want to know more: say {missing}")
+        return self._chosen(self._parts, key, values)
 
     def known(self, key: Subject | None, values: Mapping[str, Subject]) -> Target:
         """The meters that *key* or *values* are enough to tell: of `"chat:{chat}"` for a chat, and
@@ -59,8 +71,9 @@ class Targets:
         if key is not None and self._wants_only_key and not values:
             return self.of(key, values)
         self._check(key, values, partly=True)
-        pairs = []
-        for limit, rule in self._pairs:
+        parts = []
+        for part in self._parts:
+            limit = part[0]
             if limit.key is None:
                 is_known = key is not None
             elif limit.fields:
@@ -68,10 +81,10 @@ class Targets:
             else:
                 is_known = key is None and not values
             if is_known:
-                pairs.append((limit, rule))
-        if not pairs:
+                parts.append(part)
+        if not parts:
             raise ValueError("none of these limits is for that")
-        return self._chosen(pairs, key, values)
+        return self._chosen(parts, key, values)
 
     def check_cost(self, cost: int) -> None:
         """Refuse a cost that could never pass."""
@@ -84,22 +97,22 @@ class Targets:
 
     def _chosen(
         self,
-        pairs: Sequence[tuple[Limit, Any]],
+        parts: Sequence[_Part],
         key: Subject | None,
         values: Mapping[str, Subject],
     ) -> Target:
-        texts = {name: self._text(value) for name, value in values.items()}
+        texts = {}
+        for name, value in values.items():
+            texts[name] = escaped(value if type(value) is str else self._text(value))
         chosen: dict[tuple[str, str], tuple[Limit, Meter]] = {}
-        for limit, rule in pairs:
-            if limit.key is None:
-                assert key is not None
-                text = self._text(key)
-            else:
-                text = filled(limit.key, texts)
+        for limit, rule, form in parts:
+            text = self._text(key) if form is None else form % texts
             # A chat and a user may be called the same: what would count twice counts once.
-            chosen.setdefault((rule.stored, text), (limit, Meter(rule, text)))
-        limits, meters = zip(*chosen.values())
-        return Target(limits, meters)
+            one = rule.stored, text
+            if one not in chosen:
+                chosen[one] = limit, _new(Meter, (rule, text))
+        target: Target = _new(Target, zip(*chosen.values()))
+        return target
 
     def _check(
         self, key: Subject | None, values: Mapping[str, Subject], *, partly: bool = False

@@ -55,7 +55,13 @@ class Verdict:
     @property
     def remaining(self) -> int:
         """How many may pass now after this one."""
-        return 0 if self._decision is None else self._reading().left
+        decision = self._decision
+        if decision is None:
+            return 0
+        readings = decision.readings
+        if len(readings) == 1:
+            return readings[0].left
+        return self._reading().left if not self.allowed else min([one.left for one in readings])
 
     @property
     def retry_after(self) -> float:
@@ -124,7 +130,6 @@ class Told(Verdict):
         self.error: StorageError | None = error
         self._target = target
         self._decision = decision
-        self._is_refunded = False
 
     def _note_refund(self, is_refunded: bool) -> None:
         self._is_refunded = is_refunded

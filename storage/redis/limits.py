@@ -22,9 +22,10 @@ from ..errors import (
     WrongTypeError,
 )
 from ..keys import Names
-from ..records import Ask, Decision, Meter, Reading
+from ..records import Ask, Decision, Meter
 from .commands import AGAIN, ONCE, READ, Command, Effect, Script
 from .door import Door
+from .hits import HIT, OF_ONE, PEEK, TELL, Hits, OneHit, Several, decided, decided_all
 from .places import beside_name
 from .replies import flag
 
@@ -60,6 +61,9 @@ class Known(NamedTuple):
     told: bytes
     """What scripts are told of the rule."""
 
+    hit: Script
+    """What asks whether something may pass by one of them."""
+
 
 class RedisLimits:
     """The meters behind a *door* whose keys are called by *names*."""
@@ -70,17 +74,32 @@ class RedisLimits:
         self._label: str = door.label
         self._names = names
         self._known: dict[str, Known] = {}
+        self._several: dict[tuple[str, ...], Several] = {}
 
     def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
         if self._places.clustered and len(parts := self._parts(meters)) > 1:
             return self._hit_slots(meters, parts, ask)
-        command = self._asking(meters, ask, b"tell" if ask.tell else b"hit")
+        command: Command
+        if ask.token:
+            command = self._asking(meters, ask, TELL if ask.tell else HIT)
+        elif len(meters) > 1:
+            command = self._hitting(meters, ask)
+        else:
+            # What is done most often is done here, with few calls.
+            rule, key = meters[0]
+            _, start, told, script = self._known.get(rule.stored) or self._learn(rule)
+            called = beside_name(start, self._names.name(key))
+            what, cost = TELL if ask.tell else HIT, b"1" if ask.cost == 1 else b"%d" % ask.cost
+            words = (b"EVALSHA", script.sha, b"1", called, told, what, cost)
+            command = _new(OneHit, (ONCE, called, words, script, None))
         reply = self._door.call(command, meters[0].key, ask.within)
-        return self._decision(meters, reply)
+        if type(reply) is not bytes:
+            self._check(meters, reply)
+        return decided(reply) if len(reply) == OF_ONE.size else decided_all(reply)
 
     def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
         whole = [meters for meters in groups if len(self._parts(meters)) == 1]
-        what = b"tell" if ask.tell else b"hit"
+        what = TELL if ask.tell else HIT
         # With one script for all, what a server does not know yet of them does not come later.
         kinds = tuple({type(meter.rule): None for meters in whole for meter in meters})
         commands = [self._asking(meters, ask, what, kinds) for meters in whole]
@@ -185,7 +204,7 @@ class RedisLimits:
 
     def _peek(self, meters: Sequence[Meter], parts: Sequence[Part], ask: Ask) -> list[Decision]:
         chosen = [_of(meters, part) for part in parts]
-        commands = [self._asking(some, ask, b"peek") for some in chosen]
+        commands = [self._asking(some, ask, PEEK) for some in chosen]
         replies = self._replies(chosen, commands, ask.within)
         return [self._decision(some, reply) for some, reply in zip(chosen, replies)]
 
@@ -213,14 +232,25 @@ class RedisLimits:
         reply = self._door.call(commands[0], chosen[0][0].key, within)
         return [reply]
 
+    def _hitting(self, meters: Sequence[Meter], ask: Ask) -> Command:
+        """A hit by several meters, without a token."""
+        stored, name = tuple([rule.stored for rule, _ in meters]), self._names.name
+        starts, told, script, count = self._several.get(stored) or self._gather(meters)
+        keys = [beside_name(start, name(key)) for start, (_, key) in zip(starts, meters)]
+        what, cost = TELL if ask.tell else HIT, b"1" if ask.cost == 1 else b"%d" % ask.cost
+        words = (b"EVALSHA", script.sha, count, *keys, told, what, cost)
+        command: Command = _new(Hits, (ONCE, keys[0], words, script, None))
+        return command
+
     def _asking(
         self, meters: Sequence[Meter], ask: Ask, what: bytes, kinds: Kinds | None = None
     ) -> Command:
-        effect = READ if what == b"peek" else ONCE
-        words: tuple[bytes, ...] = (what, b"%d" % ask.cost)
+        effect = READ if what == PEEK else ONCE
+        cost = b"%d" % ask.cost
         if ask.token:
-            words = (*words, bytes.fromhex(ask.token))
-        return self._run("hit", effect, meters, words, kinds=kinds)
+            words = what, cost, bytes.fromhex(ask.token)
+            return self._run("hit", effect, meters, words, kinds=kinds)
+        return self._run("hit", effect, meters, (what, cost), kinds=kinds)
 
     def _refunding(self, meters: Sequence[Meter], cost: int, when: int, is_whole: bool) -> Command:
         """What gives back a hit; nobody waits where not all of its meters are here."""
@@ -254,9 +284,23 @@ class RedisLimits:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         start = start_of(self._names, Meter(rule, ""))
-        known = Known(type(rule), start, _RULE.pack(rule.code, *rule.numbers))
+        kind, told = type(rule), _RULE.pack(rule.code, *rule.numbers)
+        known = Known(kind, start, told, _script("hit", (kind,)))
         self._known[rule.stored] = known
         return known
+
+    def _gather(self, meters: Sequence[Meter]) -> Several:
+        if len(self._several) >= _MOST_KNOWN:
+            self._several.clear()
+        known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
+        several = Several(
+            tuple([one.start for one in known]),
+            b"".join([one.told for one in known]),
+            _script("hit", tuple([one.kind for one in known])),
+            b"%d" % len(known),
+        )
+        self._several[tuple([rule.stored for rule, _ in meters])] = several
+        return several
 
     def _run(
         self,
@@ -271,26 +315,23 @@ class RedisLimits:
 
         Its script knows the *kinds* of rules, or else those of the meters.
         """
-        known, keys, name = [], [], self._names.name
+        keys, told, each, name = [], b"", [], self._names.name
         for rule, key in meters:
-            one = self._known.get(rule.stored) or self._learn(rule)
-            known.append(one)
-            keys.append(beside_name(one.start, name(key)))
+            kind, start, numbers, _ = self._known.get(rule.stored) or self._learn(rule)
+            keys.append(beside_name(start, name(key)))
+            told += numbers
+            each.append(kind)
         if places is not None:
             keys.append(places)
-        script = _script(step, tuple([one.kind for one in known]) if kinds is None else kinds)
-        told = known[0].told if len(known) == 1 else b"".join([one.told for one in known])
+        script = _script(step, tuple(each) if kinds is None else kinds)
         head = (b"EVALSHA", script.sha, b"%d" % len(keys))
         return Command(effect, keys[0], (*head, *keys, told, *words), script)
 
     def _decision(self, meters: Sequence[Meter], reply: Any) -> Decision:
-        """What a script says that something may pass, or not: all numbers in one piece."""
+        """What a script says of *meters*: whether something may pass, and how they stand."""
         if type(reply) is not bytes:
             self._check(meters, reply)
-        word, now, at, *rest = _numbers(len(meters)).unpack(reply)
-        readings = [_new(Reading, rest[place : place + 3]) for place in range(0, len(rest), 3)]
-        decision: Decision = _new(Decision, (word == 1, now, at, word == 2, readings))
-        return decision
+        return decided(reply) if len(reply) == OF_ONE.size else decided_all(reply)
 
     def _check(self, meters: Sequence[Meter], reply: list[int]) -> None:
         """Raise what a script says of meters that it could not read."""
@@ -309,17 +350,14 @@ def _of(meters: Sequence[Meter], part: Part) -> list[Meter]:
     return [meters[number] for number in part]
 
 
-@lru_cache(maxsize=64)
-def _numbers(meters: int) -> Struct:
-    """How an answer about so many meters is written."""
-    return Struct(f"<{3 + 3 * meters}q")
-
-
 @lru_cache(maxsize=512)
 def _script(step: str, kinds: Kinds) -> Script:
     """A *step*, with how these *kinds* of rules count."""
     if len(kinds) > 1 and kinds != (each := tuple(one for one in _FILES if one in kinds)):
         return _script(step, each)
     files = dict.fromkeys(name for kind in kinds for name in _FILES[kind])
+    before: tuple[str, ...] = ()
+    if step == "hit" and Slots not in kinds:
+        before = ("usual", *(f"usual_{name}" for name in files), "usual_hit")
     more = ("places",) if step in ("reserve", "refund") else ()
-    return Script(step, "limit", *files, "meters", *more)
+    return Script(step, *before, "limit", *files, "meters", *more)

@@ -139,8 +139,8 @@ BUGS = [
         "redis-limits-hit-sent-again",
         "a hit that may have been counted is not sent again",
         _ROOM,
-        'effect = READ if what == b"peek" else ONCE',
-        'effect = READ if what == b"peek" else AGAIN',
+        "effect = READ if what == PEEK else ONCE",
+        "effect = READ if what == PEEK else AGAIN",
         _faults("may_have_passed"),
     ),
     Bug(

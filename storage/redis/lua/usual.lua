@@ -1,0 +1,12 @@
+-- For hit.lua, before limit.lua: lets something pass the short way, where what is stored is as usual,
+-- nobody waits and nothing is barred. Where it is not decided that way, nothing was done yet, and the
+-- whole script goes on. It decides and stores what that does, in the same numbers.
+--
+-- How the algorithms go is in files of their own, which come between this one and usual_hit.lua. Each
+-- is one function of the moment, the cost, the numbers a, b and c of the rule, when the record was
+-- written, its numbers x, y and z, its bytes (false where there are none) and its key.
+-- It returns when that may pass, how many may then and when nothing counts any more: after it has
+-- passed if it does now, or else before; what x, y and z are then; and the bytes after the head, if
+-- there are any, or at which place of a large log its moment stands, if only that is written. Of
+-- what it does not decide it returns nothing.
+local usual = {}
