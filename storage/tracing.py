@@ -71,6 +71,8 @@ class Traced:
 
     def __init__(self, backend: Backend) -> None:
         self._room: Backend = backend
+        self.fresh: Any = getattr(backend, "fresh", None)
+        self._fresh = self.fresh
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
@@ -79,6 +81,13 @@ class Traced:
             return self._room.read(name)
         with timed(self.label, "read", name):
             return self._room.read(name)
+
+    def read_fresh(self, name: str) -> bytes | None:
+        """The entry itself, where others read copies."""
+        if self._fresh is None:
+            return self.read(name)
+        raw: bytes | None = self._fresh.read(name)
+        return raw
 
     def ends(self, name: str) -> int | Missing | None:
         with timed(self.label, "ends", name):
@@ -166,6 +175,7 @@ class Traced:
                 self._room.close()
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
+            self.fresh = self._fresh = None
             self._room = closed(self.label, self.capabilities)
 
 
