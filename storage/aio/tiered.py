@@ -219,10 +219,11 @@ class TieredBackend:
             return await self._backend.read(name)
         looks: Sequence[Look] = ()
         try:
-            looks = await self._look(name)
+            look = await self._look(name)
+            looks = (look,)
         finally:
             near.answer(ticket, names, looks)
-        return looks[0][0]
+        return look[0]
 
     async def _read_all(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """The same of several."""
@@ -239,13 +240,14 @@ class TieredBackend:
             near.answer(ticket, names, looks)
         return [raw for raw, _ in looks]
 
-    async def _look(self, name: str) -> Sequence[Look]:
+    async def _look(self, name: str) -> Look:
         """What is there, and then when it ends."""
         if self._watch is not None:
             look: Look = await self._watch.look(name)
-            return [look]
+            return look
         raw = await self._backend.read(name)
-        return await self._ending((name,), (raw,))
+        looks = await self._ending((name,), (raw,))
+        return looks[0]
 
     async def _look_many(self, names: Sequence[str]) -> Sequence[Look]:
         """The same of several."""

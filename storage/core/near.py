@@ -138,17 +138,17 @@ class Near:
         if seconds <= 0:
             return
         kept = Kept(name, raw, since + seconds)
+        while name not in self.entries and len(self.entries) >= self._most:
+            self._make_room()
         # First here: who is interrupted between the two leaves nothing that nobody would find.
         self._line.append(kept)
         self.entries[name] = kept
-        while len(self.entries) > self._most:
-            self._make_room()
         if len(self._line) > 2 * len(self.entries) + _SOME:
             self._line = deque(one for one in self._line if self.entries.get(one.name) is one)
 
     def _make_room(self) -> None:
-        """Have the oldest no more, after those that were used since it was their turn."""
-        for _ in range(len(self._line)):
+        """Have the oldest no more, or the next one that was not used since its last turn."""
+        for _ in range(2 * len(self._line)):
             kept = self._line.popleft()
             if self.entries.get(kept.name) is not kept:
                 continue
@@ -157,7 +157,7 @@ class Near:
                 return
             kept.used = False
             self._line.append(kept)
-        # All of them are in use all the time.
+        # All of them are in use all the time, by others.
         self._line = deque(self.entries.values())
         del self.entries[self._line.popleft().name]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import Any, Final
 
 from redis.exceptions import InvalidResponse
 
 from ..core.near import Near
-from ..tracing import log
 from .commands import READ, Command
 from .parsing import NOT_YET, reader
 from .replies import discreet, meaning, word
@@ -27,6 +27,8 @@ REFUSED_SECONDS: Final = 60.0
 """After how long a server is asked again that has refused."""
 
 _SHORTEST, _LONGEST = 0.02, 1.0
+
+_log = logging.getLogger("storage")
 
 
 def follow(prefix: bytes) -> bytes:
@@ -58,7 +60,7 @@ def refusal(error: Exception) -> str | None:
 def tell(near: Near, label: str, why: str | None) -> None:
     """Have *near* go without being told, and say so."""
     why = "this client does its own connecting" if why is None else why
-    log.warning(
+    _log.warning(
         "%s: it is not told what changes, so copies are kept for %g seconds at the most: %s",
         *(label, WITHIN, why),
     )
