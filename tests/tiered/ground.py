@@ -16,8 +16,10 @@ class Tier:
 
     def __init__(self, half: Any, bridge: Bridge, base: Any, options: dict[str, Any]) -> None:
         self.made = half.tiered(base, **options)
+        self._half, self._bridge = half, bridge
         self.base = bridge.driven(base)
         self.store = bridge.driven(self.made)
+        self.backend = bridge.driven(self.made._backend)
         self.near = self.made._backend._room._near
         self.passed = 0.0
         self.near.clock = lambda: monotonic() + self.passed
@@ -36,6 +38,10 @@ class Tier:
 
         until(is_heard, "a server that tells what changes")
         return self
+
+    def room(self, name: str) -> Any:
+        """The room of this *name*."""
+        return self._bridge.driven(self.made.room(getattr(self._half.protocols, name)))
 
     def has_copy(self, key: str) -> bool:
         """Whether *key* is read from a copy now."""
