@@ -109,7 +109,8 @@ class _Ear:
         self._lines: list[_Line] = []
         self._is_over = self._is_astray = False
         self._bell, self._ringer = socket.socketpair()
-        self._ringer.setblocking(False)
+        for one in (self._bell, self._ringer):
+            one.setblocking(False)
         self._owner = weakref.ref(owner, lambda _: self.stop())
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell, selectors.EVENT_READ)
@@ -176,8 +177,10 @@ class _Ear:
                 return longer(pause)
             tell(self._near, self._door.label, refused)
             return REFUSED_SECONDS
-        finally:
+        except BaseException:
             self._hang_up()
+            raise
+        self._hang_up()
         return 0.0
 
     def _rest(self, seconds: float) -> None:
@@ -237,7 +240,8 @@ class _Ear:
                 line.connection.disconnect()
 
     def _hush(self) -> None:
-        self._bell.recv(_CHUNK)
+        with suppress(BlockingIOError):
+            self._bell.recv(_CHUNK)
 
 
 class _Line:
