@@ -15,7 +15,6 @@ from .errors import ConfigurationError, UnsupportedError
 from .keys import Names
 from .offers import NEVER_WAIT, Clocked, NearCache, Plain, offered, offered_or_none
 from .protocols import (
-    Backend,
     HistoryStore,
     LeaseStore,
     MetadataStore,
@@ -73,7 +72,6 @@ class TieredBackend:
 
     def __init__(self, backend: Traced, near: Near, names: Names, *, owned: bool) -> None:
         self._backend: Traced = backend
-        self._room: Backend = backend._room
         self._near = near
         self._watch: Any = offered_or_none(backend, Watch, names)
         self._runtime = Runtime()
@@ -86,19 +84,14 @@ class TieredBackend:
         self.capabilities: Capabilities = backend.capabilities
         if self._watch is None:
             near.open(watched=False)
+        backend.ends_with(near)
 
     def read(self, name: str) -> bytes | None:
         # `Near.find` without its frame: this is all that a copy costs.
         near = self._near
         kept = near.entries.get(name)
-        if (
-            kept is not None
-            and kept.until > (now := near.clock())
-            and near.sure > now
-            and self._backend._room is self._room
-        ):
-            kept.used = True
-            near.hits += 1
+        if kept is not None and kept.until > near.clock() < near.sure:
+            kept.used += 1
             return kept.raw
         return self._read_through(name)
 
@@ -121,7 +114,7 @@ class TieredBackend:
         return there
 
     def exists(self, name: str) -> bool:
-        if self._copy(name) is not None:
+        if self._near.find(name) is not None:
             return True
         return self._backend.exists(name)
 
@@ -134,7 +127,7 @@ class TieredBackend:
         return total
 
     def read_many(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        found = {name: self._copy(name) for name in names}
+        found = {name: self._near.find(name) for name in names}
         missing = [name for name, raw in found.items() if raw is None]
         if missing:
             raws = self._read_all(missing)
@@ -202,12 +195,6 @@ class TieredBackend:
         finally:
             if self._owned:
                 self._backend.close()
-
-    def _copy(self, name: str) -> bytes | None:
-        """The copy of an entry, if there is one, and its store is not closed."""
-        raw = self._near.find(name)
-        is_closed = raw is not None and self._backend._room is not self._room
-        return None if is_closed else raw
 
     def _read_through(self, name: str) -> bytes | None:
         """The entry itself, of which there is a copy afterwards."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
+from weakref import WeakSet
 
 from ..closed import closed
+from ..core.near import Near
 from ..histories import (
     Alteration,
     Appended,
@@ -73,6 +75,7 @@ class Traced:
         self._room: Backend = backend
         self.fresh: Any = getattr(backend, "fresh", None)
         self._fresh = self.fresh
+        self._nears: WeakSet[Near] | None = None
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
@@ -169,6 +172,11 @@ class Traced:
             room = TracedNotes(room, self.label)
         return cast("Room", room)
 
+    def ends_with(self, near: Near) -> None:
+        """There are copies *near* at hand: they end with what they are copies of."""
+        self._nears = self._nears or WeakSet()
+        self._nears.add(near)
+
     async def aclose(self) -> None:
         try:
             with timed(self.label, "close", ""):
@@ -176,6 +184,8 @@ class Traced:
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
             self.fresh = self._fresh = None
+            for near in self._nears or ():
+                near.end()
             self._room = closed(self.label, self.capabilities)
 
 

@@ -17,7 +17,8 @@ _SOME: Final = 64
 
 
 class Kept:
-    """A copy, and until when it may be taken for the entry."""
+    """A copy, until when it may be taken for the entry, and how often it was since its last
+    turn."""
 
     __slots__ = ("name", "raw", "until", "used")
 
@@ -25,7 +26,7 @@ class Kept:
         self.name = name
         self.raw = raw
         self.until = until
-        self.used: bool = False
+        self.used: int = 0
 
 
 class Ticket:
@@ -50,16 +51,22 @@ class Near:
         self.entries: dict[str, Kept] = {}
         self.sure: float = -math.inf
         self.watched: bool = False
-        self.hits: int = 0
         self.misses: int = 0
         self._most = most
         self._longest = self._seconds = seconds
+        self._hits = 0
         self._is_open = False
-        self._is_closed = False
+        self.is_ended: bool = False
         self._asked: dict[str, Ticket] = {}
         self._line: deque[Kept] = deque()
         self._lock = mutex()
         after_fork(self, Near._leave_behind)
+
+    @property
+    def hits(self) -> int:
+        """How many copies were taken."""
+        with self._lock:
+            return self._hits + sum(kept.used for kept in self.entries.values())
 
     def find(self, name: str) -> bytes | None:
         """The copy of an entry, if there is one."""
@@ -69,8 +76,7 @@ class Near:
         now = self.clock()
         if kept.until <= now or self.sure <= now:
             return None
-        kept.used = True
-        self.hits += 1
+        kept.used += 1
         return kept.raw
 
     def ask(self, names: Iterable[str]) -> Ticket | None:
@@ -103,7 +109,7 @@ class Near:
         with self._lock:
             for name in names:
                 self._asked.pop(name, None)
-                self.entries.pop(name, None)
+                self._forget(self.entries.pop(name, None))
 
     def empty(self) -> None:
         """Everything has changed, or will."""
@@ -114,7 +120,7 @@ class Near:
         """From now on it is told what changes, and so far it is for *sure*; or, where it is not
         *watched*, copies grow no older than *seconds*."""
         with self._lock:
-            if self._is_closed:
+            if self.is_ended:
                 return
             self._empty()
             self._is_open, self.watched = True, watched
@@ -124,14 +130,18 @@ class Near:
     def shut(self) -> None:
         """From now on nobody tells what changes."""
         with self._lock:
-            self._is_open = self.watched = False
-            self.sure = -math.inf
-            self._empty()
+            self._shut()
 
     def end(self) -> None:
         """Be shut for good."""
-        self._is_closed = True
-        self.shut()
+        with self._lock:
+            self.is_ended = True
+            self._shut()
+
+    def _shut(self) -> None:
+        self._is_open = self.watched = False
+        self.sure = -math.inf
+        self._empty()
 
     def _keep(self, name: str, raw: bytes, since: float, left: float | None) -> None:
         seconds = self._seconds if left is None else min(left, self._seconds)
@@ -142,6 +152,7 @@ class Near:
             self._make_room()
         # First here: who is interrupted between the two leaves nothing that nobody would find.
         self._line.append(kept)
+        self._forget(self.entries.get(name))
         self.entries[name] = kept
         if len(self._line) > 2 * len(self.entries) + _SOME:
             self._line = deque(one for one in self._line if self.entries.get(one.name) is one)
@@ -152,16 +163,23 @@ class Near:
             kept = self._line.popleft()
             if self.entries.get(kept.name) is not kept:
                 continue
-            if not kept.used or kept.until <= self.clock():
-                del self.entries[kept.name]
+            used = kept.used
+            if not used or kept.until <= self.clock():
+                self._forget(self.entries.pop(kept.name))
                 return
-            kept.used = False
+            self._hits += used
+            kept.used = 0
             self._line.append(kept)
         # All of them are in use all the time, by others.
         self._line = deque(self.entries.values())
-        del self.entries[self._line.popleft().name]
+        self._forget(self.entries.pop(self._line.popleft().name))
+
+    def _forget(self, kept: Kept | None) -> None:
+        if kept is not None:
+            self._hits += kept.used
 
     def _empty(self) -> None:
+        self._hits += sum(kept.used for kept in self.entries.values())
         self._asked, self.entries = {}, {}
         self._line.clear()
 

@@ -60,7 +60,7 @@ class Listener:
     def begin(self, near: Near) -> None:
         """Have *near* told what changes, if it is not so already."""
         ear = self._ear
-        if ear is not None and ear.is_alive:
+        if near.is_ended or (ear is not None and ear.is_alive):
             return
         with self._lock:
             if self._is_closed or (self._ear is not None and self._ear.is_alive):
