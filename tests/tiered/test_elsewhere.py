@@ -15,6 +15,7 @@ from storage.testing import Bridge
 from tests.day import HALVES, IS_LONG
 from tests.fault.ground import in_child, until
 from tests.fault.redis.ground import clients, url
+from tests.fault.redis.test_redis_fork import waiting_child
 from tests.servers import Cluster, Sentinel, Server
 from tests.tiered.conftest import Over
 from tests.tiered.ground import Tier
@@ -52,22 +53,33 @@ def test_a_child_has_copies_of_its_own(valkey: Server, other: Any) -> None:
 
 
 def test_a_child_keeps_no_connection_of_its_parent_open(valkey: Server, other: Any) -> None:
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {}).heard()
+        with waiting_child(int):
+            tier.store.close()
+            until(lambda: clients(valkey, TRACKING) == 0)
+
+
+def test_nor_does_one_of_asyncio(valkey: Server, other: Any) -> None:
     async def main() -> None:
         base = storage.aio.RedisStorage(url(valkey))
         tiered = storage.aio.tiered(base)
         await heard(tiered)
-
-        def work() -> None:
-            assert clients(valkey, TRACKING) == 1
-
-        in_child(work)
+        in_child(lambda: asyncio.run(goes_on(tiered)))
         assert clients(valkey, TRACKING) == 1
         assert (await heard(tiered)).watched
-        await tiered.aclose()
-        await base.aclose()
+        with waiting_child(int):
+            await tiered.aclose()
+            await base.aclose()
+            await asyncio.to_thread(until, lambda: clients(valkey, TRACKING) == 0)
 
     asyncio.run(main())
-    until(lambda: clients(valkey) == 0)
+
+
+async def goes_on(tiered: Any) -> None:
+    """In a child: it is told there too, and that ends with the child's loop."""
+    assert tiered.room(NearCache).info().kept == 0
+    await heard(tiered)
 
 
 async def heard(tiered: Any) -> Any:
@@ -154,6 +166,28 @@ def test_every_server_of_a_cluster_tells(
         tier.store.close()
         other.delete_many(keys)
     bridge.driven(base).close()
+
+
+@pytest.mark.parametrize("half", HALVES if IS_LONG else [storage])
+def test_a_replica_that_takes_over_tells_from_then_on(
+    half: Any, bridge: Bridge, over: Over, cluster: Cluster
+) -> None:
+    base = half.RedisStorage(f"{cluster_url(cluster)}?timeout=20")
+    with storage.RedisStorage(f"{cluster_url(cluster)}?timeout=20") as other:
+        tier = over(base, ttl=LONG).heard()
+        master, key = next(iter(one_of_each(cluster).items()))
+        other.set(key, 1)
+        until(lambda: tier.has_copy(key))
+        cluster.kill(master)
+        for value in (2, 3):
+            other.set(key, value)
+            until(lambda: tier.store.get(key) == value)  # noqa: B023
+            tier.heard()
+            until(lambda: tier.has_copy(key))
+        tier.store.close()
+        other.delete(key)
+    bridge.driven(base).close()
+    cluster.restore()
 
 
 @pytest.mark.parametrize("half", HALVES if IS_LONG else [storage.aio])

@@ -111,16 +111,18 @@ def test_a_change_is_decided_by_the_entry_and_not_by_a_copy(opened: Open, over: 
 
 
 class Failing:
-    """It stores, and says that it failed."""
+    """It lets somebody come *before* it stores, and may say that it failed."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.fails = False
+        self.before: Callable[[], object] = int
 
     def get(self, key: str) -> Any:
         return self.values.get(key)
 
     def set(self, key: str, value: Any) -> None:
+        self.before()
         self.values[key] = value
         if self.fails:
             raise OSError("nobody knows")
@@ -153,6 +155,16 @@ def test_what_was_read_while_it_was_written_is_not_kept(half: Any, over: Over) -
     tier.near.answer(ticket, ("k",), ((b"1", None),))
 
     assert tier.store.get("k") == 2
+
+
+def test_nor_what_was_read_just_before_it_was_written() -> None:
+    thing = Failing()
+    with storage.tiered(storage.adapt(thing), ttl=LONG) as store:
+        store.set("k", 1)
+        thing.before = lambda: store.get("k")
+        store.set("k", 2)
+
+        assert store.get("k") == 2
 
 
 def test_no_copy_is_read_after_the_end_of_its_entry(opened: Open, over: Over) -> None:

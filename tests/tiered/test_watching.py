@@ -37,7 +37,7 @@ TRACKING = "flags=t"
 def tier(opened: Open, over: Over, proxy: Proxy, other: Other) -> Tier:
     """Behind a proxy, with a copy of what another store has written."""
     other.set("k", 1)
-    tier = over(opened("RedisStorage", url(proxy, timeout=0.2)), ttl=LONG).heard()
+    tier = over(opened("RedisStorage", url(proxy, timeout=0.2, protocol=2)), ttl=LONG).heard()
     assert tier.store.get("k") == 1
     assert tier.has_copy("k")
     return tier
