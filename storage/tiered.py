@@ -25,7 +25,7 @@ from .protocols import (
 )
 from .records import MISSING, Capabilities, Deletion, Missing, NearInfo, Page
 from .rooms import Adaptable
-from .runtime import Runtime, monotonic, wall_clock
+from .runtime import Runtime, after_fork, monotonic, wall_clock
 from .store import Storage
 from .tiered_rooms import TieredNotes, TieredTallies, TieredVisits
 from .tracing import Traced
@@ -85,6 +85,7 @@ class TieredBackend:
         if self._watch is None:
             near.open(watched=False)
         backend.ends_with(near)
+        after_fork(self, TieredBackend._leave_behind)
 
     def read(self, name: str) -> bytes | None:
         # `Near.find` without its frame: this is all that a copy costs.
@@ -195,6 +196,11 @@ class TieredBackend:
         finally:
             if self._owned:
                 self._backend.close()
+
+    def _leave_behind(self) -> None:
+        self._near.leave_behind()
+        if self._watch is None:
+            self._near.open(watched=False)
 
     def _read_through(self, name: str) -> bytes | None:
         """The entry itself, of which there is a copy afterwards."""

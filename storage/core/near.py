@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from ..runtime import after_fork, mutex
+from ..runtime import mutex
 
 Look = tuple["bytes | None", "float | None"]
 """The bytes of an entry, if there is one, and how many seconds it has left; `None` for ever."""
@@ -60,7 +60,6 @@ class Near:
         self._asked: dict[str, Ticket] = {}
         self._line: deque[Kept] = deque()
         self._lock = mutex()
-        after_fork(self, Near._leave_behind)
 
     @property
     def hits(self) -> int:
@@ -138,6 +137,11 @@ class Near:
             self.is_ended = True
             self._shut()
 
+    def leave_behind(self) -> None:
+        """Be shut in a forked process: who told of changes is in the parent."""
+        self._lock = mutex()
+        self._shut()
+
     def _shut(self) -> None:
         self._is_open = self.watched = False
         self.sure = -math.inf
@@ -182,8 +186,3 @@ class Near:
         self._hits += sum(kept.used for kept in self.entries.values())
         self._asked, self.entries = {}, {}
         self._line.clear()
-
-    def _leave_behind(self) -> None:
-        """In a forked process: who told is in the parent."""
-        self._lock = mutex()
-        self.shut()

@@ -6,13 +6,19 @@ import logging
 from collections import deque
 from typing import Any, Final
 
-from redis.exceptions import InvalidResponse
+from redis.exceptions import InvalidResponse, RedisError
 
 from ..core.near import Near
 from .commands import READ, Command
 from .parsing import NOT_YET, reader
 from .replies import discreet, meaning, word
 from .settings import Maker
+
+FAILURES: Final = (
+    *(RedisError, OSError, EOFError),
+    *(ValueError, TypeError, AttributeError, IndexError),
+)
+"""What a connection raises when it breaks, or when what comes is no reply."""
 
 WITHIN: Final = 2.0
 """For how long one may be sure that a server has told all: a copy is older by no more."""

@@ -133,7 +133,7 @@ class Door:
         """Where the keys are by now."""
         if self._is_closed:
             raise ClosedError("the store is closed", store=self.label)
-        self._finder.search(monotonic() + self._seconds, None)
+        self._finder.search(monotonic() + min(self._seconds, _LATE), None)
         return self.places.all()
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from ..errors import ClosedError
 from ..runtime import after_fork, monotonic
 from .changes import (
     EVERY,
+    FAILURES,
     LOOK_EVERY,
     PING,
     REFUSED_SECONDS,
@@ -32,7 +33,6 @@ from .changes import (
     third,
 )
 from .door import Door
-from .links import FAILURES
 from .settings import Address, Maker
 
 try:

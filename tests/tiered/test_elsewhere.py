@@ -52,6 +52,20 @@ def test_a_child_has_copies_of_its_own(valkey: Server, other: Any) -> None:
         tier.store.close()
 
 
+def test_a_child_has_copies_where_nobody_tells() -> None:
+    with storage.MemoryStorage({"k": 1}) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {})
+        assert tier.store.get("k") == 1
+
+        def work() -> None:
+            assert tier.info.kept == 0
+            assert tier.store.get("k") == 1
+            assert tier.has_copy("k")
+
+        in_child(work)
+        tier.store.close()
+
+
 def test_a_child_keeps_no_connection_of_its_parent_open(valkey: Server, other: Any) -> None:
     with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
         tier = Tier(storage, bridge, base, {}).heard()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -22,6 +23,7 @@ from tests.fault import faults
 from tests.fault.ground import Crew, until
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import clients, url
+from tests.house.tree import ROOT
 from tests.servers import Server, user
 from tests.servers.fixtures import KINDS
 from tests.servers.tls import Certificates
@@ -30,6 +32,10 @@ from tests.tiered.ground import Tier
 
 Other = storage.Storage[Any]
 LONG = 10**6
+PAGE = (ROOT / "docs" / "guide" / "deployment.md").read_text(encoding="utf-8")
+LINE = re.findall(r"^ACL SETUSER .*~storage:\*.*$", PAGE, re.MULTILINE)[0]
+MORE = re.findall(r"^\| copies are kept near at hand \| `(.*)` besides \|$", PAGE, re.MULTILINE)[0]
+RULES = [*LINE.split()[4:], *MORE.replace("\\|", "|").split()]
 TRACKING = "flags=t"
 
 
@@ -196,8 +202,7 @@ def test_what_a_server_refuses_to_tell_is_not_kept_for_long(
 def test_with_the_rights_of_the_guide_it_is_told(
     opened: Open, over: Over, valkey: Server, other: Other
 ) -> None:
-    rules = ("~storage:*", "+get", "+mget", "+pttl", "+ping", "+client|tracking")
-    with user(valkey, "bot", "hunter2", *rules) as bot:
+    with user(valkey, "bot", "hunter2", *RULES) as bot:
         tier = over(opened("RedisStorage", bot.url), ttl=LONG).heard()
         other.set("k", 1)
         until(lambda: tier.store.get("k") == 1)

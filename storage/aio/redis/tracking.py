@@ -21,6 +21,7 @@ from ...core.near import Near
 from ...errors import ClosedError
 from ...redis.changes import (
     EVERY,
+    FAILURES,
     LOOK_EVERY,
     PING,
     REFUSED_SECONDS,
@@ -35,7 +36,6 @@ from ...redis.changes import (
 from ...redis.settings import Address, Maker
 from ...runtime import after_fork, monotonic, mutex
 from .door import Door
-from .link import FAILURES
 
 _CHUNK = 65536
 
