@@ -41,6 +41,7 @@ from .leases import Claim, Leases
 from .limiter import RateLimiter
 from .media import MediaCache
 from .moving import copy, dump, load
+from .offers import NearCache
 from .opened import LazySession, Opened, Session
 from .opening import open
 from .protocols import (
@@ -62,6 +63,7 @@ from .stores import (
     RedisStorage,
     SqliteStorage,
 )
+from .tiered import tiered
 from .ttl import DEFAULT, KEEP, Ttl
 from .upgrading import migrate
 
@@ -106,6 +108,7 @@ __all__ = [
     "Messages",
     "MigrationError",
     "MismatchError",
+    "NearCache",
     "Opened",
     "OutcomeUnknownError",
     "RateLimitStore",
@@ -144,4 +147,5 @@ __all__ = [
     "load",
     "migrate",
     "open",
+    "tiered",
 ]

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from .errors import UnsupportedError
 from .keys import Names
+from .records import NearInfo
 
 Room = TypeVar("Room")
 
@@ -63,7 +64,17 @@ class Plain(Protocol):
     read: Callable[..., Any]
 
 
-NEVER_WAIT: Final = (Clocked, Countable, KeyRules, Located, QuickMeters, Resumable, Touchable)
+class NearCache(Protocol):
+    """What has copies near at hand, and knows without waiting how that goes."""
+
+    def info(self) -> NearInfo:
+        """How many copies there are, and of what use they were."""
+        ...
+
+
+NEVER_WAIT: Final = (
+    *(Clocked, Countable, KeyRules, Located, NearCache, QuickMeters, Resumable, Touchable),
+)
 """Rooms that are the same in both halves."""
 
 _REMEDIES: Final = {
@@ -77,7 +88,14 @@ _NO_STEP: Final = (
     "keep what several change in memory, SQLite or Redis"
 )
 
-_KEEP_NO_VALUES: Final = ("LeaseStore", "RateLimitStore", "QuickMeters", "Sweeper", "Countable")
+_KEEP_NO_VALUES: Final = (
+    "LeaseStore",
+    "RateLimitStore",
+    "QuickMeters",
+    "Sweeper",
+    "Countable",
+    "NearCache",
+)
 """Rooms whose entries are not values, so that no layer can be written around."""
 
 

@@ -187,6 +187,22 @@ class Counted(NamedTuple):
     now_ms: int
 
 
+class NearInfo(NamedTuple):
+    """How copies near at hand do."""
+
+    kept: int
+    """How many there are at the most that can be read."""
+
+    hits: int
+    """How many reads were answered by one; where several threads read, about so many."""
+
+    misses: int
+    """How many entries were asked for because there was none."""
+
+    watched: bool
+    """Whether the server tells what changes, so that a copy goes when its entry does."""
+
+
 Claimed = Literal["taken", "busy", "done"]
 """What who claims something is told: it is the caller's now, it is somebody else's, or it is
 finished already."""

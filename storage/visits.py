@@ -12,7 +12,8 @@ from .records import DELETE, MISSING, Change, Missing, Parting, Sight, Turn
 from .runtime import wall_clock
 
 if TYPE_CHECKING:
-    from .protocols import Backend, LeaseStore
+    from .protocols import LeaseStore
+    from .tracing import Traced
 
 
 class StepByStep:
@@ -22,7 +23,7 @@ class StepByStep:
     read all the same, or nothing.
     """
 
-    def __init__(self, backend: Backend, names: Names, leases: LeaseStore | None) -> None:
+    def __init__(self, backend: Traced, names: Names, leases: LeaseStore | None) -> None:
         self._backend = backend
         self._names = names
         self._leases = leases
@@ -30,7 +31,7 @@ class StepByStep:
 
     def look(self, key: str) -> Sight:
         name = self._names.name(key)
-        raw = self._backend.read(name)
+        raw = self._backend.read_fresh(name)
         if raw is None:
             return Sight(None, None, self._now_ms())
         ends = self._ends(name)
@@ -59,7 +60,7 @@ class StepByStep:
             name = self._names.name(key)
             made = self._made(name, change)
             if not made:
-                raw = self._backend.read(name)
+                raw = self._backend.read_fresh(name)
                 return Parting(True, False, raw)
         if token and release:
             assert self._leases is not None
@@ -80,7 +81,7 @@ class StepByStep:
         """Make the *change*, if what it expects is there; says whether it was."""
         if change.new is None:
             if change.old is not None:
-                raw = self._backend.read(name)
+                raw = self._backend.read_fresh(name)
                 if raw != change.old:
                     return False
             self._backend.touch(name, change.expiry)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..family import Family, Law
 from .aiogram import aiogram
 from .batches import batches
+from .near import near
 from .processes import processes
 from .served import run
 from .settings import Settings
@@ -23,6 +24,7 @@ LAWS: dict[str, Law[Settings]] = {
     "processes": processes,
     "aiogram": aiogram,
     "telebot": telebot,
+    "near": near,
 }
 
 

@@ -40,6 +40,7 @@ from .conversation import Conversation
 from .limiter import RateLimiter
 from .media import MediaCache
 from .moving import copy, dump, load
+from ..offers import NearCache
 from .opened import LazySession, Opened, Session
 from .opening import open
 from .protocols import Backend, HistoryStore, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
@@ -54,6 +55,7 @@ from .stores import (
     RedisStorage,
     SqliteStorage,
 )
+from .tiered import tiered
 from ..ttl import DEFAULT, KEEP, Ttl
 from .upgrading import migrate
 
@@ -96,6 +98,7 @@ __all__ = [
     "Messages",
     "MigrationError",
     "MismatchError",
+    "NearCache",
     "Opened",
     "OutcomeUnknownError",
     "RateLimitStore",
@@ -135,4 +138,5 @@ __all__ = [
     "load",
     "migrate",
     "open",
+    "tiered",
 ]

@@ -14,13 +14,13 @@ from .tracing import log
 from ..ttl import Expiry
 
 if TYPE_CHECKING:
-    from .protocols import Backend
+    from .tracing import Traced
 
 
 class Lookup:
     """The entries of *backend*, as *layers* read them."""
 
-    def __init__(self, backend: Backend, layers: Layers) -> None:
+    def __init__(self, backend: Traced, layers: Layers) -> None:
         self._backend = backend
         self._layers = layers
         self._runtime = Runtime()
@@ -28,8 +28,13 @@ class Lookup:
     async def find(
         self, key: str, name: str, raw: bytes | None = None, *, changing: bool = False
     ) -> Found | None:
-        """What is there, if it is not *raw* already; a record that says it is over goes away."""
-        if raw is None:
+        """What is there, if it is not *raw* already; a record that says it is over goes away.
+
+        Who is *changing* it wants no copy of it.
+        """
+        if raw is None and changing:
+            raw = await self._backend.read_fresh(name)
+        elif raw is None:
             raw = await self._backend.read(name)
         if raw is None or self._layers.opener is None:
             return None if raw is None else Found(raw, raw, False)

@@ -7,8 +7,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
+from weakref import WeakSet
 
 from ..closed import closed
+from ..core.near import Near
 from ..histories import (
     Alteration,
     Appended,
@@ -71,6 +73,9 @@ class Traced:
 
     def __init__(self, backend: Backend) -> None:
         self._room: Backend = backend
+        self.fresh: Any = getattr(backend, "fresh", None)
+        self._fresh = self.fresh
+        self._nears: WeakSet[Near] | None = None
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
@@ -79,6 +84,13 @@ class Traced:
             return await self._room.read(name)
         with timed(self.label, "read", name):
             return await self._room.read(name)
+
+    async def read_fresh(self, name: str) -> bytes | None:
+        """The entry itself, where others read copies."""
+        if self._fresh is None:
+            return await self.read(name)
+        raw: bytes | None = await self._fresh.read(name)
+        return raw
 
     async def ends(self, name: str) -> int | Missing | None:
         with timed(self.label, "ends", name):
@@ -160,12 +172,20 @@ class Traced:
             room = TracedNotes(room, self.label)
         return cast("Room", room)
 
+    def ends_with(self, near: Near) -> None:
+        """There are copies *near* at hand: they end with what they are copies of."""
+        self._nears = self._nears or WeakSet()
+        self._nears.add(near)
+
     async def aclose(self) -> None:
         try:
             with timed(self.label, "close", ""):
                 await self._room.aclose()
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
+            self.fresh = self._fresh = None
+            for near in self._nears or ():
+                near.end()
             self._room = closed(self.label, self.capabilities)
 
 

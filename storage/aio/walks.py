@@ -13,13 +13,13 @@ from ..records import MISSING, Unreadable
 from .runtime import Runtime
 
 if TYPE_CHECKING:
-    from .protocols import Backend
+    from .tracing import Traced
 
 
 class Walks:
     """The entries of *backend* whose names start in one way, as *layers* read them."""
 
-    def __init__(self, backend: Backend, layers: Layers) -> None:
+    def __init__(self, backend: Traced, layers: Layers) -> None:
         self._backend = backend
         self._layers = layers
         self._lookup = Lookup(backend, layers)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..closed import closed
-from ..errors import AccessDeniedError, StorageError
+from ..errors import AccessDeniedError, ClosedError, StorageError
 from ..runtime import Runtime, monotonic
 from .commands import READ, Command, Script
 from .course import Budget, Course, Step
@@ -22,7 +22,7 @@ from .links import LIBRARY, Links
 from .options import Options
 from .places import Places
 from .replies import NOWHERE, TAKEN_OVER, AllLentError, Phase, Trouble, discreet, meaning, word
-from .settings import SECONDS, Address, settings
+from .settings import SECONDS, Address, Maker, settings
 
 _SOON = 0.1
 
@@ -47,6 +47,7 @@ class Door:
         if known is None:
             foreign = Foreign(options.target, options.accept_retries)
             known = foreign.settings
+            self.maker: Maker | None = None
             self._links: Any = foreign
             self._waits: Any = foreign
         else:
@@ -54,6 +55,7 @@ class Door:
             alone = not known.clustered and known.service is None
             most = self._seconds if alone else self._seconds / 2
             once = min(most, known.maker.seconds or math.inf)
+            self.maker = known.maker
             self._links = Links(known.maker.connection, known.limit, once)
             # Who waits for somebody else does not keep those from working who could end it.
             self._waits = Links(known.maker.connection, math.inf, once)
@@ -127,6 +129,13 @@ class Door:
             self._finder.search(now + self._seconds, None)
         if not self.places.all():
             self.call(_ANYBODY)
+        return self.places.all()
+
+    def look_about(self) -> list[Address]:
+        """Where the keys are by now."""
+        if self._is_closed:
+            raise ClosedError("the store is closed", store=self.label)
+        self._finder.search(monotonic() + min(self._seconds, _LATE), None)
         return self.places.all()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from ..keys import Names
 from ..protocols import HistoryStore, LeaseStore, RateLimitStore, TallyStore, VisitStore
 from ..records import DELETE, MISSING, Capabilities, Deletion, Missing, Page
 from ..ttl import At, Expiry, Keeping
+from ..watching import Watch
 from .commands import (
     AGAIN,
     ONCE,
@@ -36,6 +37,7 @@ from .replies import flag
 from .scanning import begun, further, is_text, scanning
 from .tallies import RedisTallies
 from .visits import RedisVisits
+from .watching import RedisWatch
 
 _SWAP, _DISCARD, _INCR = Script("swap"), Script("discard"), Script("incr")
 _WRITE, _WRITE_MANY = Script("write"), Script("write_many")
@@ -48,6 +50,7 @@ _ROOMS: Final[dict[object, Any]] = {
     TallyStore: RedisTallies,
     HistoryStore: RedisHistories,
     DialogStore: RedisDialogs,
+    Watch: RedisWatch,
 }
 
 _KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import storage.aio
@@ -44,12 +45,21 @@ def _folded(half: Half, store: Any, ground: Ground) -> Any:
     return _enhanced(half, under.typed(object), ground)
 
 
+def _tiered(half: Half, store: Any, ground: Ground) -> Any:
+    """A store with few copies near at hand, whose clock goes with that of the entries."""
+    tiered = half.tiered(store, max=3, ttl=3600)
+    backend = tiered._backend._room
+    backend._owned, backend._near.clock = True, lambda: monotonic() + ground.clock()
+    return tiered
+
+
 LAYERS: dict[str, Wrap] = {
     "enhanced": _enhanced,
     "compressed": _compressed,
     "encrypted": _encrypted,
     "typed": _typed,
     "folded": _folded,
+    "tiered": _tiered,
 }
 OVER = {
     "enhanced": {"memory", "four-methods", "only-reads-and-writes"},
@@ -57,6 +67,7 @@ OVER = {
     "encrypted": {"memory", "one-step-client", "cloudflare"},
     "typed": {"memory"},
     "folded": {"memory", "sqlite", "valkey", "reads-and-writes"},
+    "tiered": {"memory", "valkey", "four-methods", "cloudflare"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
 
@@ -76,12 +87,12 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
     can = row.capabilities
     if name in EXPIRING:
         can = can._replace(expiry_ms=can.expiry_ms or 1)
-    knows = row.knows_none or name not in ("compressed", "typed")
+    knows = row.knows_none or name not in ("compressed", "typed", "tiered")
     layered = replace(row, make=make, capabilities=can, knows_none=knows)
     return replace(layered, name=f"{name} {row.name}")
 
 
-IN_BOTH = ("memory", "sqlite", "valkey", "cloudflare", "folded memory")
+IN_BOTH = ("memory", "sqlite", "valkey", "cloudflare", "folded memory", "tiered valkey")
 """What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
 
 BY_NIGHT = ("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes")

@@ -16,13 +16,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("runtime", "keylock", "offers", "compression", "encryption", "shapes", "fidelity"),
         *("histories", "dialogs", "dialog_store"),
     ),
-    "core": ("core",),
+    "core": ("core", "watching"),
     "rooms": ("memory", "sqlite", "redis", "cloudflare", "aio.lift", "aio.lifted_dialogs"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        *("entries", "visits", "metering", "recalling"),
+        *("entries", "visits", "metering", "recalling", "tiered_rooms"),
     ),
-    "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered"),
+    "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered", "tiered"),
     "faces": (
         "sessions",
         "opened",
@@ -53,8 +53,8 @@ the same plan: `aio.store` stands on the floor of `store`."""
 
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
 WAITING = (
-    *("runtime", "keylock", "redis.links", "redis.punctual", "cloudflare.links"),
-    *("testing", "cli"),
+    *("runtime", "keylock", "redis.links", "redis.punctual", "redis.tracking"),
+    *("cloudflare.links", "testing", "cli"),
     *(
         "aio.runtime",
         "aio.keylock",
@@ -65,6 +65,7 @@ WAITING = (
         "aio.redis.links",
         "aio.redis.pool",
         "aio.redis.wire",
+        "aio.redis.tracking",
         "aio.cloudflare.links",
         "aio.cloudflare.binding",
     ),

@@ -70,6 +70,8 @@ def made(path: str) -> None:
     storage.LruMemoryStorage()  # type: ignore[call-arg]
     storage.adapt(7)  # type: ignore[arg-type]
     storage.fallback({}, {})  # type: ignore[call-arg]
+    storage.tiered({}, ttl=None)  # type: ignore[arg-type]
+    storage.tiered({}, 100)  # type: ignore[call-arg]
 
 
 async def leases_with_await(leases: aio.Leases) -> None:

@@ -185,6 +185,8 @@ async def making(path: str, entries: dict[str, int], blocking: storage.Storage[C
 
     async def tell(error: storage.UnavailableError) -> None: ...
 
+    assert_type(aio.tiered(blocking, max=100, ttl=0.5), Storage[Any])
+    assert_type(aio.tiered({}).room(aio.NearCache).info(), storage.records.NearInfo)
     assert_type(aio.fallback(blocking, {}, on_error=tell), Storage[Any])
     assert_type(aio.fallback(blocking, {}, on_error=print), Storage[Any])
     async with aio.SqliteStorage[Cart](path) as store:

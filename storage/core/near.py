@@ -1,0 +1,188 @@
+"""Copies of entries near at hand: of so many at the most, each for so long at the most, and none
+of what somebody is known to have changed."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from ..runtime import mutex
+
+Look = tuple["bytes | None", "float | None"]
+"""The bytes of an entry, if there is one, and how many seconds it has left; `None` for ever."""
+
+_SOME: Final = 64
+
+
+class Kept:
+    """A copy, until when it may be taken for the entry, and how often it was since its last
+    turn."""
+
+    __slots__ = ("name", "raw", "until", "used")
+
+    def __init__(self, name: str, raw: bytes, until: float) -> None:
+        self.name = name
+        self.raw = raw
+        self.until = until
+        self.used: int = 0
+
+
+class Ticket:
+    """A read that is under way since a moment."""
+
+    __slots__ = ("since",)
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+
+
+class Near:
+    """Copies of *most* entries, each for *seconds* at the most by *clock*, which only goes on.
+
+    It is shut at first. While it is open somebody tells what has changed, and is `sure` until a
+    moment to have told all of it; after that nobody takes a copy. Who takes one needs no lock: a
+    look-up is atomic, and what is dropped is dropped before anybody goes on who waits for that.
+    """
+
+    def __init__(self, most: float, seconds: float, clock: Callable[[], float]) -> None:
+        self.clock: Callable[[], float] = clock
+        self.entries: dict[str, Kept] = {}
+        self.sure: float = -math.inf
+        self.watched: bool = False
+        self.misses: int = 0
+        self._most = most
+        self._longest = self._seconds = seconds
+        self._hits = 0
+        self._is_open = False
+        self.is_ended: bool = False
+        self._asked: dict[str, Ticket] = {}
+        self._line: deque[Kept] = deque()
+        self._lock = mutex()
+
+    @property
+    def hits(self) -> int:
+        """How many copies were taken."""
+        with self._lock:
+            return self._hits + sum(kept.used for kept in self.entries.values())
+
+    def find(self, name: str) -> bytes | None:
+        """The copy of an entry, if there is one."""
+        kept = self.entries.get(name)
+        if kept is None:
+            return None
+        now = self.clock()
+        if kept.until <= now or self.sure <= now:
+            return None
+        kept.used += 1
+        return kept.raw
+
+    def ask(self, names: Iterable[str]) -> Ticket | None:
+        """Somebody is about to read *names*; `None` where it is of no use to tell what is there."""
+        ticket = Ticket(self.clock())
+        with self._lock:
+            if not self._is_open:
+                return None
+            self._asked.update(dict.fromkeys(names, ticket))
+        return ticket
+
+    def answer(self, ticket: Ticket, names: Sequence[str], looks: Sequence[Look]) -> None:
+        """What came of it; nothing where it failed.
+
+        What was dropped meanwhile is not kept, and what somebody else asks for by now is kept for
+        that one.
+        """
+        with self._lock:
+            self.misses += len(names)
+            for place, name in enumerate(names):
+                if self._asked.get(name) is not ticket:
+                    continue
+                del self._asked[name]
+                raw, left = looks[place] if looks else (None, None)
+                if raw is not None:
+                    self._keep(name, raw, ticket.since, left)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """These have changed, or will."""
+        with self._lock:
+            for name in names:
+                self._asked.pop(name, None)
+                self._forget(self.entries.pop(name, None))
+
+    def empty(self) -> None:
+        """Everything has changed, or will."""
+        with self._lock:
+            self._empty()
+
+    def open(self, *, watched: bool, sure: float = math.inf, seconds: float = math.inf) -> None:
+        """From now on it is told what changes, and so far it is for *sure*; or, where it is not
+        *watched*, copies grow no older than *seconds*."""
+        with self._lock:
+            if self.is_ended:
+                return
+            self._empty()
+            self._is_open, self.watched = True, watched
+            self._seconds = min(self._longest, seconds)
+            self.sure = sure
+
+    def shut(self) -> None:
+        """From now on nobody tells what changes."""
+        with self._lock:
+            self._shut()
+
+    def end(self) -> None:
+        """Be shut for good."""
+        with self._lock:
+            self.is_ended = True
+            self._shut()
+
+    def leave_behind(self) -> None:
+        """Be shut in a forked process: who told of changes is in the parent."""
+        self._lock = mutex()
+        self._shut()
+
+    def _shut(self) -> None:
+        self._is_open = self.watched = False
+        self.sure = -math.inf
+        self._empty()
+
+    def _keep(self, name: str, raw: bytes, since: float, left: float | None) -> None:
+        seconds = self._seconds if left is None else min(left, self._seconds)
+        if seconds <= 0:
+            return
+        kept = Kept(name, raw, since + seconds)
+        while name not in self.entries and len(self.entries) >= self._most:
+            self._make_room()
+        # First here: who is interrupted between the two leaves nothing that nobody would find.
+        self._line.append(kept)
+        self._forget(self.entries.get(name))
+        self.entries[name] = kept
+        if len(self._line) > 2 * len(self.entries) + _SOME:
+            self._line = deque(one for one in self._line if self.entries.get(one.name) is one)
+
+    def _make_room(self) -> None:
+        """Have the oldest no more, or the next one that was not used since its last turn."""
+        for _ in range(2 * len(self._line)):
+            kept = self._line.popleft()
+            if self.entries.get(kept.name) is not kept:
+                continue
+            used = kept.used
+            if not used or kept.until <= self.clock():
+                self._forget(self.entries.pop(kept.name))
+                return
+            self._hits += used
+            kept.used = 0
+            self._line.append(kept)
+        # All of them are in use all the time, by others.
+        self._line = deque(self.entries.values())
+        self._forget(self.entries.pop(self._line.popleft().name))
+
+    def _forget(self, kept: Kept | None) -> None:
+        if kept is not None:
+            self._hits += kept.used
+
+    def _empty(self) -> None:
+        self._hits += sum(kept.used for kept in self.entries.values())
+        self._asked, self.entries = {}, {}
+        self._line.clear()

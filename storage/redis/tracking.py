@@ -1,0 +1,290 @@
+"""Hears what changes on servers: one connection to each of them, on which it is told.
+
+`storage.aio.redis.tracking` is the twin.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from redis.exceptions import TimeoutError
+
+from ..core.near import Near
+from ..errors import ClosedError
+from ..runtime import after_fork, monotonic
+from .changes import (
+    EVERY,
+    FAILURES,
+    LOOK_EVERY,
+    PING,
+    REFUSED_SECONDS,
+    WITHIN,
+    Told,
+    follow,
+    longer,
+    refusal,
+    tell,
+    third,
+)
+from .door import Door
+from .settings import Address, Maker
+
+try:
+    from ssl import SSLWantReadError
+except ImportError:  # a Python without it makes no connection that could raise it
+    SSLWantReadError = BlockingIOError  # type: ignore[assignment,misc]
+
+_CHUNK = 65536
+
+
+class Listener:
+    """Has a thread hear what changes behind a *door* under names that begin with *prefix*.
+
+    The thread does not keep the listener alive, and ends with it.
+    """
+
+    def __init__(self, door: Door, prefix: bytes) -> None:
+        self._door = door
+        self._prefix = prefix
+        self._lock = threading.Lock()
+        self._ear: _Ear | None = None
+        self._is_closed = False
+        after_fork(self, Listener._leave_behind)
+
+    def begin(self, near: Near) -> None:
+        """Have *near* told what changes, if it is not so already."""
+        ear = self._ear
+        if near.is_ended or (ear is not None and ear.is_alive):
+            return
+        with self._lock:
+            if self._is_closed or (self._ear is not None and self._ear.is_alive):
+                return
+            maker = self._door.maker
+            if maker is None:
+                tell(near, self._door.label, None)
+                return
+            self._ear = _Ear(self, self._door, third(maker), self._prefix, near)
+
+    def hears(self, places: Sequence[Address]) -> bool:
+        """Whether that is told which changes at *places*; if not, it soon will be."""
+        ear = self._ear
+        if ear is None or not ear.heard or ear.heard == sorted(places):
+            return True
+        ear.look_about()
+        return False
+
+    def close(self) -> None:
+        """End the thread, and wait for its end."""
+        with self._lock:
+            self._is_closed, ear = True, self._ear
+        if ear is not None:
+            ear.stop()
+            ear.join()
+
+    def _leave_behind(self) -> None:
+        """In a forked process: the thread is in the parent, and so are its connections."""
+        self._lock = threading.Lock()
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            ear.leave()
+
+
+class _Ear:
+    """A thread that hears for *owner*."""
+
+    def __init__(
+        self, owner: Listener, door: Door, maker: Maker, prefix: bytes, near: Near
+    ) -> None:
+        self.heard: list[Address] = []
+        self._door = door
+        self._maker = maker
+        self._prefix = prefix
+        self._near = near
+        self._lines: list[_Line] = []
+        self._is_over = self._is_astray = False
+        self._bell, self._ringer = socket.socketpair()
+        for one in (self._bell, self._ringer):
+            one.setblocking(False)
+        self._owner = weakref.ref(owner, lambda _: self.stop())
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._is_over = True
+        self._ring()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def look_about(self) -> None:
+        """Servers have moved: begin anew with those that there are."""
+        self._is_astray = True
+        self._near.shut()
+        self._ring()
+
+    def leave(self) -> None:
+        """Close what came along into a forked process, without a word to anybody."""
+        self._selector.close()
+        ours = [getattr(line.connection, "_sock", None) for line in self._lines]
+        for one in (self._bell, self._ringer, *ours):
+            if one is not None:
+                one.close()
+
+    def _ring(self) -> None:
+        with suppress(OSError):  # it rings already, or nobody is there any more
+            self._ringer.send(b"!")
+
+    def _run(self) -> None:
+        try:
+            pause = 0.0
+            while not self._is_over:
+                pause = self._try(pause)
+                self._rest(pause)
+        finally:
+            self._near.shut()
+            self._selector.close()
+            self._bell.close()
+            self._ringer.close()
+
+    def _try(self, pause: float) -> float:
+        """Hear as long as it goes well, and say how long to rest after that."""
+        self._is_astray = False
+        try:
+            self._connect()
+            pause = 0.0
+            self._hear()
+        except ClosedError:
+            self._is_over = True
+        except FAILURES as error:
+            self._hang_up()
+            refused = refusal(error)
+            if refused is None:
+                return longer(pause)
+            tell(self._near, self._door.label, refused)
+            return REFUSED_SECONDS
+        except BaseException:
+            self._hang_up()
+            raise
+        self._hang_up()
+        return 0.0
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, unless somebody rings; a copy that was kept meanwhile is not kept any longer."""
+        if seconds and not self._is_over:
+            self._selector.select(seconds)
+            self._hush()
+            self._near.shut()
+
+    def _connect(self) -> None:
+        """Have each server tell what changes there."""
+        places = sorted(self._door.look_about())
+        if not places:
+            raise ConnectionError("no server is known")
+        for place in places:
+            connection = self._maker.connection(place)
+            line = _Line(connection, self._near)
+            self._lines.append(line)
+            line.connect(follow(self._prefix))
+        for line in self._lines:
+            self._selector.register(line.socket, selectors.EVENT_READ, line)
+        self.heard = places
+        self._near.open(watched=True, sure=self._sure())
+
+    def _hear(self) -> None:
+        """Drop what changes, and ask each server again and again whether that was all."""
+        due = looks = monotonic()
+        while not self._is_over and not self._is_astray:
+            now = monotonic()
+            if now >= due:
+                due = now + EVERY
+                for line in self._lines:
+                    line.ask()
+            if now >= looks:
+                looks = now + LOOK_EVERY
+                if sorted(self._door.look_about()) != self.heard:
+                    return
+            for key, _ in self._selector.select(max(0.0, due - now)):
+                if key.data is None:
+                    self._hush()
+                else:
+                    key.data.hear()
+            self._near.sure = self._sure()
+
+    def _sure(self) -> float:
+        """Until when copies count: so long after the moment for which all servers have answered."""
+        return min((line.told.sure for line in self._lines), default=self._near.clock()) + WITHIN
+
+    def _hang_up(self) -> None:
+        self._near.shut()
+        self.heard = []
+        lines, self._lines = self._lines, []
+        for line in lines:
+            with suppress(KeyError, ValueError):
+                self._selector.unregister(line.socket)
+            with suppress(*FAILURES):
+                line.connection.disconnect()
+
+    def _hush(self) -> None:
+        with suppress(BlockingIOError):
+            self._bell.recv(_CHUNK)
+
+
+class _Line:
+    """One connection to a server that tells what changes."""
+
+    socket: Any
+
+    def __init__(self, connection: Any, near: Near) -> None:
+        self.connection = connection
+        self.told = Told(near)
+        self.socket = None
+
+    def connect(self, command: bytes) -> None:
+        """Say the *command* after which the server tells what changes."""
+        connection = self.connection
+        own = connection.socket_connect_timeout
+        connection.socket_connect_timeout = WITHIN if own is None else min(own, WITHIN)
+        connection.socket_timeout = WITHIN
+        connection.connect()
+        self.socket = connection._sock
+        self.socket.settimeout(WITHIN)
+        self.told.asks()
+        self.socket.sendall(command)
+        while self.told.is_waiting:
+            self.told.hear(self._some())
+        self.socket.settimeout(0)
+
+    def ask(self) -> None:
+        """Ask whether all was told that has changed so far; an answer that is overdue is none."""
+        if self.told.is_overdue:
+            raise TimeoutError("Timeout reading from socket")
+        self.told.asks()
+        self.socket.sendall(PING)
+
+    def hear(self) -> None:
+        """Take what has come."""
+        with suppress(BlockingIOError, SSLWantReadError):
+            self.told.hear(self._some())
+            while getattr(self.socket, "pending", int)():
+                self.told.hear(self._some())
+
+    def _some(self) -> bytes:
+        some: bytes = self.socket.recv(_CHUNK)
+        if not some:
+            raise ConnectionError("Connection closed by server.")
+        return some

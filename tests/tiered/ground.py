@@ -1,0 +1,50 @@
+"""What the tests of copies near at hand stand on."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from storage import NearCache
+from storage.records import NearInfo
+from storage.testing import Bridge
+from tests.fault.ground import until
+
+
+class Tier:
+    """A store with copies over *base*, and its clock, which a test can turn."""
+
+    def __init__(self, half: Any, bridge: Bridge, base: Any, options: dict[str, Any]) -> None:
+        self.made = half.tiered(base, **options)
+        self._half, self._bridge = half, bridge
+        self.base = bridge.driven(base)
+        self.store = bridge.driven(self.made)
+        self.backend = bridge.driven(self.made._backend)
+        self.near = self.made._backend._room._near
+        self.passed = 0.0
+        self.near.clock = lambda: monotonic() + self.passed
+
+    @property
+    def info(self) -> NearInfo:
+        told: NearInfo = self.made.room(NearCache).info()
+        return told
+
+    def heard(self) -> Tier:
+        """The same, when the server tells what changes and a copy is worth something."""
+
+        def is_heard() -> bool:
+            self.store.get("?")
+            return self.info.watched and self.near.sure > self.near.clock()
+
+        until(is_heard, "a server that tells what changes")
+        return self
+
+    def room(self, name: str) -> Any:
+        """The room of this *name*."""
+        return self._bridge.driven(self.made.room(getattr(self._half.protocols, name)))
+
+    def has_copy(self, key: str) -> bool:
+        """Whether *key* is read from a copy now."""
+        before = self.info.hits
+        self.store.get(key)
+        return self.info.hits > before

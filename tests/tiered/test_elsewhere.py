@@ -1,0 +1,232 @@
+"""Copies over forks, over the ends of event loops, and where servers take over from each other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+import storage
+import storage.aio
+from storage import NearCache
+from storage.testing import Bridge
+from tests.day import HALVES, IS_LONG
+from tests.fault.ground import in_child, until
+from tests.fault.redis.ground import clients, url
+from tests.fault.redis.test_redis_fork import waiting_child
+from tests.servers import Cluster, Sentinel, Server
+from tests.tiered.conftest import Over
+from tests.tiered.ground import Tier
+from tests.topology.ground import PREFIX, cluster_url, one_of_each, sentinel_url
+
+TRACKING = "flags=t"
+LONG = 10**6
+PATIENCE_MS = 20_000
+
+
+def test_a_child_has_copies_of_its_own(valkey: Server, other: Any) -> None:
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {"ttl": LONG}).heard()
+        other.set("k", 1)
+        until(lambda: tier.has_copy("k"))
+
+        def work() -> None:
+            assert tier.info.kept == 0
+            assert clients(valkey, TRACKING) == 1
+            tier.heard()
+            assert clients(valkey, TRACKING) == 2
+            assert tier.store.get("k") == 1
+            base.set("k", 2)
+            until(lambda: tier.store.get("k") == 2)
+            tier.store.close()
+            assert clients(valkey, TRACKING) == 1
+
+        in_child(work)
+
+        until(lambda: tier.store.get("k") == 2)
+        assert tier.info.watched
+        other.set("k", 3)
+        until(lambda: tier.store.get("k") == 3)
+        tier.store.close()
+
+
+def test_a_child_has_copies_where_nobody_tells() -> None:
+    with storage.MemoryStorage({"k": 1}) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {})
+        assert tier.store.get("k") == 1
+
+        def work() -> None:
+            assert tier.info.kept == 0
+            assert tier.store.get("k") == 1
+            assert tier.has_copy("k")
+
+        in_child(work)
+        tier.store.close()
+
+
+def test_a_child_keeps_no_connection_of_its_parent_open(valkey: Server, other: Any) -> None:
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {}).heard()
+        with waiting_child(int):
+            tier.store.close()
+            until(lambda: clients(valkey, TRACKING) == 0)
+
+
+def test_nor_does_one_of_asyncio(valkey: Server, other: Any) -> None:
+    async def main() -> None:
+        base = storage.aio.RedisStorage(url(valkey))
+        tiered = storage.aio.tiered(base)
+        await heard(tiered)
+        in_child(lambda: asyncio.run(goes_on(tiered)))
+        assert clients(valkey, TRACKING) == 1
+        assert (await heard(tiered)).watched
+        with waiting_child(int):
+            await tiered.aclose()
+            await base.aclose()
+            await asyncio.to_thread(until, lambda: clients(valkey, TRACKING) == 0)
+
+    asyncio.run(main())
+
+
+async def goes_on(tiered: Any) -> None:
+    """In a child: it is told there too, and that ends with the child's loop."""
+    assert tiered.room(NearCache).info().kept == 0
+    await heard(tiered)
+
+
+async def heard(tiered: Any) -> Any:
+    """What it tells of itself when the server tells what changes."""
+    room = tiered.room(NearCache)
+    near = tiered._backend._room._near
+    await comes(tiered, "?", None)
+    for _ in range(PATIENCE_MS):
+        if room.info().watched and near.sure > near.clock():
+            return room.info()
+        await asyncio.sleep(0.001)
+    raise AssertionError("the server does not tell what changes")
+
+
+async def comes(tiered: Any, key: str, value: object) -> None:
+    """Wait until *value* is read."""
+    for _ in range(PATIENCE_MS):
+        if await tiered.get(key) == value:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError(f"{value} never came")
+
+
+def test_the_next_loop_listens_when_one_has_ended(valkey: Server, other: Any) -> None:
+    base = storage.aio.RedisStorage(url(valkey))
+    tiered = storage.aio.tiered(base, ttl=LONG)
+
+    async def main(number: int) -> None:
+        await heard(tiered)
+        assert await tiered.get("k") == (number or None)
+        other.set("k", number + 1)
+        await comes(tiered, "k", number + 1)
+        assert clients(valkey, TRACKING) == 1
+
+    for number in range(3):
+        asyncio.run(main(number))
+        until(lambda: clients(valkey, TRACKING) == 0)
+
+    async def end() -> None:
+        await tiered.aclose()
+        await base.aclose()
+
+    asyncio.run(end())
+
+
+def test_two_loops_share_the_copies_and_one_listens(valkey: Server, other: Any) -> None:
+    base = storage.aio.RedisStorage(url(valkey))
+    tiered = storage.aio.tiered(base, ttl=LONG)
+
+    async def second() -> None:
+        assert await tiered.get("k") == 1
+        assert clients(valkey, TRACKING) == 1
+        await tiered.set("k", 2)
+        assert await tiered.get("k") == 2
+
+    async def first() -> None:
+        other.set("k", 1)
+        await heard(tiered)
+        thread = threading.Thread(target=lambda: asyncio.run(second()))
+        thread.start()
+        await asyncio.to_thread(thread.join)
+        assert await tiered.get("k") == 2
+        await tiered.aclose()
+        await base.aclose()
+
+    asyncio.run(first())
+
+
+def test_every_server_of_a_cluster_tells(
+    half: Any, bridge: Bridge, over: Over, cluster: Cluster
+) -> None:
+    base = half.RedisStorage(cluster_url(cluster))
+    with storage.RedisStorage(cluster_url(cluster)) as other:
+        tier = over(base, ttl=LONG).heard()
+        for key in one_of_each(cluster).values():
+            other.set(key, 1)
+        keys = list(one_of_each(cluster).values())
+        for value in range(1, 4):
+            expected = dict.fromkeys(keys, value)
+            until(lambda: tier.store.get_many(keys) == expected)  # noqa: B023
+            for key in keys:
+                until(lambda: tier.has_copy(key))  # noqa: B023
+                other.set(key, value + 1)
+        tier.store.close()
+        other.delete_many(keys)
+    bridge.driven(base).close()
+
+
+@pytest.mark.parametrize("half", HALVES if IS_LONG else [storage])
+def test_a_replica_that_takes_over_tells_from_then_on(
+    half: Any, bridge: Bridge, over: Over, cluster: Cluster
+) -> None:
+    base = half.RedisStorage(f"{cluster_url(cluster)}?timeout=20")
+    with storage.RedisStorage(f"{cluster_url(cluster)}?timeout=20") as other:
+        tier = over(base, ttl=LONG).heard()
+        master, key = next(iter(one_of_each(cluster).items()))
+        other.set(key, 1)
+        until(lambda: tier.has_copy(key))
+        cluster.kill(master)
+        for value in (2, 3):
+            other.set(key, value)
+            until(lambda: tier.store.get(key) == value)  # noqa: B023
+            tier.heard()
+            until(lambda: tier.has_copy(key))
+        tier.store.close()
+        other.delete(key)
+    bridge.driven(base).close()
+    cluster.restore()
+
+
+@pytest.mark.parametrize("half", HALVES if IS_LONG else [storage.aio])
+def test_who_takes_over_tells_from_then_on(
+    half: Any, bridge: Bridge, over: Over, sentinel: Sentinel
+) -> None:
+    base = half.RedisStorage(sentinel_url(sentinel))
+    tier = over(base, ttl=LONG).heard()
+    tier.base.set("k", 1)
+    until(lambda: tier.has_copy("k"))
+
+    after = sentinel.failover()
+    for value in (2, 3):
+        after.call("SET", f"{PREFIX}k", value)
+        until(lambda: tier.store.get("k") == value)  # noqa: B023
+        tier.heard()
+        until(lambda: tier.has_copy("k"))
+    assert clients_of(after) == 1
+
+    tier.store.close()
+    bridge.driven(base).close()
+    sentinel.restore()
+    sentinel.master.call("FLUSHALL")
+
+
+def clients_of(server: Server) -> int:
+    """How many a server tells what changes."""
+    return server.call("CLIENT", "LIST").decode().count(TRACKING)

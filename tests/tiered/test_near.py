@@ -1,0 +1,189 @@
+"""Copies against a server that tells of each change late, and in its order: no copy is read that
+anybody could know to be wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant
+
+from storage.core.near import Near, Ticket
+from storage.testing import CountingMachine, run_machine, step
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+MOST, SECONDS = 3, 10.0
+
+
+class NearMachine(CountingMachine):
+    """Entries are their versions. What others change is told later; what we change we know."""
+
+    outcomes = frozenset(
+        {"hit", "miss", "a read that was overtaken", "told late", "flushed", "lost", "heard"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.near = Near(MOST, SECONDS, lambda: self.now)
+        self.server: dict[str, tuple[int, float | None]] = {}
+        self.version = 0
+        self.untold: list[str] = []
+        self.reads: list[tuple[str, Ticket | None, Any]] = []
+        self.ours: dict[str, int] = {}
+        """The last version that we know of each, because it is ours or was told."""
+        self._hear()
+
+    def _changed(self, name: str, lasts: float | None) -> None:
+        self.version += 1
+        self.server[name] = (self.version, None if lasts is None else self.now + lasts)
+        self.untold.append(name)
+
+    @step(name=NAMES, lasts=st.sampled_from([None, 3.0, 30.0]))
+    def somebody_else_writes(self, name: str, lasts: float | None) -> None:
+        self._changed(name, lasts)
+
+    @step(name=NAMES)
+    def we_write(self, name: str) -> None:
+        self.near.drop((name,))
+        self._changed(name, None)
+        self.near.drop((name,))
+        self.ours[name] = self.version
+
+    @step()
+    def the_server_tells(self) -> None:
+        if self.untold:
+            name = self.untold.pop(0)
+            self.near.drop((name,))
+            self.came_to("told late")
+
+    @step(name=NAMES)
+    def a_read_begins(self, name: str) -> None:
+        self.reads.append((name, self.near.ask((name,)), self._look(name)))
+
+    @step(name=NAMES)
+    def a_read_is_quick(self, name: str) -> None:
+        ticket = self.near.ask((name,))
+        if ticket is not None:
+            self.near.answer(ticket, (name,), (self._look(name),))
+
+    @step(last=st.booleans(), fails=st.booleans())
+    def a_read_ends(self, last: bool, fails: bool) -> None:
+        if not self.reads:
+            return
+        name, ticket, look = self.reads.pop(-1 if last else 0)
+        if self._look(name)[0] != look[0]:
+            self.came_to("a read that was overtaken")
+        if ticket is not None:
+            self.near.answer(ticket, (name,), () if fails else (look,))
+
+    @step(seconds=st.sampled_from([0.1, 0.5, 6.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @step()
+    def the_server_vouches(self) -> None:
+        self._tell_all()
+        if self.near.watched:
+            self.near.sure = self.now + SECONDS
+
+    @step(kind=st.sampled_from(["flushed", "lost", *["heard"] * 4]))
+    def much_happens(self, kind: str) -> None:
+        if kind == "flushed":
+            self.server.clear()
+            self.untold.clear()
+            self.near.empty()
+        elif kind == "lost":
+            self.near.shut()
+        elif not self.near.watched:
+            self._hear()
+        self.came_to(kind)
+
+    @invariant()
+    def somebody_reads(self) -> None:
+        for name in "abcd":
+            self._read(name)
+
+    def _read(self, name: str) -> None:
+        raw = self.near.find(name)
+        self.came_to("miss" if raw is None else "hit")
+        assert len(self.near.entries) <= MOST
+        if raw is None:
+            return
+        assert self.near.watched
+        assert self.near.sure > self.now
+        found, version = self._look(name)[0], int(raw)
+        assert found == raw or name in self.untold, "it was told that this has changed"
+        assert version >= self.ours.get(name, 0), "we have written something else since"
+
+    def _hear(self) -> None:
+        self.near.open(watched=True, sure=self.now + SECONDS)
+        self.untold.clear()
+
+    def _tell_all(self) -> None:
+        while self.untold:
+            self.near.drop((self.untold.pop(0),))
+
+    def _look(self, name: str) -> tuple[bytes | None, float | None]:
+        version, ends = self.server.get(name, (0, None))
+        if not version or (ends is not None and ends <= self.now):
+            return None, None
+        return b"%d" % version, None if ends is None else ends - self.now
+
+
+def test_no_copy_is_read_that_is_known_to_be_wrong() -> None:
+    run_machine(NearMachine)
+
+
+def copied(near: Near, *names: str) -> None:
+    for name in names:
+        ticket = near.ask((name,))
+        assert ticket is not None
+        near.answer(ticket, (name,), ((b"1", None),))
+
+
+def test_what_is_used_stays_and_the_oldest_of_the_others_goes() -> None:
+    near = Near(3, 10, lambda: 0.0)
+    near.open(watched=False)
+    copied(near, "a", "b", "c")
+    near.find("a")
+
+    copied(near, "d")
+
+    assert set(near.entries) == {"a", "c", "d"}
+
+
+def test_where_all_are_used_one_goes_all_the_same() -> None:
+    near = Near(3, 10, lambda: 0.0)
+    near.open(watched=False)
+    copied(near, "a", "b", "c")
+    for name in "abc":
+        near.find(name)
+
+    copied(near, "d")
+
+    assert len(near.entries) == 3
+    assert near.find("d") == b"1"
+
+
+def test_what_comes_and_goes_leaves_nothing_behind() -> None:
+    near = Near(10, 10, lambda: 0.0)
+    near.open(watched=False)
+    for number in range(2000):
+        copied(near, f"{number}")
+        near.drop((f"{number}",))
+
+    assert not near.entries
+    assert len(near._line) <= 100
+    assert not near._asked
+
+
+def test_a_read_that_failed_leaves_nothing_behind() -> None:
+    near = Near(10, 10, lambda: 0.0)
+    near.open(watched=False)
+    for number in range(100):
+        ticket = near.ask((f"{number}",))
+        assert ticket is not None
+        near.answer(ticket, (f"{number}",), ())
+
+    assert not near._asked
