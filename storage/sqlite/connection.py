@@ -11,8 +11,10 @@ from math import inf
 from typing import Any, TypeVar
 
 from ..errors import ClosedError, ConfigurationError, CorruptStoreError, UnsupportedError
-from ..runtime import Lock, Runtime, around_fork, monotonic, mutex
+from ..offers import Step
+from ..runtime import Lock, Runtime, around_fork, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
+from .groups import LONGEST, Group, is_apart
 from .options import Options
 
 T = TypeVar("T")
@@ -46,6 +48,10 @@ class Connection:
         self._lock = _lock_of(options.place)
         self._cursor: sqlite3.Cursor | None = None
         self._closed = False
+        self._group: Group | None = None
+        self._leader: object = None
+        self._inner_lock = mutex()
+        self._forgetting: list[Callable[[], None]] = []
         self._forked = False
         self._gripped = False
         self._identity: tuple[int, int] | None = None
@@ -64,7 +70,7 @@ class Connection:
 
     def row(self, sql: str, values: Sequence[object], key: str | None = None) -> Any:
         """The first row that *sql* gives, or `None`."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
                 return cursor.execute(sql, values).fetchone()
@@ -73,7 +79,7 @@ class Connection:
 
     def rows(self, sql: str, values: Sequence[object]) -> list[Any]:
         """All rows that *sql* gives."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
                 return cursor.execute(sql, values).fetchall()
@@ -94,12 +100,15 @@ class Connection:
         """
         if not self.owned:
             return self.transact(lambda cursor: cursor.execute(sql, values).rowcount, key)
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
-            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+            group = self._group
+            if group is None and (not seldom_looks or self._is_long_ago()):
                 self._check_file()
             try:
-                if cursor.connection.in_transaction:  # an interrupt left it behind
+                if group is not None:
+                    self._join(group, cursor)
+                elif cursor.connection.in_transaction:  # an interrupt left it behind
                     cursor.execute("ROLLBACK")
                 return cursor.execute(sql, values).rowcount
             except sqlite3.Error as error:
@@ -113,21 +122,25 @@ class Connection:
         self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
     ) -> T:
         """Do *work* alone: committed as a whole, or not at all. It may *seldom look* as above."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
-            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+            group = self._group
+            if group is None and (not seldom_looks or self._is_long_ago()):
                 self._check_file()
             try:
+                if group is not None:
+                    self._join(group, cursor)
+                    return alone(cursor, work, nested=True)
                 return alone(cursor, work, nested=self._inside_the_callers(cursor))
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
 
     def look(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
         """Do *work*, which only reads, and sees nothing that is written meanwhile."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
-                if self._inside_the_callers(cursor):
+                if self._is_inside(cursor):
                     return work(cursor)
                 return _inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
             except sqlite3.Error as error:
@@ -137,7 +150,7 @@ class Connection:
         """Run one statement that writes, if nobody else is writing; it does not matter much."""
         if not self.owned:
             return
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
                 cursor.execute("PRAGMA busy_timeout = 0")
@@ -147,6 +160,53 @@ class Connection:
             finally:
                 cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
+    def together(self, steps: Sequence[Step]) -> None:
+        """Do *steps* in their order; those that write share commits, where there is a file."""
+        place = 0
+        while place < len(steps):
+            step = steps[place]
+            if not self._in_file or is_apart(step.function):
+                _do_alone(step)
+                place += 1
+                continue
+            end, is_kept = self._share(steps, place)
+            for step in steps[place:end]:
+                if is_kept:
+                    step.keep()
+                else:
+                    _do_alone(step)
+            place = end
+
+    def forgets(self, forget: Callable[[], None]) -> None:
+        """Call *forget* wherever something is undone that seemed to be done."""
+        self._forgetting.append(forget)
+
+    def _share(self, steps: Sequence[Step], start: int) -> tuple[int, bool]:
+        """Do as many steps from *start* on as share one commit; says where they end, and whether
+        they count."""
+        group, end = Group(), start
+        with self._lock:
+            until = monotonic() + LONGEST
+            self._group, self._leader = group, runner()
+            try:
+                while end < len(steps) and not is_apart(steps[end].function):
+                    steps[end].run()
+                    end += 1
+                    if group.is_lost(self._cursor) or monotonic() > until:
+                        break
+                is_kept = group.commit(self._cursor)
+            finally:
+                self._group = self._leader = None
+                group.undo(self._cursor)
+            if not is_kept:
+                for forget in self._forgetting:
+                    forget()
+        return end, is_kept
+
+    def _entrance(self) -> Lock:
+        """The lock, or for the steps of a group, which has it, one that nobody else takes."""
+        return self._inner_lock if self._leader is runner() else self._lock
+
     def close(self) -> None:
         """Close what was opened here."""
         with self._lock:
@@ -154,6 +214,22 @@ class Connection:
             self._closed = True
             if cursor is not None and self.owned:
                 _close(cursor)
+
+    def _is_long_ago(self) -> bool:
+        """Whether it is time to look for the file again."""
+        return monotonic() > self._looked + _LOOK_SECONDS
+
+    def _join(self, group: Group, cursor: sqlite3.Cursor) -> None:
+        """Write with *group*, which has begun or begins now."""
+        if not group.begun:
+            self._check_file()
+            group.begin(cursor)
+
+    def _is_inside(self, cursor: sqlite3.Cursor) -> bool:
+        """Whether a transaction has begun already, that of the group or one of the caller's."""
+        if self._group is not None:
+            return self._group.begun
+        return self._inside_the_callers(cursor)
 
     def _inside_the_callers(self, cursor: sqlite3.Cursor) -> bool:
         """Whether the caller has begun a transaction; of our own, none is left open."""
@@ -235,6 +311,8 @@ class Connection:
     def _leave_behind(self) -> None:
         """In the child: what could not be closed is never touched again."""
         self._lock = mutex()
+        self._inner_lock = mutex()
+        self._group = self._leader = None
         self._forked = True
         self._gripped = False
         if self._cursor is not None and (self._in_file or not self.owned):
@@ -272,6 +350,11 @@ def _inside(
                 cursor.execute(statement)
         raise
     return result
+
+
+def _do_alone(step: Step) -> None:
+    step.run()
+    step.keep()
 
 
 def _close(cursor: sqlite3.Cursor) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import Names, after
-from ..offers import Clocked, Resumable
+from ..offers import Clocked, Joining, Resumable, Step
 from ..protocols import Sweeper
 from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import Periodic
 from ..ttl import At, Expiry, Keeping, deadline
 from .connection import Connection, alone
+from .groups import apart
 from .options import Options
 from .rooms import Rooms
 from .statements import Statements
@@ -164,6 +165,7 @@ class SqliteBackend:
 
         return self._connection.transact(clear, None)
 
+    @apart
     def sweep(self) -> int:
         """Free the entries that are over and say how many there were, and conversations."""
         swept = 0
@@ -174,13 +176,17 @@ class SqliteBackend:
                 self._rooms.sweep()
                 return swept
 
+    def together(self, steps: Sequence[Step]) -> None:
+        """Do *steps* in their order; those that write share a commit."""
+        self._connection.together(steps)
+
     def now_ms(self) -> int:
         """Which moment it is for the entries."""
         return int(self._clock() * 1000)
 
     def room(self, kind: object, names: Names) -> object | None:
         """What this backend offers besides its entries, or itself for what it does to them."""
-        if kind in (Sweeper, Clocked, Resumable):
+        if kind in (Sweeper, Clocked, Resumable, Joining):
             return self
         return self._rooms.room(kind, names, self)
 
@@ -218,6 +224,7 @@ class SqliteBackend:
         elif not isinstance(expiry, Keeping):
             cursor.execute(*self._touching(name, expiry, now_ms))
 
+    @apart
     def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.stop()

@@ -58,6 +58,8 @@ class Meters:
         self._passed: bytes | None = None
         """The last row that was looked at, whether it is over."""
 
+        connection.forgets(self._known.clear)
+
     def now(self) -> int:
         """The time by the clock of the backend."""
         return round(self._clock() * 1_000_000)

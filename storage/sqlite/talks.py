@@ -78,6 +78,8 @@ class Histories:
         self._passed: int | None = None
         """The last conversation that was looked at, whether it is over."""
 
+        connection.forgets(self._known.clear)
+
     def transact(
         self,
         work: Callable[[sqlite3.Cursor, int], T],

@@ -17,7 +17,15 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("histories", "dialogs", "dialog_store"),
     ),
     "core": ("core",),
-    "rooms": ("memory", "sqlite", "redis", "cloudflare", "aio.lift", "aio.lifted_dialogs"),
+    "rooms": (
+        "memory",
+        "sqlite",
+        "redis",
+        "cloudflare",
+        "aio.hops",
+        "aio.lift",
+        "aio.lifted_dialogs",
+    ),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
         *("entries", "visits", "metering", "recalling"),
@@ -57,6 +65,7 @@ WAITING = (
     *(
         "aio.runtime",
         "aio.keylock",
+        "aio.hops",
         "aio.lift",
         "aio.redis.link",
         "aio.redis.links",
