@@ -57,6 +57,9 @@ class Call:
 
     __slots__ = ("_failed", "_future", "_outcome", "args", "function", "is_kept")
 
+    _failed: bool
+    _outcome: Any
+
     def __init__(
         self,
         future: asyncio.Future[Any],
@@ -69,8 +72,6 @@ class Call:
         """Whether what came of it is so for good, and may be told."""
 
         self._future = future
-        self._outcome: Any = None
-        self._failed = False
 
     def run(self) -> None:
         """Do it, unless nobody wants it any more."""
@@ -111,6 +112,10 @@ class Hops:
     together. With *joining* they may share what each alone would pay for. The thread ends when
     this is closed or forgotten, and with Python.
     """
+
+    _is_begun: bool
+    _lanes: dict[asyncio.AbstractEventLoop, _Lane]
+    _sent: SimpleQueue[_Batch | None]
 
     def __init__(self, label: str, joining: Joining | None) -> None:
         self._label = label
@@ -158,30 +163,32 @@ class Hops:
     def _leave_behind(self) -> None:
         """Neither the thread nor the loops come along into a forked process."""
         self._lock = mutex()
-        self._is_begun: bool = False
-        self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
-        self._sent: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._is_begun = False
+        self._lanes = {}
+        self._sent = SimpleQueue()
         finalize(self, self._sent.put, None)
 
 
 def _serve(sent: SimpleQueue[_Batch | None], joining: Joining | None) -> None:
     """In the thread: do what was sent, as much at a time as may go together."""
-    goes_on = True
-    while goes_on:
-        batches: list[_Batch] = []
-        many = 0
-        while goes_on and (not batches or (many < MOST and not sent.empty())):
-            batch = sent.get()
-            if batch is None:
-                goes_on = False
-            else:
-                batches.append(batch)
-                many += len(batch.calls)
-        _work(batches, joining)
-        del batches, batch  # nothing is kept while nothing is to be done
+    while _work(_taken(sent), joining):
+        pass
 
 
-def _work(batches: list[_Batch], joining: Joining | None) -> None:
+def _taken(sent: SimpleQueue[_Batch | None]) -> list[_Batch | None]:
+    """What was sent, `None` at the end."""
+    taken, many = [batch := sent.get()], 0
+    while batch is not None:
+        many += len(batch.calls)
+        if many >= MOST or sent.empty():
+            break
+        taken.append(batch := sent.get())
+    return taken
+
+
+def _work(taken: list[_Batch | None], joining: Joining | None) -> bool:
+    """Do what was *taken*, and say whether more may come."""
+    batches = [batch for batch in taken if batch is not None]
     calls = [call for batch in batches for call in batch.calls]
     try:
         if joining is not None and len(calls) > 1:
@@ -198,6 +205,7 @@ def _work(batches: list[_Batch], joining: Joining | None) -> None:
         lanes.setdefault(batch.lane, []).append(batch)
     for lane, some in lanes.items():
         lane.tell(some)
+    return len(batches) == len(taken)
 
 
 class _Lane:

@@ -14,7 +14,7 @@ from ..errors import ClosedError, ConfigurationError, CorruptStoreError, Unsuppo
 from ..offers import Step
 from ..runtime import Lock, Runtime, around_fork, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
-from .groups import LONGEST, Group, is_apart
+from .groups import Group, is_apart
 from .options import Options
 
 T = TypeVar("T")
@@ -107,7 +107,8 @@ class Connection:
                 self._check_file()
             try:
                 if group is not None:
-                    self._join(group, cursor)
+                    if not group.begun:
+                        self._join(group, cursor)
                 elif cursor.connection.in_transaction:  # an interrupt left it behind
                     cursor.execute("ROLLBACK")
                 return cursor.execute(sql, values).rowcount
@@ -129,7 +130,8 @@ class Connection:
                 self._check_file()
             try:
                 if group is not None:
-                    self._join(group, cursor)
+                    if not group.begun:
+                        self._join(group, cursor)
                     return alone(cursor, work, nested=True)
                 return alone(cursor, work, nested=self._inside_the_callers(cursor))
             except sqlite3.Error as error:
@@ -169,30 +171,28 @@ class Connection:
                 _do_alone(step)
                 place += 1
                 continue
-            end, is_kept = self._share(steps, place)
-            for step in steps[place:end]:
-                if is_kept:
-                    step.keep()
-                else:
-                    _do_alone(step)
-            place = end
+            lost, place = self._share(steps, place)
+            for step in lost:
+                _do_alone(step)
 
     def forgets(self, forget: Callable[[], None]) -> None:
         """Call *forget* wherever something is undone that seemed to be done."""
         self._forgetting.append(forget)
 
-    def _share(self, steps: Sequence[Step], start: int) -> tuple[int, bool]:
-        """Do as many steps from *start* on as share one commit; says where they end, and whether
-        they count."""
-        group, end = Group(), start
+    def _share(self, steps: Sequence[Step], place: int) -> tuple[Sequence[Step], int]:
+        """Do as many steps from *place* on as share one commit; says which of them are lost with
+        it, and which step is the next one."""
+        group, shared = Group(), place
         with self._lock:
-            until = monotonic() + LONGEST
             self._group, self._leader = group, runner()
             try:
-                while end < len(steps) and not is_apart(steps[end].function):
-                    steps[end].run()
-                    end += 1
-                    if group.is_lost(self._cursor) or monotonic() > until:
+                while place < len(steps) and not is_apart(steps[place].function):
+                    steps[place].run()
+                    place += 1
+                    if not group.begun:
+                        steps[shared].keep()
+                        shared = place
+                    elif group.is_over(self._cursor):
                         break
                 is_kept = group.commit(self._cursor)
             finally:
@@ -201,7 +201,10 @@ class Connection:
             if not is_kept:
                 for forget in self._forgetting:
                     forget()
-        return end, is_kept
+                return steps[shared:place], place
+        for step in steps[shared:place]:
+            step.keep()
+        return (), place
 
     def _entrance(self) -> Lock:
         """The lock, or for the steps of a group, which has it, one that nobody else takes."""
@@ -220,10 +223,9 @@ class Connection:
         return monotonic() > self._looked + _LOOK_SECONDS
 
     def _join(self, group: Group, cursor: sqlite3.Cursor) -> None:
-        """Write with *group*, which has begun or begins now."""
-        if not group.begun:
-            self._check_file()
-            group.begin(cursor)
+        """Have *group* begin, which is going to write."""
+        self._check_file()
+        group.begin(cursor)
 
     def _is_inside(self, cursor: sqlite3.Cursor) -> bool:
         """Whether a transaction has begun already, that of the group or one of the caller's."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any, Final, TypeVar
 
+from ..runtime import monotonic
 from .failures import is_busy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,7 +23,8 @@ LONGEST: Final = 0.01
 
 
 def apart(function: F) -> F:
-    """Mark a step that is many transactions, or the last one: it shares none with others."""
+    """Mark a step that may take long, or is many transactions, or the last one of all: it shares
+    none with others."""
     function.apart = True  # type: ignore[attr-defined]
     return function
 
@@ -36,15 +39,14 @@ class Group:
 
     def __init__(self) -> None:
         self.begun: bool = False
+        self._until = inf
         self._bar: sqlite3.Error | None = None
 
     def begin(self, cursor: sqlite3.Cursor) -> None:
-        """Be in the transaction.
+        """Begin the transaction.
 
         Where somebody else has written all the time, all of the group have waited for it.
         """
-        if self.begun:
-            return
         if self._bar is not None:
             raise self._bar.with_traceback(None)
         try:
@@ -54,16 +56,17 @@ class Group:
                 self._bar = error
             raise
         self.begun = True
+        self._until = monotonic() + LONGEST
 
-    def is_lost(self, cursor: sqlite3.Cursor | None) -> bool:
-        """Whether SQLite has given up the transaction."""
-        return self.begun and not (cursor is not None and cursor.connection.in_transaction)
+    def is_over(self, cursor: sqlite3.Cursor | None) -> bool:
+        """Whether it takes no more steps, or SQLite has given up the transaction."""
+        return cursor is None or not cursor.connection.in_transaction or monotonic() > self._until
 
     def commit(self, cursor: sqlite3.Cursor | None) -> bool:
         """Have all of it count, and say whether it does."""
         if not self.begun:
             return True
-        if self.is_lost(cursor) or cursor is None:
+        if cursor is None or not cursor.connection.in_transaction:
             return False
         try:
             cursor.execute("COMMIT")

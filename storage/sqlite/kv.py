@@ -69,7 +69,10 @@ class SqliteBackend:
         return MISSING if _over(ends, self.now_ms()) else ends
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
-        self._connection.change(*self._writing(name, raw, expiry, self.now_ms()), name)
+        if expiry is None:
+            self._connection.change(self._sql.write, (name, _cell(raw), None), name)
+        else:
+            self._connection.change(*self._writing(name, raw, expiry, self.now_ms()), name)
 
     def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
         now_ms = self.now_ms()
@@ -155,6 +158,7 @@ class SqliteBackend:
         raws = [self._listed(name, *row[1:]) for name, row in zip(names, rows) if values]
         return Page(names, raws, names[-1] if len(rows) == _PAGE else None)
 
+    @apart
     def clear(self, prefix: str) -> int:
         stretch = (prefix, after(prefix) or _TEXT_END)
 
