@@ -1,4 +1,4 @@
-"""SQLite in asyncio against aiosqlite: one task, and fifty of a loop that share hops and commits."""
+"""SQLite in asyncio against aiosqlite: one task, and fifty that share hops and commits."""
 
 from __future__ import annotations
 

@@ -336,8 +336,8 @@ def test_what_a_thread_is_told_is_in_the_file_whatever_tasks_do_together(file: P
         store = storage.aio.adapt(base)
         slow = "SELECT slow(); END"
         script(file, f"CREATE TRIGGER s BEFORE INSERT ON storage WHEN NEW.key <> 'n' BEGIN {slow}")
-        raw(store).create_function("slow", 0, lambda: time.sleep(0.0005))
-        counted = threading.Event()
+        raw(store).create_function("slow", 0, lambda: (begun.set(), time.sleep(0.001))[1])
+        begun, counted = threading.Event(), threading.Event()
 
         async def tasks() -> None:
             async def one(number: int) -> None:
@@ -349,7 +349,8 @@ def test_what_a_thread_is_told_is_in_the_file_whatever_tasks_do_together(file: P
 
         def thread() -> None:
             try:
-                for number in range(1, 11):
+                assert begun.wait(PATIENCE)
+                for number in range(1, 31):
                     assert base.incr("n") == number
                     kept = rows(file, "SELECT value FROM storage WHERE key = 'n'")
                     assert kept == [(b"%d" % number,)]
