@@ -14,8 +14,10 @@ from ..errors import ClosedError, ConfigurationError, CorruptStoreError, Unsuppo
 from ..offers import Step
 from ..runtime import Lock, Runtime, around_fork, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
-from .groups import Group, is_apart
+from .groups import Group, Memory, is_apart
 from .options import Options
+from .transactions import alone, inside
+from .turns import Turns
 
 T = TypeVar("T")
 
@@ -51,7 +53,7 @@ class Connection:
         self._group: Group | None = None
         self._leader: object = None
         self._inner_lock = mutex()
-        self._forgetting: list[Callable[[], None]] = []
+        self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
         self._forked = False
         self._gripped = False
         self._identity: tuple[int, int] | None = None
@@ -65,6 +67,7 @@ class Connection:
             message = "a connection with autocommit=False would never commit what is stored"
             raise ConfigurationError(message, store=label)
         self.durable: bool = False
+        self._turns = self._new_turns()
         self._open()
         around_fork(self, Connection._let_go, Connection._go_on, Connection._leave_behind)
 
@@ -100,6 +103,10 @@ class Connection:
         """
         if not self.owned:
             return self.transact(lambda cursor: cursor.execute(sql, values).rowcount, key)
+        if self._turns is not None and self._is_no_leader(self._turns):
+            return self._turns.do(
+                self.together, lambda: self.change(sql, values, key, seldom_looks=seldom_looks)
+            )
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             group = self._group
@@ -123,6 +130,10 @@ class Connection:
         self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
     ) -> T:
         """Do *work* alone: committed as a whole, or not at all. It may *seldom look* as above."""
+        if self._turns is not None and self._is_no_leader(self._turns):
+            return self._turns.do(
+                self.together, lambda: self.transact(work, key, seldom_looks=seldom_looks)
+            )
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             group = self._group
@@ -144,7 +155,7 @@ class Connection:
             try:
                 if self._is_inside(cursor):
                     return work(cursor)
-                return _inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
+                return inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
 
@@ -167,17 +178,17 @@ class Connection:
         place = 0
         while place < len(steps):
             step = steps[place]
-            if not self._in_file or is_apart(step.function):
-                _do_alone(step)
+            if not self._in_file or place + 1 == len(steps) or is_apart(step.function):
+                step.do_alone()
                 place += 1
                 continue
             lost, place = self._share(steps, place)
             for step in lost:
-                _do_alone(step)
+                step.do_alone()
 
-    def forgets(self, forget: Callable[[], None]) -> None:
-        """Call *forget* wherever something is undone that seemed to be done."""
-        self._forgetting.append(forget)
+    def tells(self, memory: Memory) -> None:
+        """Tell *memory* of it wherever something is undone that seemed to be done."""
+        self._memories.add(memory)
 
     def _share(self, steps: Sequence[Step], place: int) -> tuple[Sequence[Step], int]:
         """Do as many steps from *place* on as share one commit; says which of them are lost with
@@ -194,17 +205,18 @@ class Connection:
                         shared = place
                     elif group.is_over(self._cursor):
                         break
-                is_kept = group.commit(self._cursor)
+                group.commit(self._cursor)
             finally:
                 self._group = self._leader = None
                 group.undo(self._cursor)
-            if not is_kept:
-                for forget in self._forgetting:
-                    forget()
-                return steps[shared:place], place
-        for step in steps[shared:place]:
-            step.keep()
-        return (), place
+                if group.is_kept(self._cursor):
+                    for step in steps[shared:place]:
+                        step.keep()
+                    shared = place
+                else:
+                    for memory in self._memories:
+                        memory.forget()
+        return steps[shared:place], place
 
     def _entrance(self) -> Lock:
         """The lock, or for the steps of a group, which has it, one that nobody else takes."""
@@ -218,9 +230,17 @@ class Connection:
             if cursor is not None and self.owned:
                 _close(cursor)
 
+    def _is_no_leader(self, turns: Turns) -> bool:
+        """Whether somebody writes who does it for nobody else."""
+        return runner() not in (self._leader, turns.leader)
+
     def _is_long_ago(self) -> bool:
         """Whether it is time to look for the file again."""
         return monotonic() > self._looked + _LOOK_SECONDS
+
+    def _new_turns(self) -> Turns | None:
+        """Where every write waits for the disk, who writes at the same time does so together."""
+        return Turns() if self._in_file and self._options.durability == "full" else None
 
     def _join(self, group: Group, cursor: sqlite3.Cursor) -> None:
         """Have *group* begin, which is going to write."""
@@ -315,48 +335,12 @@ class Connection:
         self._lock = mutex()
         self._inner_lock = mutex()
         self._group = self._leader = None
+        self._turns = self._new_turns()
         self._forked = True
         self._gripped = False
         if self._cursor is not None and (self._in_file or not self.owned):
             _inherited.append(self._cursor)
             self._cursor = None
-
-
-def alone(
-    cursor: sqlite3.Cursor, work: Callable[[sqlite3.Cursor], T], *, nested: bool = False
-) -> T:
-    """Do *work* in a transaction of its own; *nested*, within one that the caller has begun."""
-    if nested:
-        undo = ("ROLLBACK TO storage", "RELEASE storage")
-        return _inside(cursor, work, "SAVEPOINT storage", "RELEASE storage", undo)
-    return _inside(cursor, work, "BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-
-
-def _inside(
-    cursor: sqlite3.Cursor,
-    work: Callable[[sqlite3.Cursor], T],
-    begin: str,
-    commit: str,
-    undo: Sequence[str],
-) -> T:
-    begun = False
-    try:
-        cursor.execute(begin)
-        begun = True
-        result = work(cursor)
-        cursor.execute(commit)
-    except BaseException as error:
-        # An interrupt may come between the statement and the note that it was run.
-        if cursor.connection.in_transaction and (begun or not isinstance(error, sqlite3.Error)):
-            for statement in undo:
-                cursor.execute(statement)
-        raise
-    return result
-
-
-def _do_alone(step: Step) -> None:
-    step.run()
-    step.keep()
 
 
 def _close(cursor: sqlite3.Cursor) -> None:

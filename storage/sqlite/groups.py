@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from ..runtime import monotonic
 from .failures import is_busy
@@ -34,11 +34,20 @@ def is_apart(function: Callable[..., Any]) -> bool:
     return getattr(function, "apart", False)
 
 
+class Memory(Protocol):
+    """What remembers what it has written."""
+
+    def forget(self) -> None:
+        """Something of that was undone."""
+        ...
+
+
 class Group:
     """The transaction that steps share; it begins when the first of them writes."""
 
     def __init__(self) -> None:
         self.begun: bool = False
+        self._ends = False
         self._until = inf
         self._bar: sqlite3.Error | None = None
 
@@ -62,20 +71,24 @@ class Group:
         """Whether it takes no more steps, or SQLite has given up the transaction."""
         return cursor is None or not cursor.connection.in_transaction or monotonic() > self._until
 
-    def commit(self, cursor: sqlite3.Cursor | None) -> bool:
-        """Have all of it count, and say whether it does."""
-        if not self.begun:
-            return True
-        if cursor is None or not cursor.connection.in_transaction:
-            return False
+    def commit(self, cursor: sqlite3.Cursor | None) -> None:
+        """Have all of it count, if that can be done."""
+        if not self.begun or cursor is None or not cursor.connection.in_transaction:
+            return
+        self._ends = True
         try:
             cursor.execute("COMMIT")
         except sqlite3.Error:
-            return False
-        return True
+            self._ends = False
+
+    def is_kept(self, cursor: sqlite3.Cursor | None) -> bool:
+        """Whether it counts, or nothing was written; an interrupt may come after the commit."""
+        if not self.begun:
+            return True
+        return self._ends and cursor is not None and not cursor.connection.in_transaction
 
     def undo(self, cursor: sqlite3.Cursor | None) -> None:
         """Have none of it count that was not committed."""
-        if self.begun and cursor is not None and cursor.connection.in_transaction:
+        if cursor is not None and cursor.connection.in_transaction:
             with suppress(sqlite3.Error):  # who comes next tries again, and says why
                 cursor.execute("ROLLBACK")

@@ -15,11 +15,12 @@ from ..protocols import Sweeper
 from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import Periodic
 from ..ttl import At, Expiry, Keeping, deadline
-from .connection import Connection, alone
+from .connection import Connection
 from .groups import apart
 from .options import Options
 from .rooms import Rooms
 from .statements import Statements
+from .transactions import alone
 
 _log = logging.getLogger("storage")
 

@@ -19,7 +19,7 @@ class Later:
         """Whether it is known to be there, for good."""
         self._connection = connection
         self._create = create
-        connection.forgets(self._forget)
+        connection.tells(self)
 
     def transact(
         self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
@@ -36,5 +36,6 @@ class Later:
         self.made = self._connection.owned
         return result
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """It may be gone again."""
         self.made = False

@@ -58,7 +58,11 @@ class Meters:
         self._passed: bytes | None = None
         """The last row that was looked at, whether it is over."""
 
-        connection.forgets(self._known.clear)
+        connection.tells(self)
+
+    def forget(self) -> None:
+        """Know nothing: some of it was undone."""
+        self._known.clear()
 
     def now(self) -> int:
         """The time by the clock of the backend."""

@@ -325,7 +325,7 @@ def test_what_may_take_long_is_done_by_itself(store: Any) -> None:
         said = traced(store)
         await asyncio.gather(store.set("a", 1), store.sweep(), store.set("b", 1))
         assert said[:4] == ["BEGIN", "INSERT", "COMMIT", "DELETE"]
-        assert said[-3:] == ["BEGIN", "INSERT", "COMMIT"]
+        assert said[-2:] == ["COMMIT", "INSERT"]
         assert await store.get_many(["a", "b"]) == {"a": 1, "b": 1}
 
     run(work())
