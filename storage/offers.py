@@ -70,10 +70,6 @@ class Step(Protocol):
         """What came of it is so for good, and may be told."""
         ...
 
-    def do_alone(self) -> None:
-        """Do it for good, or leave that to who wants it."""
-        ...
-
 
 class Joining(Protocol):
     """What does the steps of several callers in their order, each as if it were alone, and has

@@ -86,11 +86,6 @@ class Call:
         """What came of it is so for good."""
         self.is_kept = True
 
-    def do_alone(self) -> None:
-        """Do it for good."""
-        self.run()
-        self.is_kept = True
-
     def fail(self, error: BaseException) -> None:
         """Nothing comes of it any more."""
         if not self.is_kept:
@@ -200,7 +195,8 @@ def _work(taken: list[_Batch | None], joining: Joining | None) -> bool:
             joining.together(calls)
         else:
             for call in calls:
-                call.do_alone()
+                call.run()
+                call.keep()
     except BaseException as error:  # noqa: BLE001 - raised where it was asked for
         for batch in batches:
             batch.fail(error)

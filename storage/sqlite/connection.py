@@ -179,12 +179,12 @@ class Connection:
         while place < len(steps):
             step = steps[place]
             if not self._in_file or place + 1 == len(steps) or is_apart(step.function):
-                step.do_alone()
+                _do_alone(step)
                 place += 1
                 continue
             lost, place = self._share(steps, place)
             for step in lost:
-                step.do_alone()
+                _do_alone(step)
 
     def tells(self, memory: Memory) -> None:
         """Tell *memory* of it wherever something is undone that seemed to be done."""
@@ -205,18 +205,17 @@ class Connection:
                         shared = place
                     elif group.is_over(self._cursor):
                         break
-                group.commit(self._cursor)
+                is_kept = group.commit(self._cursor)
             finally:
                 self._group = self._leader = None
                 group.undo(self._cursor)
-                if group.is_kept(self._cursor):
-                    for step in steps[shared:place]:
-                        step.keep()
-                    shared = place
-                else:
-                    for memory in self._memories:
-                        memory.forget()
-        return steps[shared:place], place
+            if not is_kept:
+                for memory in self._memories:
+                    memory.forget()
+                return steps[shared:place], place
+        for step in steps[shared:place]:
+            step.keep()
+        return (), place
 
     def _entrance(self) -> Lock:
         """The lock, or for the steps of a group, which has it, one that nobody else takes."""
@@ -341,6 +340,11 @@ class Connection:
         if self._cursor is not None and (self._in_file or not self.owned):
             _inherited.append(self._cursor)
             self._cursor = None
+
+
+def _do_alone(step: Step) -> None:
+    step.run()
+    step.keep()
 
 
 def _close(cursor: sqlite3.Cursor) -> None:

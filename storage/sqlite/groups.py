@@ -47,7 +47,6 @@ class Group:
 
     def __init__(self) -> None:
         self.begun: bool = False
-        self._ends = False
         self._until = inf
         self._bar: sqlite3.Error | None = None
 
@@ -71,21 +70,17 @@ class Group:
         """Whether it takes no more steps, or SQLite has given up the transaction."""
         return cursor is None or not cursor.connection.in_transaction or monotonic() > self._until
 
-    def commit(self, cursor: sqlite3.Cursor | None) -> None:
-        """Have all of it count, if that can be done."""
-        if not self.begun or cursor is None or not cursor.connection.in_transaction:
-            return
-        self._ends = True
+    def commit(self, cursor: sqlite3.Cursor | None) -> bool:
+        """Have all of it count, and say whether it does."""
+        if not self.begun:
+            return True
+        if cursor is None or not cursor.connection.in_transaction:
+            return False
         try:
             cursor.execute("COMMIT")
         except sqlite3.Error:
-            self._ends = False
-
-    def is_kept(self, cursor: sqlite3.Cursor | None) -> bool:
-        """Whether it counts, or nothing was written; an interrupt may come after the commit."""
-        if not self.begun:
-            return True
-        return self._ends and cursor is not None and not cursor.connection.in_transaction
+            return False
+        return True
 
     def undo(self, cursor: sqlite3.Cursor | None) -> None:
         """Have none of it count that was not committed."""

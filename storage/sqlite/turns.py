@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from ..offers import Step
-from ..runtime import mutex, runner
+from ..runtime import is_struck, mutex, runner
 
 T = TypeVar("T")
 
@@ -23,12 +24,11 @@ class Turn:
         self.function: Callable[[], Any] = function
         self.is_kept: bool = False
         self.is_wanted: bool = True
-        self._owner = runner()
         self._outcome: Any = None
         self._error: Exception | None = None
 
     def run(self) -> None:
-        """Do it; an interrupt strikes the thread that runs, and not the one that wants it."""
+        """Do it, unless who wanted it was interrupted."""
         self._outcome = self._error = None
         if not self.is_wanted:
             return
@@ -40,13 +40,6 @@ class Turn:
     def keep(self) -> None:
         """What came of it is so for good."""
         self.is_kept = True
-
-    def do_alone(self) -> None:
-        """Do it for good, here or later in the thread that wants it: where an interrupt strikes,
-        nobody else could tell whether it was done."""
-        if self._owner is runner():
-            self.run()
-            self.is_kept = True
 
     def outcome(self) -> Any:
         """What it answered, or raises what it raised."""
@@ -72,20 +65,24 @@ class Turns:
         try:
             self._waiting.append(turn)
             with self._lock:
-                if not turn.is_kept:
-                    self._lead(together, turn)
+                while not turn.is_kept:
+                    self._lead(together, self._taken(turn))
         except BaseException:
             turn.is_wanted = False
             raise
         answer: T = turn.outcome()
         return answer
 
-    def _lead(self, together: Callable[[Sequence[Step]], None], own: Turn) -> None:
-        turns: list[Turn] = []
-        while self._waiting and len(turns) < _MOST:
-            turns.append(self._waiting.popleft())
-        if own not in turns:  # another thread had taken it and has left it
-            turns.insert(0, own)
+    def _taken(self, own: Turn) -> Sequence[Turn]:
+        """What to do now. An interrupt must not strike in the middle of what others want, because
+        nobody could tell then whether it was done."""
+        if is_struck() or own not in self._waiting:
+            with suppress(ValueError):
+                self._waiting.remove(own)
+            return [own]
+        return [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+
+    def _lead(self, together: Callable[[Sequence[Step]], None], turns: Sequence[Turn]) -> None:
         self.leader = runner()
         try:
             together(turns)

@@ -8,10 +8,15 @@ HOPS = "storage/aio/hops.py"
 GROUPS = "storage/sqlite/groups.py"
 CONNECTION = "storage/sqlite/connection.py"
 BACKEND = "storage/sqlite/kv.py"
+TURNS = "storage/sqlite/turns.py"
 
 
 def _seen_by(words: str) -> tuple[str, ...]:
     return ("tests/fault/test_together.py", "-k", words)
+
+
+def _turns(words: str) -> tuple[str, ...]:
+    return ("tests/fault/test_turns.py", "-k", words)
 
 
 BUGS = [
@@ -166,5 +171,29 @@ BUGS = [
         "return self._inner_lock if self._leader is runner() else self._lock",
         "return self._inner_lock",
         _seen_by("told_is_in_the_file"),
+    ),
+    Bug(
+        "turn-for-each-thread",
+        "threads that wait for the disk wait once",
+        TURNS,
+        "min(_MOST, len(self._waiting))",
+        "1",
+        _turns("share_a_commit"),
+    ),
+    Bug(
+        "turn-of-another-interrupted",
+        "an interrupt strikes nothing that others want",
+        TURNS,
+        "is_struck() or own",
+        "own",
+        _turns("interrupt"),
+    ),
+    Bug(
+        "turn-in-the-child",
+        "a forked process waits for no thread of its parent",
+        CONNECTION,
+        "        self._group = self._leader = None\n        self._turns = self._new_turns()\n",
+        "        self._group = self._leader = None\n",
+        _turns("processes_lose_nothing"),
     ),
 ]
