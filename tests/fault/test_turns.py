@@ -30,7 +30,7 @@ from tests.fault.ground import (
 from tests.fault.test_together import refuse
 
 THREADS = 8
-STRIKES = 300 if IS_LONG else 60
+STRIKES = 5000 if IS_LONG else 800
 
 
 class Stop(BaseException):
@@ -160,8 +160,9 @@ def test_threads_and_processes_lose_nothing(store: Any, file: Path) -> None:
 
 
 def test_an_interrupt_takes_nothing_from_other_threads_and_does_nothing_twice(
-    store: Any, strikes: None
+    file: Path, strikes: None
 ) -> None:
+    store: Any = storage.SqliteStorage(file, durability="full")
     stop = threading.Event()
     counted: list[str] = []
 
@@ -176,7 +177,7 @@ def test_an_interrupt_takes_nothing_from_other_threads_and_does_nothing_twice(
         while struck < STRIKES:
             with suppress(Stop):
                 try:
-                    signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0001, 0.001))
+                    signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00005, 0.0005))
                     while True:
                         store.incr("main")
                         counted.append("main")
@@ -191,6 +192,7 @@ def test_an_interrupt_takes_nothing_from_other_threads_and_does_nothing_twice(
         name: counted.count(name) for name in "abc"
     }
     assert counted.count("main") <= store.get("main") <= counted.count("main") + struck
+    store.close()  # where a thread has been lost on the way, this would wait for ever
 
 
 LEFT = """

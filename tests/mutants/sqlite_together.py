@@ -112,8 +112,8 @@ BUGS = [
         "group-undone-and-remembered",
         "what was undone is not remembered",
         CONNECTION,
-        "                    forget()\n",
-        "                    assert forget\n",
+        "                    memory.forget()\n",
+        "                    assert memory\n",
         _seen_by("is_not_remembered"),
     ),
     Bug(
