@@ -3,7 +3,6 @@ good as alone."""
 
 from __future__ import annotations
 
-import gc
 import random
 import signal
 import threading
@@ -41,23 +40,6 @@ class Stop(BaseException):
 def store(file: Path) -> Iterator[Any]:
     with storage.SqliteStorage(file, durability="full") as store:
         yield store
-
-
-@pytest.fixture
-def strikes() -> Iterator[None]:
-    """`Stop` strikes the main thread where a timer is set."""
-
-    def strike(*_: object) -> None:
-        raise Stop
-
-    # What strikes in the clean-up of other tests' garbage is lost there, as in any `__del__`.
-    gc.collect()
-    gc.disable()
-    usual = signal.signal(signal.SIGALRM, strike)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, usual)
-    gc.enable()
 
 
 def traced(store: Any) -> list[str]:
@@ -159,22 +141,25 @@ def test_threads_and_processes_lose_nothing(store: Any, file: Path) -> None:
     assert rows(file, "SELECT value FROM storage ORDER BY key") == [(b"320",), (b"320",)]
 
 
-def test_an_interrupt_takes_nothing_from_other_threads_and_does_nothing_twice(
-    file: Path, strikes: None
-) -> None:
-    store: Any = storage.SqliteStorage(file, durability="full")
+def test_an_interrupt_takes_nothing_from_other_threads_and_does_nothing_twice(file: Path) -> None:
+    in_child(lambda: count_while_it_strikes(file))
+
+
+def count_while_it_strikes(file: Path) -> None:
+    """Where a thread is lost on the way, this never ends."""
+    signal.signal(signal.SIGALRM, strike)
     stop = threading.Event()
     counted: list[str] = []
+    with storage.SqliteStorage(file, durability="full") as store:
 
-    def count(name: str) -> None:
-        while not stop.is_set():
-            store.incr(name)
-            counted.append(name)
+        def count(name: str) -> None:
+            while not stop.is_set():
+                store.incr(name)
+                counted.append(name)
 
-    crew = Crew(*(lambda name=name: count(name) for name in "abc"))  # type: ignore[misc]
-    chance, struck = random.Random(5), 0
-    try:
-        while struck < STRIKES:
+        crew = Crew(*(lambda name=name: count(name) for name in "abc"))  # type: ignore[misc]
+        chance = random.Random(5)
+        for _ in range(STRIKES):
             with suppress(Stop):
                 try:
                     signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00005, 0.0005))
@@ -183,16 +168,15 @@ def test_an_interrupt_takes_nothing_from_other_threads_and_does_nothing_twice(
                         counted.append("main")
                 finally:
                     signal.setitimer(signal.ITIMER_REAL, 0)
-            struck += 1
-    finally:
         stop.set()
-    crew.join()
+        crew.join()
+        for name in "abc":
+            assert store.get(name) == counted.count(name)
+        assert counted.count("main") <= store.get("main") <= counted.count("main") + STRIKES
 
-    assert {name: store.get(name) for name in "abc"} == {
-        name: counted.count(name) for name in "abc"
-    }
-    assert counted.count("main") <= store.get("main") <= counted.count("main") + struck
-    store.close()  # where a thread has been lost on the way, this would wait for ever
+
+def strike(*_: object) -> None:
+    raise Stop
 
 
 LEFT = """
