@@ -91,14 +91,14 @@ class Tasks(Crowd):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, many: int = TASKS) -> None:
         super().__init__(f"{many} tasks" if many > 1 else "one task", many)
-        self._loop = loop
+        self.loop = loop
 
     def work(self, step: Step, items: Items) -> Work:
         shares = self._shares(items)
         return lambda: self.wait_for(_together(step, shares))
 
     def wait_for(self, answer: Awaitable[Any]) -> Any:
-        return self._loop.run_until_complete(answer)
+        return self.loop.run_until_complete(answer)
 
 
 @contextmanager

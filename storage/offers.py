@@ -58,6 +58,27 @@ class QuickMeters(Protocol):
     quick: Callable[..., Any]
 
 
+class Step(Protocol):
+    """Something that one of many callers asks of a backend."""
+
+    function: Callable[..., Any]
+
+    def run(self) -> None:
+        """Do it, and remember what came of it; it may be done anew before it is kept."""
+        ...
+
+    def keep(self) -> None:
+        """What came of it is so for good, and may be told."""
+        ...
+
+
+class Joining(Protocol):
+    """What does the steps of several callers in their order, each as if it were alone, and has
+    them share what each of them would pay for."""
+
+    together: Callable[[Sequence[Step]], None]
+
+
 class Plain(Protocol):
     """The entries beneath what writes an end into each of them: they are any bytes."""
 

@@ -198,6 +198,11 @@ def runner() -> object:
     return threading.current_thread()
 
 
+def is_struck() -> bool:
+    """Whether signals strike the thread that runs here."""
+    return threading.current_thread() is threading.main_thread()
+
+
 class Bell:
     """Rung once by anybody, for one who waits."""
 

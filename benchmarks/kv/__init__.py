@@ -13,12 +13,14 @@ from .processes import processes
 from .settings import Settings, add_options
 from .sqlite import sqlite
 from .startup import startup
+from .tasks import sqlite_asyncio
 from .update import update
 
 LAWS: dict[str, Law[Settings]] = {
     "memory": memory,
     "lru": lru,
     "sqlite": sqlite,
+    "sqlite-asyncio": sqlite_asyncio,
     "update": update,
     "processes": processes,
     "import": startup,
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         chosen = Settings(options)
     except ConfigurationError as error:
         family.parser.error(str(error))
-    versions = f"SQLite {sqlite3.sqlite_version}, {packages('cachetools')}"
+    versions = f"SQLite {sqlite3.sqlite_version}, {packages('cachetools', 'aiosqlite')}"
     try:
         return family.run(options, chosen, f"files in {chosen.folder}", versions)
     finally:

@@ -156,3 +156,62 @@ class RawSqlite:
 
     def _ends(self) -> int | None:
         return None if self._ttl is None else int((time.time() + self._ttl) * 1000)
+
+
+class RawAioSqlite:
+    """One connection of aiosqlite with constant statements, WAL and NORMAL.
+
+    It is in autocommit mode, a hop a statement, or else it *commits* what it writes by a call.
+    """
+
+    get_text = "rows = await db.execute_fetchall(SELECT, (key,));  deadline?  decode(rows[0][0])"
+    set_text = "await db.execute(UPSERT, (key, encode(value), expires_at))"
+    commit_text = f"{set_text};  await db.commit()"
+    cursor_text = "async with db.execute(SELECT, (key,)) as c: row = await c.fetchone();  the same"
+
+    def __init__(self, connection: Any, codec: Codec, *, commits: bool) -> None:
+        self._connection = connection
+        self._encode, self._decode = codec.encode, codec.decode
+        self._commits = commits
+
+    @classmethod
+    async def opened(cls, path: str, codec: Codec, *, commits: bool) -> RawAioSqlite:
+        import aiosqlite
+
+        connection = await aiosqlite.connect(
+            path, timeout=BUSY_SECONDS, isolation_level="" if commits else None
+        )
+        await connection.execute("PRAGMA journal_mode = WAL")
+        await connection.execute("PRAGMA synchronous = NORMAL")
+        await connection.execute(_TABLE)
+        await connection.execute(_INDEX)
+        await connection.commit()
+        return cls(connection, codec, commits=commits)
+
+    async def get(self, key: str) -> Any:
+        rows = await self._connection.execute_fetchall(_SELECT, (key,))
+        return self._found(rows[0] if rows else None)
+
+    async def get_by_cursor(self, key: str) -> Any:
+        async with self._connection.execute(_SELECT, (key,)) as cursor:
+            row = await cursor.fetchone()
+        return self._found(row)
+
+    async def set(self, key: str, value: Any) -> None:
+        await self._connection.execute(_UPSERT, (key, self._encode(value), None))
+        if self._commits:
+            await self._connection.commit()
+
+    async def set_many(self, values: Mapping[str, Any]) -> None:
+        rows = [(key, self._encode(value), None) for key, value in values.items()]
+        await self._connection.execute("BEGIN IMMEDIATE")
+        await self._connection.executemany(_UPSERT, rows)
+        await self._connection.commit()
+
+    async def aclose(self) -> None:
+        await self._connection.close()
+
+    def _found(self, row: Any) -> Any:
+        if row is None or (row[1] is not None and row[1] <= time.time() * 1000):
+            return None
+        return self._decode(row[0])

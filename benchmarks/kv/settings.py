@@ -44,9 +44,9 @@ class Settings(settings.Settings):
         """A store in memory, for tasks."""
         return aio.MemoryStorage(codec=self.codec)
 
-    def aio_sqlite(self) -> aio.Storage[Any]:
+    def aio_sqlite(self, durability: Any = "normal") -> aio.Storage[Any]:
         """A store in a new file, for tasks."""
-        return aio.SqliteStorage(self.file(), codec=self.codec)
+        return aio.SqliteStorage(self.file(), durability=durability, codec=self.codec)
 
     def clean(self) -> None:
         """Remove the folder."""

@@ -1,10 +1,10 @@
-"""A blocking backend in the asyncio half: each whole operation is one hop into a thread."""
+"""A blocking backend in the asyncio half: each whole operation is one hop into a thread, which many
+take together."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ..core.turns import pauses
@@ -22,7 +22,7 @@ from ..histories import (
     Terms,
 )
 from ..keys import Names
-from ..offers import NEVER_WAIT
+from ..offers import NEVER_WAIT, Joining
 from ..protocols import Backend as BlockingBackend
 from ..protocols import HistoryStore as BlockingHistoryStore
 from ..protocols import LeaseStore as BlockingLeaseStore
@@ -43,9 +43,9 @@ from ..records import (
     Sight,
     Turn,
 )
-from ..runtime import after_fork
 from ..ttl import Expiry
 from .dialog_store import DialogStore
+from .hops import Beside, Hops, Way
 from .lifted_dialogs import LiftedDialogs
 from .protocols import HistoryStore, LeaseStore, RateLimitStore, Sweeper, VisitStore
 
@@ -53,10 +53,11 @@ T = TypeVar("T")
 
 
 class Lifted:
-    """*backend* in a private pool of *threads*.
+    """*backend* in *threads* of its own.
 
-    Only the backend's own steps run there: users' functions stay in the loop, and nothing in the
-    pool waits for another caller. A call that is cancelled may still complete.
+    Only the backend's own steps run there: users' functions stay in the loop, and nothing in a
+    thread waits for another caller. A call that is cancelled may still complete. Where there is
+    one thread, what is asked at once takes one hop.
     """
 
     def __init__(
@@ -64,12 +65,10 @@ class Lifted:
     ) -> None:
         self._inner = backend
         self._borrowed = borrowed
-        self._threads = threads
-        self._pool: ThreadPoolExecutor | None = None
+        self._way = _way(backend, threads)
         self._closed = False
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
-        after_fork(self, Lifted._leave_behind)
 
     async def read(self, name: str) -> bytes | None:
         return await self._run(self._inner.read, name)
@@ -156,19 +155,19 @@ class Lifted:
                 await self._run(self._inner.close)
         finally:
             self._closed = True
-            if self._pool is not None:
-                self._pool.shutdown(wait=False)
+            self._way.close()
 
-    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+    def _run(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         if self._closed:
             raise ClosedError("the store is closed", store=self.label)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="storage")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+        return self._way.ask(function, args)
 
-    def _leave_behind(self) -> None:
-        """The threads of a pool do not come along into a forked process."""
-        self._pool = None
+
+def _way(backend: BlockingBackend, threads: int) -> Way:
+    if threads != 1:
+        return Beside(threads)
+    offer = getattr(backend, "room", None)
+    return Hops(backend.label, None if offer is None else offer(Joining, Names()))
 
 
 class LiftedSweeper:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ..dialog_store import DialogStore
@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Run(Protocol):
     """Runs a function elsewhere."""
 
-    async def __call__(self, function: Callable[..., T], *args: Any) -> T:
+    def __call__(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
         """What it returns there."""
         ...
 

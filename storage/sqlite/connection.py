@@ -11,9 +11,13 @@ from math import inf
 from typing import Any, TypeVar
 
 from ..errors import ClosedError, ConfigurationError, CorruptStoreError, UnsupportedError
-from ..runtime import Lock, Runtime, around_fork, monotonic, mutex
+from ..offers import Step
+from ..runtime import Lock, Runtime, around_fork, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
+from .groups import Group, Memory, is_apart
 from .options import Options
+from .transactions import alone, inside
+from .turns import Turns
 
 T = TypeVar("T")
 
@@ -46,6 +50,10 @@ class Connection:
         self._lock = _lock_of(options.place)
         self._cursor: sqlite3.Cursor | None = None
         self._closed = False
+        self._group: Group | None = None
+        self._leader: object = None
+        self._inner_lock = mutex()
+        self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
         self._forked = False
         self._gripped = False
         self._identity: tuple[int, int] | None = None
@@ -59,12 +67,13 @@ class Connection:
             message = "a connection with autocommit=False would never commit what is stored"
             raise ConfigurationError(message, store=label)
         self.durable: bool = False
+        self._turns = self._new_turns()
         self._open()
         around_fork(self, Connection._let_go, Connection._go_on, Connection._leave_behind)
 
     def row(self, sql: str, values: Sequence[object], key: str | None = None) -> Any:
         """The first row that *sql* gives, or `None`."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
                 return cursor.execute(sql, values).fetchone()
@@ -73,7 +82,7 @@ class Connection:
 
     def rows(self, sql: str, values: Sequence[object]) -> list[Any]:
         """All rows that *sql* gives."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
                 return cursor.execute(sql, values).fetchall()
@@ -94,12 +103,20 @@ class Connection:
         """
         if not self.owned:
             return self.transact(lambda cursor: cursor.execute(sql, values).rowcount, key)
-        with self._lock:
+        if self._turns is not None and self._is_no_leader(self._turns):
+            return self._turns.do(
+                self.together, lambda: self.change(sql, values, key, seldom_looks=seldom_looks)
+            )
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
-            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+            group = self._group
+            if group is None and (not seldom_looks or self._is_long_ago()):
                 self._check_file()
             try:
-                if cursor.connection.in_transaction:  # an interrupt left it behind
+                if group is not None:
+                    if not group.begun:
+                        self._join(group, cursor)
+                elif cursor.connection.in_transaction:  # an interrupt left it behind
                     cursor.execute("ROLLBACK")
                 return cursor.execute(sql, values).rowcount
             except sqlite3.Error as error:
@@ -113,23 +130,32 @@ class Connection:
         self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
     ) -> T:
         """Do *work* alone: committed as a whole, or not at all. It may *seldom look* as above."""
-        with self._lock:
+        if self._turns is not None and self._is_no_leader(self._turns):
+            return self._turns.do(
+                self.together, lambda: self.transact(work, key, seldom_looks=seldom_looks)
+            )
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
-            if not seldom_looks or monotonic() > self._looked + _LOOK_SECONDS:
+            group = self._group
+            if group is None and (not seldom_looks or self._is_long_ago()):
                 self._check_file()
             try:
+                if group is not None:
+                    if not group.begun:
+                        self._join(group, cursor)
+                    return alone(cursor, work, nested=True)
                 return alone(cursor, work, nested=self._inside_the_callers(cursor))
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
 
     def look(self, work: Callable[[sqlite3.Cursor], T], key: str | None) -> T:
         """Do *work*, which only reads, and sees nothing that is written meanwhile."""
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
-                if self._inside_the_callers(cursor):
+                if self._is_inside(cursor):
                     return work(cursor)
-                return _inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
+                return inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
 
@@ -137,7 +163,7 @@ class Connection:
         """Run one statement that writes, if nobody else is writing; it does not matter much."""
         if not self.owned:
             return
-        with self._lock:
+        with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
                 cursor.execute("PRAGMA busy_timeout = 0")
@@ -147,6 +173,54 @@ class Connection:
             finally:
                 cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
+    def together(self, steps: Sequence[Step]) -> None:
+        """Do *steps* in their order; those that write share commits, where there is a file."""
+        place = 0
+        while place < len(steps):
+            step = steps[place]
+            if not self._in_file or place + 1 == len(steps) or is_apart(step.function):
+                _do_alone(step)
+                place += 1
+                continue
+            lost, place = self._share(steps, place)
+            for step in lost:
+                _do_alone(step)
+
+    def tells(self, memory: Memory) -> None:
+        """Tell *memory* of it wherever something is undone that seemed to be done."""
+        self._memories.add(memory)
+
+    def _share(self, steps: Sequence[Step], place: int) -> tuple[Sequence[Step], int]:
+        """Do as many steps from *place* on as share one commit; says which of them are lost with
+        it, and which step is the next one."""
+        group, shared = Group(), place
+        with self._lock:
+            self._group, self._leader = group, runner()
+            try:
+                while place < len(steps) and not is_apart(steps[place].function):
+                    steps[place].run()
+                    place += 1
+                    if not group.begun:
+                        steps[shared].keep()
+                        shared = place
+                    elif group.is_over(self._cursor):
+                        break
+                is_kept = group.commit(self._cursor)
+            finally:
+                self._group = self._leader = None
+                group.undo(self._cursor)
+            if not is_kept:
+                for memory in self._memories:
+                    memory.forget()
+                return steps[shared:place], place
+        for step in steps[shared:place]:
+            step.keep()
+        return (), place
+
+    def _entrance(self) -> Lock:
+        """The lock, or for the steps of a group, which has it, one that nobody else takes."""
+        return self._inner_lock if self._leader is runner() else self._lock
+
     def close(self) -> None:
         """Close what was opened here."""
         with self._lock:
@@ -154,6 +228,29 @@ class Connection:
             self._closed = True
             if cursor is not None and self.owned:
                 _close(cursor)
+
+    def _is_no_leader(self, turns: Turns) -> bool:
+        """Whether somebody writes who does it for nobody else."""
+        return runner() not in (self._leader, turns.leader)
+
+    def _is_long_ago(self) -> bool:
+        """Whether it is time to look for the file again."""
+        return monotonic() > self._looked + _LOOK_SECONDS
+
+    def _new_turns(self) -> Turns | None:
+        """Where every write waits for the disk, who writes at the same time does so together."""
+        return Turns() if self._in_file and self._options.durability == "full" else None
+
+    def _join(self, group: Group, cursor: sqlite3.Cursor) -> None:
+        """Have *group* begin, which is going to write."""
+        self._check_file()
+        group.begin(cursor)
+
+    def _is_inside(self, cursor: sqlite3.Cursor) -> bool:
+        """Whether a transaction has begun already, that of the group or one of the caller's."""
+        if self._group is not None:
+            return self._group.begun
+        return self._inside_the_callers(cursor)
 
     def _inside_the_callers(self, cursor: sqlite3.Cursor) -> bool:
         """Whether the caller has begun a transaction; of our own, none is left open."""
@@ -235,6 +332,9 @@ class Connection:
     def _leave_behind(self) -> None:
         """In the child: what could not be closed is never touched again."""
         self._lock = mutex()
+        self._inner_lock = mutex()
+        self._group = self._leader = None
+        self._turns = self._new_turns()
         self._forked = True
         self._gripped = False
         if self._cursor is not None and (self._in_file or not self.owned):
@@ -242,36 +342,9 @@ class Connection:
             self._cursor = None
 
 
-def alone(
-    cursor: sqlite3.Cursor, work: Callable[[sqlite3.Cursor], T], *, nested: bool = False
-) -> T:
-    """Do *work* in a transaction of its own; *nested*, within one that the caller has begun."""
-    if nested:
-        undo = ("ROLLBACK TO storage", "RELEASE storage")
-        return _inside(cursor, work, "SAVEPOINT storage", "RELEASE storage", undo)
-    return _inside(cursor, work, "BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-
-
-def _inside(
-    cursor: sqlite3.Cursor,
-    work: Callable[[sqlite3.Cursor], T],
-    begin: str,
-    commit: str,
-    undo: Sequence[str],
-) -> T:
-    begun = False
-    try:
-        cursor.execute(begin)
-        begun = True
-        result = work(cursor)
-        cursor.execute(commit)
-    except BaseException as error:
-        # An interrupt may come between the statement and the note that it was run.
-        if cursor.connection.in_transaction and (begun or not isinstance(error, sqlite3.Error)):
-            for statement in undo:
-                cursor.execute(statement)
-        raise
-    return result
+def _do_alone(step: Step) -> None:
+    step.run()
+    step.keep()
 
 
 def _close(cursor: sqlite3.Cursor) -> None:

@@ -23,6 +23,7 @@ from ..dialogs import NOTHING, Asked, Change, Changed, Fields, Held, Said, Terms
 from ..keys import Names, check_key
 from . import dialog_rows
 from .dialog_rows import Dialogs, Row, is_over
+from .groups import apart
 
 
 class SqliteDialogs:
@@ -213,6 +214,7 @@ class SqliteDialogs:
         nothing: list[str] = []
         return self._dialogs.look(ids, None, nothing)
 
+    @apart
     def expired(self, before: int | None) -> Sequence[str]:
         def expired(cursor: sqlite3.Cursor, now: int) -> list[str]:
             rows = cursor.execute(

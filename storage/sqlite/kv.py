@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from ..core.counting import counted
 from ..errors import ConfigurationError, CorruptValueError, StorageError
 from ..keys import Names, after
-from ..offers import Clocked, Resumable
+from ..offers import Clocked, Joining, Resumable, Step
 from ..protocols import Sweeper
 from ..records import DELETE, MISSING, UNREADABLE, Capabilities, Deletion, Missing, Page, Sight
 from ..runtime import Periodic
 from ..ttl import At, Expiry, Keeping, deadline
-from .connection import Connection, alone
+from .connection import Connection
+from .groups import apart
 from .options import Options
 from .rooms import Rooms
 from .statements import Statements
+from .transactions import alone
 
 _log = logging.getLogger("storage")
 
@@ -68,7 +70,10 @@ class SqliteBackend:
         return MISSING if _over(ends, self.now_ms()) else ends
 
     def write(self, name: str, raw: bytes, expiry: Expiry) -> None:
-        self._connection.change(*self._writing(name, raw, expiry, self.now_ms()), name)
+        if expiry is None:
+            self._connection.change(self._sql.write, (name, _cell(raw), None), name)
+        else:
+            self._connection.change(*self._writing(name, raw, expiry, self.now_ms()), name)
 
     def add(self, name: str, raw: bytes, expiry: Expiry) -> bool:
         now_ms = self.now_ms()
@@ -154,6 +159,7 @@ class SqliteBackend:
         raws = [self._listed(name, *row[1:]) for name, row in zip(names, rows) if values]
         return Page(names, raws, names[-1] if len(rows) == _PAGE else None)
 
+    @apart
     def clear(self, prefix: str) -> int:
         stretch = (prefix, after(prefix) or _TEXT_END)
 
@@ -164,6 +170,7 @@ class SqliteBackend:
 
         return self._connection.transact(clear, None)
 
+    @apart
     def sweep(self) -> int:
         """Free the entries that are over and say how many there were, and conversations."""
         swept = 0
@@ -174,13 +181,17 @@ class SqliteBackend:
                 self._rooms.sweep()
                 return swept
 
+    def together(self, steps: Sequence[Step]) -> None:
+        """Do *steps* in their order; those that write share a commit."""
+        self._connection.together(steps)
+
     def now_ms(self) -> int:
         """Which moment it is for the entries."""
         return int(self._clock() * 1000)
 
     def room(self, kind: object, names: Names) -> object | None:
         """What this backend offers besides its entries, or itself for what it does to them."""
-        if kind in (Sweeper, Clocked, Resumable):
+        if kind in (Sweeper, Clocked, Resumable, Joining):
             return self
         return self._rooms.room(kind, names, self)
 
@@ -218,6 +229,7 @@ class SqliteBackend:
         elif not isinstance(expiry, Keeping):
             cursor.execute(*self._touching(name, expiry, now_ms))
 
+    @apart
     def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.stop()

@@ -19,6 +19,7 @@ class Later:
         """Whether it is known to be there, for good."""
         self._connection = connection
         self._create = create
+        connection.tells(self)
 
     def transact(
         self, work: Callable[[sqlite3.Cursor], T], key: str | None, *, seldom_looks: bool = False
@@ -34,3 +35,7 @@ class Later:
         # What was made inside of a caller's own transaction may be undone by the caller.
         self.made = self._connection.owned
         return result
+
+    def forget(self) -> None:
+        """It may be gone again."""
+        self.made = False

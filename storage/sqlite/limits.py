@@ -58,6 +58,12 @@ class Meters:
         self._passed: bytes | None = None
         """The last row that was looked at, whether it is over."""
 
+        connection.tells(self)
+
+    def forget(self) -> None:
+        """Know nothing: some of it was undone."""
+        self._known.clear()
+
     def now(self) -> int:
         """The time by the clock of the backend."""
         return round(self._clock() * 1_000_000)

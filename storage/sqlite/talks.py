@@ -78,6 +78,8 @@ class Histories:
         self._passed: int | None = None
         """The last conversation that was looked at, whether it is over."""
 
+        connection.tells(self)
+
     def transact(
         self,
         work: Callable[[sqlite3.Cursor, int], T],
@@ -151,6 +153,10 @@ class Histories:
             self._known[name] = talk
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
+
+    def forget(self) -> None:
+        """Remember nothing: some of it was undone."""
+        self._known.clear()
 
     def begin(
         self, cursor: sqlite3.Cursor, name: str, raw: bytes, ends: int | None, old: Talk | None

@@ -17,7 +17,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("histories", "dialogs", "dialog_store"),
     ),
     "core": ("core", "watching"),
-    "rooms": ("memory", "sqlite", "redis", "cloudflare", "aio.lift", "aio.lifted_dialogs"),
+    "rooms": (
+        *("memory", "sqlite", "redis", "cloudflare"),
+        *("aio.hops", "aio.lift", "aio.lifted_dialogs"),
+    ),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
         *("entries", "visits", "metering", "recalling", "tiered_rooms"),
@@ -58,6 +61,7 @@ WAITING = (
     *(
         "aio.runtime",
         "aio.keylock",
+        "aio.hops",
         "aio.lift",
         "aio.redis.lane",
         "aio.redis.lent",

@@ -1,0 +1,275 @@
+"""The way of calls from event loops into threads and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final, Protocol
+from weakref import finalize
+
+from ..errors import ClosedError
+from ..offers import Joining
+from ..runtime import after_fork, mutex
+
+MOST: Final = 256
+"""How many calls a thread takes at once, at the most."""
+
+_LOOK_SECONDS: Final = 0.005
+"""What is done is told after so long at the latest, whatever is done after it."""
+
+class Way(Protocol):
+    """How a call gets into a thread."""
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Any]:
+        """What *function* will answer there."""
+        ...
+
+    def close(self) -> None:
+        """Take no more calls; what has been begun ends."""
+        ...
+
+
+class Beside:
+    """So many *threads*: calls run beside each other, a hop each."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._leave_behind()
+        after_fork(self, Beside._leave_behind)
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+
+    def _leave_behind(self) -> None:
+        """The threads of a pool do not come along into a forked process."""
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="storage")
+
+
+class Call:
+    """What one task asks for, and what came of it."""
+
+    __slots__ = ("_failed", "_future", "_outcome", "args", "function", "is_kept")
+
+    _failed: bool
+    _outcome: Any
+
+    def __init__(
+        self,
+        future: asyncio.Future[Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> None:
+        self.function: Callable[..., Any] = function
+        self.args: tuple[Any, ...] = args
+        self.is_kept: bool = False
+        """Whether what came of it is so for good, and may be told."""
+
+        self._future = future
+
+    def run(self) -> None:
+        """Do it, unless nobody wants it any more."""
+        if self._future.cancelled():
+            return
+        try:
+            self._outcome, self._failed = self.function(*self.args), False
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+            self._outcome, self._failed = error, True
+
+    def keep(self) -> None:
+        """What came of it is so for good."""
+        self.is_kept = True
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing comes of it any more."""
+        if not self.is_kept:
+            self._outcome, self._failed, self.is_kept = error, True, True
+
+    def tell(self) -> None:
+        """In the loop: let the task go on."""
+        if self._future.done():
+            return
+        # A traceback leads back to here.
+        outcome, self._outcome = self._outcome, None
+        if not self._failed:
+            self._future.set_result(outcome)
+        elif isinstance(outcome, StopIteration):
+            self._future.set_exception(RuntimeError(f"the backend raised {outcome!r}"))
+        else:
+            self._future.set_exception(outcome)
+
+
+class Hops:
+    """One thread: what is asked in one turn of a loop, or while the thread works, goes together.
+
+    Calls are done in the order of asking, and their loop is told once of as many as went
+    together. With *joining* they may share what each alone would pay for. The thread ends when
+    this is closed or forgotten, and with Python.
+    """
+
+    _is_begun: bool
+    _lanes: dict[asyncio.AbstractEventLoop, _Lane]
+    _sent: SimpleQueue[_Batch | None]
+
+    def __init__(self, label: str, joining: Joining | None) -> None:
+        self._label = label
+        self._joining = joining
+        self._closed = False
+        self._leave_behind()
+        after_fork(self, Hops._leave_behind)
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        lane = self._lanes.get(loop) or self._lane(loop)
+        return lane.ask(function, args)
+
+    def close(self) -> None:
+        lane = self._lanes.get(asyncio.get_running_loop())
+        if lane is not None:
+            lane.send()
+        with self._lock:
+            self._closed = True
+            self._sent.put(None)
+
+    def send(self, batch: _Batch) -> None:
+        """Have *batch* done."""
+        with self._lock:
+            if not self._closed:
+                self._sent.put(batch)
+                return
+        batch.fail(ClosedError("the store is closed", store=self._label))
+        batch.lane.tell([batch])
+
+    def _lane(self, loop: asyncio.AbstractEventLoop) -> _Lane:
+        """The lane of a *loop* that asks for the first time."""
+        with self._lock:
+            for other in [other for other in self._lanes if other.is_closed()]:
+                del self._lanes[other]
+            if not self._is_begun:
+                thread = Thread(
+                    target=_serve, args=(self._sent, self._joining), name="storage", daemon=True
+                )
+                thread.start()
+                self._is_begun = True
+            self._lanes[loop] = lane = _Lane(loop, self)
+        return lane
+
+    def _leave_behind(self) -> None:
+        """Neither the thread nor the loops come along into a forked process."""
+        self._lock = mutex()
+        self._is_begun = False
+        self._lanes = {}
+        self._sent = SimpleQueue()
+        finalize(self, self._sent.put, None)
+
+
+def _serve(sent: SimpleQueue[_Batch | None], joining: Joining | None) -> None:
+    """In the thread: do what was sent, as much at a time as may go together."""
+    while _work(_taken(sent), joining):
+        pass
+
+
+def _taken(sent: SimpleQueue[_Batch | None]) -> list[_Batch | None]:
+    """What was sent, `None` at the end."""
+    taken, many = [batch := sent.get()], 0
+    while batch is not None:
+        many += len(batch.calls)
+        if many >= MOST or sent.empty():
+            break
+        taken.append(batch := sent.get())
+    return taken
+
+
+def _work(taken: list[_Batch | None], joining: Joining | None) -> bool:
+    """Do what was *taken*, and say whether more may come."""
+    batches = [batch for batch in taken if batch is not None]
+    calls = [call for batch in batches for call in batch.calls]
+    try:
+        if joining is not None and len(calls) > 1:
+            joining.together(calls)
+        else:
+            for call in calls:
+                call.run()
+                call.keep()
+    except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+        for batch in batches:
+            batch.fail(error)
+    lanes: dict[_Lane, list[_Batch]] = {}
+    for batch in batches:
+        lanes.setdefault(batch.lane, []).append(batch)
+    for lane, some in lanes.items():
+        lane.tell(some)
+    return len(batches) == len(taken)
+
+
+class _Lane:
+    """What one *loop* asks of *hops*. Only the thread of the loop calls it, but for `tell`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hops: Hops) -> None:
+        self._loop = loop
+        self._hops = hops
+        self._asked: list[Call] = []
+        self._out: deque[_Batch] = deque()
+        self._looks = False
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Any]:
+        """What *function* will answer."""
+        future = self._loop.create_future()
+        if not self._asked:
+            self._loop.call_soon(self.send)
+        self._asked.append(Call(future, function, args))
+        return future
+
+    def send(self) -> None:
+        """Send what was asked in this turn."""
+        asked, self._asked = self._asked, []
+        for start in range(0, len(asked), MOST):
+            batch = _Batch(self, asked[start : start + MOST])
+            self._out.append(batch)
+            self._hops.send(batch)
+        if self._out and not self._looks:
+            self._looks = True
+            self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def tell(self, batches: list[_Batch]) -> None:
+        """In the thread: have the tasks go on whose *batches* are done."""
+        try:
+            self._loop.call_soon_threadsafe(self._told, batches)
+        except RuntimeError:
+            pass  # the loop is closed, and nobody waits
+
+    def _told(self, batches: list[_Batch]) -> None:
+        for batch in batches:
+            self._out.remove(batch)
+            for call in batch.calls:
+                call.tell()
+
+    def _look(self) -> None:
+        """Tell what is done of a batch that takes long."""
+        self._looks = bool(self._out)
+        if self._looks:
+            self._loop.call_later(_LOOK_SECONDS, self._look)
+        for batch in self._out:
+            for call in batch.calls:
+                if not call.is_kept:
+                    return
+                call.tell()
+
+
+class _Batch:
+    """What a *lane* sends at once."""
+
+    def __init__(self, lane: _Lane, calls: list[Call]) -> None:
+        self.lane = lane
+        self.calls = calls
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing comes of it any more, but for what is done."""
+        for call in self.calls:
+            call.fail(error)

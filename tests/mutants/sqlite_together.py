@@ -1,0 +1,199 @@
+"""Bugs in what tasks do to a file of SQLite at once."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+HOPS = "storage/aio/hops.py"
+GROUPS = "storage/sqlite/groups.py"
+CONNECTION = "storage/sqlite/connection.py"
+BACKEND = "storage/sqlite/kv.py"
+TURNS = "storage/sqlite/turns.py"
+
+
+def _seen_by(words: str) -> tuple[str, ...]:
+    return ("tests/fault/test_together.py", "-k", words)
+
+
+def _turns(words: str) -> tuple[str, ...]:
+    return ("tests/fault/test_turns.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "hop-for-each-call",
+        "what is asked at once takes one hop and one commit",
+        HOPS,
+        "MOST: Final = 256",
+        "MOST: Final = 1",
+        _seen_by("one_hop_and_one_commit"),
+    ),
+    Bug(
+        "hop-told-after-all-others",
+        "an answer does not wait for what is done after it",
+        HOPS,
+        "if self._out and not self._looks:",
+        "if self._looks:",
+        _seen_by("does_not_wait"),
+    ),
+    Bug(
+        "hop-cancelled-takes-others-along",
+        "who is cancelled leaves the others their answers",
+        HOPS,
+        "        if self._future.done():\n            return\n",
+        "",
+        _seen_by("takes_nobody_along"),
+    ),
+    Bug(
+        "hop-cancelled-and-done",
+        "what was cancelled before it was begun is not done",
+        HOPS,
+        "        if self._future.cancelled():\n            return\n",
+        "",
+        _seen_by("cancelled_before"),
+    ),
+    Bug(
+        "hop-into-a-closed-store",
+        "a store that is closed keeps no loop waiting",
+        HOPS,
+        "            if not self._closed:",
+        "            if self._sent:",
+        _seen_by("closed_in_one_loop"),
+    ),
+    Bug(
+        "hop-forgotten-at-the-end",
+        "what was asked before a borrowed store is let go is done",
+        HOPS,
+        "            lane.send()\n",
+        "            pass\n",
+        _seen_by("borrowed_store"),
+    ),
+    Bug(
+        "hop-to-the-thread-of-the-parent",
+        "a forked process goes on with a thread of its own",
+        HOPS,
+        "        after_fork(self, Hops._leave_behind)\n",
+        "",
+        _seen_by("forked_in_the_middle and full"),
+    ),
+    Bug(
+        "group-acknowledged-before-its-commit",
+        "nothing is acknowledged before it is committed",
+        CONNECTION,
+        "if not group.begun:\n                        steps[shared]",
+        "if group is not None:\n                        steps[shared]",
+        _seen_by("undoes_no_other"),
+    ),
+    Bug(
+        "group-lost-and-not-done-anew",
+        "what SQLite gives up over one step is done for the others",
+        CONNECTION,
+        "            for step in lost:\n                _do_alone(step)",
+        "            for step in lost:\n                step.keep()",
+        _seen_by("undoes_no_other"),
+    ),
+    Bug(
+        "group-with-half-a-step",
+        "a step that fails in a group leaves nothing of itself",
+        CONNECTION,
+        "return alone(cursor, work, nested=True)",
+        "return work(cursor)",
+        _seen_by("undoes_no_other"),
+    ),
+    Bug(
+        "group-commit-taken-for-granted",
+        "a commit that fails is told to those it was for",
+        GROUPS,
+        "        except sqlite3.Error:\n            return False",
+        "        except sqlite3.Error:\n            return True",
+        _seen_by("undoes_no_other"),
+    ),
+    Bug(
+        "group-undone-and-remembered",
+        "what was undone is not remembered",
+        CONNECTION,
+        "                    memory.forget()\n",
+        "                    assert memory\n",
+        _seen_by("is_not_remembered"),
+    ),
+    Bug(
+        "group-that-waits-for-each",
+        "writers that wait for one lock wait once",
+        GROUPS,
+        "                self._bar = error",
+        "                self._bar = None",
+        _seen_by("all_writers_once"),
+    ),
+    Bug(
+        "group-without-an-end",
+        "a group of slow steps ends soon",
+        GROUPS,
+        " or monotonic() > self._until",
+        "",
+        _seen_by("ends_soon"),
+    ),
+    Bug(
+        "group-with-a-sweep",
+        "what may take long is no part of a group",
+        BACKEND,
+        "    @apart\n    def sweep",
+        "    def sweep",
+        _seen_by("by_itself"),
+    ),
+    Bug(
+        "group-closed-with-the-file",
+        "what was asked before the end is committed",
+        BACKEND,
+        "    @apart\n    def close",
+        "    def close",
+        _seen_by("before_the_end"),
+    ),
+    Bug(
+        "group-in-a-file-that-is-gone",
+        "what nobody would ever read is refused",
+        CONNECTION,
+        "        self._check_file()\n        group.begin(cursor)",
+        "        group.begin(cursor)",
+        _seen_by("file_that_is_gone"),
+    ),
+    Bug(
+        "group-in-a-transaction-of-the-callers",
+        "a transaction of the caller's stays the caller's",
+        CONNECTION,
+        "if not self._in_file or is_apart(step.function):",
+        "if is_apart(step.function):",
+        _seen_by("stays_the_callers"),
+    ),
+    Bug(
+        "group-open-to-other-threads",
+        "threads stay out of a group of tasks",
+        CONNECTION,
+        "return self._inner_lock if self._leader is runner() else self._lock",
+        "return self._inner_lock",
+        _seen_by("told_is_in_the_file"),
+    ),
+    Bug(
+        "turn-for-each-thread",
+        "threads that wait for the disk wait once",
+        TURNS,
+        "min(_MOST, len(self._waiting))",
+        "1",
+        _turns("share_a_commit"),
+    ),
+    Bug(
+        "turn-of-another-interrupted",
+        "an interrupt strikes nothing that others want",
+        TURNS,
+        "is_struck() or own",
+        "own",
+        _turns("interrupt"),
+    ),
+    Bug(
+        "turn-in-the-child",
+        "a forked process waits for no thread of its parent",
+        CONNECTION,
+        "        self._group = self._leader = None\n        self._turns = self._new_turns()\n",
+        "        self._group = self._leader = None\n",
+        _turns("processes_lose_nothing"),
+    ),
+]
