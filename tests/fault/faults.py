@@ -21,6 +21,9 @@ class Way(Protocol):
 
     def to_client(self, reply: bytes) -> None: ...
 
+    def later(self, reply: bytes) -> None:
+        """Send it after the replies that come next."""
+
     def end(self, how: End) -> None: ...
 
     def wait(self, seconds: float) -> None:
@@ -118,6 +121,30 @@ class Duplicate(Fault):
         way.to_client(reply + reply)
 
 
+class Instead(Fault):
+    """Another reply comes."""
+
+    def __init__(self, other: bytes) -> None:
+        self._other = other
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.to_client(self._other)
+
+
+class Stray(Fault):
+    """A reply comes to what nobody has asked, and *after* so many seconds the right one."""
+
+    def __init__(self, stray: bytes, after: float = 0.0) -> None:
+        self._stray = stray
+        self._after = after
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.to_client(self._stray)
+        if self._after:
+            way.wait(self._after)
+        way.to_client(reply)
+
+
 class Drip(Fault):
     """The command and its reply come one byte at a time."""
 
@@ -133,6 +160,55 @@ class Drip(Fault):
         for byte in reply:
             way.to_client(bytes([byte]))
             way.wait(self._pause)
+
+
+class Several:
+    """Replies that came together pass together."""
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies))
+
+
+class AllTwice(Several):
+    """They come twice, as a whole."""
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies) * 2)
+
+
+class Without(Several):
+    """One of them is lost: the first is number 0, the last one -1."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        lost = self._number % len(replies)
+        way.to_client(b"".join(replies[:lost] + replies[lost + 1 :]))
+
+
+class AfterNext(Several):
+    """All but the first *keep* come after the replies that come next."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        kept = self._keep % len(replies)
+        way.to_client(b"".join(replies[:kept]))
+        way.later(b"".join(replies[kept:]))
+
+
+class EndAmong(Several):
+    """The connection ends after the first *keep* of them."""
+
+    def __init__(self, keep: int, how: End = End.FIN) -> None:
+        self._keep = keep
+        self._how = how
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies[: self._keep % len(replies)]))
+        way.end(self._how)
 
 
 class Forgotten:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 PATIENCE_SECONDS = 20.0
@@ -81,6 +82,10 @@ class Wire:
 
     def send(self, *words: Word) -> None:
         self._socket.sendall(encoded(*words))
+
+    def send_all(self, *commands: Sequence[Word]) -> None:
+        """Send several commands in one piece."""
+        self._socket.sendall(b"".join(encoded(*words) for words in commands))
 
     def read(self) -> Any:
         """The next reply: `bytes`, an `int`, `None`, or a list of these."""
