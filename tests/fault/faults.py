@@ -33,6 +33,9 @@ class Way(Protocol):
 class Fault:
     """Nothing happens: the command and its reply pass."""
 
+    silent = False
+    """Whether a mark behind the command is as little answered."""
+
     def command(self, way: Way, command: bytes) -> None:
         way.to_server(command)
 
@@ -58,6 +61,8 @@ class Delay(Fault):
 
 class Blackhole(Fault):
     """The command does not come to the server, and nobody says so."""
+
+    silent = True
 
     def command(self, way: Way, command: bytes) -> None:
         pass
@@ -85,6 +90,8 @@ class Unanswered(Fault):
 
 class Swallow(Fault):
     """The server has done what it was asked; the reply is lost, and nobody says so."""
+
+    silent = True
 
     def reply(self, way: Way, reply: bytes) -> None:
         pass
@@ -131,20 +138,6 @@ class Instead(Fault):
         way.to_client(self._other)
 
 
-class Stray(Fault):
-    """A reply comes to what nobody has asked, and *after* so many seconds the right one."""
-
-    def __init__(self, stray: bytes, after: float = 0.0) -> None:
-        self._stray = stray
-        self._after = after
-
-    def reply(self, way: Way, reply: bytes) -> None:
-        way.to_client(self._stray)
-        if self._after:
-            way.wait(self._after)
-        way.to_client(reply)
-
-
 class Drip(Fault):
     """The command and its reply come one byte at a time."""
 
@@ -170,10 +163,16 @@ class Several:
 
 
 class AllTwice(Several):
-    """They come twice, as a whole."""
+    """They come twice, as a whole, with so many seconds *between*."""
+
+    def __init__(self, between: float = 0.0) -> None:
+        self._between = between
 
     def replies(self, way: Way, replies: list[bytes]) -> None:
-        way.to_client(b"".join(replies) * 2)
+        way.to_client(b"".join(replies))
+        if self._between:
+            way.wait(self._between)
+        way.to_client(b"".join(replies))
 
 
 class Without(Several):
@@ -185,6 +184,18 @@ class Without(Several):
     def replies(self, way: Way, replies: list[bytes]) -> None:
         lost = self._number % len(replies)
         way.to_client(b"".join(replies[:lost] + replies[lost + 1 :]))
+
+
+class Among(Several):
+    """A *stray* comes among them, before the one of a *number*."""
+
+    def __init__(self, number: int, stray: bytes) -> None:
+        self._number = number
+        self._stray = stray
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        place = self._number % len(replies)
+        way.to_client(b"".join([*replies[:place], self._stray, *replies[place:]]))
 
 
 class AfterNext(Several):

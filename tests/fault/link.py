@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from tests.fault.faults import End, Fault
 from tests.fault.plan import Plan
-from tests.servers.resp import end_of, name_of
+from tests.servers.resp import MARK, end_of, name_of
 
 CHUNK = 65_536
 PUSH = ord(">")
@@ -157,10 +157,14 @@ class Link:
         self._pass_on()
 
     def _commands(self, commands: list[bytes]) -> None:
+        last = Fault()
         for command in commands:
             if not self._over.is_set():
                 name = name_of(command)
                 fault = self._plan.for_command(name)
+                if name == MARK and last.silent and type(fault) is Fault:
+                    fault = last
+                last = fault
                 self._asked = (name, fault)
                 fault.command(self, command)
                 self._asked = None

@@ -6,8 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from tests.fault.faults import Fault, Forgotten, Several
-from tests.servers.resp import HANDSHAKE
-
+from tests.servers.resp import GREETING, HANDSHAKE
 
 Kind = Fault | Several | Forgotten
 """What meets a command and its reply, several replies, or a connection."""
@@ -24,7 +23,8 @@ class Planned:
 
     def is_for(self, name: str) -> bool:
         """Whether it meets a command; those that it lets pass before are counted off."""
-        everything = self.handshake or name not in HANDSHAKE
+        several = isinstance(self.fault, Several)
+        everything = self.handshake or several or name not in HANDSHAKE
         meets = name in self.names if self.names else everything
         self.after -= meets
         return meets and self.after < 0
@@ -68,7 +68,7 @@ class Plan:
 
     def for_replies(self, names: list[str]) -> Several | None:
         """What meets replies that came together, to commands of these *names*."""
-        if len(names) < 2 or "" in names or not HANDSHAKE.isdisjoint(names):
+        if not are_several(names):
             return None
         found = self._found(Several, names[-1])
         return found if isinstance(found, Several) else None
@@ -85,3 +85,8 @@ class Plan:
                         self._once.remove(planned)
                     return planned.fault
         return None
+
+
+def are_several(names: list[str]) -> bool:
+    """Whether replies to commands of these *names* are several, and none is of a greeting."""
+    return len(names) > 1 and "" not in names and GREETING.isdisjoint(names)

@@ -11,8 +11,14 @@ TEXTS = b"$!="
 LISTS = {ord("*"): 1, ord("~"): 1, ord(">"): 1, ord("%"): 2, ord("|"): 2}
 """What a list of a kind counts: elements, or pairs of them."""
 
-HANDSHAKE = frozenset({"HELLO", "AUTH", "CLIENT", "SELECT"})
+MARK = "ECHO"
+"""What a client says at the end of what it says at once, to see that no answer is missing."""
+
+GREETING = frozenset({"HELLO", "AUTH", "CLIENT", "SELECT"})
 """What a client says on a new connection before anybody has asked it for something."""
+
+HANDSHAKE = GREETING | {MARK}
+"""What a client says on a new connection before anybody has asked it for something, and a mark."""
 
 Word = str | bytes | int | float
 

@@ -16,7 +16,7 @@ import pytest
 import storage.aio
 from tests.fault.crosstalk.calls import Caller, Crowd, Kit, made_in_asyncio
 from tests.fault.crosstalk.ground import calls
-from tests.fault.crosstalk.weather import Nemesis, Weather, flat, under
+from tests.fault.crosstalk.weather import Nemesis, Weather, flat
 from tests.fault.ground import Child
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import clients, url
@@ -100,7 +100,7 @@ def test_tasks_in_bad_weather(protocol: int, stocked: Server, chance: random.Ran
         place = url(proxy, connections=LIMIT, timeout=SECONDS, protocol=protocol)
         async with storage.aio.RedisStorage(place) as store:
             kit = Kit(storage.aio, store)
-            with under(weather, often=0.05):
+            with weather.bad(often=0.05):
                 while crowd.ends.total() < calls("weather") // 2:
                     await at_once(crowd, kit, chance.choice([1, 3, 20]), chance)
             await crowd.again_in_asyncio(kit, 5)

@@ -1,4 +1,4 @@
-"""What goes wrong while calls are made: faults on the way and at the server, by chance, and counted."""
+"""What goes wrong while calls are made, on the way and at the server: by chance, and counted."""
 
 from __future__ import annotations
 
@@ -7,181 +7,172 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tests.fault import faults
 from tests.fault.faults import End, Fault, Several, Way
-from tests.fault.plan import Plan
-from tests.fault.proxy import Proxy
-from tests.fault.redis.ground import NAME
-from tests.servers import HANDSHAKE, ReplyError, Server, Wire
+from tests.fault.plan import Plan, are_several
+from tests.fault.redis.ground import NAME, clients
+from tests.servers import Server, Wire
+from tests.servers.resp import GREETING
 from tests.waiting import until
 
-READS = frozenset({"GET", "MGET", "EXISTS"})
-"""What is read again where the server says that it can not yet."""
+F = TypeVar("F", Fault, Several)
+Make = Callable[[random.Random], F]
+
+LATE = 0.03
+"""How late a reply may be that comes in time."""
+
+TOO_LATE = 0.6
+
+CUTS = (End.RST, End.FIN)
+
+ALONE: dict[str, Make[Fault]] = {
+    "late": lambda chance: faults.Delay(reply=chance.uniform(0, LATE)),
+    "asked late": lambda chance: faults.Delay(command=chance.uniform(0, LATE)),
+    "too late": lambda chance: faults.Delay(reply=TOO_LATE),
+    "twice": lambda chance: faults.Duplicate(),
+    "truncated": lambda chance: faults.Truncate(how=chance.choice(CUTS)),
+    "swallowed": lambda chance: faults.Swallow(),
+    "never asked": lambda chance: faults.Blackhole(),
+    "byte by byte": lambda chance: faults.Drip(pause=0.0),
+    "cut off before": lambda chance: faults.Unsent(chance.choice([*End])),
+    "cut off after": lambda chance: faults.Unanswered(chance.choice([*End])),
+    "no reply": lambda chance: faults.Corrupt(),
+}
+"""What happens to one command and its reply."""
+
+SLOW = frozenset({"late", "asked late", "byte by byte"})
+"""What loses nothing and adds nothing."""
 
 ENOUGH = 20
 """So many connections are killed at the least."""
 
-LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
-
-Make = Callable[[random.Random], Fault]
-
-LATE = 0.03
-"""How late a reply may be that still comes in time, and a little less than that."""
-
-ENDS = (End.RST, End.FIN, End.HALF)
-
-ALONE: dict[str, Make] = {
-    "late": lambda chance: faults.Delay(reply=chance.uniform(0, LATE)),
-    "late command": lambda chance: faults.Delay(command=chance.uniform(0, LATE)),
-    "too late": lambda chance: faults.Delay(reply=0.6),
-    "twice": lambda chance: faults.Duplicate(),
-    "cut short": lambda chance: faults.Truncate(how=chance.choice([End.RST, End.FIN])),
-    "swallowed": lambda chance: faults.Swallow(),
-    "lost command": lambda chance: faults.Blackhole(),
-    "byte by byte": lambda chance: faults.Drip(pause=0.0),
-    "no command": lambda chance: faults.Unsent(chance.choice(ENDS)),
-    "no reply": lambda chance: faults.Unanswered(chance.choice(ENDS)),
-    "no reply at all": lambda chance: faults.Corrupt(),
-}
-"""What meets one command and its reply."""
-
-
-class Noted(Fault):
-    """*fault*, which is counted when it has come about."""
-
-    def __init__(self, fault: Fault, note: Callable[[], None]) -> None:
-        self._fault = fault
-        self._note = note
-        self._at_the_command = type(fault).command is not Fault.command
-
-    def command(self, way: Way, command: bytes) -> None:
-        if self._at_the_command:
-            self._note()
-        self._fault.command(way, command)
-
-    def reply(self, way: Way, reply: bytes) -> None:
-        if not self._at_the_command:
-            self._note()
-        self._fault.reply(way, reply)
-
-
-class NotedSeveral(Several):
-    def __init__(self, fault: Several, note: Callable[[], None]) -> None:
-        self._fault = fault
-        self._note = note
-
-    def replies(self, way: Way, replies: list[bytes]) -> None:
-        self._note()
-        self._fault.replies(way, replies)
-
 
 class Weather(Plan):
-    """Each command, or several replies, meets one of the faults with some chance.
+    """Commands, and replies that come together, meet faults as often as it is bad, by chance.
 
-    A connection has one fault at the most: two may make up for each other, such that nobody can
-    see them. What is slow only is none.
+    A connection has one at the most, but for what is slow: two may make up for each other such
+    that nobody can see them, as a reply that is lost and one that comes twice.
     """
 
-    def __init__(self, chance: random.Random, alone: Mapping[str, Make] = ALONE) -> None:
+    def __init__(
+        self,
+        chance: random.Random,
+        alone: Mapping[str, Make[Fault]] = ALONE,
+        several: Mapping[str, Make[Several]] | None = None,
+    ) -> None:
         super().__init__()
-        self.often = 0.0
-        """How often a command meets a fault."""
-        self.severals: dict[str, Callable[[random.Random], Several]] = {}
+        self.alone = alone
+        self.several = several or {}
         self.happened = Counter[str]()
-        self._alone = alone
+        self.often = 0.0
+        """How often something happens where it may."""
         self._chance = chance
         self._guard = threading.Lock()
-        self._left: list[str] = []
 
     def for_link(self) -> Plan:
-        return _Squall(self)
+        return _Sky(self)
 
-    def chosen(self, names: Mapping[str, object]) -> str | None:
-        """One of *names*, those first that have not been yet; mostly none."""
+    @contextmanager
+    def bad(self, often: float) -> Iterator[None]:
+        """For the length of the block; then it is fair."""
+        self.often = often
+        try:
+            yield
+        finally:
+            self.often = 0.0
+
+    def chosen(self, makes: Mapping[str, Make[F]]) -> tuple[str, F] | None:
+        """What happens now, which is nothing mostly; what has not happened yet comes first."""
         with self._guard:
-            if not names or self._chance.random() >= self.often:
+            if not makes or self._chance.random() >= self.often:
                 return None
-            fresh = [name for name in names if not self.happened[name]]
-            return self._chance.choice(fresh or [*names])
+            fresh = [name for name in makes if not self.happened[name]]
+            name = self._chance.choice(fresh or [*makes])
+            return name, makes[name](self._chance)
 
-    def alone(self, chosen: str) -> Fault:
-        return Noted(self._alone[chosen](self._chance), lambda: self._note(chosen))
-
-    def several(self, chosen: str) -> Several:
-        return NotedSeveral(self.severals[chosen](self._chance), lambda: self._note(chosen))
-
-    @property
-    def alone_names(self) -> Mapping[str, object]:
-        return self._alone
-
-    def check(self) -> None:
-        """All that may go wrong has gone wrong."""
-        never = [name for name in (*self._alone, *self.severals) if not self.happened[name]]
-        assert not never, f"that never happened: {never}"
-
-    def _note(self, name: str) -> None:
+    def note(self, name: str) -> None:
         with self._guard:
             self.happened[name] += 1
 
+    def check(self) -> None:
+        """All that may happen has happened."""
+        never = [name for name in (*self.alone, *self.several) if not self.happened[name]]
+        assert not never, f"that never happened: {never}"
 
-SLOW = frozenset({"late", "late command", "byte by byte"})
-"""What loses and adds nothing."""
 
-
-class _Squall(Plan):
-    """The weather on one connection."""
+class _Sky(Plan):
+    """The weather over one connection."""
 
     def __init__(self, weather: Weather) -> None:
         super().__init__()
         self._weather = weather
-        self._is_over = False
+        self._is_clear = False
 
     def for_command(self, name: str) -> Fault:
-        if self._is_over or name in HANDSHAKE:
+        if self._is_clear or name in GREETING:
             return Fault()
-        chosen = self._weather.chosen(self._weather.alone_names)
+        chosen = self._weather.chosen(self._weather.alone)
         if chosen is None:
             return Fault()
-        self._is_over = chosen not in SLOW
-        return self._weather.alone(chosen)
+        name, fault = chosen
+        self._is_clear = name not in SLOW
+        return _Noted(fault, lambda: self._weather.note(name))
 
     def for_replies(self, names: list[str]) -> Several | None:
-        if self._is_over or len(names) < 2 or "" in names or not HANDSHAKE.isdisjoint(names):
+        if self._is_clear or not are_several(names):
             return None
-        chosen = self._weather.chosen(self._weather.severals)
+        chosen = self._weather.chosen(self._weather.several)
         if chosen is None:
             return None
-        self._is_over = True
-        return self._weather.several(chosen)
+        name, several = chosen
+        self._is_clear = True
+        self._weather.note(name)
+        return several
 
 
-@contextmanager
-def under(weather: Weather, often: float) -> Iterator[None]:
-    """Faults happen for the length of the block; then the weather is fair."""
-    weather.often = often
-    try:
-        yield
-    finally:
-        weather.often = 0.0
+class _Noted(Fault):
+    """*fault*, and *note* when it comes about."""
+
+    def __init__(self, fault: Fault, note: Callable[[], None]) -> None:
+        self._fault = fault
+        self._note = note
+        self._is_early = type(fault).command is not Fault.command
+
+    def command(self, way: Way, command: bytes) -> None:
+        if self._is_early:
+            self._note()
+        self._fault.command(way, command)
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        if not self._is_early:
+            self._note()
+        self._fault.reply(way, reply)
 
 
 class Nemesis:
-    """Somebody who kills connections of the stores at the server again and again, and now and then
-    the server, in a thread of his own."""
+    """Somebody who kills connections of the stores at a server again and again, and the server so
+    many times, in a thread of his own."""
 
     def __init__(
-        self, server: Server, chance: random.Random, *, pause: float = 0.004, restarts: int = 0
+        self, server: Server, chance: random.Random, *, restarts: int, pause: float = 0.004
     ) -> None:
         self.killed = 0
         self.restarted = 0
         self._server = server
-        self._chance = chance
-        self._pause = pause
+        self._chance = random.Random(chance.random())
         self._restarts = restarts
+        self._pause = pause
         self._end = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="nemesis", daemon=True)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether enough went wrong, or he has failed."""
+        enough = self.killed >= ENOUGH and self.restarted == self._restarts
+        return enough or self._error is not None
 
     def __enter__(self) -> Nemesis:
         self._thread.start()
@@ -192,35 +183,29 @@ class Nemesis:
         self._thread.join()
         if self._error is not None:
             raise self._error
-
-    @property
-    def is_done(self) -> bool:
-        """Whether enough went wrong."""
-        return self.killed >= ENOUGH and self.restarted == self._restarts
+        assert self.is_done, f"{self.killed} were killed, and it was restarted {self.restarted}"
 
     def _run(self) -> None:
         try:
-            for _ in range(self._restarts + 1):
-                self._kill_for(0.3 if self._restarts else 1e9)
-                if self.restarted < self._restarts and not self._end.is_set():
+            while not self._end.is_set():
+                self._kill(ENOUGH * 2)
+                if self.restarted < self._restarts:
                     self._server.restart()
                     self.restarted += 1
-            self._kill_for(1e9)
-        except BaseException as error:  # noqa: BLE001 - raised where it is ended
+        except BaseException as error:  # noqa: BLE001 - raised where he is sent away
             self._error = error
 
-    def _kill_for(self, seconds: float) -> None:
+    def _kill(self, count: int) -> None:
         with self._server.control() as wire:
-            rounds = int(seconds / self._pause)
-            while rounds > 0 and not self._end.wait(self._chance.uniform(0, 2 * self._pause)):
+            for _ in range(count):
+                if self._end.wait(self._chance.uniform(0, 2 * self._pause)):
+                    return
                 self._kill_one(wire)
-                rounds -= 1
 
     def _kill_one(self, wire: Wire) -> None:
+        lines = wire.call("CLIENT", "LIST").decode().splitlines()
         numbers = [
-            line.split(" ", 1)[0].removeprefix("id=")
-            for line in wire.call("CLIENT", "LIST").decode().splitlines()
-            if f"name={NAME} " in line
+            line.split(" ", 1)[0].removeprefix("id=") for line in lines if f"name={NAME} " in line
         ]
         if numbers:
             self.killed += wire.call("CLIENT", "KILL", "ID", self._chance.choice(numbers))
@@ -228,9 +213,4 @@ class Nemesis:
 
 def flat(server: Server, most: int) -> None:
     """No more connections are left at the server than are allowed."""
-    from tests.fault.redis.ground import clients
-
     until(lambda: clients(server) <= most, "the end of what was cut off")
-
-
-__all__ = ["Nemesis", "Proxy", "ReplyError", "Weather", "flat", "under"]
