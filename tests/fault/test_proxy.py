@@ -149,7 +149,7 @@ def test_a_reply_is_lost_and_the_next_one_is_not(plain: Proxy, wire: Wire) -> No
     plain.next(faults.Swallow())
     wire.send("INCR", "n")
 
-    assert wire.call("ECHO", "next") == b"next"
+    assert wire.call("PING") == b"PONG"
     assert wire.call("GET", "n") == b"1"
 
 
@@ -157,7 +157,7 @@ def test_a_black_hole_swallows_commands(plain: Proxy, wire: Wire, valkey: Server
     plain.next(faults.Blackhole())
     wire.send("INCR", "n")
 
-    assert wire.call("ECHO", "next") == b"next"
+    assert wire.call("PING") == b"PONG"
     assert valkey.call("GET", "n") is None
 
 
