@@ -33,10 +33,10 @@ def value(key: int) -> str:
 class Kit:
     """A store of either colour, and what is made over it."""
 
-    def __init__(self, half: Any, store: Any) -> None:
+    def __init__(self, half: Any, store: Any, *, lock: Any = "auto") -> None:
         self.store = store
         self.limiter = half.RateLimiter(store, half.Limit(MANY, per=DAY, algorithm="window"))
-        self.sessions = half.Sessions(store)
+        self.sessions = half.Sessions(store, lock=lock)
 
 
 @dataclass

@@ -83,6 +83,12 @@ def moment(chance: random.Random) -> float:
     return chance.uniform(1e-5, chance.choice([2e-4, 2e-4, 3e-3]))
 
 
+def without_threads(store: Any) -> Kit:
+    """Sessions without leases, and so without a thread which renews them: one that is struck while
+    it begins is never forgotten by the interpreter."""
+    return Kit(storage, store, lock=False)
+
+
 def struck(caller: Caller, kit: Kit) -> None:
     try:
         end = made(timed(caller.next(), moment(caller.chance)), kit)
@@ -110,7 +116,7 @@ def as_many_at_once_as_before(store: Any, server: Server) -> None:
 def test_calls_that_signals_cut_off(stocked: Server, chance: random.Random, striking: None) -> None:
     crowd = Crowd("struck", 3, chance)
     with storage.RedisStorage(url(stocked, connections=LIMIT, timeout=20)) as store:
-        kit = Kit(storage, store)
+        kit = without_threads(store)
         for number in range(calls("struck")):
             struck(chance.choice(crowd.callers), kit)
             if number % 250 == 0:
@@ -133,7 +139,7 @@ def test_threads_and_signals_in_bad_weather(
     with Proxy(stocked.address, plan=weather) as proxy:
         place = url(proxy, connections=LIMIT, timeout=SECONDS)
         with storage.RedisStorage(place) as store:
-            kit = Kit(storage, store)
+            kit = without_threads(store)
             first, *others = crowd.callers
             with weather.bad(often=0.05):
                 crew = Crew(*(partial(work, caller, kit, share) for caller in others))
