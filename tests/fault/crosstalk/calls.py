@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,11 @@ FOREIGN = "a list"
 """A key whose value is of a kind that the store can not read."""
 
 DAY = 86_400
+HASTE = 0.02
+"""So many seconds waits for an answer who is in a hurry."""
+
 MANY = 1_000_000
+SUBJECTS = 3
 
 SIZES = {7: 5_000, 13: 40_000}
 """The keys with values that are longer than usual, and so many bytes."""
@@ -35,7 +39,9 @@ class Kit:
 
     def __init__(self, half: Any, store: Any, *, lock: Any = "auto") -> None:
         self.store = store
-        self.limiter = half.RateLimiter(store, half.Limit(MANY, per=DAY, algorithm="window"))
+        limit = half.Limit(MANY, per=DAY, algorithm="window")
+        self.limiter = half.RateLimiter(store, limit)
+        self.hasty = half.RateLimiter(store, limit, budget=HASTE)
         self.sessions = half.Sessions(store, lock=lock)
 
 
@@ -141,6 +147,33 @@ class Counting(Call):
         self._tally.failed()
 
 
+class CountingAll(Call):
+    """A call that makes all *tallies* greater or none, which *read* finds in its answer."""
+
+    def __init__(
+        self, ask: Ask, tallies: list[Tally], read: Callable[[Any], Iterable[int]]
+    ) -> None:
+        super().__init__(ask)
+        self._tallies = tallies
+        self._read = read
+        self._least = [tally.begin() for tally in tallies]
+
+    def answered(self, answer: Any) -> str:
+        numbers = list(self._read(answer))
+        assert len(numbers) == len(self._tallies), "the answer to another batch"
+        for tally, least, number in zip(self._tallies, self._least, numbers):
+            tally.answered(least, number)
+        return "answered"
+
+    def lost(self) -> None:
+        for tally in self._tallies:
+            tally.lost()
+
+    def undone(self) -> None:
+        for tally in self._tallies:
+            tally.failed()
+
+
 class Visit(Counting):
     """A session, which is opened by one call at a time: a *subject* that is lost is held a while
     by nobody, and used no more."""
@@ -170,18 +203,18 @@ class Caller:
     def __init__(self, name: str, chance: random.Random) -> None:
         self.name = name
         self.chance = chance
-        self.number, self.updated, self.hits = Tally(), Tally(), Tally()
+        self.number, self.updated = Tally(), Tally()
+        self.hits = {self._subject(number): Tally() for number in range(SUBJECTS)}
         self.visits: dict[str, Tally] = {}
         self.free: list[str] = []
         self.ends = Counter[str]()
         self._fresh = 0
 
-    def next(self) -> Call:
+    def next(self, kinds: Mapping[Kind, int] | None = None) -> Call:
         """What he asks next."""
-        kinds = list(KINDS)
-        kind = self.chance.choices(kinds, [KINDS[one] for one in kinds])[0]
-        call: Call = kind(self)
-        return call
+        kinds = kinds or KINDS
+        kind = self.chance.choices([*kinds], [*kinds.values()])[0]
+        return kind(self)
 
     def expect_answer(self, call: Call, end: str) -> None:
         """Nothing goes wrong, so *call* has an answer."""
@@ -235,8 +268,18 @@ class Caller:
         )
 
     def hit(self) -> Call:
-        return Counting(
-            lambda kit: kit.limiter.hit(self.name), self.hits, lambda told: MANY - told.remaining
+        subject = self._subject(self.chance.randrange(SUBJECTS))
+        return Counting(lambda kit: kit.limiter.hit(subject), self.hits[subject], _hits)
+
+    def hit_in_a_hurry(self) -> Call:
+        subject = self._subject(self.chance.randrange(SUBJECTS))
+        return Counting(lambda kit: kit.hasty.hit(subject), self.hits[subject], _hits)
+
+    def hit_many(self) -> Call:
+        return CountingAll(
+            lambda kit: kit.limiter.hit_many([*self.hits]),
+            [*self.hits.values()],
+            lambda verdicts: map(_hits, verdicts),
         )
 
     def visit(self) -> Call:
@@ -246,9 +289,13 @@ class Caller:
         """What he has counted is there; *kit* is of somebody to whom nothing bad happens."""
         self.number.check(kit.store.get(f"number of {self.name}", 0))
         self.updated.check(kit.store.get(f"updated by {self.name}", 0))
-        self.hits.check(MANY - kit.limiter.peek(self.name).remaining)
+        for subject, tally in self.hits.items():
+            tally.check(MANY - kit.limiter.peek(subject).remaining)
         for subject, tally in self.visits.items():
             tally.check(kit.sessions.get(subject, {}).get("n", 0))
+
+    def _subject(self, number: int) -> str:
+        return f"{self.name}, {number}"
 
     def _key(self) -> int:
         return self.chance.randrange(KEYS)
@@ -258,7 +305,14 @@ class Caller:
         return f"{what} by {self.name}: {self._fresh}"
 
 
-KINDS: dict[Callable[[Caller], Call], int] = {
+def _hits(verdict: Any) -> int:
+    """How many have passed, with this one."""
+    return MANY - int(verdict.remaining)
+
+
+Kind = Callable[[Caller], Call]
+
+KINDS: dict[Kind, int] = {
     Caller.get: 8,
     Caller.get_many: 3,
     Caller.get_nothing: 1,
@@ -270,9 +324,14 @@ KINDS: dict[Callable[[Caller], Call], int] = {
     Caller.incr: 5,
     Caller.update: 2,
     Caller.hit: 3,
+    Caller.hit_many: 1,
     Caller.visit: 1,
 }
 """What callers ask, and how often."""
+
+HASTY = {**KINDS, Caller.hit_in_a_hurry: 2, Caller.hit_many: 0}
+"""What is asked where replies come twice: of several commands on a connection of one's own nobody
+can say which one an answer is to, unless a mark ends them."""
 
 
 class Crowd:

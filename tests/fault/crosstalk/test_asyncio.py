@@ -8,13 +8,13 @@ import asyncio
 import gc
 import os
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import pytest
 
 import storage.aio
-from tests.fault.crosstalk.calls import Caller, Crowd, Kit, made_in_asyncio
+from tests.fault.crosstalk.calls import HASTY, KINDS, Caller, Crowd, Kind, Kit, made_in_asyncio
 from tests.fault.crosstalk.ground import calls
 from tests.fault.crosstalk.weather import Nemesis, Weather, flat
 from tests.fault.ground import Child
@@ -31,9 +31,9 @@ CUT = (asyncio.CancelledError, asyncio.TimeoutError)
 Made = Coroutine[Any, Any, None]
 
 
-async def one(caller: Caller, kit: Kit) -> None:
+async def one(caller: Caller, kit: Kit, kinds: Mapping[Kind, int]) -> None:
     """One call, which may be cut off by its task, or by a time limit of its own."""
-    call = caller.next()
+    call = caller.next(kinds)
     making = made_in_asyncio(call, kit)
     try:
         if caller.chance.random() < 0.15:
@@ -50,9 +50,13 @@ async def steady(caller: Caller, kit: Kit) -> None:
     caller.ends[await made_in_asyncio(caller.next(), kit)] += 1
 
 
-async def at_once(crowd: Crowd, kit: Kit, count: int, chance: random.Random) -> None:
+async def at_once(
+    crowd: Crowd, kit: Kit, count: int, chance: random.Random, kinds: Mapping[Kind, int] = KINDS
+) -> None:
     """So many calls at once, of which some are cancelled, at any moment."""
-    tasks = [asyncio.ensure_future(one(chance.choice(crowd.callers), kit)) for _ in range(count)]
+    tasks = [
+        asyncio.ensure_future(one(chance.choice(crowd.callers), kit, kinds)) for _ in range(count)
+    ]
     for task in chance.sample(tasks, count // 5):
         if chance.random() < 0.3:
             await asyncio.sleep(chance.choice([0, 0, 0.0005]))
@@ -102,7 +106,7 @@ def test_tasks_in_bad_weather(protocol: int, stocked: Server, chance: random.Ran
             kit = Kit(storage.aio, store)
             with weather.bad(often=0.05):
                 while crowd.ends.total() < calls("weather") // 2:
-                    await at_once(crowd, kit, chance.choice([1, 3, 20]), chance)
+                    await at_once(crowd, kit, chance.choice([1, 3, 20]), chance, HASTY)
             await crowd.again_in_asyncio(kit, 5)
             flat(stocked, LIMIT)
             nothing_goes_on()
@@ -166,7 +170,9 @@ def test_processes_that_are_forked_in_the_middle_of_calls_and_loops_one_after_th
             await asyncio.sleep(0)
         children.append(Child(be))
         await asking
-        tasks = [asyncio.ensure_future(one(chance.choice(crowd.callers), kit)) for _ in range(20)]
+        tasks = [
+            asyncio.ensure_future(one(chance.choice(crowd.callers), kit, KINDS)) for _ in range(20)
+        ]
         await asyncio.wait(tasks, timeout=chance.uniform(0, 0.003))
 
     async def end() -> None:

@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import storage
-from tests.fault.crosstalk.calls import Call, Caller, Crowd, Kit, made
+from tests.fault.crosstalk.calls import HASTY, KINDS, Call, Caller, Crowd, Kind, Kit, made
 from tests.fault.crosstalk.ground import calls
 from tests.fault.crosstalk.weather import Nemesis, Weather, flat
 from tests.fault.ground import PATIENCE, Child, Crew
@@ -89,9 +89,9 @@ def without_threads(store: Any) -> Kit:
     return Kit(storage, store, lock=False)
 
 
-def struck(caller: Caller, kit: Kit) -> None:
+def struck(caller: Caller, kit: Kit, kinds: Mapping[Kind, int] = KINDS) -> None:
     try:
-        end = made(timed(caller.next(), moment(caller.chance)), kit)
+        end = made(timed(caller.next(kinds), moment(caller.chance)), kit)
     except Stop:
         end = "cut"
     except UnboundLocalError:
@@ -99,9 +99,9 @@ def struck(caller: Caller, kit: Kit) -> None:
     caller.ends[end] += 1
 
 
-def work(caller: Caller, kit: Kit, count: int) -> None:
+def work(caller: Caller, kit: Kit, count: int, kinds: Mapping[Kind, int] = KINDS) -> None:
     for _ in range(count):
-        caller.ends[made(caller.next(), kit)] += 1
+        caller.ends[made(caller.next(kinds), kit)] += 1
 
 
 def as_many_at_once_as_before(store: Any, server: Server) -> None:
@@ -142,9 +142,9 @@ def test_threads_and_signals_in_bad_weather(
             kit = without_threads(store)
             first, *others = crowd.callers
             with weather.bad(often=0.05):
-                crew = Crew(*(partial(work, caller, kit, share) for caller in others))
+                crew = Crew(*(partial(work, caller, kit, share, HASTY) for caller in others))
                 for _ in range(share):
-                    struck(first, kit)
+                    struck(first, kit, HASTY)
                 crew.join()
             crowd.again(kit)
             flat(stocked, LIMIT)
