@@ -210,6 +210,16 @@ class AfterNext(Several):
         way.later(b"".join(replies[kept:]))
 
 
+class OtherLast(Several):
+    """In the place of the last one comes another."""
+
+    def __init__(self, other: bytes) -> None:
+        self._other = other
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies[:-1]) + self._other)
+
+
 class EndAmong(Several):
     """The connection ends after the first *keep* of them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.day import IS_LONG
 
 SHARES = {
+    "batches": 6000,
     "cancelled": 5000,
     "struck": 4000,
     "weather": 2000,

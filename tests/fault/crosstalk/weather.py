@@ -14,7 +14,7 @@ from tests.fault.faults import End, Fault, Several, Way
 from tests.fault.plan import Plan, are_several
 from tests.fault.redis.ground import NAME, clients
 from tests.servers import Server, Wire
-from tests.servers.resp import GREETING
+from tests.servers.resp import GREETING, MARK
 from tests.waiting import until
 
 F = TypeVar("F", Fault, Several)
@@ -61,13 +61,15 @@ class Weather(Plan):
         chance: random.Random,
         alone: Mapping[str, Make[Fault]] = ALONE,
         several: Mapping[str, Make[Several]] | None = None,
+        ends: Mapping[str, Make[Several]] | None = None,
     ) -> None:
         super().__init__()
         self.alone = alone
         self.several = several or {}
+        self.ends = {**self.several, **(ends or {})}
+        """What may happen to replies of which the last one is a mark."""
         self.happened = Counter[str]()
-        self.often = 0.0
-        """How often something happens where it may."""
+        self.often = self.together = 0.0
         self._chance = chance
         self._guard = threading.Lock()
 
@@ -75,18 +77,18 @@ class Weather(Plan):
         return _Sky(self)
 
     @contextmanager
-    def bad(self, often: float) -> Iterator[None]:
-        """For the length of the block; then it is fair."""
-        self.often = often
+    def bad(self, often: float, together: float = 0.0) -> Iterator[None]:
+        """For the length of the block, to one command or several replies; then it is fair."""
+        self.often, self.together = often, together
         try:
             yield
         finally:
-            self.often = 0.0
+            self.often = self.together = 0.0
 
-    def chosen(self, makes: Mapping[str, Make[F]]) -> tuple[str, F] | None:
+    def chosen(self, often: float, makes: Mapping[str, Make[F]]) -> tuple[str, F] | None:
         """What happens now, which is nothing mostly; what has not happened yet comes first."""
         with self._guard:
-            if not makes or self._chance.random() >= self.often:
+            if not makes or self._chance.random() >= often:
                 return None
             fresh = [name for name in makes if not self.happened[name]]
             name = self._chance.choice(fresh or [*makes])
@@ -98,7 +100,7 @@ class Weather(Plan):
 
     def check(self) -> None:
         """All that may happen has happened."""
-        never = [name for name in (*self.alone, *self.several) if not self.happened[name]]
+        never = [name for name in (*self.alone, *self.ends) if not self.happened[name]]
         assert not never, f"that never happened: {never}"
 
 
@@ -109,11 +111,12 @@ class _Sky(Plan):
         super().__init__()
         self._weather = weather
         self._is_clear = False
+        self._has_marks = False
 
     def for_command(self, name: str) -> Fault:
         if self._is_clear or name in GREETING:
             return Fault()
-        chosen = self._weather.chosen(self._weather.alone)
+        chosen = self._weather.chosen(self._weather.often, self._weather.alone)
         if chosen is None:
             return Fault()
         name, fault = chosen
@@ -121,9 +124,13 @@ class _Sky(Plan):
         return _Noted(fault, lambda: self._weather.note(name))
 
     def for_replies(self, names: list[str]) -> Several | None:
-        if self._is_clear or not are_several(names):
+        if not are_several(names):
             return None
-        chosen = self._weather.chosen(self._weather.several)
+        weather, is_end = self._weather, names[-1] == MARK
+        self._has_marks |= is_end
+        if self._is_clear or not self._has_marks:
+            return None
+        chosen = weather.chosen(weather.together, weather.ends if is_end else weather.several)
         if chosen is None:
             return None
         name, several = chosen
