@@ -21,6 +21,9 @@ class Way(Protocol):
 
     def to_client(self, reply: bytes) -> None: ...
 
+    def later(self, reply: bytes) -> None:
+        """Send it after the replies that come next."""
+
     def end(self, how: End) -> None: ...
 
     def wait(self, seconds: float) -> None:
@@ -125,6 +128,16 @@ class Duplicate(Fault):
         way.to_client(reply + reply)
 
 
+class Instead(Fault):
+    """Another reply comes."""
+
+    def __init__(self, other: bytes) -> None:
+        self._other = other
+
+    def reply(self, way: Way, reply: bytes) -> None:
+        way.to_client(self._other)
+
+
 class Drip(Fault):
     """The command and its reply come one byte at a time."""
 
@@ -140,6 +153,83 @@ class Drip(Fault):
         for byte in reply:
             way.to_client(bytes([byte]))
             way.wait(self._pause)
+
+
+class Several:
+    """Replies that came together pass together."""
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies))
+
+
+class AllTwice(Several):
+    """They come twice, as a whole, with so many seconds *between*."""
+
+    def __init__(self, between: float = 0.0) -> None:
+        self._between = between
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies))
+        if self._between:
+            way.wait(self._between)
+        way.to_client(b"".join(replies))
+
+
+class Without(Several):
+    """One of them is lost: the first is number 0, the last one -1."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        lost = self._number % len(replies)
+        way.to_client(b"".join(replies[:lost] + replies[lost + 1 :]))
+
+
+class Among(Several):
+    """A *stray* comes among them, before the one of a *number*."""
+
+    def __init__(self, number: int, stray: bytes) -> None:
+        self._number = number
+        self._stray = stray
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        place = self._number % len(replies)
+        way.to_client(b"".join([*replies[:place], self._stray, *replies[place:]]))
+
+
+class AfterNext(Several):
+    """All but the first *keep* come after the replies that come next."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        kept = self._keep % len(replies)
+        way.to_client(b"".join(replies[:kept]))
+        way.later(b"".join(replies[kept:]))
+
+
+class OtherLast(Several):
+    """In the place of the last one comes another."""
+
+    def __init__(self, other: bytes) -> None:
+        self._other = other
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies[:-1]) + self._other)
+
+
+class EndAmong(Several):
+    """The connection ends after the first *keep* of them."""
+
+    def __init__(self, keep: int, how: End = End.FIN) -> None:
+        self._keep = keep
+        self._how = how
+
+    def replies(self, way: Way, replies: list[bytes]) -> None:
+        way.to_client(b"".join(replies[: self._keep % len(replies)]))
+        way.end(self._how)
 
 
 class Forgotten:

@@ -38,14 +38,14 @@ class Link:
         self._server: socket.socket | None = None
         self._address = server
         self._tls = tls
-        self._plan = plan
+        self._plan = plan.for_link()
         self._note = note
         self._over = threading.Event()
         self._how = End.FIN
         self._mute = False
         self._asked: tuple[str, Fault] | None = None
-        self._last = Fault()
-        self._awaited: deque[Fault] = deque()
+        self._awaited: deque[tuple[str, Fault]] = deque()
+        self._asking, self._due, self._later = bytearray(), bytearray(), bytearray()
         self._thread = threading.Thread(target=self._run, name="proxy link", daemon=True)
 
     def start(self) -> None:
@@ -59,15 +59,18 @@ class Link:
             # Before the server can have it: whoever sees its effect can rely on the count.
             name, fault = self._asked
             self._note(name, not self._awaited)
-            self._awaited.append(fault)
+            self._awaited.append((name, fault))
             self._asked = None
-        self._server.sendall(command)
+        self._asking += command
 
     def to_client(self, reply: bytes) -> None:
-        if not self._mute:
-            self._client.sendall(reply)
+        self._due += reply
+
+    def later(self, reply: bytes) -> None:
+        self._later += reply
 
     def end(self, how: End) -> None:
+        self._pass_on()
         self._how = how
         if how is End.HALF:
             self._mute = True
@@ -76,6 +79,7 @@ class Link:
             self._over.set()
 
     def wait(self, seconds: float) -> None:
+        self._pass_on()
         if self._over.wait(seconds):
             raise ConnectionAbortedError("the connection was ended meanwhile")
 
@@ -135,37 +139,63 @@ class Link:
         while not self._over.is_set():
             ready, _, _ = select.select([self._client, self._server], [], [])
             if self._server in ready:
-                self._take(self._server, replies, self._reply)
+                self._take(self._server, replies, self._replies)
             if self._client in ready:
-                self._take(self._client, commands, self._command)
+                self._take(self._client, commands, self._commands)
 
     def _take(
-        self, side: socket.socket, waiting: bytearray, treat: Callable[[bytes], None]
+        self, side: socket.socket, waiting: bytearray, treat: Callable[[list[bytes]], None]
     ) -> None:
         """Read what is there, and treat every message that is complete by now."""
         received = _received(side)
         if not received:
             self._over.set()
         waiting += received
-        while not self._over.is_set() and (end := end_of(waiting)) is not None:
-            message = bytes(waiting[:end])
+        messages = []
+        while (end := end_of(waiting)) is not None:
+            messages.append(bytes(waiting[:end]))
             del waiting[:end]
-            treat(message)
+        treat(messages)
+        self._pass_on()
 
-    def _command(self, command: bytes) -> None:
-        name = name_of(command)
-        fault = self._plan.for_command(name)
-        if name == MARK and self._last.silent and type(fault) is Fault:
-            fault = self._last
-        self._last = fault
-        self._asked = (name, fault)
-        fault.command(self, command)
-        self._asked = None
+    def _commands(self, commands: list[bytes]) -> None:
+        last = Fault()
+        for command in commands:
+            if not self._over.is_set():
+                name = name_of(command)
+                fault = self._plan.for_command(name)
+                if name == MARK and last.silent and type(fault) is Fault:
+                    fault = last
+                last = fault
+                self._asked = (name, fault)
+                fault.command(self, command)
+                self._asked = None
 
-    def _reply(self, reply: bytes) -> None:
+    def _replies(self, replies: list[bytes]) -> None:
+        late, self._later = self._later, bytearray()
+        asked = [self._asked_by(reply) for reply in replies]
+        several = self._plan.for_replies([name for name, _ in asked])
+        if several:
+            several.replies(self, replies)
+        else:
+            for (_, fault), reply in zip(asked, replies):
+                if not self._over.is_set():
+                    fault.reply(self, reply)
+        self._due += late
+
+    def _asked_by(self, reply: bytes) -> tuple[str, Fault]:
+        """What the reply is to, and what meets it; nothing where nobody has asked."""
         unasked = reply[0] == PUSH or not self._awaited
-        fault = Fault() if unasked else self._awaited.popleft()
-        fault.reply(self, reply)
+        return ("", Fault()) if unasked else self._awaited.popleft()
+
+    def _pass_on(self) -> None:
+        """What came in one piece goes on in one, to either side."""
+        asking, self._asking = self._asking, bytearray()
+        due, self._due = self._due, bytearray()
+        if asking and self._server:
+            self._server.sendall(asking)
+        if due and not self._mute:
+            self._client.sendall(due)
 
     def _end(self) -> None:
         with suppress(OSError):

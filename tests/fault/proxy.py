@@ -24,7 +24,12 @@ class Proxy:
 
     host = HOST
 
-    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        server: tuple[str, int],
+        tls: ssl.SSLContext | None = None,
+        plan: Plan | None = None,
+    ) -> None:
         self.port = free_port()
         self.connections = 0
         """How many were taken."""
@@ -36,7 +41,7 @@ class Proxy:
         self._tls = tls
         self._lock = threading.Lock()
         self._links: list[Link] = []
-        self._plan = Plan()
+        self._plan = Plan() if plan is None else plan
         self.next = self._plan.next
         self.always = self._plan.always
         self._gate: Listener | Deaf | None = None

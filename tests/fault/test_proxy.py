@@ -149,7 +149,7 @@ def test_a_reply_is_lost_and_the_next_one_is_not(plain: Proxy, wire: Wire) -> No
     plain.next(faults.Swallow())
     wire.send("INCR", "n")
 
-    assert wire.call("ECHO", "next") == b"next"
+    assert wire.call("PING") == b"PONG"
     assert wire.call("GET", "n") == b"1"
 
 
@@ -157,7 +157,7 @@ def test_a_black_hole_swallows_commands(plain: Proxy, wire: Wire, valkey: Server
     plain.next(faults.Blackhole())
     wire.send("INCR", "n")
 
-    assert wire.call("ECHO", "next") == b"next"
+    assert wire.call("PING") == b"PONG"
     assert valkey.call("GET", "n") is None
 
 
@@ -329,3 +329,69 @@ def test_the_end_is_quick_whatever_is_under_way(valkey: Server, certificates: Ce
 def received(wire: Wire) -> bytes:
     """Everything until the end of a connection."""
     return b"".join(iter(lambda: wire._socket.recv(4096), b""))
+
+
+def chunk(wire: Wire, *words: str) -> None:
+    """Ask for the echo of all *words* in one piece."""
+    wire.send_all(*(("ECHO", word) for word in words))
+
+
+def heard(wire: Wire, count: int) -> list[str]:
+    return [wire.read().decode() for _ in range(count)]
+
+
+def test_replies_that_come_together_come_twice_as_a_whole(plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.AllTwice())
+    chunk(wire, "a", "b", "c")
+
+    assert heard(wire, 6) == ["a", "b", "c", "a", "b", "c"]
+    assert wire.call("ECHO", "d") == b"d"
+
+
+@pytest.mark.parametrize(("number", "left"), [(0, "bc"), (1, "ac"), (-1, "ab")])
+def test_one_of_several_replies_is_lost(number: int, left: str, plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.Without(number))
+    chunk(wire, "a", "b", "c")
+
+    assert heard(wire, 2) == [*left]
+    assert wire.call("ECHO", "d") == b"d"
+
+
+def test_replies_come_after_those_that_come_next(plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.AfterNext(1))
+    chunk(wire, "a", "b", "c")
+    assert heard(wire, 1) == ["a"]
+
+    chunk(wire, "d", "e")
+    assert heard(wire, 4) == ["d", "e", "b", "c"]
+
+
+def test_the_connection_ends_among_several_replies(plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.EndAmong(2))
+    chunk(wire, "a", "b", "c")
+
+    assert received(wire) == b"$1\r\na\r\n$1\r\nb\r\n"
+
+
+def test_several_replies_have_the_name_of_the_last(plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.AllTwice(), "PING")
+    chunk(wire, "a", "b")
+    assert heard(wire, 2) == ["a", "b"]
+
+    wire.send_all(("ECHO", "a"), ("PING",))
+    assert heard(wire, 4) == ["a", "PONG", "a", "PONG"]
+
+
+def test_a_fault_meets_the_reply_of_its_number_among_several(plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.Duplicate(), "ECHO", after=1)
+    plain.next(faults.Instead(b"+other\r\n"), "ECHO", after=1)
+    wire.send_all(("ECHO", "a"), ("ECHO", "b"), ("ECHO", "c"), ("PING",))
+
+    assert heard(wire, 5) == ["a", "b", "b", "other", "PONG"]
+
+
+def test_a_stray_comes_among_several_replies(plain: Proxy, wire: Wire) -> None:
+    plain.next(faults.Among(-1, b"+stray\r\n"))
+    chunk(wire, "a", "b")
+
+    assert heard(wire, 3) == ["a", "stray", "b"]

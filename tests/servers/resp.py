@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 PATIENCE_SECONDS = 20.0
@@ -13,7 +14,10 @@ LISTS = {ord("*"): 1, ord("~"): 1, ord(">"): 1, ord("%"): 2, ord("|"): 2}
 MARK = "ECHO"
 """What a client says at the end of what it says at once, to see that no answer is missing."""
 
-HANDSHAKE = frozenset({"HELLO", "AUTH", "CLIENT", "SELECT", MARK})
+GREETING = frozenset({"HELLO", "AUTH", "CLIENT", "SELECT"})
+"""What a client says on a new connection before anybody has asked it for something."""
+
+HANDSHAKE = GREETING | {MARK}
 """What a client says on a new connection before anybody has asked it for something, and a mark."""
 
 Word = str | bytes | int | float
@@ -84,6 +88,10 @@ class Wire:
 
     def send(self, *words: Word) -> None:
         self._socket.sendall(encoded(*words))
+
+    def send_all(self, *commands: Sequence[Word]) -> None:
+        """Send several commands in one piece."""
+        self._socket.sendall(b"".join(encoded(*words) for words in commands))
 
     def read(self) -> Any:
         """The next reply: `bytes`, an `int`, `None`, or a list of these."""
