@@ -7,7 +7,7 @@ from typing import Any
 
 from storage import Sessions, aio
 
-from ..redis.settings import Settings
+from .settings import Settings
 
 Step = Callable[[str, int], Awaitable[None]]
 
