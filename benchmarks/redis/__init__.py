@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from ..family import Family, Law
 from .aiogram import aiogram
 from .batches import batches
+from .beside import beside
+from .bot import bot
 from .processes import processes
 from .served import run
 from .settings import Settings
@@ -19,6 +21,8 @@ LAWS: dict[str, Law[Settings]] = {
     "single": single,
     "batches": batches,
     "tasks": tasks,
+    "peers": beside,
+    "bot": bot,
     "update": update,
     "processes": processes,
     "aiogram": aiogram,
