@@ -1,4 +1,4 @@
-"""Redis: what redis-py, other clients and the storages of bot frameworks do, on a server of its own."""
+"""Redis: what redis-py, other clients and bot frameworks do by hand, on a server of its own."""
 
 from __future__ import annotations
 
