@@ -9,10 +9,12 @@ from ..crowds import TASKS, Alone, Crowd, Tasks, event_loop, threads
 from ..harness import measure
 from ..load import Load
 from ..report import Report
-from . import peers, single, tasks
+from . import peers
 from .clients import ENTRIES, GET, OPERATIONS, SET, Client, failures, fill, load_for
 from .settings import MOST, Settings
+from .single import of_redis, of_store
 from .table import Table
+from .tasks import MANY_TASKS, of_aio_redis, of_aio_store
 
 AGAIN = "another client"
 AS_IT_COMES = "redis.asyncio, limit as it comes"
@@ -29,8 +31,8 @@ def beside(report: Report, chosen: Settings) -> None:
 
 def _blocking(report: Report, chosen: Settings, load: Load) -> None:
     clients, store, crowd = [chosen.client() for _ in range(2)], chosen.store(), Alone()
-    base, again = (single.of_redis(client) for client in clients)
-    sides = [single.of_store(store), base, again._replace(name=AGAIN)]
+    base, again = (of_redis(client) for client in clients)
+    sides = [of_store(store), base, again._replace(name=AGAIN)]
     sides += peers.blocking(report, chosen)
     _tell(report, sides)
     with threads() as many:
@@ -44,12 +46,12 @@ def _blocking(report: Report, chosen: Settings, load: Load) -> None:
 
 def _for_tasks(report: Report, chosen: Settings, load: Load, crowd: Tasks) -> None:
     clients, store = [chosen.aio_client(most) for most in (MOST, MOST, None)], chosen.aio_store()
-    base, again, limited = (tasks.of_redis(client) for client in clients)
-    sides = [tasks.of_store(store), base, again._replace(name=AGAIN)]
+    base, again, limited = (of_aio_redis(client) for client in clients)
+    sides = [of_aio_store(store), base, again._replace(name=AGAIN)]
     sides.append(limited._replace(name=AS_IT_COMES))
     sides += peers.for_tasks(report, chosen, crowd)
     _tell(report, sides)
-    crowds = [crowd.of(many) for many in (1, TASKS, tasks.MANY_TASKS)]
+    crowds = [crowd.of(many) for many in (1, TASKS, MANY_TASKS)]
     _compare(report, chosen, load, sides, crowds)
     for side in sides:
         side.closed(crowd)

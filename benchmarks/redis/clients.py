@@ -13,7 +13,7 @@ from ..harness import Variant
 from ..load import Load
 
 ENTRIES, OPERATIONS = 1_000, 1_000
-PER_TASK = 10
+PER_TASK = 5
 """At least so many calls a caller makes in a round: beginning is not what is measured."""
 
 GET, SET = "get", "set"

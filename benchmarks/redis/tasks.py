@@ -14,7 +14,7 @@ from ..load import Load
 from ..report import Report, Row, Target
 from .bare import Sides
 from .bases import RawAioRedis
-from .clients import ENTRIES, GET, OPERATIONS, SET, Client, failures, load_for, told
+from .clients import ENTRIES, GET, OPERATIONS, SET, Client, failures, fill, load_for, told
 from .settings import MOST, Settings
 from .single import alone
 
@@ -31,14 +31,14 @@ def tasks(report: Report, chosen: Settings) -> None:
             for many in _GETS:
                 crowd = Tasks(loop, many)
                 _run(report, chosen, crowd, load_for(crowd, load))
-        _as_it_comes(report, chosen, crowd, load_for(crowd, load))
+        _as_it_comes(report, chosen, Tasks(loop, MANY_TASKS))
 
 
 def _run(report: Report, chosen: Settings, crowd: Tasks, load: Load) -> None:
     clients = [chosen.aio_client(MOST) for _ in range(3)]
-    bare, again = (of_redis(client) for client in clients[:2])
+    bare, again = (of_aio_redis(client) for client in clients[:2])
     store = chosen.aio_store()
-    ours = of_store(store)
+    ours = of_aio_store(store)
     sides = Sides(ours, bare, again, coded(clients[2], chosen.codec), _codec(load, chosen))
     sides.fill(crowd, load, chosen.codec)
     faults = told(failures(ours, crowd, load), load.operations)
@@ -51,10 +51,13 @@ def _run(report: Report, chosen: Settings, crowd: Tasks, load: Load) -> None:
         crowd.wait_for(one.aclose())
 
 
-def _as_it_comes(report: Report, chosen: Settings, crowd: Tasks, load: Load) -> None:
+def _as_it_comes(report: Report, chosen: Settings, crowd: Tasks) -> None:
     """By clients of which nobody has raised a limit: how many calls fail."""
+    load = load_for(crowd, Load(chosen.sizes[0], ENTRIES, OPERATIONS))
     client, store = chosen.aio_client(), chosen.aio_store()
-    ours, base = of_store(store), of_redis(client)
+    ours, base = of_aio_store(store), of_aio_redis(client)
+    for side in (ours, base):
+        fill(side, crowd.of(1), load, chosen.codec)
     own, other = (failures(side, crowd, load) for side in (ours, base))
     failed = float(own.total())
     report.add(
@@ -73,13 +76,13 @@ def _as_it_comes(report: Report, chosen: Settings, crowd: Tasks, load: Load) -> 
         crowd.wait_for(one.aclose())
 
 
-def of_store(store: aio.Storage[Any]) -> Client:
+def of_aio_store(store: aio.Storage[Any]) -> Client:
     """Ours."""
     texts = "await store.get(key)", "await store.set(key, value)"
     return Client("storage", store.get, store.set, texts, codes=True)
 
 
-def of_redis(client: redis.asyncio.Redis) -> Client:
+def of_aio_redis(client: redis.asyncio.Redis) -> Client:
     """redis-py's client for asyncio, which reads and writes bytes."""
     texts = "await client.get(key)", "await client.set(key, raw)"
     return Client("redis.asyncio", client.get, client.set, texts)
