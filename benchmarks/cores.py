@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -35,3 +37,14 @@ def described() -> str:
         return f"{os.cpu_count()} cores"
     cores = os.sched_getaffinity(0)
     return f"one core ({min(cores)})" if len(cores) == 1 else f"{len(cores)} cores"
+
+
+def worked(process: int) -> Callable[[], float] | None:
+    """What says how many seconds the first thread of a *process* has had a core, if anything does.
+
+    That thread of a server is the one that answers.
+    """
+    file = Path(f"/proc/{process}/schedstat")
+    if not file.exists():
+        return None
+    return lambda: int(file.read_text().split()[0]) / 1e9

@@ -10,7 +10,7 @@ from storage import Codec
 from ..crowds import Crowd
 from ..harness import Sample, Spread, Variant, measure, ratios, spread, typical
 from ..load import Load
-from ..report import Report, Row, Target, shown
+from ..report import Report, Row, Target, on_processors, shown
 from .clients import Client, fill
 
 
@@ -65,11 +65,11 @@ class Law:
         ours, bare, coded = (samples[name] for name in ("ours", "bare", "coded"))
         times, less = ratios(bare, ours, "wall").median, _less(ours, samples["codec"], bare)
         notes = [
-            f"on the wall; of the processor's time {shown(ratios(ours, bare))}",
+            f"on the wall; {on_processors(ours, bare)}",
             f"{times:.2f} times its calls a second; the call less the codec {shown(less)}",
         ]
         report.add(self._row(self.name, self.bare, ours, bare, target, notes, faults))
-        notes = [f"on the wall; of the processor's time {shown(ratios(ours, coded))}"]
+        notes = [f"on the wall; {on_processors(ours, coded)}"]
         name = f"{self.name}, both code"
         report.add(self._row(name, self.coded, ours, coded, None, notes))
         report.against_itself(self.name, samples["again"], bare, "wall")

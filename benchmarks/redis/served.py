@@ -14,6 +14,7 @@ from tests import servers
 
 from .. import cores
 from ..family import Family, packages
+from ..harness import watched
 from .settings import Settings
 
 PACKAGES = (
@@ -47,10 +48,11 @@ def run(family: Family[Settings], arguments: Sequence[str]) -> int:
 
 @contextmanager
 def serving(binary: Path) -> Iterator[servers.Server]:
-    """A server for a `with` block."""
+    """A server for a `with` block, whose work is counted where the system tells of it."""
     with (
         tempfile.TemporaryDirectory(prefix="benchmarks-") as folder,
         servers.running(binary, Path(folder), clock=False) as server,
+        watched(cores.worked(int(server.info("server")["process_id"]))),
     ):
         yield server
 
