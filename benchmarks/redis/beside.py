@@ -10,7 +10,7 @@ from ..harness import measure
 from ..load import Load
 from ..report import Report
 from . import peers
-from .clients import ENTRIES, GET, OPERATIONS, SET, Client, failures, fill, load_for
+from .clients import ENTRIES, GET, OPERATIONS, SET, Client, failures, fill, load_for, rounds_for
 from .settings import MOST, Settings
 from .single import of_redis, of_store
 from .table import Table
@@ -74,7 +74,8 @@ def _compare(
         made = [(side.name, side.variants(crowd, enough, chosen.codec)) for side in able]
         for call in (GET, SET):
             column = _named(call, crowd)
-            samples = measure({name: one[call] for name, one in made}, chosen.some(15))
+            variants = {name: one[call] for name, one in made}
+            samples = measure(variants, rounds_for(crowd, chosen))
             table.column(column, samples)
             law = f"{base}, {column}, {load.size.name}"
             report.against_itself(law, samples[AGAIN], samples[base], "wall")

@@ -11,10 +11,12 @@ from storage import Codec
 from ..crowds import Crowd, Step, Tasks
 from ..harness import Variant
 from ..load import Load
+from .settings import Settings
 
 ENTRIES, OPERATIONS = 1_000, 1_000
-PER_TASK = 5
-"""At least so many calls a caller makes in a round: beginning is not what is measured."""
+EACH = 20
+"""At least so many calls each of a crowd makes in a round: a task that begins and ends costs some
+microseconds, and is not what is measured."""
 
 GET, SET = "get", "set"
 
@@ -67,7 +69,12 @@ class Counting:
 
 def load_for(crowd: Crowd, load: Load) -> Load:
     """The same with enough to do for each of *crowd*."""
-    return Load(load.size, load.entries, max(load.operations, crowd.many * PER_TASK))
+    return Load(load.size, load.entries, max(load.operations, crowd.many * EACH))
+
+
+def rounds_for(crowd: Crowd, chosen: Settings) -> int:
+    """Fewer where a round is long."""
+    return chosen.some(15 if crowd.many * EACH <= OPERATIONS else 7)
 
 
 def failures(client: Client, crowd: Crowd, load: Load) -> Counter[str]:

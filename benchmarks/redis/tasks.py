@@ -14,7 +14,18 @@ from ..load import Load
 from ..report import Report, Row, Target
 from .bare import Sides
 from .bases import RawAioRedis
-from .clients import ENTRIES, GET, OPERATIONS, SET, Client, failures, fill, load_for, told
+from .clients import (
+    ENTRIES,
+    GET,
+    OPERATIONS,
+    SET,
+    Client,
+    failures,
+    fill,
+    load_for,
+    rounds_for,
+    told,
+)
 from .settings import MOST, Settings
 from .single import alone
 
@@ -45,7 +56,7 @@ def _run(report: Report, chosen: Settings, crowd: Tasks, load: Load) -> None:
     names = {call: f"aio Redis {call}, {crowd.name}" for call in (GET, SET)}
     for call, law in zip(names, sides.laws(crowd, load, chosen.codec, names)):
         target = _GETS[crowd.many] if call == GET else None
-        law.run(report, chosen.some(15), target, faults)
+        law.run(report, rounds_for(crowd, chosen), target, faults)
     held: list[Any] = [store, *clients]
     for one in held:
         crowd.wait_for(one.aclose())
