@@ -26,7 +26,7 @@ COMMANDS = {
     "kv": Command("key-value: memory, LRU, SQLite, updates, import", kv.main),
     "ratelimit": Command("rate limits, beside other libraries for them", ratelimit.main),
     "redis": Command(
-        "Redis: single calls, batches, updates, and what bot frameworks do", redis.main
+        "Redis: single calls, batches, updates, beside other clients and bot frameworks", redis.main
     ),
     "sessions": Command("sessions on Redis, beside aiogram with its isolation", sessions.main),
     "wrap": Command("what stands on a store: whole stores that are moved", wrap.main),

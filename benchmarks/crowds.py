@@ -97,6 +97,10 @@ class Tasks(Crowd):
         shares = self._shares(items)
         return lambda: self.wait_for(_together(step, shares))
 
+    def of(self, many: int) -> Tasks:
+        """So many of the same loop."""
+        return Tasks(self._loop, many)
+
     def wait_for(self, answer: Awaitable[Any]) -> Any:
         return self.loop.run_until_complete(answer)
 

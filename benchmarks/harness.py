@@ -11,19 +11,22 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Clock = Literal["cpu", "wall"]
+Clock = Literal["cpu", "wall", "both"]
 Work = Callable[[], object]
 
 
 class Sample(NamedTuple):
-    """Seconds per operation: of this process on a processor, and on the wall."""
+    """Seconds per operation: of this process on a processor, on the wall, and on a processor of
+    this process and of the server that is watched, if there is one."""
 
     cpu: float
     wall: float
+    both: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,22 @@ class Spread(NamedTuple):
     median: float
     low: float
     high: float
+
+
+_servers: list[Callable[[], float]] = []
+
+
+@contextmanager
+def watched(seconds: Callable[[], float] | None) -> Iterator[None]:
+    """Count what a server works, for a `with` block, by the *seconds* that it has worked so far."""
+    if seconds is None:
+        yield
+        return
+    _servers.append(seconds)
+    try:
+        yield
+    finally:
+        _servers.remove(seconds)
 
 
 def clocked(
@@ -63,12 +82,15 @@ def timed(work: Work, operations: int) -> Sample:
     """What one operation costs when *work* does so many of them."""
     gc.disable()
     try:
+        served = _served()
         wall, cpu = time.perf_counter(), time.process_time()
         work()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        served = _served() - served
     finally:
         gc.enable()
-    return Sample(cpu / operations, wall / operations)
+    both = cpu + served if _servers else 0.0
+    return Sample(cpu / operations, wall / operations, both / operations)
 
 
 def measure(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[Sample]]:
@@ -103,4 +125,9 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def _on(sample: Sample, clock: Clock) -> float:
-    return sample.cpu if clock == "cpu" else sample.wall
+    seconds: float = getattr(sample, clock)
+    return seconds
+
+
+def _served() -> float:
+    return sum(seconds() for seconds in _servers)

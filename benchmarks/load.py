@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from storage import Codec
+
 from .harness import Variant, Work, clocked
 
 Record = dict[str, Any]
@@ -44,10 +46,15 @@ def large(number: int) -> Record:
 class Size:
     """A kind of record, with enough of them prepared that values vary."""
 
-    def __init__(self, name: str, record: Callable[[int], Record], pool: int) -> None:
+    def __init__(self, name: str, record: Callable[[int], Any], pool: int) -> None:
         self.name = name
         self.record = record
-        self.values = [record(number) for number in range(pool)]
+        self.values: list[Any] = [record(number) for number in range(pool)]
+
+    def encoded(self, codec: Codec) -> Size:
+        """The same records in their bytes."""
+        encode, record = codec.encode, self.record
+        return Size(self.name, lambda number: encode(record(number)), len(self.values))
 
     def operations(self, count: int) -> int:
         """How many operations make a round; large records make it longer, so fewer do."""
@@ -67,6 +74,10 @@ class Load:
         self.size = size
         self.entries = entries
         self.operations = operations
+
+    def encoded(self, codec: Codec) -> Load:
+        """The same with bytes in place of values."""
+        return Load(self.size.encoded(codec), self.entries, self.operations)
 
     def keys(self, number: int) -> list[str]:
         """Strings made anew, as keys are that come out of a message."""

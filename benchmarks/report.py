@@ -162,7 +162,15 @@ class Report:
 
 
 def _on_wall(ours: Sequence[Sample], base: Sequence[Sample]) -> list[str]:
-    return [f"on the wall; of the processor's time {shown(ratios(ours, base))}"]
+    return [f"on the wall; {on_processors(ours, base)}"]
+
+
+def on_processors(ours: Sequence[Sample], base: Sequence[Sample]) -> str:
+    """The ratio of the processor's time, and of that with the server's if it is known."""
+    text = f"of the processor's time {shown(ratios(ours, base))}"
+    if all(sample.both for sample in base):
+        text += f", with the server's {shown(ratios(ours, base, 'both'))}"
+    return text
 
 
 def shown(value: Spread, unit: str = "x") -> str:

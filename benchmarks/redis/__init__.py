@@ -1,4 +1,4 @@
-"""Redis: what redis-py and the storages of bot frameworks do by hand, on a server of its own."""
+"""Redis: what redis-py, other clients and bot frameworks do by hand, on a server of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from ..family import Family, Law
 from .aiogram import aiogram
 from .batches import batches
+from .beside import beside
+from .bot import bot
 from .near import near
 from .processes import processes
 from .served import run
@@ -20,6 +22,8 @@ LAWS: dict[str, Law[Settings]] = {
     "single": single,
     "batches": batches,
     "tasks": tasks,
+    "peers": beside,
+    "bot": bot,
     "update": update,
     "processes": processes,
     "aiogram": aiogram,

@@ -8,7 +8,7 @@ from ..crowds import TASKS, Tasks, event_loop
 from ..load import named
 from ..race import HOT
 from ..report import Report
-from .peers import ENTRIES, Calls, compare, fill, of_aio_store
+from .frameworks import ENTRIES, Calls, compare, fill, of_aio_store
 from .settings import Settings
 
 

@@ -16,6 +16,10 @@ from .. import settings
 SECONDS = 5.0
 """How long an answer may take, on both sides."""
 
+MOST = 1_000
+"""So many connections a client for many tasks may have: redis-py's own limit is 100, and the call
+that finds them in use raises."""
+
 
 class Settings(settings.Settings):
     """How much to run, against the server at *url*."""
@@ -28,9 +32,9 @@ class Settings(settings.Settings):
         """A client of redis-py, with connections of its own."""
         return redis.Redis.from_url(self.url, socket_timeout=SECONDS)
 
-    def aio_client(self) -> redis.asyncio.Redis:
-        """The same for tasks."""
-        return redis.asyncio.Redis.from_url(self.url, socket_timeout=SECONDS)
+    def aio_client(self, most: int | None = None) -> redis.asyncio.Redis:
+        """The same for tasks, with at most so many connections, or its own limit."""
+        return redis.asyncio.Redis.from_url(self.url, socket_timeout=SECONDS, max_connections=most)
 
     def store(self, ttl: float | None = None) -> Storage[Any]:
         """A store that is given such a client."""

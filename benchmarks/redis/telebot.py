@@ -8,7 +8,7 @@ from ..crowds import Alone, Tasks, event_loop, threads
 from ..load import named
 from ..race import HOT
 from ..report import Report
-from .peers import ENTRIES, Calls, compare, compare_kept, fill, in_turn, of_aio_store, of_store
+from .frameworks import ENTRIES, Calls, compare, compare_kept, fill, in_turn, of_aio_store, of_store
 from .settings import Settings
 
 _IDS = {named(place): place for place in range(ENTRIES)} | {HOT: ENTRIES}

@@ -7,8 +7,8 @@ from typing import Any
 from ..crowds import Tasks, event_loop
 from ..race import HOT, Race, Racer
 from ..redis.settings import Settings
+from ..redis.sides import Aiogram, Ours
 from ..report import Report
-from .sides import Aiogram, Ours
 
 FIELDS = [f"field {number}" for number in range(90)]
 

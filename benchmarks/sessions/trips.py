@@ -13,8 +13,8 @@ from ..crowds import Alone, Tasks, event_loop
 from ..harness import Spread
 from ..load import small
 from ..redis.settings import Settings
+from ..redis.sides import OURS, OURS_READ, THEIRS, THEIRS_READ, Aiogram, Blocking, Ours
 from ..report import Report, Row, Target
-from .sides import OURS, OURS_READ, THEIRS, THEIRS_READ, Aiogram, Blocking, Ours
 
 USER = "user"
 WRITES = {"SET", "DEL", "UNLINK", "PEXPIRE", "PERSIST"}

@@ -9,8 +9,8 @@ from ..crowds import TASKS, Tasks, event_loop
 from ..harness import Variant
 from ..load import Load, named
 from ..redis.settings import Settings
+from ..redis.sides import OURS, OURS_READ, STATELESS, THEIRS, THEIRS_READ, Aiogram, Ours
 from ..report import Case, Report, Target
-from .sides import OURS, OURS_READ, STATELESS, THEIRS, THEIRS_READ, Aiogram, Ours
 
 ENTRIES, OPERATIONS = 1_000, 400
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from storage import Sessions, aio
 
-from ..redis.settings import Settings
+from .settings import Settings
 
 Step = Callable[[str, int], Awaitable[None]]
 
@@ -19,6 +19,10 @@ THEIRS = (
 )
 THEIRS_READ = (
     "async with isolation.lock(key): await storage.get_state(key); await storage.get_data(key)"
+)
+THEIRS_UNLOCKED = (
+    "await storage.get_state(key); "
+    "data = await storage.get_data(key); data['n'] = n; await storage.set_data(key, data)"
 )
 STATELESS = "the same without get_state, which its dispatcher does in every update"
 
@@ -46,6 +50,11 @@ class Aiogram:
         key = self._named(user)
         async with self._isolation.lock(key):
             await self._written(key, number)
+
+    async def unlocked(self, user: str, number: int) -> None:
+        key = self._named(user)
+        await self._storage.get_state(key)
+        await self._written(key, number)
 
     async def alone(self, user: str, number: int) -> None:
         await self._written(self._named(user), number)
