@@ -16,7 +16,7 @@ import pytest
 
 import storage
 from tests.fault.crosstalk.calls import HASTY, KINDS, Call, Caller, Crowd, Kind, Kit, made
-from tests.fault.crosstalk.ground import calls
+from tests.fault.crosstalk.ground import calls, children
 from tests.fault.crosstalk.weather import Nemesis, Weather, flat
 from tests.fault.ground import Child, Crew
 from tests.fault.proxy import Proxy
@@ -191,11 +191,11 @@ def test_processes_that_are_forked_in_the_middle_of_calls(
     stocked: Server, chance: random.Random
 ) -> None:
     """The child is cut off in the middle of the call, and its parent goes on with it."""
-    children: list[Unwinding] = []
     share = calls("forked")
     forks = share // 40
     crowd = Crowd("parent", 4, chance)
-    with storage.RedisStorage(url(stocked, connections=LIMIT, timeout=5)) as store:
+    place = url(stocked, connections=LIMIT, timeout=5)
+    with storage.RedisStorage(place) as store, children() as forked:
         kit = Kit(storage, store)
 
         def be(_: object) -> None:
@@ -206,22 +206,20 @@ def test_processes_that_are_forked_in_the_middle_of_calls(
 
         def fork(*_: object) -> None:
             child = Unwinding.__new__(Unwinding)
-            children.append(child)
+            forked.append(child)
             child.__init__(be)  # type: ignore[misc]
 
         first, *others = crowd.callers
         crew = Crew(*(partial(answered, caller, kit, share // 4) for caller in others))
         with handling(fork):
-            while len(children) < forks:
+            while len(forked) < forks:
                 call = timed(first.next(), moment(chance))
                 try:
                     end = made(call, kit)
                 except Forked:
-                    children[-1].rest()
+                    forked[-1].rest()  # type: ignore[attr-defined]
                 first.expect_answer(call, end)
         crew.join()
-        for child in children:
-            child.join()
         crowd.again(kit)
         flat(stocked, LIMIT)
     crowd.check(stocked)
