@@ -1,0 +1,93 @@
+"""Bugs by which one gets the answer of another, or something runs twice, once in many calls."""
+
+from __future__ import annotations
+
+from .bug import Bug
+
+
+def _calls(half: str, words: str) -> tuple[str, ...]:
+    return (f"tests/fault/crosstalk/test_{half}.py", "-k", words)
+
+
+BUGS = [
+    Bug(
+        "crosstalk-connection-with-an-answer-in-it",
+        "a connection of a call that was cut off is lent to nobody",
+        "storage/redis/links.py",
+        "        if not is_clean or self._is_closed:\n",
+        "        if self._is_closed:\n",
+        _calls("blocking", "cut_off"),
+    ),
+    Bug(
+        "crosstalk-connection-lent-after-a-timeout",
+        "a connection whose answer did not come in time is lent to nobody",
+        "storage/redis/links.py",
+        "            is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED\n",
+        "            is_clean = True\n",
+        _calls("blocking", "weather"),
+    ),
+    Bug(
+        "crosstalk-change-that-may-have-run-made-again",
+        "what may have run is not sent again",
+        "storage/redis/course.py",
+        "            if self._command.effect is Effect.ONCE:\n",
+        "            if self._command.effect is Effect.ONCE and self._pauses:\n",
+        _calls("blocking", "weather"),
+    ),
+    Bug(
+        "crosstalk-change-that-may-have-run-made-again-in-asyncio",
+        "what may have run is not sent again, whoever asks beside it",
+        "storage/redis/course.py",
+        "            if self._command.effect is Effect.ONCE:\n",
+        "            if self._command.effect is Effect.ONCE and self._pauses:\n",
+        _calls("asyncio", "killed"),
+    ),
+    Bug(
+        "crosstalk-fork-not-noticed",
+        "a child takes no connection of its parent",
+        "storage/redis/links.py",
+        "        after_fork(self, Links._leave_behind)\n",
+        "        after_fork(self, lambda _: None)\n",
+        _calls("blocking", "forked"),
+    ),
+    Bug(
+        "crosstalk-fork-not-noticed-in-asyncio",
+        "a child touches no connection of a loop of its parent",
+        "storage/aio/redis/links.py",
+        "        after_fork(self, Links._leave_behind)\n",
+        "        after_fork(self, lambda _: None)\n",
+        _calls("asyncio", "forked"),
+    ),
+    Bug(
+        "crosstalk-mark-not-looked-at",
+        "answers are handed on where the mark of their batch has come, and nowhere else",
+        "storage/aio/redis/wire.py",
+        "            if replies[-1] != mark:\n",
+        "            if not replies:\n",
+        _calls("batches", "weather"),
+    ),
+    Bug(
+        "crosstalk-waiter-of-a-cancelled-call-left-out",
+        "the reply to a call that was cancelled is nobody's",
+        "storage/aio/redis/wire.py",
+        "            for one, reply in zip(asked, replies):\n",
+        "            for one, reply in zip((a for a in asked if not a[0].done()), replies):\n",
+        _calls("asyncio", "cancelled"),
+    ),
+    Bug(
+        "crosstalk-reply-left-over",
+        "what nobody has asked for ends the connection before the next answer comes",
+        "storage/aio/redis/wire.py",
+        "        if reply is not NOT_YET or self._reader.has_data():\n",
+        "        if reply is None:\n",
+        _calls("batches", "weather"),
+    ),
+    Bug(
+        "crosstalk-lent-connection-with-an-answer-in-it",
+        "a connection of a call that was cancelled is lent to nobody",
+        "storage/aio/redis/lent.py",
+        "        if not is_clean or self.is_closed:\n",
+        "        if self.is_closed:\n",
+        _calls("asyncio", "cancelled"),
+    ),
+]
