@@ -42,6 +42,7 @@ from . import (
     telegram,
     transcripts,
     typed,
+    usual_hits,
     vibegram,
     visits,
 )
@@ -59,6 +60,7 @@ BUGS: list[Bug] = [
     *dialog_usual.BUGS,
     *redis_histories.BUGS,
     *redis_limits.BUGS,
+    *usual_hits.BUGS,
     *layers.BUGS,
     *typed.BUGS,
     *moving.BUGS,
