@@ -21,7 +21,7 @@ BUGS = [
         _LUA + "usual_hit.lua",
         "if ARGV[2] ~= 'peek' then",
         "if ARGV[2] == 'all' then",
-        _usual("several_limits"),
+        _READS,
     ),
     Bug(
         "usual-hits-of-new-logs-that-go-the-long-way",
@@ -221,7 +221,7 @@ BUGS = [
         _LUA + "usual_log.lua",
         "if y > x or x - y > size or size % 1 ~= 0 then",
         "if y > x or size % 1 ~= 0 then",
-        ("tests/limits/test_redis_meters.py", "-k", "no_log"),
+        _SAME,
     ),
     Bug(
         "usual-hits-packed-in-disorder",
