@@ -7,12 +7,15 @@ from typing import Any
 from storage import Limit, aio
 
 from ..crowds import TASKS, Tasks, event_loop, threads
-from ..report import Case, Report
+from ..report import Case, Report, Target
+from . import shares
 from .bases import AioTrivial, Trivial
 from .settings import MANY, Settings, limiter
 from .sides import FULL, aio_full, full
 
 OPERATIONS = 500
+
+_AT_ONCE, _THREADS = Target(0.25), Target(0.5)
 
 
 def crowded(report: Report, chosen: Settings) -> None:
@@ -31,10 +34,11 @@ def crowded(report: Report, chosen: Settings) -> None:
                 f"aio Redis hit, {crowd.name}",
                 crowd.gets(load, FULL.replace("limiter", "await limiter"), step),
                 crowd.gets(load, base.text, base.hit),
+                _AT_ONCE if many == TASKS else None,
                 again=crowd.gets(load, again.text, again.hit),
                 clock="wall",
             )
-            report.run(case, rounds)
+            shares.run(report, chosen, case, rounds)
         for thing in (store, base, again):
             one.wait_for(thing.aclose())
     _threads(report, chosen)
@@ -47,8 +51,9 @@ def _threads(report: Report, chosen: Settings) -> None:
             f"Redis hit, {crowd.name}",
             crowd.gets(load, FULL, full(limiter(store, "log"))),
             crowd.gets(load, base.text, base.hit),
+            _THREADS,
             clock="wall",
         )
-        report.run(case, chosen.some(15))
+        shares.run(report, chosen, case, chosen.some(15))
     store.close()
     base.close()

@@ -7,6 +7,7 @@ from storage import Limit, RateLimiter
 from ..harness import measure, ratios, typical
 from ..load import named
 from ..report import Case, Report, Row, Target, shown
+from . import shares
 from .bases import Trivial
 from .beside import telegram
 from .crowded import crowded
@@ -15,7 +16,13 @@ from .sides import FULL, TEXT, Hit, check, full, hits
 
 OPERATIONS, DENIALS, FLOODERS = 500, 20_000, 100
 
-_ONE, _THREE, _KNOWN = Target(1.35), Target(1.6), Target(100, at_least=True)
+_ONE, _THREE, _KNOWN = Target(0.75), Target(1.0), Target(100, at_least=True)
+
+
+_GCRA = [
+    Limit(hits, per=per, algorithm="gcra")
+    for hits, per in ((5_000, 1), (10_000, 60), (50_000, 3_600))
+]
 
 
 def trips(report: Report, chosen: Settings) -> None:
@@ -24,14 +31,17 @@ def trips(report: Report, chosen: Settings) -> None:
     load, store = chosen.load(OPERATIONS), chosen.store()
     for name in ALGORITHMS:
         hit = full(limiter(store, name))
-        report.run(_case(chosen, f"Redis hit, {name}", FULL, hit, _ONE, base, again), chosen.rounds)
+        case = _case(chosen, f"Redis hit, {name}", FULL, hit, _ONE, base, again)
+        shares.run(report, chosen, case, chosen.rounds)
         check(load, name, hit)
     for name, hit, text in (
         ("three keys", telegram(store), "limiter.hit(chat=..., group=...)"),
         ("one key", full(RateLimiter(store, "5000/s, 10000/min, 50000/h")), FULL),
+        ("one key, gcra", full(RateLimiter(store, *_GCRA)), FULL),
     ):
         law = f"Redis hit by three limits, {name}"
-        report.run(_case(chosen, law, text, hit, _THREE, base, again), chosen.rounds)
+        case = _case(chosen, law, text, hit, _THREE, base, again)
+        shares.run(report, chosen, case, chosen.rounds)
         check(load, name, hit)
     _refused(report, chosen, base)
     crowded(report, chosen)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from storage.core.limits import Limit
+from storage.core.limits import Algorithm, Limit
 from storage.records import Ask
 from storage.redis.commands import ONCE, Command, Script
 from storage.redis.hits import Hits, OneHit
@@ -20,9 +20,9 @@ from tests.limits.serving import meters
 from tests.servers import ReplyError, Server
 
 CASES = 4000 if IS_LONG else 500
-NOW = 1_800_000_000_000_000
+NOW = 1_800_000_000_123_000
 EXACT = 2**53
-ALGORITHMS = ("log", "window", "aligned", "counter", "gcra")
+ALGORITHMS: tuple[Algorithm, ...] = ("log", "window", "aligned", "counter", "gcra")
 RULES = [
     *(Limit(5, 1, algorithm=one).rule for one in ALGORITHMS),
     *(Limit(200, 2, algorithm=one).rule for one in ALGORITHMS),
@@ -61,7 +61,7 @@ class Case(NamedTuple):
                 wire.call("DEL", key)
                 if raw is not None:
                     wire.call("SET", key, raw, "EX", 1000)
-            words = (str(len(keys)), *keys, told, self.what, str(self.cost))
+            words: tuple[Any, ...] = (str(len(keys)), *keys, told, self.what, str(self.cost))
             try:
                 answer = wire.call("EVAL", script.source, *words)
             except ReplyError as error:
@@ -112,11 +112,13 @@ def counted(chance: random.Random, rule: Any, at: int) -> tuple[int, int, int, b
     size = chance.choice([0, 5, min(rule.count, 119), min(rule.count, 120), min(rule.count, 300)])
     length = chance.choice([0, size, chance.randint(0, size)])
     first = chance.choice([0, chance.randint(0, 1000)])
-    moments = sorted(at - chance.randint(0, rule.per + rule.per // 8) for _ in range(length))
+    ages = (0, rule.per, rule.per - 1, *(chance.randint(0, rule.per + 9) for _ in range(9)))
+    moments = sorted(at - chance.choice(ages) for _ in range(length))
     ring = [0.0] * size
     for number, moment in enumerate(moments):
         ring[(first + number) % size] = moment
-    return first + length, first, 0, struct.pack(f"<{size}d", *ring)
+    lost = 3 if chance.random() < 0.05 else 0
+    return first + length + lost, first, 0, struct.pack(f"<{size}d", *ring)
 
 
 @pytest.mark.parametrize("kind", ["redis6", "redis8"])

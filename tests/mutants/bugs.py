@@ -47,6 +47,7 @@ from . import (
     tiered,
     transcripts,
     typed,
+    usual_hits,
     vibegram,
     visits,
 )
@@ -67,6 +68,7 @@ BUGS: list[Bug] = [
     *redis_histories.BUGS,
     *redis_limits.BUGS,
     *redis_sockets.BUGS,
+    *usual_hits.BUGS,
     *layers.BUGS,
     *typed.BUGS,
     *moving.BUGS,

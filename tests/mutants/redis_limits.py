@@ -21,6 +21,7 @@ def _cluster(words: str) -> tuple[str, ...]:
 
 
 _SAME = ("tests/limits/test_same_bytes.py",)
+_BOTH = ("tests/limits/test_usual_hits.py", "-k", "decides_and_stores")
 
 BUGS = [
     Bug(
@@ -101,7 +102,7 @@ BUGS = [
         _LUA + "log.lua",
         "moments(m.y % size, first) .. moments(0, length - first)",
         "moments(0, length - first) .. moments(m.y % size, first)",
-        _SAME,
+        _BOTH,
     ),
     Bug(
         "redis-limits-log-grown-in-place",
@@ -109,7 +110,7 @@ BUGS = [
         _LUA + "log.lua",
         "needed + math.floor(needed / 8) + 4)",
         "2 * needed + 4)",
-        _meters("little_more"),
+        _BOTH,
     ),
     Bug(
         "redis-limits-long-log-read-whole",
