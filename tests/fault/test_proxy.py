@@ -141,7 +141,7 @@ def test_a_reply_comes_twice(plain: Proxy, wire: Wire) -> None:
     plain.next(faults.Duplicate())
 
     assert wire.call("INCR", "n") == 1
-    assert wire.call("ECHO", "next") == 1
+    assert wire.call("PING", "next") == 1
     assert wire.read() == b"next"
 
 
@@ -149,7 +149,7 @@ def test_a_reply_is_lost_and_the_next_one_is_not(plain: Proxy, wire: Wire) -> No
     plain.next(faults.Swallow())
     wire.send("INCR", "n")
 
-    assert wire.call("ECHO", "next") == b"next"
+    assert wire.call("PING", "next") == b"next"
     assert wire.call("GET", "n") == b"1"
 
 
@@ -157,7 +157,7 @@ def test_a_black_hole_swallows_commands(plain: Proxy, wire: Wire, valkey: Server
     plain.next(faults.Blackhole())
     wire.send("INCR", "n")
 
-    assert wire.call("ECHO", "next") == b"next"
+    assert wire.call("PING", "next") == b"next"
     assert valkey.call("GET", "n") is None
 
 
@@ -200,7 +200,7 @@ def test_a_fault_is_for_one_command(plain: Proxy, wire: Wire) -> None:
 def test_a_fault_waits_for_its_command(plain: Proxy, wire: Wire) -> None:
     plain.next(faults.Corrupt(at=1), "GET", after=1)
 
-    assert wire.call("ECHO", "1") == b"1"
+    assert wire.call("PING", "1") == b"1"
     assert wire.call("GET", "n") is None
     assert wire.call("INCR", "n") == 1
     wire.send("GET", "n")
