@@ -110,8 +110,8 @@ BUGS = [
         "lane-silence-without-end",
         "an answer that does not come is not waited for",
         LANE,
-        "        if deadline < self._next:\n",
-        "        if deadline < 0:\n",
+        "            self._look_at(deadline)\n",
+        "            self._look_at(deadline + 1.0)\n",
         ("tests/fault/redis/test_deadlines.py", "-k", "aio and until_the_deadline"),
     ),
     Bug(
