@@ -20,7 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "rooms": ("memory", "sqlite", "redis", "cloudflare", "aio.lift", "aio.lifted_dialogs"),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        *("entries", "visits", "metering", "recalling", "tiered_rooms"),
+        *("entries", "visits", "metering", "recalling", "tiered_rooms", "tracing_notes"),
     ),
     "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered", "tiered"),
     "faces": (
