@@ -5,7 +5,7 @@ it took, and never a value."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
@@ -44,7 +44,6 @@ from ..records import (
     Deletion,
     Meter,
     Missing,
-    Noted,
     Page,
     Parting,
     Sight,
@@ -52,6 +51,7 @@ from ..records import (
     Window,
 )
 from .runtime import timed
+from .tracing_notes import TracedNotes, TracedSweeper
 from ..ttl import Expiry
 
 Room = TypeVar("Room")
@@ -187,42 +187,6 @@ class Traced:
             for near in self._nears or ():
                 near.end()
             self._room = closed(self.label, self.capabilities)
-
-
-class TracedSweeper:
-    """A *room* that can be swept, with a log line a sweep while that is wanted."""
-
-    def __init__(self, room: Sweeper, label: str) -> None:
-        self._room = room
-        self._label = label
-
-    async def sweep(self) -> int:
-        with timed(self._label, "sweep", ""):
-            return await self._room.sweep()
-
-
-class TracedNotes:
-    """A *room* of entries with metadata, with a log line an operation while that is wanted."""
-
-    def __init__(self, room: MetadataStore, label: str) -> None:
-        self._room = room
-        self._label = label
-
-    async def read_noted(self, name: str) -> Noted | None:
-        with timed(self._label, "read_noted", name):
-            return await self._room.read_noted(name)
-
-    async def write_noted(
-        self, name: str, raw: bytes, metadata: Mapping[str, Any], expiry: Expiry
-    ) -> None:
-        with timed(self._label, "write_noted", name):
-            await self._room.write_noted(name, raw, metadata, expiry)
-
-    async def page_noted(
-        self, prefix: str, cursor: str | None
-    ) -> tuple[Sequence[tuple[str, Any]], str | None]:
-        with timed(self._label, "page_noted", f"{prefix}*"):
-            return await self._room.page_noted(prefix, cursor)
 
 
 class TracedLeases:

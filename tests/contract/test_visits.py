@@ -18,10 +18,14 @@ from storage.records import Change
 from storage.testing import Bridge, Clock
 from storage.testing.contract import VisitContract, VisitRoomContract
 from tests.contract.backends import BACKENDS, Ground, Row, params
-from tests.contract.layers import IS_LONG, by_day
+from tests.contract.layers import IS_LONG, LAYERED, by_day
 
 BY_DAY = ("memory", "sqlite", "sqlite-gramio", "valkey", "redis6")
-NATIVE = by_day([row for row in BACKENDS if row.leases and (IS_LONG or row.name in BY_DAY)])
+TIERED = [row for row in LAYERED if row.name in ("tiered memory", "tiered valkey")]
+NATIVE = [
+    *by_day([row for row in BACKENDS if row.leases and (IS_LONG or row.name in BY_DAY)]),
+    *by_day(TIERED),
+]
 """The rooms; what is left out by day are the same rooms in other layouts and by other clients."""
 
 STEPPED = ("memory", "sqlite", "sqlite-gramio", "valkey")

@@ -23,7 +23,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "store": (
         *("store", "editing", "lookup", "walks", "tracing", "ending", "falling", "family"),
-        *("entries", "visits", "metering", "recalling", "tiered_rooms"),
+        *("entries", "visits", "metering", "recalling", "tiered_rooms", "tracing_notes"),
     ),
     "stores": ("rooms", "adapted", "clients", "stores", "opening", "layered", "tiered"),
     "faces": (

@@ -16,6 +16,7 @@ from tests.day import IS_LONG, is_walked
 BY_DAY = {
     *("memory", "lru", "sqlite", "sqlite-gramio", "valkey"),
     *("dict", "mixed-methods", "one-step-client", "folded memory", "reads-and-writes"),
+    *("tiered memory", "tiered valkey"),
 }
 """One of a kind; with `STORAGE_TEST_LONG` every backend, and every layer over everything."""
 

@@ -24,14 +24,6 @@ BUGS = [
         _tests("near", "known_to_be_wrong"),
     ),
     Bug(
-        "tiered-reads-under-way-while-nobody-tells",
-        "what was asked for before anybody told of changes is not kept",
-        NEAR,
-        "            if not self._is_open:\n",
-        "            if self.is_ended:\n",
-        _tests("near", "known_to_be_wrong"),
-    ),
-    Bug(
         "tiered-copies-that-outlive-their-entry",
         "no copy is read after the end of its entry",
         NEAR,
@@ -175,7 +167,7 @@ BUGS = [
         "storage/redis/changes.py",
         '**maker.arguments, "protocol": 3',
         "**maker.arguments",
-        _tests("watching", "without_asking"),
+        _tests("watching", "overtaken"),
     ),
     Bug(
         "tracking-thread-without-an-owner",
@@ -186,20 +178,12 @@ BUGS = [
         _tests("watching", "nobody_holds"),
     ),
     Bug(
-        "tracking-that-ends-with-its-first-connection",
+        "tracking-that-rests-for-an-hour",
         "a connection that was killed is made anew",
         "storage/redis/tracking.py",
         "                return longer(pause)\n",
-        "                self._is_over = True\n                return longer(pause)\n",
+        "                return 3600.0\n",
         _tests("watching", "is_killed"),
-    ),
-    Bug(
-        "tracking-that-keeps-a-parents-connection",
-        "a forked process keeps no connection of its parent open",
-        "storage/redis/tracking.py",
-        "                one.close()\n",
-        "                pass\n",
-        _tests("elsewhere", "of_its_parent_open"),
     ),
     Bug(
         "tracking-of-asyncio-that-keeps-a-parents-connection",

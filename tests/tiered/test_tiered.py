@@ -274,6 +274,23 @@ def test_layers_go_over_it_and_under_it(half: Any, opened: Open, over: Over) -> 
     assert not any(b"xxx" in one.raw for one in tier.near.entries.values())
 
 
+def test_a_store_whose_records_say_when_they_end_goes_under_it(half: Any, over: Over) -> None:
+    clock = Clock()
+    began = clock()
+    tier = over(half.enhance_storage(half.adapt({}), ttl=5, clock=clock), ttl=LONG)
+    tier.near.clock = lambda: clock() - began
+    tier.store.set("k", {"n": 1})
+    assert tier.store.get("k") == {"n": 1}
+    assert tier.has_copy("k")
+
+    clock.tick(5)
+
+    assert tier.store.get("k") is None
+    tier.store.set("k", {"n": 1})
+    edited(tier.store)
+    assert tier.store.get("k") == {"n": 2}
+
+
 BAD: list[tuple[dict[str, Any], type[Exception]]] = [
     ({"ttl": 0}, ValueError),
     ({"ttl": -1}, ValueError),
