@@ -26,7 +26,7 @@ BUGS = [
         _PUNCTUAL,
         "left = self.until - monotonic()\n        self._wait(self._poll, left)",
         "left = self.until - monotonic() + 2\n        self._wait(self._poll, left)",
-        _sockets("takes_nothing or long_leaves"),
+        _sockets("long_leaves"),
     ),
     Bug(
         "redis-sockets-glance-is-the-end",
