@@ -29,6 +29,14 @@ BUGS = [
         _sockets("long_leaves"),
     ),
     Bug(
+        "redis-sockets-deadline-for-each-piece-of-tls",
+        "a call ends by its deadline beneath TLS too",
+        _PUNCTUAL,
+        "if seconds is None or not _EARLIEST * left <= seconds <= _LATEST * left:",
+        "if seconds is None:",
+        _sockets("beneath_tls"),
+    ),
+    Bug(
         "redis-sockets-glance-is-the-end",
         "an answer may take as long as its call has time",
         _PUNCTUAL,

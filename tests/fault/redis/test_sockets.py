@@ -32,6 +32,7 @@ from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import ends_by, failure, raw, url
 from tests.servers import Server
 from tests.servers.process import HOST
+from tests.servers.tls import Certificates
 from tests.waiting import until
 
 SECONDS = 0.4
@@ -92,6 +93,16 @@ def test_an_answer_that_trickles_ends_with_the_call(where: Where, store: Any, pr
     proxy.always(Trickle())
 
     assert type(where(lambda: ends_by(SECONDS, lambda: reads(store)))) is UnavailableError
+
+
+def test_so_it_is_beneath_tls(certificates: Certificates, valkey: Server) -> None:
+    with Proxy(valkey.address, certificates.right) as proxy:
+        place = f"{url(proxy, timeout=SECONDS)}&ssl_ca_certs={certificates.ca}"
+        with storage.RedisStorage(place) as store:
+            store.set("n", 1)
+            proxy.always(Trickle())
+
+            ends_by(SECONDS, lambda: reads(store))
 
 
 def test_a_call_that_is_in_a_hurry_leaves_no_hurry_to_the_next(
