@@ -26,7 +26,15 @@ BUGS = [
         _PUNCTUAL,
         "left = self.until - monotonic()\n        self._wait(self._poll, left)",
         "left = self.until - monotonic() + 2\n        self._wait(self._poll, left)",
-        _sockets("takes_nothing or long_leaves"),
+        _sockets("long_leaves"),
+    ),
+    Bug(
+        "redis-sockets-deadline-for-each-piece-of-tls",
+        "a call ends by its deadline beneath TLS too",
+        _PUNCTUAL,
+        "if seconds is None or not _EARLIEST * left <= seconds <= _LATEST * left:",
+        "if seconds is None:",
+        _sockets("beneath_tls"),
     ),
     Bug(
         "redis-sockets-glance-is-the-end",

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,16 +29,18 @@ from tests.fault.faults import End
 from tests.fault.ground import together
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import ends_by, failure, raw, stopped, url
+from tests.fault.redis.ground import ends_by, failure, raw, url
 from tests.servers import Server
 from tests.servers.process import HOST
+from tests.servers.tls import Certificates
 from tests.waiting import until
 
 SECONDS = 0.4
 PATIENT = 20
-A_LOT = "x" * 16_000_000
+A_LOT = "x" * 8_000_000
 
 Where = Callable[[Callable[[], Any]], Any]
+Pair = tuple[socket.socket, socket.socket]
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others wait alike")
 
@@ -92,6 +95,16 @@ def test_an_answer_that_trickles_ends_with_the_call(where: Where, store: Any, pr
     assert type(where(lambda: ends_by(SECONDS, lambda: reads(store)))) is UnavailableError
 
 
+def test_so_it_is_beneath_tls(certificates: Certificates, valkey: Server) -> None:
+    with Proxy(valkey.address, certificates.right) as proxy:
+        place = f"{url(proxy, timeout=SECONDS)}&ssl_ca_certs={certificates.ca}"
+        with storage.RedisStorage(place) as store:
+            store.set("n", 1)
+            proxy.always(Trickle())
+
+            ends_by(SECONDS, lambda: reads(store))
+
+
 def test_a_call_that_is_in_a_hurry_leaves_no_hurry_to_the_next(
     where: Where, at: At, proxy: Proxy, valkey: Server
 ) -> None:
@@ -99,13 +112,13 @@ def test_a_call_that_is_in_a_hurry_leaves_no_hurry_to_the_next(
     valkey.call("SET", "storage:n", 1)
     store = at(proxy, timeout=PATIENT)
     door = store._backend._room._door
-    for _ in range(2):
-        assert where(lambda: door.call(command, "n", PATIENT)) == b"1"
-        proxy.next(faults.Delay(reply=SECONDS), "GET")
-        with pytest.raises(UnavailableError):
-            where(lambda: door.call(command, "n", SECONDS / 8))
-        proxy.next(faults.Delay(reply=SECONDS), "GET")
+    store.get("n")
+    connections = proxy.connections
+    for _ in range(3):
+        assert where(lambda: door.call(command, "n", SECONDS)) == b"1"
+        proxy.next(faults.Delay(reply=2 * SECONDS), "GET")
         assert where(lambda: store.get("n")) == 1
+    assert proxy.connections == connections
 
 
 def test_a_call_that_may_take_long_leaves_no_time_to_the_next(
@@ -118,32 +131,6 @@ def test_a_call_that_may_take_long_leaves_no_time_to_the_next(
         proxy.always(faults.Blackhole())
 
         where(lambda: ends_by(SECONDS, lambda: failure(lambda: door.call(command, "n", SECONDS))))
-
-
-def test_signals_that_come_all_the_time_make_no_call_longer(store: Any, proxy: Proxy) -> None:
-    """Each of them makes the system begin a wait anew."""
-    store.get("n")
-    proxy.always(faults.Blackhole())
-    left = 0
-
-    def strike(*_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def struck() -> StorageError:
-        nonlocal left
-        left = 400
-        signal.setitimer(signal.ITIMER_REAL, 0.004, 0.004)
-        return reads(store)
-
-    usual = signal.signal(signal.SIGALRM, strike)
-    try:
-        ends_by(SECONDS, struck)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, usual)
 
 
 @pytest.mark.parametrize("how", [End.FIN, End.RST])
@@ -160,10 +147,14 @@ def test_an_end_is_seen_before_anything_is_sent(
 class Chatter(faults.Fault):
     """More than was asked for comes, and comes later."""
 
+    def __init__(self) -> None:
+        self.said = threading.Event()
+
     def reply(self, way: faults.Way, reply: bytes) -> None:
         way.to_client(reply)
         way.wait(0.01)
         way.to_client(b":77\r\n")
+        self.said.set()
 
 
 def test_what_nobody_asked_for_is_nobodys_answer(
@@ -172,16 +163,17 @@ def test_what_nobody_asked_for_is_nobodys_answer(
     store = at(proxy)
     connections = []
     for number in range(1, 20):
-        proxy.next(Chatter(), "EVALSHA")
+        chatter = Chatter()
+        proxy.next(chatter, "EVALSHA")
         assert where(lambda: store.incr("n")) == number
-        time.sleep(0.03)
+        assert chatter.said.wait(PATIENT)
         connections.append(proxy.connections)
     assert raw(valkey, "n") == b"19"
     assert len(set(connections)) == len(connections)
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair() -> Iterator[Pair]:
     """Two ends of a connection."""
     with socket.create_server((HOST, 0)) as server:
         here = socket.create_connection(server.getsockname())
@@ -199,9 +191,43 @@ def far() -> float:
     return time.monotonic() + PATIENT
 
 
-def test_an_end_that_comes_with_the_answer_is_seen(
-    where: Where, pair: tuple[socket.socket, socket.socket]
-) -> None:
+def late(plain: Plain, call: Callable[[], object]) -> Any:
+    """How *call* on a socket ends that is given so many seconds."""
+    plain.begin(time.monotonic() + SECONDS)
+    try:
+        call()
+    except OSError as error:
+        return error
+    raise AssertionError("it ended well")
+
+
+def test_signals_that_come_all_the_time_make_no_call_longer(pair: Pair) -> None:
+    """Each of them makes the system begin a wait anew."""
+    plain = punctual(pair[0], far())
+    assert isinstance(plain, Plain)
+    left = 0
+
+    def strike(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def struck() -> Any:
+        nonlocal left
+        left = 800
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        return late(plain, plain.first)
+
+    usual = signal.signal(signal.SIGALRM, strike)
+    try:
+        assert type(ends_by(SECONDS, struck)) is TimeoutError
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+
+
+def test_an_end_that_comes_with_the_answer_is_seen(where: Where, pair: Pair) -> None:
     here, there = pair
     plain = punctual(here, far())
     assert isinstance(plain, Plain)
@@ -216,9 +242,7 @@ def test_an_end_that_comes_with_the_answer_is_seen(
 
 @pytest.mark.parametrize("family", ["tcp", "unix"])
 @pytest.mark.parametrize("what", ["an end", "a reset", "a byte"])
-def test_an_idle_socket_tells_what_came(
-    what: str, family: str, where: Where, pair: tuple[socket.socket, socket.socket]
-) -> None:
+def test_an_idle_socket_tells_what_came(what: str, family: str, where: Where, pair: Pair) -> None:
     here, there = pair if family == "tcp" else socket.socketpair()
     with here, there:
         plain = punctual(here, far())
@@ -237,14 +261,14 @@ def test_an_idle_socket_tells_what_came(
         assert not where(plain.is_quiet)
 
 
-def test_who_takes_nothing_is_waited_for_until_the_deadline(
-    where: Where, at: At, valkey: Server
-) -> None:
-    store = at(valkey, timeout=SECONDS)
-    store.set("n", 1)
+def test_who_takes_nothing_is_waited_for_until_the_deadline(where: Where, pair: Pair) -> None:
+    plain = punctual(pair[0], far())
+    assert isinstance(plain, Plain)
 
-    with stopped(valkey):
-        where(lambda: ends_by(SECONDS, lambda: failure(lambda: store.set("n", A_LOT))))
+    def sends() -> Any:
+        return late(plain, lambda: plain.sendall(bytes(64_000_000)))
+
+    assert type(where(lambda: ends_by(SECONDS, sends))) is TimeoutError
 
 
 def test_what_does_not_fit_at_once_comes_whole(where: Where, at: At, valkey: Server) -> None:
