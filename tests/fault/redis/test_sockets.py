@@ -122,15 +122,15 @@ def test_a_call_that_is_in_a_hurry_leaves_no_hurry_to_the_next(
 
 
 def test_a_call_that_may_take_long_leaves_no_time_to_the_next(
-    where: Where, at: At, proxy: Proxy, valkey: Server
+    where: Where, at: At, proxy: Proxy
 ) -> None:
     command = Command(READ, b"storage:n", (b"GET", b"storage:n"))
-    with storage.RedisStorage(url(proxy, timeout=PATIENT, connections=1)) as store:
-        door = store._backend._room._door
-        store.get("n")
-        proxy.always(faults.Blackhole())
+    store = at(proxy, timeout=PATIENT)
+    door = store._backend._room._door
+    store.get("n")
+    proxy.always(faults.Blackhole())
 
-        where(lambda: ends_by(SECONDS, lambda: failure(lambda: door.call(command, "n", SECONDS))))
+    where(lambda: ends_by(SECONDS, lambda: failure(lambda: door.call(command, "n", SECONDS))))
 
 
 @pytest.mark.parametrize("how", [End.FIN, End.RST])
