@@ -74,12 +74,4 @@ BUGS = [
         "            for one, reply in zip((a for a in asked if not a[0].done()), replies):\n",
         _calls("asyncio", "cancelled"),
     ),
-    Bug(
-        "crosstalk-reply-left-over",
-        "what nobody has asked for ends the connection before the next answer comes",
-        "storage/aio/redis/wire.py",
-        "        if reply is not NOT_YET or self._reader.has_data():\n",
-        "        if reply is None:\n",
-        _calls("batches", "weather"),
-    ),
 ]
