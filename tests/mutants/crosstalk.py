@@ -52,11 +52,11 @@ BUGS = [
     ),
     Bug(
         "crosstalk-fork-not-noticed-in-asyncio",
-        "a child touches no connection of a loop of its parent",
+        "a child keeps no connection of a loop of its parent open",
         "storage/aio/redis/links.py",
         "        after_fork(self, Links._leave_behind)\n",
         "        after_fork(self, lambda _: None)\n",
-        _calls("asyncio", "forked"),
+        ("tests/fault/redis/test_redis_fork.py", "-k", "child_of_asyncio"),
     ),
     Bug(
         "crosstalk-mark-not-looked-at",
@@ -72,22 +72,6 @@ BUGS = [
         "storage/aio/redis/wire.py",
         "            for one, reply in zip(asked, replies):\n",
         "            for one, reply in zip((a for a in asked if not a[0].done()), replies):\n",
-        _calls("asyncio", "cancelled"),
-    ),
-    Bug(
-        "crosstalk-reply-left-over",
-        "what nobody has asked for ends the connection before the next answer comes",
-        "storage/aio/redis/wire.py",
-        "        if reply is not NOT_YET or self._reader.has_data():\n",
-        "        if reply is None:\n",
-        _calls("batches", "weather"),
-    ),
-    Bug(
-        "crosstalk-lent-connection-with-an-answer-in-it",
-        "a connection of a call that was cancelled is lent to nobody",
-        "storage/aio/redis/lent.py",
-        "        if not is_clean or self.is_closed:\n",
-        "        if self.is_closed:\n",
         _calls("asyncio", "cancelled"),
     ),
 ]

@@ -218,6 +218,7 @@ def test_processes_that_are_forked_in_the_middle_of_calls(
                     end = made(call, kit)
                 except Forked:
                     forked[-1].rest()  # type: ignore[attr-defined]
+                    raise  # it has ended there
                 first.expect_answer(call, end)
         crew.join()
         crowd.again(kit)
