@@ -80,14 +80,14 @@ def _blocking(report: Report, chosen: Settings, url: str, load: Load, hits: Load
         again = load.gets("client.get(key)", _of(client))
         ours = hits.gets("store.get(key), a hit, no codec", bare.get)
         report.run(
-            Case(f"near hit, no codec, {name}", ours, get, _GET, again, clock="wall"),
+            Case(f"near hit, no codec, {name}", ours, get, _GET, again),
             chosen.rounds,
         )
         _against_its_cache(report, chosen, name, ours, hits, caching)
         coded = load.gets("decode(client.get(key))", _decoding(client, chosen.codec))
         with_codec = hits.gets("store.get(key), a hit", store.get)
         report.run(
-            Case(f"near hit with its codec, {name}", with_codec, coded, clock="wall"),
+            Case(f"near hit with its codec, {name}", with_codec, coded),
             chosen.rounds,
         )
 
@@ -131,7 +131,6 @@ def _asyncio(report: Report, chosen: Settings, url: str, load: Load, hits: Load)
                     lambda key: client.get(f"storage:{key}"),
                 ),
                 _GET,
-                clock="wall",
             ),
             chosen.rounds,
         )
