@@ -114,13 +114,12 @@ class Wire(asyncio.Protocol):
 
     def drop(self, error: Exception) -> None:
         """End at once. Who waits for an answer does not get one, because of *error*."""
-        if self._is_over:
-            return
         flying, self._flying = self._flying, deque()
         self.in_flight = 0
-        self._is_over = True
-        self._transport.abort()
-        self._lane.is_over(self)
+        if not self._is_over:
+            self._is_over = True
+            self._transport.abort()
+            self._lane.is_over(self)
         trouble = Trouble(Phase.SENT, error)
         for asked, _, _ in flying:
             for waiter, _, _, count in asked:
