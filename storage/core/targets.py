@@ -59,7 +59,7 @@ class Targets:
                 meters = tuple([_new(Meter, (rule, text)) for rule in rules])
             target: Target = _new(Target, (self.limits, meters))
             return target
-        if values.keys() != self.fields or (key is None) is self.wants_key:
+        if values.keys() ^ self.fields or (key is None) is self.wants_key:
             self._check(key, values)
             missing = ", ".join(f"{name}=..." for name in sorted(self.fields - values.keys()))
             raise ValueError(f"these limits want to know more: say {missing}")

@@ -35,7 +35,7 @@ class OneHit(Command):
         return _ONE % (sha, len(key), key, told, len(what), what, len(cost), cost)
 
     def spelled_out(self) -> Command:
-        return Command(*self).spelled_out()
+        return Command._make(self).spelled_out()
 
 
 class Hits(Command):
@@ -50,7 +50,7 @@ class Hits(Command):
         return _SOME % (6 + len(keys), sha, len(count), count, called, *asked)
 
     def spelled_out(self) -> Command:
-        return Command(*self).spelled_out()
+        return Command._make(self).spelled_out()
 
 
 class Several(NamedTuple):

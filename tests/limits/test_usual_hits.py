@@ -197,5 +197,5 @@ def test_a_hit_is_packed_as_any_command_is(kind: Any, cost: int) -> None:
     words = (b"EVALSHA", LONG.sha, count, *keys, told, b"tell", b"%d" % cost)
     hit = kind(ONCE, keys[0], words, LONG)
 
-    assert hit.packed() == Command(*hit).packed()
-    assert hit.spelled_out().packed() == Command(*hit).spelled_out().packed()
+    assert hit.packed() == Command._make(hit).packed()
+    assert hit.spelled_out().packed() == Command._make(hit).spelled_out().packed()

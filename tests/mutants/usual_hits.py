@@ -236,7 +236,7 @@ BUGS = [
         "a server that does not know the script gets it",
         "storage/redis/hits.py",
         "        return _ONE % (sha, len(key), key, told, len(what), what, len(cost), cost)\n\n"
-        "    def spelled_out(self) -> Command:\n        return Command(*self).spelled_out()\n",
+        "    def spelled_out(self) -> Command:\n        return Command._make(self).spelled_out()\n",
         "        return _ONE % (sha, len(key), key, told, len(what), what, len(cost), cost)\n",
         _usual("packed_as"),
     ),
