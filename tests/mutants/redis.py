@@ -248,14 +248,6 @@ BUGS = [
         _faults("test_deadlines", "blocking and time_to_wait"),
     ),
     Bug(
-        "redis-deadline-begins-anew-in-asyncio",
-        "the time to connect is a part of the call",
-        "storage/aio/redis/links.py",
-        "            if until < end:\n",
-        "            if until < 0:\n",
-        _faults("test_deadlines", "aio and time_to_connect"),
-    ),
-    Bug(
         "redis-down-is-waited-for",
         "a server that is known to be down is not waited for",
         "storage/redis/door.py",
