@@ -249,22 +249,6 @@ BUGS = [
         _faults("test_deadlines", "blocking and time_to_wait"),
     ),
     Bug(
-        "redis-deadline-begins-anew-in-asyncio",
-        "the time to wait for a connection is a part of the call",
-        "storage/aio/redis/lent.py",
-        "seconds = min(self._seconds, until - now) + wait",
-        "seconds = self._seconds + wait",
-        _faults("test_deadlines", "aio and time_to_wait"),
-    ),
-    Bug(
-        "redis-connecting-has-no-deadline-in-asyncio",
-        "the time to connect is a part of the call",
-        "storage/aio/redis/lent.py",
-        "async with timeout(seconds):",
-        "async with timeout(None):",
-        _faults("test_deadlines", "aio and time_to_connect"),
-    ),
-    Bug(
         "redis-down-is-waited-for",
         "a server that is known to be down is not waited for",
         "storage/redis/door.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .bug import Bug
 
 WIRE, LANE = "storage/aio/redis/wire.py", "storage/aio/redis/lane.py"
-LINKS, POOL = "storage/aio/redis/links.py", "storage/aio/redis/pool.py"
+LINKS = "storage/aio/redis/links.py"
 PARSING = "storage/redis/parsing.py"
 
 
@@ -123,36 +123,12 @@ BUGS = [
         ("tests/fault/redis/test_idle.py", "-k", "too_busy"),
     ),
     Bug(
-        "lane-everybody-connects",
-        "those who fail together connect once",
-        LINKS,
-        "            self._failed[task] = (lane, lane.made)\n",
-        "            self._failed.pop(task, None)\n",
-        _lane("fail_together"),
-    ),
-    Bug(
-        "lane-third-connection",
-        "two connections are enough",
-        LANE,
-        "_WIRES = 2\n",
-        "_WIRES = 3\n",
-        _lane("ten_thousand"),
-    ),
-    Bug(
         "lane-owes-without-end",
         "what a connection owes has a bound",
         WIRE,
         "MOST_IN_FLIGHT = 2048\n",
         "MOST_IN_FLIGHT = 1_000_000\n",
         _lane("ten_thousand"),
-    ),
-    Bug(
-        "lane-keeps-the-last-connection",
-        "where one connection is allowed, short calls and long ones take turns",
-        POOL,
-        "        if not any(lane.leaving",
-        "        if all(lane.leaving",
-        _lane("short_and_long"),
     ),
     Bug(
         "lane-long-before-short",
@@ -187,14 +163,6 @@ BUGS = [
         ("tests/fault/redis/test_loops.py", "-k", "under_way"),
     ),
     Bug(
-        "lane-left-open",
-        "a store that is closed leaves no connection",
-        POOL,
-        "for lane in self.lanes.values() for wire in lane.close()]",
-        "for lane in self.lanes.values() for wire in lane.wires]",
-        ("tests/fault/redis/test_redis_closed.py", "-k", "at_once and aio"),
-    ),
-    Bug(
         "parsing-pairs-counted-once",
         "a map is read whole",
         PARSING,
@@ -207,7 +175,7 @@ BUGS = [
         "what comes in pieces comes whole",
         PARSING,
         "if len(data) < end + size + 4:",
-        "if len(data) < end + size + 2:",
+        "if len(data) < end + 4:",
         _parsing("old_protocol"),
     ),
     Bug(

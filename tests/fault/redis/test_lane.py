@@ -151,16 +151,17 @@ def test_each_has_a_deadline_of_its_own(proxy: Proxy, valkey: Server) -> None:
     async def test(store: Any) -> None:
         room = store.room(storage.aio.protocols.RateLimitStore)
         await room.hit(HIT, Ask())
-        proxy.next(faults.Delay(reply=4 * SHORT), "GET")
-        patient = asyncio.ensure_future(store.get("n"))
+        await store.incr("n")
+        proxy.next(faults.Delay(reply=4 * SHORT), "EVALSHA")
+        patient = asyncio.ensure_future(store.incr("n"))
         begin = time.monotonic()
         with pytest.raises(OutcomeUnknownError):
             await room.hit(HIT, Ask(within=SHORT))
         assert time.monotonic() - begin < 3 * SHORT
         assert not patient.done()
         # Who comes after it does not stand behind what is late.
-        assert await asyncio.wait_for(store.incr("n"), 2 * SHORT) == 1
-        assert await patient == 0
+        assert await asyncio.wait_for(store.incr("n"), 2 * SHORT) == 3
+        assert await patient == 2
 
     run(proxy, test)
 
