@@ -6,10 +6,11 @@ what comes from there goes to the library's parser only where it is no plain rep
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as LateError
 
 from ..runtime import monotonic
@@ -23,6 +24,9 @@ FAILURES = (
     *(ValueError, TypeError, AttributeError, IndexError),
 )
 """What a connection raises when it breaks, or when what comes is no reply."""
+
+PARENTS: Final[Address] = ("", -1)
+"""The place of a connection which belongs to another process."""
 
 _SHORTEST = 0.001
 
@@ -129,6 +133,23 @@ class Link:
         return True
 
 
+def leave(links: Iterable[Link]) -> None:
+    """In a forked process: let go of *links*, which the parent uses. Whoever had one here, and goes
+    on, hears that it is broken."""
+    links = list(links)
+    for link in links:
+        link.place = PARENTS
+    if not links:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for link in links:
+        socket = getattr(link.connection, "_sock", None)
+        number = -1 if socket is None else socket.fileno()
+        if number >= 0:
+            os.dup2(nothing, number, inheritable=False)
+    os.close(nothing)
+
+
 def _unsent(error: Exception) -> Trouble:
     """What was not handed over whole can not be run. A time limit of the caller's may look like
     one of ours, and strike when all is sent."""
@@ -138,9 +159,11 @@ def _unsent(error: Exception) -> Trouble:
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
     """Have *connection* wait no longer than *until* then for what the server says at first."""
-    given = connection.redis_connect_func
+    given, process = connection.redis_connect_func, os.getpid()
 
     def connected(connection: Any) -> None:
+        if os.getpid() != process:
+            raise ConnectionError("it was forked while it connected")
         connection._sock = punctual(connection._sock, until)
         if given is None:
             connection.on_connect()

@@ -16,7 +16,7 @@ import redis
 from ..runtime import after_fork, monotonic
 from .commands import Command
 from .course import Budget
-from .link import FAILURES, Link
+from .link import FAILURES, PARENTS, Link, leave
 from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from .settings import Address
 
@@ -128,8 +128,10 @@ class Links:
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent."""
+        parents = list(self._all)
         self._mutex = threading.Lock()
         self._start()
+        leave(parents)
 
     def _taken(self, place: Address, until: float, budget: Budget | None) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
@@ -182,7 +184,7 @@ class Links:
 
     def _made_room(self) -> bool:
         """Give up an idle connection, to whatever place it leads."""
-        for idle in self._idle.values():
+        for idle in list(self._idle.values()):
             try:
                 link = idle.popleft()
             except IndexError:
@@ -218,6 +220,9 @@ class Links:
             return
         idle = self._idle.get(link.place)
         if idle is None:
+            if link.place is PARENTS:
+                link.close()
+                return
             idle = self._idle.setdefault(link.place, deque())
         idle.append(link)
         if self._waiting:

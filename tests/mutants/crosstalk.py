@@ -51,6 +51,14 @@ BUGS = [
         _calls("blocking", "forked"),
     ),
     Bug(
+        "crosstalk-child-reads-what-its-parent-is-told",
+        "a child that goes on in the call of its parent gets an answer of its own",
+        "storage/redis/link.py",
+        "            os.dup2(nothing, number, inheritable=False)\n",
+        "            pass\n",
+        _calls("blocking", "and_go_on"),
+    ),
+    Bug(
         "crosstalk-fork-not-noticed-in-asyncio",
         "a child keeps no connection of a loop of its parent open",
         "storage/aio/redis/links.py",
