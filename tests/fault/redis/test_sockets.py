@@ -154,6 +154,7 @@ class Chatter(faults.Fault):
         way.to_client(reply)
         way.wait(0.01)
         way.to_client(b":77\r\n")
+        way.wait(0.001)
         self.said.set()
 
 
@@ -161,6 +162,7 @@ def test_what_nobody_asked_for_is_nobodys_answer(
     where: Where, at: At, proxy: Proxy, valkey: Server
 ) -> None:
     store = at(proxy)
+    store.incr("n", 0)  # the server knows the script from here on
     connections = []
     for number in range(1, 20):
         chatter = Chatter()
