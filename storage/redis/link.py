@@ -7,13 +7,14 @@ what comes from there goes to the library's parser only where it is no plain rep
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as LateError
 
 from ..runtime import monotonic
+from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
@@ -104,6 +105,21 @@ class Link:
             return Trouble(Phase.ANSWERED, error)
         except FAILURES as error:
             return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+
+    def ask_all(self, packed: Sequence[bytes], mark: bytes, until: float) -> list[Any] | Trouble:
+        """The replies to what is sent at once, the *mark* behind it included."""
+        failed = self.send(b"".join(packed), until)
+        if failed is not None:
+            return failed._replace(phase=Phase.SENT)
+        replies: list[Any] = []
+        for left in range(len(packed), 0, -1):
+            reply = self.read()
+            if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
+                return reply
+            if left > 1 and reply == mark:
+                return mixed_up()  # an answer is missing, and nobody can say which
+            replies.append(reply)
+        return replies
 
     def is_quiet(self) -> bool:
         """Whether it is open, and holds no answer that nobody asked for."""

@@ -17,6 +17,7 @@ from ..runtime import after_fork, monotonic
 from .commands import Command
 from .course import Budget
 from .link import FAILURES, PARENTS, Link, leave
+from .marks import End, Marks, marking, mixed_up, what_ends
 from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from .settings import Address
 
@@ -36,6 +37,8 @@ class Links:
         self._make = make
         self._limit = limit
         self._seconds = seconds
+        self._marks = Marks()
+        self._unmarked: set[Address] = set()
         self._mutex = threading.Lock()
         self._start()
         after_fork(self, Links._leave_behind)
@@ -81,9 +84,10 @@ class Links:
         budget: Budget | None = None,
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
+        if len(commands) == 1:
+            return [self.ask(place, commands[0], until, 0.0, budget)]
         link: Any = None
         is_clean = False
-        replies: list[Any] = []
         try:
             link = self._taken(place, until, budget)
             if type(link) is Trouble:
@@ -95,16 +99,15 @@ class Links:
                 if end <= now:
                     is_clean = True
                     return [TOO_LATE] * len(commands)
-            failed = link.send(b"".join([command.packed() for command in commands]), end)
-            if failed is not None:
-                return [Trouble(Phase.SENT, failed.error)] * len(commands)
-            for _ in commands:
-                reply = link.read()
-                replies.append(reply)
-                if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
-                    return replies + [reply] * (len(commands) - len(replies))
-            is_clean = True
-            return replies
+            mark = b"" if place in self._unmarked else self._marks.next()
+            packed = [command.packed() for command in commands]
+            if mark:
+                packed.append(marking(mark))
+            replies = link.ask_all(packed, mark, end)
+            if type(replies) is Trouble:
+                return [replies] * len(commands)
+            is_clean = self._are_answers(replies, mark, link, place)
+            return replies[: len(commands)] if is_clean else [mixed_up()] * len(commands)
         finally:
             if type(link) is Link:
                 self._back(link, is_clean)
@@ -132,6 +135,16 @@ class Links:
         self._mutex = threading.Lock()
         self._start()
         leave(parents)
+
+    def _are_answers(self, replies: list[Any], mark: bytes, link: Link, place: Address) -> bool:
+        """Whether each of *replies* belongs to the command at its place."""
+        if mark:
+            found = what_ends(replies, mark)
+            if found is not End.REFUSED:
+                return found is End.MARK
+            self._unmarked.add(place)
+        # Where one came twice, the last one is left.
+        return link.is_quiet()
 
     def _taken(self, place: Address, until: float, budget: Budget | None) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
