@@ -13,6 +13,14 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "redis-sockets-numbers-left-to-hiredis",
+        "a strike while the client library connects is one like any other",
+        "storage/redis/settings.py",
+        '        kept.setdefault("command_packer", Packer())\n',
+        "        pass\n",
+        ("tests/fault/redis/test_struck.py", "-k", "number_is_said"),
+    ),
+    Bug(
         "redis-sockets-signals-make-it-longer",
         "no signal makes a call longer",
         _PUNCTUAL,

@@ -160,6 +160,33 @@ def test_a_change_that_is_struck_is_done_once_or_not_at_all(
     assert done <= int(raw(valkey, "n") or 0) <= done + hits
 
 
+@from_the_middle_of_connecting
+def test_a_strike_while_a_number_is_said_is_one_like_any_other(
+    struck: Strike, valkey: Server
+) -> None:
+    """The client library says the protocol and the database by themselves, as numbers."""
+    numbered = f"{valkey.url[:-1]}1?protocol=3"
+    with storage.RedisStorage(numbered) as store:
+        make = store._backend._room._door.maker.connection
+        connection = make((valkey.host, valkey.port))
+
+        def say() -> None:
+            for _ in range(20):
+                said = connection.pack_command("HELLO", 3)
+                assert b"".join(said) == b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"
+
+        chance = random.Random(31)
+        hits = sum(struck(chance.uniform(1e-6, 3e-5), say) for _ in range(CALLS))
+        assert hits > CALLS // 40
+        store.set("n", 1)
+        for number in range(CALLS // 20):
+            struck(chance.uniform(1e-5, 1e-3), partial(store.incr, "n"))
+            if number % 2:
+                store._backend._room._door._links.forget((valkey.host, valkey.port))
+        assert store.get("n") >= 1
+        store.clear()
+
+
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_a_cancelled_call_crosses_no_answers(protocol: int, valkey: Server) -> None:
     chance = random.Random(19)
