@@ -79,7 +79,7 @@ class Link:
         try:
             data = self._first()
         except OSError as error:
-            return Trouble(Phase.SENT, error)
+            return Trouble(Phase.SENT, _alone(error))
         reply = whole(data)
         if reply is PARTED:
             bare.back = data
@@ -102,9 +102,9 @@ class Link:
         try:
             return self.connection.read_response(disable_decoding=True)
         except ResponseError as error:
-            return Trouble(Phase.ANSWERED, error)
+            return Trouble(Phase.ANSWERED, _alone(error))
         except FAILURES as error:
-            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, _alone(error))
 
     def ask_all(self, packed: Sequence[bytes], mark: bytes, until: float) -> list[Any] | Trouble:
         """The replies to what is sent at once, the *mark* behind it included."""
@@ -170,7 +170,17 @@ def _unsent(error: Exception) -> Trouble:
     """What was not handed over whole can not be run. A time limit of the caller's may look like
     one of ours, and strike when all is sent."""
     is_late = isinstance(error, (TimeoutError, LateError))
-    return Trouble(Phase.SENT if is_late else Phase.UNSENT, error)
+    return Trouble(Phase.SENT if is_late else Phase.UNSENT, _alone(error))
+
+
+def _alone(error: Exception) -> Exception:
+    """*error* without the calls that it went through: one of these holds it, and a connection, and
+    both would wait for a collection."""
+    one: BaseException | None = error
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__context__
+    return error
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:

@@ -229,6 +229,21 @@ def test_signals_that_come_all_the_time_make_no_call_longer(pair: Pair) -> None:
         signal.signal(signal.SIGALRM, usual)
 
 
+def test_an_answer_that_is_there_is_taken_after_its_deadline(where: Where, pair: Pair) -> None:
+    """A process that was stopped meanwhile finds it."""
+    here, there = pair
+    plain = punctual(here, far())
+    there.sendall(b"+OK\r\n" * 2)
+    until(lambda: len(here.recv(10, socket.MSG_PEEK)) == 10)
+    plain.begin(time.monotonic() - 1)
+
+    assert where(lambda: plain.recv(5)) == b"+OK\r\n"
+    assert isinstance(plain, Plain)
+    assert where(plain.first) == b"+OK\r\n"
+    with pytest.raises(TimeoutError):
+        where(plain.first)
+
+
 def test_an_end_that_comes_with_the_answer_is_seen(where: Where, pair: Pair) -> None:
     here, there = pair
     plain = punctual(here, far())

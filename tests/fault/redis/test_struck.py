@@ -8,6 +8,7 @@ import gc
 import random
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 import storage
 import storage.aio
-from storage import OutcomeUnknownError, StorageError
+from storage import OutcomeUnknownError, StorageError, WrongTypeError
 from tests.fault.ground import Crew, in_child
 from tests.fault.redis.ground import clients, raw, url
 from tests.leaks import FOLDER
@@ -158,6 +159,33 @@ def test_a_change_that_is_struck_is_done_once_or_not_at_all(
 
     assert hits
     assert done <= int(raw(valkey, "n") or 0) <= done + hits
+
+
+@pytest.mark.parametrize("asked", ["a list", "a number"])
+def test_what_a_server_refuses_leaves_nothing_to_the_collector(
+    asked: str, store: Any, valkey: Server
+) -> None:
+    """What waits for it may hold a connection, which counts against the limit meanwhile."""
+    valkey.call("DEL", "storage:a list")
+    valkey.call("RPUSH", "storage:a list", "x")
+
+    def refused() -> None:
+        if asked == "a list":
+            with suppress(WrongTypeError):
+                store.get(asked)
+        else:
+            valkey.call("SCRIPT", "FLUSH")
+            store.incr(asked)
+
+    refused()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            refused()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
 
 
 @from_the_middle_of_connecting
