@@ -71,6 +71,25 @@ class Command(NamedTuple):
         return self._replace(words=(b"EVAL", self.script.source, *self.words[2:]))
 
 
+class Packer:
+    """Packs what the client library says by itself while it connects.
+
+    hiredis, to which it would leave that, crashes when a signal handler raises while a number
+    becomes text.
+    """
+
+    def pack(self, *words: bytes | str | float) -> list[bytes]:
+        """What is sent for *words*; the first one may be several."""
+        first, *others = map(_text, words)
+        return [Command(READ, b"", (*first.split(), *others)).packed()]
+
+
+def _text(word: bytes | str | float) -> bytes:
+    if isinstance(word, str):
+        return word.encode()
+    return bytes(word) if isinstance(word, (bytes, bytearray, memoryview)) else repr(word).encode()
+
+
 def run(script: Script, effect: Effect, keys: tuple[bytes, ...], *words: Word) -> Command:
     """The command that runs *script* over *keys*, which are in one slot."""
     texts = [word if isinstance(word, bytes) else b"%d" % word for word in words]

@@ -6,13 +6,15 @@ what comes from there goes to the library's parser only where it is no plain rep
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as LateError
 
 from ..runtime import monotonic
+from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
@@ -23,6 +25,9 @@ FAILURES = (
     *(ValueError, TypeError, AttributeError, IndexError),
 )
 """What a connection raises when it breaks, or when what comes is no reply."""
+
+PARENTS: Final[Address] = ("", -1)
+"""The place of a connection which belongs to another process."""
 
 _SHORTEST = 0.001
 
@@ -74,7 +79,7 @@ class Link:
         try:
             data = self._first()
         except OSError as error:
-            return Trouble(Phase.SENT, error)
+            return Trouble(Phase.SENT, _alone(error))
         reply = whole(data)
         if reply is PARTED:
             bare.back = data
@@ -97,9 +102,24 @@ class Link:
         try:
             return self.connection.read_response(disable_decoding=True)
         except ResponseError as error:
-            return Trouble(Phase.ANSWERED, error)
+            return Trouble(Phase.ANSWERED, _alone(error))
         except FAILURES as error:
-            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, _alone(error))
+
+    def ask_all(self, packed: Sequence[bytes], mark: bytes, until: float) -> list[Any] | Trouble:
+        """The replies to what is sent at once, the *mark* behind it included."""
+        failed = self.send(b"".join(packed), until)
+        if failed is not None:
+            return failed._replace(phase=Phase.SENT)
+        replies: list[Any] = []
+        for left in range(len(packed), 0, -1):
+            reply = self.read()
+            if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
+                return reply
+            if left > 1 and reply == mark:
+                return mixed_up()  # an answer is missing, and nobody can say which
+            replies.append(reply)
+        return replies
 
     def is_quiet(self) -> bool:
         """Whether it is open, and holds no answer that nobody asked for."""
@@ -129,18 +149,47 @@ class Link:
         return True
 
 
+def leave(links: Iterable[Link]) -> None:
+    """In a forked process: let go of *links*, which the parent uses. Whoever had one here, and goes
+    on, hears that it is broken."""
+    links = list(links)
+    for link in links:
+        link.place = PARENTS
+    if not links:
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for link in links:
+        socket = getattr(link.connection, "_sock", None)
+        number = -1 if socket is None else socket.fileno()
+        if number >= 0:
+            os.dup2(nothing, number, inheritable=False)
+    os.close(nothing)
+
+
 def _unsent(error: Exception) -> Trouble:
     """What was not handed over whole can not be run. A time limit of the caller's may look like
     one of ours, and strike when all is sent."""
     is_late = isinstance(error, (TimeoutError, LateError))
-    return Trouble(Phase.SENT if is_late else Phase.UNSENT, error)
+    return Trouble(Phase.SENT if is_late else Phase.UNSENT, _alone(error))
+
+
+def _alone(error: Exception) -> Exception:
+    """*error* without the calls that it went through: one of these holds it, and a connection, and
+    both would wait for a collection."""
+    one: BaseException | None = error
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__context__
+    return error
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
     """Have *connection* wait no longer than *until* then for what the server says at first."""
-    given = connection.redis_connect_func
+    given, process = connection.redis_connect_func, os.getpid()
 
     def connected(connection: Any) -> None:
+        if os.getpid() != process:
+            raise ConnectionError("it was forked while it connected")
         connection._sock = punctual(connection._sock, until)
         if given is None:
             connection.on_connect()

@@ -16,7 +16,8 @@ import redis
 from ..runtime import after_fork, monotonic
 from .commands import Command
 from .course import Budget
-from .link import FAILURES, Link
+from .link import FAILURES, PARENTS, Link, leave
+from .marks import End, Marks, marking, mixed_up, what_ends
 from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from .settings import Address
 
@@ -36,6 +37,8 @@ class Links:
         self._make = make
         self._limit = limit
         self._seconds = seconds
+        self._marks = Marks()
+        self._unmarked: set[Address] = set()
         self._mutex = threading.Lock()
         self._start()
         after_fork(self, Links._leave_behind)
@@ -81,9 +84,10 @@ class Links:
         budget: Budget | None = None,
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
+        if len(commands) == 1:
+            return [self.ask(place, commands[0], until, 0.0, budget)]
         link: Any = None
         is_clean = False
-        replies: list[Any] = []
         try:
             link = self._taken(place, until, budget)
             if type(link) is Trouble:
@@ -95,16 +99,15 @@ class Links:
                 if end <= now:
                     is_clean = True
                     return [TOO_LATE] * len(commands)
-            failed = link.send(b"".join([command.packed() for command in commands]), end)
-            if failed is not None:
-                return [Trouble(Phase.SENT, failed.error)] * len(commands)
-            for _ in commands:
-                reply = link.read()
-                replies.append(reply)
-                if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
-                    return replies + [reply] * (len(commands) - len(replies))
-            is_clean = True
-            return replies
+            mark = b"" if place in self._unmarked else self._marks.next()
+            packed = [command.packed() for command in commands]
+            if mark:
+                packed.append(marking(mark))
+            replies = link.ask_all(packed, mark, end)
+            if type(replies) is Trouble:
+                return [replies] * len(commands)
+            is_clean = self._are_answers(replies, mark, link, place)
+            return replies[: len(commands)] if is_clean else [mixed_up()] * len(commands)
         finally:
             if type(link) is Link:
                 self._back(link, is_clean)
@@ -128,8 +131,20 @@ class Links:
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent."""
+        parents = list(self._all)
         self._mutex = threading.Lock()
         self._start()
+        leave(parents)
+
+    def _are_answers(self, replies: list[Any], mark: bytes, link: Link, place: Address) -> bool:
+        """Whether each of *replies* belongs to the command at its place."""
+        if mark:
+            found = what_ends(replies, mark)
+            if found is not End.REFUSED:
+                return found is End.MARK
+            self._unmarked.add(place)
+        # Where one came twice, the last one is left.
+        return link.is_quiet()
 
     def _taken(self, place: Address, until: float, budget: Budget | None) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
@@ -182,7 +197,7 @@ class Links:
 
     def _made_room(self) -> bool:
         """Give up an idle connection, to whatever place it leads."""
-        for idle in self._idle.values():
+        for idle in list(self._idle.values()):
             try:
                 link = idle.popleft()
             except IndexError:
@@ -218,6 +233,9 @@ class Links:
             return
         idle = self._idle.get(link.place)
         if idle is None:
+            if link.place is PARENTS:
+                link.close()
+                return
             idle = self._idle.setdefault(link.place, deque())
         idle.append(link)
         if self._waiting:

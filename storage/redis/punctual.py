@@ -167,7 +167,8 @@ class Plain:
         return len(data)
 
     def _wait(self, poll: Any, left: float) -> None:
-        if left <= 0 or not poll.poll(min(left, _LONGEST) * 1000):
+        # What is there is taken, whatever the clock says.
+        if not poll.poll(min(max(left, 0), _LONGEST) * 1000):
             raise TimeoutError("timed out")
 
     def __getattr__(self, name: str) -> Any:

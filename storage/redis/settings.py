@@ -7,11 +7,13 @@ same class with the same arguments, less the client's way of trying again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 from redis.backoff import NoBackoff
 
 from ..errors import ConfigurationError
+from .commands import Packer
 from .options import Given, Options, Target
 
 try:
@@ -121,7 +123,21 @@ def _maker(kind: type, given: Mapping[str, Any], library: Any) -> Maker:
         kept.setdefault("driver_info", _INTRODUCTION)
     if given.get("ssl") and not issubclass(kind, library.connection.SSLConnection):
         kind = library.connection.SSLConnection
-    return Maker(_underneath(kind, library), {**kept, "retry": retry})
+    kind = _underneath(kind, library)
+    if _takes_a_packer(kind, library):
+        kept.setdefault("command_packer", Packer())
+    return Maker(kind, {**kept, "retry": retry})
+
+
+def _takes_a_packer(kind: type, library: Any) -> bool:
+    """Whether connections of this *kind* leave to another how a command is spelled."""
+    plain = library.connection.AbstractConnection
+    passed_on = [one.kind for one in signature(kind).parameters.values()]
+    return (
+        issubclass(kind, plain)
+        and Parameter.VAR_KEYWORD in passed_on
+        and "command_packer" in signature(plain).parameters
+    )
 
 
 def _underneath(kind: type, library: Any) -> type:

@@ -51,6 +51,10 @@ OF_DIALOGS = re.findall(
 FOR_DIALOGS = OF_DIALOGS[0].split()
 OF_TASKS = re.findall(r"^\| asyncio \| `(.*)` besides: .* \|$", PAGE, re.MULTILINE)
 FOR_TASKS = OF_TASKS[0].split()
+OF_SEVERAL = re.findall(
+    r"^\| one call sends several commands.* \| `(.*)` besides, .* \|$", PAGE, re.MULTILINE
+)
+FOR_SEVERAL = OF_SEVERAL[0].split()
 LUA = sorted((ROOT / "storage" / "redis" / "lua").glob("*.lua"))
 
 LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -366,7 +370,7 @@ def test_the_rights_for_sessions_of_session_continuity_are_enough(
     admin.script_flush()
 
     with_many(admin)
-    use_dialogs(opened([*RULES, *FOR_DIALOGS]))
+    use_dialogs(opened([*RULES, *FOR_DIALOGS, *FOR_SEVERAL]))
 
     assert refused(admin) == set()
 

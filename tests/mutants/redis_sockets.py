@@ -13,6 +13,30 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "redis-sockets-answers-that-hold-themselves",
+        "what a server refuses leaves nothing to the collector",
+        _LINK,
+        "        one.__traceback__ = None\n",
+        "        pass\n",
+        ("tests/fault/redis/test_struck.py", "-k", "collector"),
+    ),
+    Bug(
+        "redis-sockets-answer-thrown-away-after-the-deadline",
+        "an answer that is there is taken, whatever the clock says",
+        _PUNCTUAL,
+        "        if not poll.poll(min(max(left, 0), _LONGEST) * 1000):\n",
+        "        if left <= 0 or not poll.poll(min(left, _LONGEST) * 1000):\n",
+        _sockets("after_its_deadline"),
+    ),
+    Bug(
+        "redis-sockets-numbers-left-to-hiredis",
+        "a strike while the client library connects is one like any other",
+        "storage/redis/settings.py",
+        '        kept.setdefault("command_packer", Packer())\n',
+        "        pass\n",
+        ("tests/fault/redis/test_struck.py", "-k", "number_is_said"),
+    ),
+    Bug(
         "redis-sockets-signals-make-it-longer",
         "no signal makes a call longer",
         _PUNCTUAL,

@@ -13,11 +13,12 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError, TimeoutError
 
 from ...redis.course import Budget
+from ...redis.marks import Marks
 from ...redis.replies import AllLentError, Phase, Trouble
 from ...redis.settings import Address
 from ...runtime import monotonic
 from .link import Link
-from .wire import EARLY, MOST_IN_FLIGHT, Asked, Marks, Wire
+from .wire import EARLY, MOST_IN_FLIGHT, Asked, Wire
 
 AGAIN: Final[Any] = object()
 """What comes instead of an answer when nothing was sent because the connection was of no use."""

@@ -11,6 +11,7 @@ from redis.asyncio.connection import async_timeout as timeout  # type: ignore[at
 from redis.exceptions import TimeoutError
 
 from ...redis.course import Budget
+from ...redis.marks import End, Marks, marking, mixed_up, what_ends
 from ...redis.replies import TOO_LATE, Phase, Trouble, word
 from ...redis.settings import Address
 from ...runtime import monotonic
@@ -35,6 +36,8 @@ class Lent:
         self._make = make
         self._limit = limit
         self._seconds = seconds
+        self._marks = Marks()
+        self._unmarked: set[Address] = set()
 
     async def ask(
         self,
@@ -83,23 +86,20 @@ class Lent:
             await self.back(pool, link, True)
             return [TOO_LATE] * len(packed)
         is_clean = False
-        connection = link.connection
-        fits = sum(map(len, packed)) <= FITS
-        connection.socket_timeout = None if fits else self.limit_of(until, 0.0, budget)
-        replies: list[Any] = []
+        mark = b"" if place in self._unmarked else self._marks.next()
+        sent = [*packed, marking(mark)] if mark else packed
+        fits = sum(map(len, sent)) <= FITS
+        link.connection.socket_timeout = None if fits else self.limit_of(until, 0.0, budget)
         try:
             try:
-                await connection.send_packed_command(packed, check_health=False)
+                await link.connection.send_packed_command(sent, check_health=False)
             except FAILURES as error:
                 return [Trouble(Phase.SENT, error)] * len(packed)
-            for _ in packed:
-                connection.socket_timeout = self.limit_of(until, 0.0, budget)
-                reply = await reply_on(connection)
-                replies.append(reply)
-                if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
-                    return replies + [reply] * (len(packed) - len(replies))
-            is_clean = True
-            return replies
+            replies = await self._replies(link, len(sent), mark, until, budget)
+            if type(replies) is Trouble:
+                return [replies] * len(packed)
+            is_clean = await self._are_answers(replies, mark, link)
+            return replies[: len(packed)] if is_clean else [mixed_up()] * len(packed)
         finally:
             await self.back(pool, link, is_clean)
 
@@ -157,6 +157,31 @@ class Lent:
         """Nobody gets *link* any more."""
         pool.lost(link)
         await link.connection.disconnect(nowait=True)
+
+    async def _replies(
+        self, link: Link, count: int, mark: bytes, until: float, budget: Budget | None
+    ) -> Any:
+        """So many replies, the *mark* behind them included, or a `Trouble`."""
+        replies: list[Any] = []
+        for left in range(count, 0, -1):
+            link.connection.socket_timeout = self.limit_of(until, 0.0, budget)
+            reply = await reply_on(link.connection)
+            if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
+                return reply
+            if left > 1 and reply == mark:
+                return mixed_up()  # an answer is missing, and nobody can say which
+            replies.append(reply)
+        return replies
+
+    async def _are_answers(self, replies: list[Any], mark: bytes, link: Link) -> bool:
+        """Whether each of *replies* belongs to the command at its place."""
+        if mark:
+            found = what_ends(replies, mark)
+            if found is not End.REFUSED:
+                return found is End.MARK
+            self._unmarked.add(link.place)
+        # Where one came twice, the last one is left.
+        return await link.is_quiet()
 
     async def _taken(
         self, pool: Pool, place: Address, until: float, budget: Budget | None

@@ -19,6 +19,7 @@ from redis.exceptions import InvalidResponse
 
 from ...redis.commands import Command
 from ...redis.course import Budget
+from ...redis.marks import marking
 from ...redis.replies import TOO_LATE, Phase, Trouble, word
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
@@ -26,7 +27,6 @@ from .lane import AGAIN, LENT, MOST_AT_ONCE, Lane
 from .lent import FITS, Lent, phase_of
 from .link import FAILURES, Link
 from .pool import Pool
-from .wire import marking
 
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""

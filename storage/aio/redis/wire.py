@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError, InvalidResponse, ResponseError, TimeoutError
 
+from ...redis.marks import Marks, marking
 from ...redis.parsing import NOT_YET, PUSH, reader
 from ...redis.replies import Phase, Trouble, word
 from ...runtime import monotonic
@@ -29,8 +29,6 @@ MOST_IN_FLIGHT = 2048
 
 EARLY = 0.001
 """So much earlier than asked a timer may go off."""
-
-_MARK = b"*2\r\n$4\r\nECHO\r\n$28\r\n%b\r\n"
 
 
 class Heard(Protocol):
@@ -50,24 +48,6 @@ class Heard(Protocol):
 
     def is_over(self, wire: Wire) -> None:
         """It is of no use any more."""
-
-
-class Marks:
-    """Words that are said once."""
-
-    def __init__(self) -> None:
-        self._start = os.urandom(8).hex().encode()
-        self._number = 0
-
-    def next(self) -> bytes:
-        """One that was never said."""
-        self._number += 1
-        return b"%b%012x" % (self._start, self._number)
-
-
-def marking(mark: bytes) -> bytes:
-    """What is sent for *mark*."""
-    return _MARK % mark
 
 
 class Wire(asyncio.Protocol):
@@ -95,7 +75,7 @@ class Wire(asyncio.Protocol):
     def send(self, asked: list[Asked], parts: list[bytes], due: int, now: float) -> None:
         """Send a batch of *parts*, which bring *due* replies."""
         mark = self._marks.next()
-        parts.append(_MARK % mark)
+        parts.append(marking(mark))
         if not self._flying:
             self._heard = now
         self._flying.append((asked, mark, due + 1))

@@ -329,9 +329,8 @@ KINDS: dict[Kind, int] = {
 }
 """What callers ask, and how often."""
 
-HASTY = {**KINDS, Caller.hit_in_a_hurry: 2, Caller.hit_many: 0}
-"""What is asked where replies come twice: of several commands on a connection of one's own nobody
-can say which one an answer is to, unless a mark ends them."""
+HASTY = {**KINDS, Caller.hit_in_a_hurry: 2}
+"""What is asked where replies come late, and twice."""
 
 
 class Crowd:

@@ -8,6 +8,7 @@ import gc
 import random
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,8 @@ import pytest
 
 import storage
 import storage.aio
-from storage import OutcomeUnknownError, StorageError
-from tests.fault.ground import Crew
+from storage import OutcomeUnknownError, StorageError, WrongTypeError
+from tests.fault.ground import Crew, in_child
 from tests.fault.redis.ground import clients, raw, url
 from tests.leaks import FOLDER
 from tests.servers import Server, states
@@ -158,6 +159,64 @@ def test_a_change_that_is_struck_is_done_once_or_not_at_all(
 
     assert hits
     assert done <= int(raw(valkey, "n") or 0) <= done + hits
+
+
+@pytest.mark.parametrize("asked", ["a list", "a number"])
+def test_what_a_server_refuses_leaves_nothing_to_the_collector(
+    asked: str, store: Any, valkey: Server
+) -> None:
+    """What waits for it may hold a connection, which counts against the limit meanwhile."""
+    valkey.call("DEL", "storage:a list")
+    valkey.call("RPUSH", "storage:a list", "x")
+
+    def refused() -> None:
+        if asked == "a list":
+            with suppress(WrongTypeError):
+                store.get(asked)
+        else:
+            valkey.call("SCRIPT", "FLUSH")
+            store.incr(asked)
+
+    refused()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            refused()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
+
+
+@from_the_middle_of_connecting
+def test_a_strike_while_a_number_is_said_is_one_like_any_other(
+    struck: Strike, valkey: Server
+) -> None:
+    """The client library says the protocol and the database by themselves, as numbers."""
+    numbered = f"{valkey.url[:-1]}1?protocol=3"
+    with storage.RedisStorage(numbered) as store:
+        make = store._backend._room._door.maker.connection
+        connection = make((valkey.host, valkey.port))
+
+        def say() -> None:
+            for _ in range(20):
+                said = connection.pack_command("HELLO", 3)
+                assert b"".join(said) == b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"
+
+        chance = random.Random(31)
+
+        def say_often() -> None:
+            hits = sum(struck(chance.uniform(1e-6, 3e-5), say) for _ in range(CALLS))
+            assert hits > CALLS // 40
+
+        in_child(say_often)  # where it crashes, that is the end of the process
+        store.set("n", 1)
+        for number in range(CALLS // 20):
+            struck(chance.uniform(1e-5, 1e-3), partial(store.incr, "n"))
+            if number % 2:
+                store._backend._room._door._links.forget((valkey.host, valkey.port))
+        assert store.get("n") >= 1
+        store.clear()
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
