@@ -58,7 +58,7 @@ class Hit(Command):
     __slots__ = ()
 
     @property
-    def words(self) -> tuple[bytes, ...]:
+    def words(self) -> tuple[bytes, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         parts: Any = self
         _, name, what, said, _ = parts
         keys = [b"%b{%b}" % (start.encode(), name) for start in said.starts]
