@@ -25,7 +25,7 @@ from ..keys import Names
 from ..records import Ask, Decision, Meter
 from .commands import AGAIN, ONCE, READ, Command, Effect, Script
 from .door import Door
-from .hits import HIT, OF_ONE, PEEK, TELL, Hits, OneHit, Several, decided, decided_all
+from .hits import HIT, OF_ONE, PEEK, TELL, Hit, Hits, Said, decided, decided_all
 from .places import beside_name
 from .replies import flag
 
@@ -61,7 +61,7 @@ class Known(NamedTuple):
     told: bytes
     """What scripts are told of the rule."""
 
-    hit: Script
+    hit: Said
     """What asks whether something may pass by one of them."""
 
 
@@ -74,7 +74,7 @@ class RedisLimits:
         self._label: str = door.label
         self._names = names
         self._known: dict[str, Known] = {}
-        self._several: dict[tuple[str, ...], Several] = {}
+        self._several: dict[tuple[str, ...], Said] = {}
 
     def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
         if self._places.clustered and len(parts := self._parts(meters)) > 1:
@@ -82,16 +82,8 @@ class RedisLimits:
         command: Command
         if ask.token:
             command = self._asking(meters, ask, TELL if ask.tell else HIT)
-        elif len(meters) > 1:
-            command = self._hitting(meters, ask)
         else:
-            # What is done most often is done here, with few calls.
-            rule, key = meters[0]
-            _, start, told, script = self._known.get(rule.stored) or self._learn(rule)
-            called = beside_name(start, self._names.name(key))
-            what, cost = TELL if ask.tell else HIT, b"1" if ask.cost == 1 else b"%d" % ask.cost
-            words = (b"EVALSHA", script.sha, b"1", called, told, what, cost)
-            command = _new(OneHit, (ONCE, called, words, script, None))
+            command = self._hitting(meters, ask)
         reply = self._door.call(command, meters[0].key, ask.within)
         if type(reply) is not bytes:
             self._check(meters, reply)
@@ -233,13 +225,28 @@ class RedisLimits:
         return [reply]
 
     def _hitting(self, meters: Sequence[Meter], ask: Ask) -> Command:
-        """A hit by several meters, without a token."""
-        stored, name = tuple([rule.stored for rule, _ in meters]), self._names.name
-        starts, told, script, count = self._several.get(stored) or self._gather(meters)
-        keys = [beside_name(start, name(key)) for start, (_, key) in zip(starts, meters)]
-        what, cost = TELL if ask.tell else HIT, b"1" if ask.cost == 1 else b"%d" % ask.cost
-        words = (b"EVALSHA", script.sha, count, *keys, told, what, cost)
-        command: Command = _new(Hits, (ONCE, keys[0], words, script, None))
+        """A hit without a token."""
+        what, (rule, key) = TELL if ask.tell else HIT, meters[0]
+        name = self._names.name(key)
+        if len(meters) == 1:
+            said = (self._known.get(rule.stored) or self._learn(rule)).hit
+            is_usual = said.is_plain and ask.cost == 1
+        else:
+            stored = tuple([rule.stored for rule, _ in meters])
+            said = self._several.get(stored) or self._gather(stored, meters)
+            is_usual = said.is_plain and ask.cost == 1
+            for _, other in meters:
+                is_usual = is_usual and other == key
+        command: Command
+        if is_usual and name and "{" not in name and "}" not in name:
+            # What lies in the same slot as the names does the name of the key in their braces.
+            command = _new(Hit, (ONCE, name.encode(), what, said, None))
+            return command
+        name_of = self._names.name
+        keys = [beside_name(start, name_of(key)) for start, (_, key) in zip(said.starts, meters)]
+        cost = b"1" if ask.cost == 1 else b"%d" % ask.cost
+        words = (b"EVALSHA", said.sha, said.count, *keys, said.told, what, cost)
+        command = _new(Hits, (ONCE, keys[0], words, said, None))
         return command
 
     def _asking(
@@ -285,22 +292,21 @@ class RedisLimits:
             self._known.clear()
         start = start_of(self._names, Meter(rule, ""))
         kind, told = type(rule), _RULE.pack(rule.code, *rule.numbers)
-        known = Known(kind, start, told, _script("hit", (kind,)))
+        known = Known(kind, start, told, Said(_script("hit", (kind,)), (start,), told))
         self._known[rule.stored] = known
         return known
 
-    def _gather(self, meters: Sequence[Meter]) -> Several:
+    def _gather(self, stored: tuple[str, ...], meters: Sequence[Meter]) -> Said:
         if len(self._several) >= _MOST_KNOWN:
             self._several.clear()
         known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
-        several = Several(
-            tuple([one.start for one in known]),
-            b"".join([one.told for one in known]),
+        said = Said(
             _script("hit", tuple([one.kind for one in known])),
-            b"%d" % len(known),
+            [one.start for one in known],
+            b"".join([one.told for one in known]),
         )
-        self._several[tuple([rule.stored for rule, _ in meters])] = several
-        return several
+        self._several[stored] = said
+        return said
 
     def _run(
         self,

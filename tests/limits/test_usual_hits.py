@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from storage.core.limits import Algorithm, Limit
-from storage.records import Ask
+from storage.records import Ask, Meter
 from storage.redis.commands import ONCE, Command, Script
-from storage.redis.hits import Hits, OneHit
+from storage.redis.hits import HIT, TELL, Hit, Hits, Said
 from tests.day import IS_LONG
 from tests.limits.conftest import Rooms
 from tests.limits.serving import meters
@@ -139,6 +139,23 @@ def test_the_short_way_decides_and_stores_what_the_long_way_does(
     assert passed > CASES // 2
 
 
+@pytest.mark.parametrize("cost", [1, 2, 3, 4])
+def test_hits_that_come_together_go_on_at_the_beginning_of_a_log(cost: int, redis8: Server) -> None:
+    if not redis8.clock_moves:
+        pytest.skip("the clock of the server can not be moved here")
+    redis8.hold(NOW // 1000)
+    ring = [NOW - age for age in (700, 600, 500, 400, 300, 200, 100, 800)]
+    raw = struct.pack("<16d", 4, NOW, NOW, 0, 0, 15, 11, 0, *ring)
+    case = Case([Limit(100, 60).rule], [raw], "hit", cost)
+
+    told = case.asked(redis8, SHORT, "short")
+
+    assert told == case.asked(redis8, LONG, "long")
+    places = [(15 + number) % 8 for number in range(cost)]
+    wanted = [NOW if place in places else moment for place, moment in enumerate(ring)]
+    assert list(struct.unpack("<8d", told[1][0][64:])) == wanted
+
+
 @pytest.fixture
 def room(rooms: Rooms, valkey: Server) -> Any:
     return rooms(valkey)
@@ -189,13 +206,48 @@ def test_a_refusal_by_one_limit_reads_it_once(algorithm: Any, room: Any, valkey:
     assert calls.scripted == ["TIME", "GET"]
 
 
-@pytest.mark.parametrize("kind", [OneHit, Hits])
+def test_limits_of_keys_of_their_own_are_counted_for_these(room: Any) -> None:
+    rule, other = (Limit(5, 60, algorithm=how).rule for how in ("gcra", "window"))
+    assert room.hit([Meter(rule, "a"), Meter(other, "b")], Ask()).passed
+
+    looks = [Meter(one, key) for key in "ab" for one in (rule, other)]
+    assert [one.left for one in room.peek(looks, Ask()).readings] == [4, 5, 5, 4]
+
+
+@pytest.mark.parametrize("cost", [1, 2])
+@pytest.mark.parametrize("key", ["plain", "", "{a", "a}", "{a}b", "}{", "~x", "ключ", "100%s"])
+def test_a_meter_is_called_as_others_call_it_whatever_the_key_is(
+    key: str, cost: int, room: Any
+) -> None:
+    for chosen in (meters("gcra", key=key), meters("gcra", "log", "window", key=key)):
+        room.reset(chosen)
+        assert room.hit(chosen, Ask(cost)).passed
+
+        left = [one.rule.most - cost for one in chosen]
+        assert [one.left for one in room.peek(chosen, Ask()).readings] == left
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("what", [HIT, TELL])
+def test_a_hit_by_meters_of_one_key_is_packed_as_any_command_is(what: bytes, count: int) -> None:
+    starts = ["~limit~50%d~", "~limit~ü~", "~limit~%%b~"][:count]
+    said = Said(LONG, starts, b"%b\r\n" * count)
+    hit = Hit._make([ONCE, "ключ %s".encode(), what, said, None])
+
+    keys = [f"{start}{{ключ %s}}".encode() for start in starts]
+    words = (b"EVALSHA", LONG.sha, b"%d" % count, *keys, b"%b\r\n" * count, what, b"1")
+    any_command = Command(ONCE, keys[0], words, LONG)
+    assert hit.words == words
+    assert hit.packed() == any_command.packed()
+    assert hit.spelled_out().packed() == any_command.spelled_out().packed()
+
+
+@pytest.mark.parametrize("count", [1, 12])
 @pytest.mark.parametrize("cost", [1, 100_000])
-def test_a_hit_is_packed_as_any_command_is(kind: Any, cost: int) -> None:
-    keys = [b"a" * 300] if kind is OneHit else [b"a", b"b" * 300, *[b"c"] * 10]
-    count, told = b"%d" % len(keys), b"r" * 32 * len(keys)
-    words = (b"EVALSHA", LONG.sha, count, *keys, told, b"tell", b"%d" % cost)
-    hit = kind(ONCE, keys[0], words, LONG)
+def test_a_hit_is_packed_as_any_command_is(count: int, cost: int) -> None:
+    keys = [b"a", b"b" * 300, *[b"c"] * 10][:count]
+    words = (b"EVALSHA", LONG.sha, b"%d" % count, *keys, b"r" * 32, b"tell", b"%d" % cost)
+    hit = Hits(ONCE, keys[0], words, LONG)
 
     assert hit.packed() == Command._make(hit).packed()
     assert hit.spelled_out().packed() == Command._make(hit).spelled_out().packed()

@@ -12,6 +12,8 @@ import pytest
 from storage import OutcomeUnknownError, UnavailableError
 from storage.core.limits import Limit
 from storage.records import Ask, Meter
+from storage.redis.commands import ONCE as EXACTLY_ONCE
+from storage.redis.commands import Command, Script, run
 from tests.fault import faults
 from tests.fault.faults import End
 from tests.fault.proxy import Proxy
@@ -84,6 +86,13 @@ def left(room: Room) -> list[int]:
     return [reading.left for reading in room.peek(CHOSEN, Ask()).readings]
 
 
+def door_of(room: Room) -> Any:
+    """Its way to the server, by plain calls."""
+    bridge = getattr(room, "_bridge", None)
+    door = room._room._door
+    return door if bridge is None else bridge.driven(door)
+
+
 @pytest.mark.parametrize("way", LOST)
 @pytest.mark.parametrize("name", ONCE)
 def test_what_may_have_passed_is_not_asked_again_and_counts(
@@ -132,13 +141,15 @@ def test_what_the_server_did_not_get_is_asked_again(room: Room, proxy: Proxy) ->
 def test_for_want_of_one_script_of_a_batch_nothing_else_is_said_again(
     room: Room, valkey: Server
 ) -> None:
-    one, other = ([Meter(Limit(10, algorithm=how).rule, "k")] for how in ("gcra", "window"))
+    counting = Command(EXACTLY_ONCE, b"n", (b"INCR", b"n"))
+    commands = [counting, run(Script("look", "now"), EXACTLY_ONCE, (b"n",))]
     valkey.call("SCRIPT", "FLUSH")
-    room.hit(one, Ask())
 
-    decisions = room.hit_many([one, other], Ask())
+    counted, told = door_of(room).batch(commands)
 
-    assert [decision.readings[0].left for decision in decisions] == [8, 9]
+    assert counted == 1
+    assert told[:2] == [b"1", -1]
+    assert valkey.call("GET", "n") == b"1"
 
 
 SILENCE: dict[str, Callable[[Proxy], None]] = {
