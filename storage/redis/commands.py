@@ -27,6 +27,7 @@ class Effect(Enum):
 
 _TWO = b"*2\r\n" + b"$%d\r\n%b\r\n" * 2
 _THREE = b"*3\r\n" + b"$%d\r\n%b\r\n" * 3
+_FOUR = b"*4\r\n" + b"$%d\r\n%b\r\n" * 4
 """How commands of so many words are sent, as nearly all are that are not of one script."""
 
 _KNOWN = 512
@@ -71,6 +72,10 @@ class Command(NamedTuple):
         if len(words) == 3:
             first, second, third = words
             return _THREE % (len(first), first, len(second), second, len(third), third)
+        if len(words) == 4:
+            first, second, third, last = words
+            pairs = (len(first), first, len(second), second, len(third), third, len(last), last)
+            return _FOUR % pairs
         parts = [b"*%d\r\n" % len(words)]
         for word in words:
             length = len(word)
