@@ -191,7 +191,7 @@ class Session(Generic[S]):
         was_there = standing.is_there(now_ms)
         wish = ours
         for attempt in range(MOST_ATTEMPTS):
-            change = standing.change(wish, self._now_ms())
+            change = standing.change(wish, now_ms)
             try:
                 parting = self._seat.part(change, release)
             except BaseException:
@@ -206,10 +206,11 @@ class Session(Generic[S]):
                 standing.let_be()
                 continue
             self._runtime.pause(attempt)
+            now_ms = self._now_ms()
             if standing.is_ours(parting.raw):
-                ours = wish = standing.wish(self._now_ms())
+                ours = wish = standing.wish(now_ms)
                 continue
-            was_there = was_there and standing.is_there(self._now_ms())
+            was_there = was_there and standing.is_there(now_ms)
             wish = standing.once_more(ours, parting.raw, was_there=was_there)
             if wish is None and not release:
                 self._give_way(parting.raw)
@@ -250,7 +251,8 @@ class Opened(Session[S]):
         except BaseException:
             self._is_open = False
             raise
-        return self.value
+        value: S = self._standing.loaded.value
+        return value
 
     @overload
     def run(self, handler: Callable[[Any, S], Awaitable[R]]) -> R: ...

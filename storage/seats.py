@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from .errors import LeaseLostError
@@ -59,13 +59,17 @@ class Shared:
 _SHARED = Shared()
 
 
+_LEFT: Final = Parting(True, True, None)
+_UNSEEN: Final = Sight(None, None, 0)
+
+
 class Entrance:
     """Where the lease of a session is kept: who takes it looks at the entry in the same step."""
 
     def __init__(self, visits: VisitStore, room: LeaseQueue) -> None:
         self._visits = visits
         self._room = room
-        self.sight: Sight = Sight(None, None, 0)
+        self.sight: Sight = _UNSEEN
 
     def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
         turn, self.sight = self._visits.enter(key, token, ttl_ms, patience_ms)
@@ -131,7 +135,7 @@ class Seat:
         """
         if self._hold is None:
             if change is None:
-                return Parting(True, True, None)
+                return _LEFT
             return self._leave("", change, release)
         self._hold.check()
         if release:

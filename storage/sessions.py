@@ -312,6 +312,8 @@ class Sessions(Generic[S]):
 
     def _text(self, key: SessionKey | str) -> str:
         """*key* as it is written; refuses what is none."""
+        if type(key) is str and key and key.isascii():
+            return key
         text = self._layout.keys.text(key) if isinstance(key, SessionKey) else key
         label = self._layers.label
         if not isinstance(text, str):

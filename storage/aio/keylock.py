@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections import deque
-from contextvars import ContextVar
 from types import TracebackType
 
 from ..errors import ReentryError
 from ..runtime import after_fork
 
 _Task = asyncio.Task[object]
-
-_holding: ContextVar[tuple[_Task, int] | None] = ContextVar("storage_holding", default=None)
 
 
 class KeyLock:
@@ -30,6 +28,7 @@ class KeyLock:
         self._holds: dict[str, Hold] = {}
         self._tickets = 0
         after_fork(self, KeyLock._forget)
+        _known(self)
 
     def hold(self, key: str) -> Hold:
         """Hold *key* for the length of an `async with` block."""
@@ -45,6 +44,10 @@ class KeyLock:
         """End what `acquire` began."""
         await hold.__aexit__(None, None, None)
 
+    def all_holds(self) -> list[Hold]:
+        """Who holds a key now."""
+        return list(self._holds.values())
+
     def __len__(self) -> int:
         return len(self._holds)
 
@@ -52,6 +55,8 @@ class KeyLock:
         return ReentryError("this key is being changed right here", store=self._store, key=key)
 
     def _forget(self) -> None:
+        global _locks_mutex  # noqa: PLW0603 - another thread may hold the one of the parent
+        _locks_mutex = threading.Lock()
         self._mutex = threading.Lock()
         self._holds = {}
 
@@ -87,7 +92,6 @@ class Hold:
             if self._gate is not None:
                 await self._wait(self._gate)
         self._owned = True
-        _count(self._owner, 1)
         return self
 
     def _queue(self) -> None:
@@ -99,7 +103,7 @@ class Hold:
                 return
             if ahead._owner is self._owner:
                 raise self._lock._reentry(self._key)
-            if _held(self._owner) and not self._lock._patient:
+            if not self._lock._patient and _holds_something(self._owner):
                 return
             if ahead._waiting is None:
                 ahead._waiting = deque()
@@ -136,7 +140,6 @@ class Hold:
         if not self._owned:
             return
         self._owned = False
-        _count(self._owner, -1)
         with self._lock._mutex:
             if self._lock._holds.get(self._key) is self:
                 self._hand_over()
@@ -171,12 +174,24 @@ def _open_here(gate: asyncio.Future[None]) -> None:
         gate.set_result(None)
 
 
-def _held(task: _Task | None) -> int:
-    """How many keys *task* holds; a child task starts with none, though it copies the context."""
-    holding = _holding.get()
-    return holding[1] if holding is not None and holding[0] is task else 0
+_locks: weakref.WeakValueDictionary[int, KeyLock] = weakref.WeakValueDictionary()
+_locks_mutex = threading.Lock()
 
 
-def _count(task: _Task | None, change: int) -> None:
-    held = _held(task) + change
-    _holding.set((task, held) if task is not None and held else None)
+def _known(lock: KeyLock) -> None:
+    with _locks_mutex:
+        _locks[id(lock)] = lock
+
+
+def _holds_something(task: _Task | None) -> bool:
+    """Whether *task* holds a key of any store: asked only by who would have to wait. A child task
+    holds none, whatever its parent does."""
+    if task is None:
+        return False
+    with _locks_mutex:
+        known = _locks.valuerefs()
+    for reference in known:
+        lock = reference()
+        if lock is not None and any(hold._owner is task for hold in lock.all_holds()):
+            return True
+    return False

@@ -231,7 +231,10 @@ class Storage(Generic[V]):
                 new = self._layers.carried(key, found, new)
                 sealed = self._layers.replacing(name, found, new, expiry)
                 hold.writing()
-                done = await self._lookup.replace(name, found, sealed, expiry)
+                if found is not None and known(DEBUG) is False:
+                    done = await self._backend._room.swap(name, found.raw, sealed, expiry)
+                else:
+                    done = await self._lookup.replace(name, found, sealed, expiry)
                 if done:
                     hold.left = None if sealed is DELETE else (self._backend, sealed)
                     return result

@@ -11,6 +11,7 @@ from .layers import Layers
 from .layouts import Layout
 from .session import (
     END,
+    LIFETIMES,
     RESERVED,
     Contents,
     Mark,
@@ -73,7 +74,7 @@ class Drafts:
     def read(self, key: str, data: bytes, now_ms: float) -> Draft:
         """The draft of a record."""
         record = self._record(key, data)
-        if not self.layout.lifetimes or not any(name in record for name in RESERVED):
+        if not self.layout.lifetimes or (LIFETIMES not in record and END not in record):
             value = record if self._typed is None else self._decoded(key, data)
             return Draft(value, data, {}, None)
         contents = taken_apart(record, now_ms)
@@ -233,11 +234,10 @@ class Drafts:
         return self._plain.encode(self._parts(key, data).members)
 
     def _check(self, key: str, members: dict[str, Any]) -> None:
-        if self.layout.lifetimes:
-            for name in RESERVED:
-                if name in members:
-                    reason = "this name is for the lifetimes of a session"
-                    raise UnstorableError(f"$.{name}", reason, store=self._layers.label, key=key)
+        if self.layout.lifetimes and (LIFETIMES in members or END in members):
+            name = LIFETIMES if LIFETIMES in members else END
+            reason = "this name is for the lifetimes of a session"
+            raise UnstorableError(f"$.{name}", reason, store=self._layers.label, key=key)
 
     def _error(self, kind: Any, message: str, key: str) -> Exception:
         error: Exception = kind(message, store=self._layers.label, key=key)

@@ -217,6 +217,8 @@ class Layers:
 
         Who is *changing* it is refused data that newer code wrote.
         """
+        if not self.stages:
+            return Found(raw, raw, False)
         data, is_stale, ends = raw, False, None
         try:
             for stage in reversed(self.stages):

@@ -31,6 +31,16 @@ class Standing:
     Where the backend counts a lifetime of its own, every visit *renews* it.
     """
 
+    draft: Draft | None = None
+    found: Found | None = None
+    seen_ms: int = 0
+    _raw: bytes | None = None
+    _left_ms: int | None = None
+    _empty: bytes | None = None
+    _is_cleared = False
+    _sent: bytes | Deletion | None = None
+    _asked: bytes | None = None
+
     def __init__(
         self, layers: Layers, drafts: Drafts, rules: Rules, key: str, name: str, *, renews: bool
     ) -> None:
@@ -40,15 +50,6 @@ class Standing:
         self._key = key
         self._name = name
         self._renews = renews
-        self._raw: bytes | None = None
-        self._left_ms: int | None = None
-        self._empty: bytes | None = None
-        self._is_cleared = False
-        self._sent: bytes | Deletion | None = None
-        self._asked: bytes | None = None
-        self.seen_ms: int = 0
-        self.found: Found | None = None
-        self.draft: Draft | None = None
 
     @property
     def loaded(self) -> Draft:

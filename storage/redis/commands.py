@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,16 @@ class Effect(Enum):
 
 _TWO = b"*2\r\n" + b"$%d\r\n%b\r\n" * 2
 _THREE = b"*3\r\n" + b"$%d\r\n%b\r\n" * 3
+_FOUR = b"*4\r\n" + b"$%d\r\n%b\r\n" * 4
 """How commands of so many words are sent, as nearly all are that are not of one script."""
+
+_KNOWN = 512
+_LENGTHS = [b"$%d\r\n" % length for length in range(_KNOWN)]
+"""What stands before a word that is so long, as nearly all are."""
+
+_END = b"\r\n"
+
+_COUNTS = [b"%d" % number for number in range(8)]
 
 READ, AGAIN, ONCE = Effect.READ, Effect.AGAIN, Effect.ONCE
 
@@ -62,8 +72,16 @@ class Command(NamedTuple):
         if len(words) == 3:
             first, second, third = words
             return _THREE % (len(first), first, len(second), second, len(third), third)
-        parts = [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
-        return b"*%d\r\n%b" % (len(words), b"".join(parts))
+        if len(words) == 4:
+            first, second, third, last = words
+            pairs = (len(first), first, len(second), second, len(third), third, len(last), last)
+            return _FOUR % pairs
+        parts = [b"*%d\r\n" % len(words)]
+        for word in words:
+            length = len(word)
+            head = _LENGTHS[length] if length < _KNOWN else b"$%d\r\n" % length
+            parts += (head, word, _END)
+        return b"".join(parts)
 
     def spelled_out(self) -> Command:
         """The same with the whole script in it, for a server that does not know it yet."""
@@ -93,8 +111,15 @@ def _text(word: bytes | str | float) -> bytes:
 def run(script: Script, effect: Effect, keys: tuple[bytes, ...], *words: Word) -> Command:
     """The command that runs *script* over *keys*, which are in one slot."""
     texts = [word if isinstance(word, bytes) else b"%d" % word for word in words]
-    head = (b"EVALSHA", script.sha, b"%d" % len(keys))
-    return Command(effect, keys[0], (*head, *keys, *texts), script)
+    return run_words(script, effect, keys, texts)
+
+
+def run_words(
+    script: Script, effect: Effect, keys: tuple[bytes, ...], words: Iterable[bytes]
+) -> Command:
+    """The same where all *words* are texts already."""
+    count = _COUNTS[len(keys)] if len(keys) < len(_COUNTS) else b"%d" % len(keys)
+    return Command(effect, keys[0], (b"EVALSHA", script.sha, count, *keys, *words), script)
 
 
 def lasting(expiry: Expiry) -> tuple[bytes, ...]:

@@ -9,7 +9,7 @@ from ..keys import Names
 from ..records import Claimed, Turn
 from .commands import AGAIN, ONCE, READ, Command, Script, run
 from .door import Door
-from .places import beside
+from .places import beside_name
 from .replies import flag
 
 _ACQUIRE, _RELEASE = Script("acquire", "now", "line"), Script("release", "now", "line")
@@ -65,7 +65,7 @@ class RedisLeases:
 
 def line(names: Names, key: str) -> tuple[bytes, bytes, bytes]:
     """The lease and its queue, in the slot of the value under *key*."""
-    start = beside(names.segment("lease").encode(), names.name(key).encode())
+    start = beside_name(names.segment("lease"), names.name(key))
     # Each kind has an end of its own, whatever a key ends with.
     return start + b":held", start + b":queue", start + b":kept"
 

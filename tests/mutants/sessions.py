@@ -195,12 +195,8 @@ BUGS = [
         "session-lifetimes-overwritten",
         "the names for lifetimes are taken",
         "storage/core/drafts.py",
-        """            for name in RESERVED:
-                if name in members:
-""",
-        """            for name in RESERVED:
-                if name not in RESERVED:
-""",
+        "and (LIFETIMES in members or END in members)",
+        "and (LIFETIMES in members and END in members)",
         _laws("bad", "names_for_lifetimes and memory"),
     ),
     Bug(

@@ -35,6 +35,14 @@ BUGS = [
         _visits("valkey and no_bytes"),
     ),
     Bug(
+        "visit-over-what-is-there-without-a-lease-on-redis",
+        "where something else is there nothing is changed, whether there are leases or not",
+        "storage/redis/lua/put.lua",
+        "if raw ~= ARGV[1] then",
+        "if not raw then",
+        ("tests/contract/test_visits.py", "-k", "valkey and without_a_lease"),
+    ),
+    Bug(
         "visit-that-ends-in-silence-on-redis",
         "who leaves wakes the next",
         "storage/redis/lua/leave.lua",
@@ -55,8 +63,8 @@ BUGS = [
         "visit-that-is-ended-twice",
         "a visit is not ended twice when a reply is lost",
         "storage/redis/visits.py",
-        "run(_LEAVE, ONCE,",
-        "run(_LEAVE, AGAIN,",
+        "run_words(_LEAVE, ONCE,",
+        "run_words(_LEAVE, AGAIN,",
         ("tests/fault/redis/test_lost_replies.py", "-k", "ended_once"),
     ),
     Bug(

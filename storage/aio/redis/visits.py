@@ -8,13 +8,27 @@ from typing import Any, Final
 from ...keys import Names
 from ...records import DELETE, Change, Parting, Sight, Turn
 from ...ttl import Expiry, Keeping
-from ...redis.commands import AGAIN, ONCE, READ, Script, lasting, lasting_anew, lasting_on, run
+from ...redis.commands import (
+    AGAIN,
+    ONCE,
+    READ,
+    Command,
+    Script,
+    lasting,
+    lasting_anew,
+    lasting_on,
+    run_words,
+)
 from .door import Door
 from .leases import CALLED_MS, line, turn_of
 from ...redis.replies import flag
 
 _LOOK, _ENTER = Script("look", "now"), Script("enter", "now", "line")
-_LEAVE = Script("leave", "now", "line")
+_LEAVE, _PUT = Script("leave", "now", "line"), Script("put")
+
+_CALLED: Final = b"%d" % CALLED_MS
+
+_DONE: Final = Parting(True, True, None)
 
 _ENDING: Final = {b"PX": b"PEXPIRE", b"PXAT": b"PEXPIREAT"}
 """The commands that do what options of `SET` do."""
@@ -29,21 +43,26 @@ class RedisVisits:
 
     async def look(self, key: str) -> Sight:
         entry = self._names.name(key).encode()
-        reply = await self._door.call(run(_LOOK, READ, (entry,)), key)
+        reply = await self._door.call(run_words(_LOOK, READ, (entry,), ()), key)
         return sight_of(reply)
 
     async def enter(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> tuple[Turn, Sight]:
-        entry, words = self._names.name(key).encode(), (token.encode(), ttl_ms, patience_ms)
-        command = run(_ENTER, AGAIN, (entry, *line(self._names, key)), *words)
-        reply = await self._door.call(command, key)
+        keys = (self._names.name(key).encode(), *line(self._names, key))
+        words = (token.encode(), b"%d" % ttl_ms, b"%d" % patience_ms)
+        reply = await self._door.call(run_words(_ENTER, AGAIN, keys, words), key)
         return turn_of(reply[:2]), sight_of(reply[2:])
 
     async def leave(
         self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
     ) -> Parting:
-        entry, held = self._names.name(key).encode(), line(self._names, key) if token else ()
-        words = (token.encode(), 0 if release else ttl_ms, CALLED_MS)
-        reply = await self._door.call(run(_LEAVE, ONCE, (entry, *held), *words, *_told(change)), key)
+        entry = self._names.name(key).encode()
+        put = None if token or change is None else _putting(entry, change)
+        if put is not None:
+            there = await self._door.call(put, key)
+            return _DONE if isinstance(there, int) else Parting(True, False, there)
+        held = line(self._names, key) if token else ()
+        words = (token.encode(), b"0" if release else b"%d" % ttl_ms, _CALLED, *_told(change))
+        reply = await self._door.call(run_words(_LEAVE, ONCE, (entry, *held), words), key)
         return parting_of(reply)
 
 
@@ -56,7 +75,16 @@ def sight_of(reply: list[Any]) -> Sight:
 def parting_of(reply: list[Any]) -> Parting:
     """What the server said to who leaves."""
     held, done, raw = reply
-    return Parting(flag(held), flag(done), raw)
+    return _DONE if held and done else Parting(flag(held), flag(done), raw)
+
+
+def _putting(entry: bytes, change: Change) -> Command | None:
+    """What makes the most usual *change* where nobody has to hold a lease: one value in the place
+    of another."""
+    old, new, expiry = change
+    if old is None or not isinstance(new, bytes):
+        return None
+    return run_words(_PUT, ONCE, (entry,), (old, new, *lasting_on(expiry)))
 
 
 def _told(change: Change | None) -> tuple[bytes, ...]:

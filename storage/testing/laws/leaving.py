@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -84,6 +85,15 @@ class Leaving(Visited):
                     assert told == Parting(True, False, there)
             assert visits.look("k")[:2] == (there, None)
             assert ask("bob", patience_ms=0).granted is False
+
+    def test_where_something_else_is_there_nothing_is_changed_without_a_lease(
+        self, visits: Any, put: Callable[..., None]
+    ) -> None:
+        for there in (b"theirs", b"", None):
+            put(there)
+            change = Change(b"mine", b"new", None)
+            assert visits.leave("k", "", LONG, change, True) == Parting(True, False, there)
+            assert visits.look("k").raw == there
 
     def test_who_was_told_what_is_there_can_put_that_right(
         self, visits: Any, store: Any, ask: Acquire
@@ -182,6 +192,14 @@ class Changing(Visited):
         assert change(None, b"") == (True, True, None)
         assert change(None, b"new") == (True, False, b"")
         assert change(b"", b"new") == (True, True, None)
+
+    def test_nothing_is_not_the_same_as_no_bytes_to_who_holds_a_lease(self, visits: Any) -> None:
+        visits.enter("k", "ann", LONG, LONG)
+        leave = partial(visits.leave, "k", "ann", LONG)
+        assert leave(Change(b"", b"new", None), False) == (True, False, None)
+        assert leave(Change(None, b"", None), False) == (True, True, None)
+        assert leave(Change(None, b"new", None), False) == (True, False, b"")
+        assert leave(Change(b"", b"new", None), True) == (True, True, None)
 
     def test_an_entry_can_be_taken_away(
         self, visits: Any, store: Any, change: Callable[..., Any]
