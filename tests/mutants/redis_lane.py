@@ -27,6 +27,14 @@ BUGS = [
         _lane("nobody_gets or missing_or_too_much"),
     ),
     Bug(
+        "lane-error-of-another-taken-for-a-refusal",
+        "an error in the place of a mark is a refusal only where all is refused",
+        WIRE,
+        "            isinstance(reply, Exception) and word(reply) == first for reply in replies\n",
+        "            first for reply in replies\n",
+        ("tests/fault/crosstalk/test_batches.py", "-k", "place_of"),
+    ),
+    Bug(
         "lane-mark-said-twice",
         "a mark is a word that was never said",
         WIRE,

@@ -233,13 +233,19 @@ class Wire(asyncio.Protocol):
             raise InvalidResponse("an answer that nobody asked for")
 
     def _refused(self, asked: list[Asked], replies: list[Any]) -> None:
-        """Where the server refuses the mark, what it refuses besides is known, and nothing else."""
+        """Where the server refuses the mark and all the rest for the same reason, that is known.
+
+        Where it refuses the mark alone, or that error is the answer to something else, nothing is.
+        """
         error = replies[-1]
-        if not isinstance(error, Exception) or not word(error):
+        first = word(error) if isinstance(error, Exception) else ""
+        if not first or not all(
+            isinstance(reply, Exception) and word(reply) == first for reply in replies
+        ):
             raise InvalidResponse("an answer in the place of another")
         if len(asked) == len(replies) - 1:
             for (waiter, _, _, _), reply in zip(asked, replies):
-                if isinstance(reply, Exception) and not waiter.done():
+                if not waiter.done():
                     waiter.set_result(_trouble(reply))
         raise ConnectionError("the server refuses what ends a batch")
 
