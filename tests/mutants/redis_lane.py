@@ -171,6 +171,31 @@ BUGS = [
         ("tests/fault/redis/test_loops.py", "-k", "under_way"),
     ),
     Bug(
+        "lane-due-and-not-scheduled",
+        "who is struck while others wait to be sent takes nobody along",
+        LANE,
+        "                self._soon(self._flush)\n                self._is_due = True\n",
+        "                self._is_due = True\n                self._soon(self._flush)\n",
+        ("tests/fault/redis/test_lane_struck.py",),
+    ),
+    Bug(
+        "lane-taken-and-not-handed-on",
+        "who is struck while answers are handed on takes nobody along",
+        WIRE,
+        "            if len(asked) != due - 1:\n",
+        "            flying.popleft()\n            flying.appendleft(([], mark, due))\n"
+        "            if len(asked) != due - 1:\n",
+        ("tests/fault/redis/test_lane_struck.py",),
+    ),
+    Bug(
+        "lane-sent-and-forgotten",
+        "who is struck while it is sent takes nobody along",
+        LANE,
+        '                wire.drop(ConnectionError("it was cut off"))\n',
+        "                self.queue = []\n",
+        ("tests/fault/redis/test_lane_struck.py",),
+    ),
+    Bug(
         "parsing-pairs-counted-once",
         "a map is read whole",
         PARSING,

@@ -16,7 +16,7 @@ from ...redis.course import Budget
 from ...redis.replies import AllLentError, Phase, Trouble
 from ...redis.settings import Address
 from ...runtime import monotonic
-from .link import Link
+from .link import Link, too_late
 from .wire import EARLY, MOST_IN_FLIGHT, Asked, Marks, Wire
 
 AGAIN: Final[Any] = object()
@@ -71,14 +71,19 @@ class Lane:
     def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
         """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""
         waiter = self._future()
-        self.queue.append((waiter, packed, deadline, count))
         if count:
             self._several = True
-        if not self._is_due:
-            self._is_due = True
-            self._soon(self._flush)
-        if deadline < self._next:
-            self._look_at(deadline)
+        # A signal handler may raise anywhere: what stands first is what the next line relies on.
+        try:
+            self.queue.append((waiter, packed, deadline, count))
+            if not self._is_due:
+                self._soon(self._flush)
+                self._is_due = True
+            if deadline < self._next:
+                self._look_at(deadline)
+        except BaseException:
+            waiter.cancel()
+            raise
         return waiter
 
     async def opened(self, start: Start, until: float, budget: Budget | None) -> Any:
@@ -161,14 +166,14 @@ class Lane:
     def has_room(self) -> None:
         """Send what was held back."""
         if self.queue and not self._is_due:
-            self._is_due = True
             self._soon(self._flush)
+            self._is_due = True
 
     def has_doubts(self, wire: Wire) -> None:
         """Ask nothing more there."""
         if wire in self.wires:
-            self.wires.remove(wire)
             self.leaving.add(wire)
+            self.wires.remove(wire)
             wire.leave()
             self.has_room()
 
@@ -189,32 +194,43 @@ class Lane:
 
     def _flush(self) -> None:
         """Send what was asked for."""
-        self._is_due = False
-        now = monotonic()
-        if self._next <= now:
-            self._give_up(now)
+        try:
+            self._is_due = False
+            now = monotonic()
+            if self._next <= now:
+                self._give_up(now)
+            self._send(now)
+        except BaseException:  # out of a signal handler
+            self._is_due = False
+            self._loop.call_later(EARLY, self.has_room)
+            raise
+
+    def _send(self, now: float) -> None:
         while self.queue:
             wire = self._free()
             if wire is None:
                 break
             waiting = [one for one in self.queue if not one[0].done()]
             parts = [one[1] for one in waiting]
-            due = len(parts)
+            due = taken = len(parts)
             room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
             if due > room or self._several or sum(map(len, parts)) > _MOST_BYTES:
                 taken, due = _first(waiting, room)
+                parts = parts[:taken]
+            try:
+                if parts:
+                    wire.send(waiting[:taken], parts, due, now)
                 self.queue = waiting[taken:]
-                waiting, parts = waiting[:taken], parts[:taken]
+            except BaseException:  # nobody knows what was sent
+                wire.drop(ConnectionError("it was cut off"))
+                raise
+            if self._several:
                 self._several = any(count for _, _, _, count in self.queue)
-            else:
-                self.queue = []
-            if parts:
-                wire.send(waiting, parts, due, now)
         if self.queue and not self.wires:
-            queue, self.queue = self.queue, []
-            for waiter, _, _, _ in queue:
+            for waiter, _, _, _ in self.queue:
                 if not waiter.done():
                     waiter.set_result(AGAIN)
+            self.queue = []
 
     def _free(self) -> Wire | None:
         """The connection that owes the least, if it can take more; an idle one must be in order."""
@@ -237,24 +253,24 @@ class Lane:
 
     def _look_at(self, when: float) -> None:
         """Look then whose time is over."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._next = when
+        before = self._timer
         self._timer = self._loop.call_later(max(0.0, when - monotonic()), self._look)
+        self._next = when
+        if before is not None:
+            before.cancel()
 
     def _look(self) -> None:
-        self._timer = None
         self._give_up(monotonic())
 
     def _give_up(self, now: float) -> None:
         """Give up those whose time is over."""
-        self._next = math.inf
+        self._look_at(now + self._seconds)
         nearest = math.inf
         for waiter, _, deadline, count in self.queue:
             if waiter.done():
                 continue
             if deadline <= now + EARLY:
-                trouble = Trouble(Phase.UNSENT, TimeoutError("Timeout reading from socket"))
+                trouble = Trouble(Phase.UNSENT, too_late())
                 waiter.set_result([trouble] * count if count else trouble)
             else:
                 nearest = min(nearest, deadline)
@@ -262,6 +278,12 @@ class Lane:
             nearest = min(nearest, wire.look(now, self._seconds))
         if nearest < math.inf:
             self._look_at(nearest)
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._next = math.inf
+        if self.queue:
+            # Nothing that waits does so because nobody sends it.
+            self._soon(self._flush)
 
 
 def _first(waiting: list[Asked], room: int) -> tuple[int, int]:
