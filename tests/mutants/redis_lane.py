@@ -5,7 +5,7 @@ from __future__ import annotations
 from .bug import Bug
 
 WIRE, LANE = "storage/aio/redis/wire.py", "storage/aio/redis/lane.py"
-LINKS = "storage/aio/redis/links.py"
+LINKS, OPENING = "storage/aio/redis/links.py", "storage/aio/redis/opening.py"
 PARSING = "storage/redis/parsing.py"
 
 
@@ -62,7 +62,7 @@ BUGS = [
         "lane-misled-and-trusting",
         "where answers were wrong, calls have connections of their own for a while",
         LANE,
-        "        self.lend(monotonic() + _WARY_SECONDS)\n",
+        "        self.lend(is_for_good=False)\n",
         "        pass\n",
         ("tests/fault/redis/test_crossed_answers.py", "-k", "comes_twice and aio"),
     ),
@@ -150,8 +150,8 @@ BUGS = [
         "lane-no-right-to-marks",
         "who may not say marks has connections of its own",
         LINKS,
-        '_UNMARKED = ("NOPERM", "ERR")\n',
-        '_UNMARKED = ("ERR",)\n',
+        "is_for_good=reply is LENT or _has_no_marks(reply.error)",
+        "is_for_good=False",
         _lane("may_not_say"),
     ),
     Bug(
@@ -169,6 +169,30 @@ BUGS = [
         "        self._is_leaving = True\n        if not self._flying:\n",
         "        self._is_leaving = True\n        if self.link:\n",
         ("tests/fault/redis/test_loops.py", "-k", "under_way"),
+    ),
+    Bug(
+        "lane-connects-without-a-pause",
+        "a server that ends what is new is not asked without a pause",
+        LINKS,
+        "                reply, closed = closed, CLOSED\n",
+        "                reply = closed\n",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "without_a_pause"),
+    ),
+    Bug(
+        "lane-error-of-the-users-kept",
+        "what a function of the user's raises is raised where it was asked for",
+        OPENING,
+        "            outcome = _Raised(error)\n",
+        "            raise error\n",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "of_the_users"),
+    ),
+    Bug(
+        "lane-refused-for-good",
+        "who says no to a mark for another reason is asked again",
+        LINKS,
+        'return word(error) == "NOPERM" or _UNKNOWN in str(error).lower()',
+        "return bool(error)",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "says_no"),
     ),
     Bug(
         "lane-due-and-not-scheduled",

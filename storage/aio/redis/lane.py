@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError
 
 from ...redis.course import Budget
-from ...redis.replies import AllLentError, Phase, Trouble
+from ...redis.replies import Phase, Trouble
 from ...redis.settings import Address
 from ...runtime import monotonic
 from .link import Link, too_late
+from .opening import Opening, Start
 from .wire import EARLY, MOST_IN_FLIGHT, Asked, Marks, Wire
 
 AGAIN: Final[Any] = object()
 """What comes instead of an answer when nothing was sent because the connection was of no use."""
+
+CLOSED = Trouble(Phase.UNSENT, ConnectionError("Connection closed by server."))
+"""What it means when it comes again, for a connection that is new."""
 
 LENT: Final[Any] = object()
 """What comes where no connection can be shared."""
@@ -32,11 +36,10 @@ _MOST_BYTES = 64 * 1024
 """About so many bytes has a batch at the most."""
 
 _WIRES = 2
+"""So many connections are shared at the most."""
 
 _WARY_SECONDS = 30.0
-
-Start = Callable[[], Coroutine[Any, Any, Any]]
-
+"""So long nothing is shared where answers were not those that were due."""
 
 class Lane:
     """What is asked at *place*, where a server may be silent for *seconds*.
@@ -51,7 +54,7 @@ class Lane:
         self.leaving: set[Wire] = set()
         """Those that only wait for answers."""
         self.made = 0
-        self.grow: Callable[[], object] = int
+        self.grow: Callable[[], object] = _nothing
         """Asks for a second connection."""
         self._seconds = seconds
         self._ended = ended
@@ -105,9 +108,11 @@ class Lane:
 
     def open(self, start: Start) -> Opening:
         """Open one, if that is not under way."""
-        if self._opening is None or self._opening.is_over:
-            self._opening = Opening(start)
-        return self._opening
+        opening = self._opening
+        if opening is None or opening.is_over:
+            opening = self._opening = Opening()
+            opening.begin(start)
+        return opening
 
     def connecting(self) -> None:
         """From now on it is the server that lets us wait."""
@@ -123,9 +128,9 @@ class Lane:
         """A word that was never said."""
         return self._marks.next()
 
-    def lend(self, until: float) -> None:
-        """Share nothing *until* then."""
-        self._lent_until = until
+    def lend(self, *, is_for_good: bool) -> None:
+        """Share nothing, for a while or for good."""
+        self._lent_until = math.inf if is_for_good else monotonic() + _WARY_SECONDS
         self.retire(self.made)
 
     def retire(self, number: int) -> None:
@@ -180,7 +185,7 @@ class Lane:
     def is_misled(self) -> None:
         """Do for a while without what can be misled: a server answers more or less than it was
         asked, or what is between it and us."""
-        self.lend(monotonic() + _WARY_SECONDS)
+        self.lend(is_for_good=False)
 
     def is_over(self, wire: Wire) -> None:
         """Forget it."""
@@ -302,55 +307,5 @@ def _owed(wire: Wire) -> int:
     return wire.in_flight
 
 
-class Opening:
-    """A connection is being opened, for all who wait."""
-
-    def __init__(self, start: Start) -> None:
-        self.began: float | None = None
-        self.is_over = False
-        self._loop = asyncio.get_running_loop()
-        self._waiting: set[asyncio.Future[Any]] = set()
-        self._task = self._loop.create_task(self._run(start))
-
-    async def wait(self, until: float, patient: float) -> Any:
-        """How it ended; it is waited for *until* then, or less where nobody is connecting."""
-        waiter = self._loop.create_future()
-        self._waiting.add(waiter)
-        timer = self._timer(waiter, until if self.began else min(until, patient), until)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            self._waiting.discard(waiter)
-            if not self._waiting and not self.is_over:
-                self.cancel()
-
-    def cancel(self) -> None:
-        """Stop it."""
-        self._task.cancel()
-        self._ended(Trouble(Phase.UNSENT, ConnectionError("nobody waits for it")))
-
-    async def _run(self, start: Start) -> None:
-        outcome: Any = Trouble(Phase.UNSENT, ConnectionError("it was given up"))
-        try:
-            outcome = await start()
-        finally:
-            self._ended(outcome)
-
-    def _ended(self, outcome: Any) -> None:
-        self.is_over = True
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(outcome)
-
-    def _timer(self, waiter: Any, when: float, until: float) -> asyncio.TimerHandle:
-        return self._loop.call_later(max(0.0, when - monotonic()), self._late, waiter, until)
-
-    def _late(self, waiter: asyncio.Future[Any], until: float) -> None:
-        if waiter.done():
-            return
-        if self.began is not None and until > monotonic() + EARLY:
-            self._timer(waiter, until, until)
-            return
-        error = AllLentError() if self.began is None else TimeoutError("Timeout connecting to server")
-        waiter.set_result(Trouble(Phase.UNSENT, error))
+def _nothing() -> None:
+    pass
