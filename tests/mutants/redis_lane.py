@@ -152,7 +152,7 @@ BUGS = [
         LINKS,
         "is_for_good=reply is LENT or _has_no_marks(reply.error)",
         "is_for_good=False",
-        _lane("may_not_say"),
+        ("tests/fault/redis/test_lane_opening.py", "-k", "says_no"),
     ),
     Bug(
         "lane-several-answers-torn-apart",
