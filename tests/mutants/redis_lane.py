@@ -6,7 +6,7 @@ from .bug import Bug
 
 WIRE, LANE = "storage/aio/redis/wire.py", "storage/aio/redis/lane.py"
 LINKS, OPENING = "storage/aio/redis/links.py", "storage/aio/redis/opening.py"
-PARSING = "storage/redis/parsing.py"
+POOL, PARSING = "storage/aio/redis/pool.py", "storage/redis/parsing.py"
 
 
 def _lane(words: str) -> tuple[str, ...]:
@@ -193,6 +193,46 @@ BUGS = [
         'return word(error) == "NOPERM" or _UNKNOWN in str(error).lower()',
         "return bool(error)",
         ("tests/fault/redis/test_lane_opening.py", "-k", "says_no"),
+    ),
+    Bug(
+        "lane-everybody-connects",
+        "who failed before does not give up what was opened since",
+        LINKS,
+        "            self._failed.setdefault(task, {})[lane] = lane.made\n",
+        "            self._failed.pop(task, None)\n",
+        _lane("opened_since"),
+    ),
+    Bug(
+        "lane-third-connection",
+        "two connections are enough",
+        LANE,
+        "_WIRES = 2\n",
+        "_WIRES = 3\n",
+        _lane("third_connection"),
+    ),
+    Bug(
+        "lane-second-connection-without-work",
+        "a second connection takes at once what the first one can not",
+        LANE,
+        "self._marks, self))\n        self.has_room()\n",
+        "self._marks, self))\n",
+        _lane("third_connection"),
+    ),
+    Bug(
+        "lane-keeps-the-last-connection",
+        "where one connection is allowed, one that is busy gives way",
+        POOL,
+        "        if not any(lane.leaving",
+        "        if all(lane.leaving",
+        _lane("gives_way"),
+    ),
+    Bug(
+        "lane-left-open",
+        "a store that is closed leaves no connection",
+        POOL,
+        "for lane in self.lanes.values() for wire in lane.close()]",
+        "for lane in self.lanes.values() for wire in lane.wires]",
+        _lane("closed_while"),
     ),
     Bug(
         "lane-due-and-not-scheduled",

@@ -123,6 +123,7 @@ class Lane:
         """Share the connection of *link* from now on."""
         self.made += 1
         self.wires.append(Wire(link, self.made, self._marks, self))
+        self.has_room()
 
     def next_mark(self) -> bytes:
         """A word that was never said."""

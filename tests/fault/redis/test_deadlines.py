@@ -15,8 +15,9 @@ from storage import OutcomeUnknownError, StorageError, UnavailableError
 from tests.fault import faults
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import ends_by, failure, prepared, raw, stopped
+from tests.fault.redis.ground import LONG_TEXT, ends_by, failure, prepared, raw, stopped
 from tests.servers import Server, states
+from tests.servers.resp import MARK
 from tests.waiting import until
 
 SECONDS = 0.4
@@ -108,6 +109,11 @@ def overwrites(store: Any) -> StorageError:
     return failure(lambda: store.set("n", 5))
 
 
+def overwrites_long(store: Any) -> StorageError:
+    """On a connection of its own."""
+    return failure(lambda: store.set("n", LONG_TEXT))
+
+
 def reads(store: Any) -> StorageError:
     return failure(lambda: store.get("n"))
 
@@ -132,7 +138,7 @@ def test_who_can_not_connect_knows_by_the_deadline_that_nothing_was_done(
     silence: str, hasty: Any, proxy: Proxy, valkey: Server
 ) -> None:
     with BEFORE_SENDING[silence](proxy, valkey):
-        for call in (reads, writes):
+        for call in (reads, writes, overwrites_long):
             assert type(ends_by(SHORT, lambda call=call: call(hasty))) is UnavailableError
     assert raw(valkey, "n") == b"1"
     assert answers(hasty)
@@ -145,6 +151,18 @@ def test_the_time_to_connect_is_a_part_of_the_call(store: Any, proxy: Proxy) -> 
     for call in (reads, writes):
         proxy.cut()
         ends_by(SECONDS, lambda call=call: call(store))
+
+
+def test_the_time_until_the_first_mark_comes_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:
+    store = at(proxy, timeout=SECONDS)
+    proxy.always(faults.Delay(reply=0.9 * SECONDS), MARK)
+    proxy.always(faults.Blackhole(), "GET")
+
+    def anew() -> StorageError:
+        proxy.cut()
+        return reads(store)
+
+    assert type(ends_by(SECONDS, anew)) is UnavailableError
 
 
 def test_the_time_to_wait_for_a_connection_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:
