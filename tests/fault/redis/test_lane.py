@@ -103,7 +103,9 @@ def test_there_is_no_third_connection_for_what_two_can_not_take(valkey: Server) 
     async def test(store: Any) -> None:
         with states.paused(valkey, writes=True):
             calls = [asyncio.ensure_future(store.set("n", 1)) for _ in range(3 * OWED)]
-            await asyncio.to_thread(until, lambda: clients(valkey, "flags=b ") == 2)
+            await asyncio.to_thread(
+                until, lambda: clients(valkey, "flags=b ") == 2, seconds=LONG / 4
+            )
             calls.append(asyncio.ensure_future(store.set("n", 1)))
             for _ in range(20):
                 assert await asyncio.to_thread(clients, valkey) == 2
