@@ -261,7 +261,7 @@ BUGS = [
         "who can not connect knows that by the deadline",
         "storage/aio/redis/lent.py",
         "async with timeout(seconds):",
-        "async with timeout(None):",
+        "async with timeout(10 * seconds):",
         _faults("test_deadlines", "aio and can_not_connect and handshake"),
     ),
     Bug(

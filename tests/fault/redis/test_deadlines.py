@@ -154,15 +154,15 @@ def test_the_time_to_connect_is_a_part_of_the_call(store: Any, proxy: Proxy) -> 
 
 
 def test_the_time_until_the_first_mark_comes_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:
-    store = at(proxy, timeout=SECONDS)
-    proxy.always(faults.Delay(reply=0.9 * SECONDS), MARK)
+    store = at(proxy, timeout=1)
+    proxy.always(faults.Delay(reply=0.7), MARK)
     proxy.always(faults.Blackhole(), "GET")
 
     def anew() -> StorageError:
         proxy.cut()
         return reads(store)
 
-    assert type(ends_by(SECONDS, anew)) is UnavailableError
+    assert type(ends_by(1, anew)) is UnavailableError
 
 
 def test_the_time_to_wait_for_a_connection_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:
