@@ -249,14 +249,6 @@ BUGS = [
         _faults("test_deadlines", "blocking and time_to_wait"),
     ),
     Bug(
-        "redis-deadline-begins-anew-in-asyncio",
-        "the time to connect is a part of the call",
-        "storage/aio/redis/links.py",
-        "            if until < end:\n",
-        "            if until < 0:\n",
-        _faults("test_deadlines", "aio and first_mark"),
-    ),
-    Bug(
         "redis-connecting-has-no-deadline-in-asyncio",
         "who can not connect knows that by the deadline",
         "storage/aio/redis/lent.py",

@@ -17,7 +17,6 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import LONG_TEXT, ends_by, failure, prepared, raw, stopped
 from tests.servers import Server, states
-from tests.servers.resp import MARK
 from tests.waiting import until
 
 SECONDS = 0.4
@@ -151,18 +150,6 @@ def test_the_time_to_connect_is_a_part_of_the_call(store: Any, proxy: Proxy) -> 
     for call in (reads, writes):
         proxy.cut()
         ends_by(SECONDS, lambda call=call: call(store))
-
-
-def test_the_time_until_the_first_mark_comes_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:
-    store = at(proxy, timeout=1)
-    proxy.always(faults.Delay(reply=0.7), MARK)
-    proxy.always(faults.Blackhole(), "GET")
-
-    def anew() -> StorageError:
-        proxy.cut()
-        return reads(store)
-
-    assert type(ends_by(1, anew)) is UnavailableError
 
 
 def test_the_time_to_wait_for_a_connection_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:
