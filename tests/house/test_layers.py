@@ -65,6 +65,7 @@ WAITING = (
         "aio.lift",
         "aio.redis.lane",
         "aio.redis.lent",
+        "aio.redis.opening",
         "aio.redis.link",
         "aio.redis.links",
         "aio.redis.pool",

@@ -249,6 +249,14 @@ BUGS = [
         _faults("test_deadlines", "blocking and time_to_wait"),
     ),
     Bug(
+        "redis-connecting-has-no-deadline-in-asyncio",
+        "who can not connect knows that by the deadline",
+        "storage/aio/redis/lent.py",
+        "async with timeout(seconds):",
+        "async with timeout(10 * seconds):",
+        _faults("test_deadlines", "aio and can_not_connect and handshake"),
+    ),
+    Bug(
         "redis-down-is-waited-for",
         "a server that is known to be down is not waited for",
         "storage/redis/door.py",

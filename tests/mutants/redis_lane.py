@@ -5,8 +5,8 @@ from __future__ import annotations
 from .bug import Bug
 
 WIRE, LANE = "storage/aio/redis/wire.py", "storage/aio/redis/lane.py"
-LINKS = "storage/aio/redis/links.py"
-PARSING = "storage/redis/parsing.py"
+LINKS, OPENING = "storage/aio/redis/links.py", "storage/aio/redis/opening.py"
+POOL, PARSING = "storage/aio/redis/pool.py", "storage/redis/parsing.py"
 
 
 def _lane(words: str) -> tuple[str, ...]:
@@ -25,6 +25,14 @@ BUGS = [
         "if replies[-1] != mark:",
         "if not mark:",
         _lane("nobody_gets or missing_or_too_much"),
+    ),
+    Bug(
+        "lane-error-of-another-taken-for-a-refusal",
+        "an error in the place of a mark is a refusal only where all is refused",
+        WIRE,
+        "            isinstance(reply, Exception) and word(reply) == first for reply in replies\n",
+        "            first for reply in replies\n",
+        ("tests/fault/crosstalk/test_batches.py", "-k", "place_of"),
     ),
     Bug(
         "lane-mark-said-twice",
@@ -54,7 +62,7 @@ BUGS = [
         "lane-misled-and-trusting",
         "where answers were wrong, calls have connections of their own for a while",
         LANE,
-        "        self.lend(monotonic() + _WARY_SECONDS)\n",
+        "        self.lend(is_for_good=False)\n",
         "        pass\n",
         ("tests/fault/redis/test_crossed_answers.py", "-k", "comes_twice and aio"),
     ),
@@ -142,9 +150,9 @@ BUGS = [
         "lane-no-right-to-marks",
         "who may not say marks has connections of its own",
         LINKS,
-        '_UNMARKED = ("NOPERM", "ERR")\n',
-        '_UNMARKED = ("ERR",)\n',
-        _lane("may_not_say"),
+        "is_for_good=reply is LENT or _has_no_marks(reply.error)",
+        "is_for_good=False",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "says_no"),
     ),
     Bug(
         "lane-several-answers-torn-apart",
@@ -161,6 +169,87 @@ BUGS = [
         "        self._is_leaving = True\n        if not self._flying:\n",
         "        self._is_leaving = True\n        if self.link:\n",
         ("tests/fault/redis/test_loops.py", "-k", "under_way"),
+    ),
+    Bug(
+        "lane-connects-without-a-pause",
+        "a server that ends what is new is not asked without a pause",
+        LINKS,
+        "                reply, closed = closed, CLOSED\n",
+        "                reply = closed\n",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "without_a_pause"),
+    ),
+    Bug(
+        "lane-error-of-the-users-kept",
+        "what a function of the user's raises is raised where it was asked for",
+        OPENING,
+        "            outcome = _Raised(error)\n",
+        "            raise error\n",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "of_the_users"),
+    ),
+    Bug(
+        "lane-refused-for-good",
+        "who says no to a mark for another reason is asked again",
+        LINKS,
+        'return word(error) == "NOPERM" or _UNKNOWN in str(error).lower()',
+        "return bool(error)",
+        ("tests/fault/redis/test_lane_opening.py", "-k", "says_no"),
+    ),
+    Bug(
+        "lane-everybody-connects",
+        "who failed before does not give up what was opened since",
+        LINKS,
+        "            self._failed.setdefault(task, {})[lane] = lane.made\n",
+        "            self._failed.pop(task, None)\n",
+        _lane("opened_since"),
+    ),
+    Bug(
+        "lane-third-connection",
+        "two connections are enough",
+        LANE,
+        "_WIRES = 2\n",
+        "_WIRES = 3\n",
+        _lane("third_connection"),
+    ),
+    Bug(
+        "lane-second-connection-without-work",
+        "a second connection takes at once what the first one can not",
+        LANE,
+        "self._marks, self))\n        self.has_room()\n",
+        "self._marks, self))\n",
+        _lane("third_connection"),
+    ),
+    Bug(
+        "lane-keeps-the-last-connection",
+        "where one connection is allowed, one that is busy gives way",
+        POOL,
+        "        if not any(lane.leaving for lane in self.lanes.values()):\n            for",
+        "        if all(lane.leaving for lane in self.lanes.values()):\n            for",
+        _lane("gives_way"),
+    ),
+    Bug(
+        "lane-due-and-not-scheduled",
+        "who is struck while others wait to be sent takes nobody along",
+        LANE,
+        "                self._soon(self._flush)\n                self._is_due = True\n",
+        "                self._is_due = True\n                self._soon(self._flush)\n",
+        ("tests/fault/redis/test_lane_struck.py",),
+    ),
+    Bug(
+        "lane-taken-and-not-handed-on",
+        "who is struck while answers are handed on takes nobody along",
+        WIRE,
+        "            if len(asked) != due - 1:\n",
+        "            flying.popleft()\n            flying.appendleft(([], mark, due))\n"
+        "            if len(asked) != due - 1:\n",
+        ("tests/fault/redis/test_lane_struck.py",),
+    ),
+    Bug(
+        "lane-sent-and-forgotten",
+        "who is struck while it is sent takes nobody along",
+        LANE,
+        '                wire.drop(ConnectionError("it was cut off"))\n',
+        "                self.queue = []\n",
+        ("tests/fault/redis/test_lane_struck.py",),
     ),
     Bug(
         "parsing-pairs-counted-once",

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError
 
 from ...redis.course import Budget
 from ...redis.marks import Marks
-from ...redis.replies import AllLentError, Phase, Trouble
+from ...redis.replies import Phase, Trouble
 from ...redis.settings import Address
 from ...runtime import monotonic
-from .link import Link
+from .link import Link, too_late
+from .opening import Opening, Start
 from .wire import EARLY, MOST_IN_FLIGHT, Asked, Wire
 
 AGAIN: Final[Any] = object()
 """What comes instead of an answer when nothing was sent because the connection was of no use."""
+
+CLOSED = Trouble(Phase.UNSENT, ConnectionError("Connection closed by server."))
+"""What it means when it comes again, for a connection that is new."""
 
 LENT: Final[Any] = object()
 """What comes where no connection can be shared."""
@@ -33,11 +37,10 @@ _MOST_BYTES = 64 * 1024
 """About so many bytes has a batch at the most."""
 
 _WIRES = 2
+"""So many connections are shared at the most."""
 
 _WARY_SECONDS = 30.0
-
-Start = Callable[[], Coroutine[Any, Any, Any]]
-
+"""So long nothing is shared where answers were not those that were due."""
 
 class Lane:
     """What is asked at *place*, where a server may be silent for *seconds*.
@@ -52,7 +55,7 @@ class Lane:
         self.leaving: set[Wire] = set()
         """Those that only wait for answers."""
         self.made = 0
-        self.grow: Callable[[], object] = int
+        self.grow: Callable[[], object] = _nothing
         """Asks for a second connection."""
         self._seconds = seconds
         self._ended = ended
@@ -72,14 +75,19 @@ class Lane:
     def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
         """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""
         waiter = self._future()
-        self.queue.append((waiter, packed, deadline, count))
         if count:
             self._several = True
-        if not self._is_due:
-            self._is_due = True
-            self._soon(self._flush)
-        if deadline < self._next:
-            self._look_at(deadline)
+        # A signal handler may raise anywhere: what stands first is what the next line relies on.
+        try:
+            self.queue.append((waiter, packed, deadline, count))
+            if not self._is_due:
+                self._soon(self._flush)
+                self._is_due = True
+            if deadline < self._next:
+                self._look_at(deadline)
+        except BaseException:
+            waiter.cancel()
+            raise
         return waiter
 
     async def opened(self, start: Start, until: float, budget: Budget | None) -> Any:
@@ -101,9 +109,11 @@ class Lane:
 
     def open(self, start: Start) -> Opening:
         """Open one, if that is not under way."""
-        if self._opening is None or self._opening.is_over:
-            self._opening = Opening(start)
-        return self._opening
+        opening = self._opening
+        if opening is None or opening.is_over:
+            opening = self._opening = Opening()
+            opening.begin(start)
+        return opening
 
     def connecting(self) -> None:
         """From now on it is the server that lets us wait."""
@@ -114,14 +124,15 @@ class Lane:
         """Share the connection of *link* from now on."""
         self.made += 1
         self.wires.append(Wire(link, self.made, self._marks, self))
+        self.has_room()
 
     def next_mark(self) -> bytes:
         """A word that was never said."""
         return self._marks.next()
 
-    def lend(self, until: float) -> None:
-        """Share nothing *until* then."""
-        self._lent_until = until
+    def lend(self, *, is_for_good: bool) -> None:
+        """Share nothing, for a while or for good."""
+        self._lent_until = math.inf if is_for_good else monotonic() + _WARY_SECONDS
         self.retire(self.made)
 
     def retire(self, number: int) -> None:
@@ -162,21 +173,21 @@ class Lane:
     def has_room(self) -> None:
         """Send what was held back."""
         if self.queue and not self._is_due:
-            self._is_due = True
             self._soon(self._flush)
+            self._is_due = True
 
     def has_doubts(self, wire: Wire) -> None:
         """Ask nothing more there."""
         if wire in self.wires:
-            self.wires.remove(wire)
             self.leaving.add(wire)
+            self.wires.remove(wire)
             wire.leave()
             self.has_room()
 
     def is_misled(self) -> None:
         """Do for a while without what can be misled: a server answers more or less than it was
         asked, or what is between it and us."""
-        self.lend(monotonic() + _WARY_SECONDS)
+        self.lend(is_for_good=False)
 
     def is_over(self, wire: Wire) -> None:
         """Forget it."""
@@ -190,32 +201,43 @@ class Lane:
 
     def _flush(self) -> None:
         """Send what was asked for."""
-        self._is_due = False
-        now = monotonic()
-        if self._next <= now:
-            self._give_up(now)
+        try:
+            self._is_due = False
+            now = monotonic()
+            if self._next <= now:
+                self._give_up(now)
+            self._send(now)
+        except BaseException:  # out of a signal handler
+            self._is_due = False
+            self._loop.call_later(EARLY, self.has_room)
+            raise
+
+    def _send(self, now: float) -> None:
         while self.queue:
             wire = self._free()
             if wire is None:
                 break
             waiting = [one for one in self.queue if not one[0].done()]
             parts = [one[1] for one in waiting]
-            due = len(parts)
+            due = taken = len(parts)
             room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
             if due > room or self._several or sum(map(len, parts)) > _MOST_BYTES:
                 taken, due = _first(waiting, room)
+                parts = parts[:taken]
+            try:
+                if parts:
+                    wire.send(waiting[:taken], parts, due, now)
                 self.queue = waiting[taken:]
-                waiting, parts = waiting[:taken], parts[:taken]
+            except BaseException:  # nobody knows what was sent
+                wire.drop(ConnectionError("it was cut off"))
+                raise
+            if self._several:
                 self._several = any(count for _, _, _, count in self.queue)
-            else:
-                self.queue = []
-            if parts:
-                wire.send(waiting, parts, due, now)
         if self.queue and not self.wires:
-            queue, self.queue = self.queue, []
-            for waiter, _, _, _ in queue:
+            for waiter, _, _, _ in self.queue:
                 if not waiter.done():
                     waiter.set_result(AGAIN)
+            self.queue = []
 
     def _free(self) -> Wire | None:
         """The connection that owes the least, if it can take more; an idle one must be in order."""
@@ -238,24 +260,24 @@ class Lane:
 
     def _look_at(self, when: float) -> None:
         """Look then whose time is over."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._next = when
+        before = self._timer
         self._timer = self._loop.call_later(max(0.0, when - monotonic()), self._look)
+        self._next = when
+        if before is not None:
+            before.cancel()
 
     def _look(self) -> None:
-        self._timer = None
         self._give_up(monotonic())
 
     def _give_up(self, now: float) -> None:
         """Give up those whose time is over."""
-        self._next = math.inf
+        self._look_at(now + self._seconds)
         nearest = math.inf
         for waiter, _, deadline, count in self.queue:
             if waiter.done():
                 continue
             if deadline <= now + EARLY:
-                trouble = Trouble(Phase.UNSENT, TimeoutError("Timeout reading from socket"))
+                trouble = Trouble(Phase.UNSENT, too_late())
                 waiter.set_result([trouble] * count if count else trouble)
             else:
                 nearest = min(nearest, deadline)
@@ -263,6 +285,12 @@ class Lane:
             nearest = min(nearest, wire.look(now, self._seconds))
         if nearest < math.inf:
             self._look_at(nearest)
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._next = math.inf
+        if self.queue:
+            # Nothing that waits does so because nobody sends it.
+            self._soon(self._flush)
 
 
 def _first(waiting: list[Asked], room: int) -> tuple[int, int]:
@@ -281,55 +309,5 @@ def _owed(wire: Wire) -> int:
     return wire.in_flight
 
 
-class Opening:
-    """A connection is being opened, for all who wait."""
-
-    def __init__(self, start: Start) -> None:
-        self.began: float | None = None
-        self.is_over = False
-        self._loop = asyncio.get_running_loop()
-        self._waiting: set[asyncio.Future[Any]] = set()
-        self._task = self._loop.create_task(self._run(start))
-
-    async def wait(self, until: float, patient: float) -> Any:
-        """How it ended; it is waited for *until* then, or less where nobody is connecting."""
-        waiter = self._loop.create_future()
-        self._waiting.add(waiter)
-        timer = self._timer(waiter, until if self.began else min(until, patient), until)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            self._waiting.discard(waiter)
-            if not self._waiting and not self.is_over:
-                self.cancel()
-
-    def cancel(self) -> None:
-        """Stop it."""
-        self._task.cancel()
-        self._ended(Trouble(Phase.UNSENT, ConnectionError("nobody waits for it")))
-
-    async def _run(self, start: Start) -> None:
-        outcome: Any = Trouble(Phase.UNSENT, ConnectionError("it was given up"))
-        try:
-            outcome = await start()
-        finally:
-            self._ended(outcome)
-
-    def _ended(self, outcome: Any) -> None:
-        self.is_over = True
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(outcome)
-
-    def _timer(self, waiter: Any, when: float, until: float) -> asyncio.TimerHandle:
-        return self._loop.call_later(max(0.0, when - monotonic()), self._late, waiter, until)
-
-    def _late(self, waiter: asyncio.Future[Any], until: float) -> None:
-        if waiter.done():
-            return
-        if self.began is not None and until > monotonic() + EARLY:
-            self._timer(waiter, until, until)
-            return
-        error = AllLentError() if self.began is None else TimeoutError("Timeout connecting to server")
-        waiter.set_result(Trouble(Phase.UNSENT, error))
+def _nothing() -> None:
+    pass

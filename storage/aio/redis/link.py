@@ -1,6 +1,6 @@
 """One connection to a server, and what the client library does not show of it.
 
-In the blocking half `storage.redis.links` needs no more than what it shows.
+The twin of `storage.redis.link`, with what the streams of asyncio have beneath.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Link:
         finally:
             timer.cancel()
         if self._is_cut:
-            return Trouble(Phase.SENT, TimeoutError("Timeout reading from socket"))
+            return Trouble(Phase.SENT, too_late())
         return reply
 
     def _has_news(self) -> bool:
@@ -103,6 +103,11 @@ async def reply_on(connection: Any) -> Any:
         return Trouble(Phase.ANSWERED, error)
     except FAILURES as error:
         return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, error)
+
+
+def too_late() -> Exception:
+    """What the client library raises when an answer does not come in time."""
+    return TimeoutError("Timeout reading from socket")
 
 
 def _news_from(number: int) -> Callable[[], object]:

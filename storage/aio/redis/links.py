@@ -6,7 +6,6 @@ The twin of `storage.redis.links`, with connections of each event loop's own.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import weakref
 from collections.abc import Callable, Sequence
@@ -20,10 +19,10 @@ from redis.exceptions import InvalidResponse
 from ...redis.commands import Command
 from ...redis.course import Budget
 from ...redis.marks import marking
-from ...redis.replies import TOO_LATE, Phase, Trouble, word
+from ...redis.replies import TOO_LATE, Phase, Trouble, meaning, word
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
-from .lane import AGAIN, LENT, MOST_AT_ONCE, Lane
+from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
 from .lent import FITS, Lent, phase_of
 from .link import FAILURES, Link
 from .pool import Pool
@@ -31,8 +30,8 @@ from .pool import Pool
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
-_UNMARKED = ("NOPERM", "ERR")
-"""How a server refuses a mark that will go on refusing it."""
+_UNKNOWN = "unknown command"
+"""What a server says that has no marks."""
 
 
 class Links:
@@ -45,7 +44,7 @@ class Links:
         self._seconds = seconds
         self._lent = Lent(make, limit, seconds)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-        self._failed: weakref.WeakKeyDictionary[Any, tuple[Lane, int]] = weakref.WeakKeyDictionary()
+        self._failed: weakref.WeakKeyDictionary[Any, dict[Lane, int]] = weakref.WeakKeyDictionary()
         after_fork(self, Links._leave_behind)
 
     async def ask(
@@ -66,7 +65,7 @@ class Links:
         lane = pool.lanes.get(place) or self._lane(pool, place)
         if wait or len(packed) > FITS:
             return await self._lent.ask(pool, place, packed, until, wait, budget)
-        reply = AGAIN
+        reply, closed = AGAIN, AGAIN
         while reply is AGAIN:
             if not lane.wires:
                 reply = await lane.opened(partial(self._open, pool, lane), until, budget)
@@ -83,6 +82,8 @@ class Links:
                 if end <= now:
                     return TOO_LATE
             reply = await lane.put(packed, end)
+            if reply is AGAIN:
+                reply, closed = closed, CLOSED
         if type(reply) is Trouble:
             self._note(lane)
         return reply
@@ -104,7 +105,7 @@ class Links:
         together = b"".join(packed)
         if count > MOST_AT_ONCE or len(together) > FITS:
             return await self._lent.ask_all(pool, place, packed, until, budget)
-        replies = AGAIN
+        replies, closed = AGAIN, AGAIN
         while replies is AGAIN:
             if not lane.wires:
                 replies = await lane.opened(partial(self._open, pool, lane), until, budget)
@@ -120,6 +121,8 @@ class Links:
                 if end <= now:
                     return [TOO_LATE] * count
             replies = await lane.put(together, end, count)
+            if replies is AGAIN:
+                replies, closed = closed, [CLOSED] * count
         if any(type(reply) is Trouble for reply in replies):
             self._note(lane)
         found: list[Any] = replies
@@ -131,8 +134,8 @@ class Links:
         lane = pool.lanes.get(place)
         if lane is not None:
             task = asyncio.current_task()
-            failed, number = self._failed.pop(task, (None, 0)) if task else (None, 0)
-            lane.retire(number if failed is lane else lane.made)
+            failed = self._failed.get(task, {}) if task else {}
+            lane.retire(failed.pop(lane, lane.made))
         await self._lent.forget(pool, place)
 
     async def aclose(self) -> None:
@@ -183,7 +186,7 @@ class Links:
         """Remember how old the connections are that this task had trouble with."""
         task = asyncio.current_task()
         if task is not None:
-            self._failed[task] = (lane, lane.made)
+            self._failed.setdefault(task, {})[lane] = lane.made
 
     async def _open(self, pool: Pool, lane: Lane) -> Any:
         """Open a connection that many share; answers `None`, the trouble, or `LENT`."""
@@ -212,14 +215,20 @@ class Links:
                     return None
             if type(reply) is not Trouble and reply is not LENT:
                 return Trouble(Phase.UNSENT, InvalidResponse("an answer in the place of another"))
-            if reply is LENT or word(reply.error) in _UNMARKED:
-                is_clean = True
-                lane.lend(math.inf)
-                return LENT
-            return reply if reply.phase is Phase.ANSWERED else reply._replace(phase=Phase.UNSENT)
+            if reply is not LENT and reply.phase is not Phase.ANSWERED:
+                return reply._replace(phase=Phase.UNSENT)
+            if reply is not LENT and meaning(reply.error).passes:
+                return reply
+            is_clean = True
+            lane.lend(is_for_good=reply is LENT or _has_no_marks(reply.error))
+            return LENT
         finally:
             if not is_shared:
                 await self._lent.back(pool, link, is_clean)
+
+
+def _has_no_marks(error: Exception) -> bool:
+    return word(error) == "NOPERM" or _UNKNOWN in str(error).lower()
 
 
 def _let_go(connection: Any) -> None:

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from redis.exceptions import ConnectionError, InvalidResponse, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, InvalidResponse, ResponseError
 
 from ...redis.marks import Marks, marking
 from ...redis.parsing import NOT_YET, PUSH, reader
 from ...redis.replies import Phase, Trouble, word
 from ...runtime import monotonic
-from .link import FAILURES, Link
+from .link import FAILURES, Link, too_late
 
 Asked = tuple["asyncio.Future[Any]", bytes, float, int]
 """Who waits, what is sent, when the answer is too late, and how many replies are a list of answers;
@@ -94,17 +94,11 @@ class Wire(asyncio.Protocol):
 
     def drop(self, error: Exception) -> None:
         """End at once. Who waits for an answer does not get one, because of *error*."""
-        flying, self._flying = self._flying, deque()
-        self.in_flight = 0
-        if not self._is_over:
-            self._is_over = True
-            self._transport.abort()
-            self._lane.is_over(self)
-        trouble = Trouble(Phase.SENT, error)
-        for asked, _, _ in flying:
-            for waiter, _, _, count in asked:
-                if not waiter.done():
-                    waiter.set_result([trouble] * count if count else trouble)
+        try:
+            self._drop(error)
+        except BaseException:  # out of a signal handler, which strikes anywhere
+            self._drop(error)
+            raise
 
     def look(self, now: float, seconds: float) -> float:
         """Give up those whose time is over, and the connection after *seconds* of silence.
@@ -112,15 +106,30 @@ class Wire(asyncio.Protocol):
         Answers when to look again.
         """
         if not self._flying:
+            if self._is_leaving:
+                self._end()
             return math.inf
         late, nearest = self._give_up(now + EARLY)
         silent = self._heard + seconds
         if silent <= now + EARLY or (late and nearest == math.inf):
-            self.drop(_too_late())
+            self.drop(too_late())
             return math.inf
         if late:
             self._lane.has_doubts(self)
         return min(nearest, silent)
+
+    def _drop(self, error: Exception) -> None:
+        if not self._is_over:
+            self._transport.abort()
+            self._lane.is_over(self)
+            self._is_over = True
+        self.in_flight = 0
+        trouble = Trouble(Phase.SENT, error)
+        while self._flying:
+            for waiter, _, _, count in self._flying[0][0]:
+                if not waiter.done():
+                    waiter.set_result([trouble] * count if count else trouble)
+            self._flying.popleft()
 
     def _give_up(self, now: float) -> tuple[bool, float]:
         late, nearest = False, math.inf
@@ -130,7 +139,7 @@ class Wire(asyncio.Protocol):
                     continue
                 if deadline <= now:
                     late = True
-                    trouble = Trouble(Phase.SENT, _too_late())
+                    trouble = Trouble(Phase.SENT, too_late())
                     waiter.set_result([trouble] * count if count else trouble)
                 elif deadline < nearest:
                     nearest = deadline
@@ -148,6 +157,9 @@ class Wire(asyncio.Protocol):
             self.drop(error)
             if not isinstance(error, ConnectionError):
                 self._lane.is_misled()
+        except BaseException:  # out of a signal handler
+            self.drop(ConnectionError("it was cut off"))
+            raise
         else:
             if self._is_leaving and not self._flying:
                 self._end()
@@ -190,9 +202,6 @@ class Wire(asyncio.Protocol):
                     replies.append(reply)
             if replies[-1] != mark:
                 self._refused(asked, replies)
-            flying.popleft()
-            self.in_flight -= due - 1
-            self._replies = []
             if len(asked) != due - 1:
                 replies = _in_lists(asked, replies)
             for one, reply in zip(asked, replies):
@@ -201,7 +210,9 @@ class Wire(asyncio.Protocol):
                     if isinstance(reply, Exception):
                         reply = _trouble(reply)
                     waiter.set_result(reply)
-            replies = self._replies
+            flying.popleft()
+            self.in_flight -= due - 1
+            replies = self._replies = []
         if self._reader.has_data():
             self._end_of_answers()
 
@@ -213,20 +224,26 @@ class Wire(asyncio.Protocol):
             raise InvalidResponse("an answer that nobody asked for")
 
     def _refused(self, asked: list[Asked], replies: list[Any]) -> None:
-        """Where the server refuses the mark, what it refuses besides is known, and nothing else."""
+        """Where the server refuses the mark and all the rest for the same reason, that is known.
+
+        Where it refuses the mark alone, or that error is the answer to something else, nothing is.
+        """
         error = replies[-1]
-        if not isinstance(error, Exception) or not word(error):
+        first = word(error) if isinstance(error, Exception) else ""
+        if not first or not all(
+            isinstance(reply, Exception) and word(reply) == first for reply in replies
+        ):
             raise InvalidResponse("an answer in the place of another")
         if len(asked) == len(replies) - 1:
             for (waiter, _, _, _), reply in zip(asked, replies):
-                if isinstance(reply, Exception) and not waiter.done():
+                if not waiter.done():
                     waiter.set_result(_trouble(reply))
         raise ConnectionError("the server refuses what ends a batch")
 
     def _end(self) -> None:
-        self._is_over = True
         self._lane.is_over(self)
         self._transport.close()
+        self._is_over = True
 
 
 def _in_lists(asked: list[Asked], replies: list[Any]) -> list[Any]:
@@ -246,7 +263,3 @@ def _in_lists(asked: list[Asked], replies: list[Any]) -> list[Any]:
 def _trouble(error: Exception) -> Trouble:
     known = isinstance(error, ResponseError) or word(error)
     return Trouble(Phase.ANSWERED if known else Phase.SENT, error)
-
-
-def _too_late() -> Exception:
-    return TimeoutError("Timeout reading from socket")

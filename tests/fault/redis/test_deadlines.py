@@ -15,7 +15,7 @@ from storage import OutcomeUnknownError, StorageError, UnavailableError
 from tests.fault import faults
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import ends_by, failure, prepared, raw, stopped
+from tests.fault.redis.ground import LONG_TEXT, ends_by, failure, prepared, raw, stopped
 from tests.servers import Server, states
 from tests.waiting import until
 
@@ -108,6 +108,11 @@ def overwrites(store: Any) -> StorageError:
     return failure(lambda: store.set("n", 5))
 
 
+def overwrites_long(store: Any) -> StorageError:
+    """On a connection of its own."""
+    return failure(lambda: store.set("n", LONG_TEXT))
+
+
 def reads(store: Any) -> StorageError:
     return failure(lambda: store.get("n"))
 
@@ -132,7 +137,7 @@ def test_who_can_not_connect_knows_by_the_deadline_that_nothing_was_done(
     silence: str, hasty: Any, proxy: Proxy, valkey: Server
 ) -> None:
     with BEFORE_SENDING[silence](proxy, valkey):
-        for call in (reads, writes):
+        for call in (reads, writes, overwrites_long):
             assert type(ends_by(SHORT, lambda call=call: call(hasty))) is UnavailableError
     assert raw(valkey, "n") == b"1"
     assert answers(hasty)

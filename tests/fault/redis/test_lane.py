@@ -29,6 +29,9 @@ CALLS = 10_000
 AT_ONCE = 512
 """So many commands a batch has."""
 
+OWED = 2048
+"""So many answers a connection owes at the most."""
+
 HIT = [Meter(Limit(10, algorithm="gcra").rule, "k")]
 SHORT, LONG = 0.15, 20
 
@@ -92,6 +95,21 @@ def test_ten_thousand_calls_at_once_need_two_connections(valkey: Server) -> None
 
         assert answers[:CALLS] == [value(keys[number % 500]) for number in range(CALLS)]
         assert clients(valkey) == 2
+
+    run(valkey, test)
+
+
+def test_there_is_no_third_connection_for_what_two_can_not_take(valkey: Server) -> None:
+    async def test(store: Any) -> None:
+        with states.paused(valkey, writes=True):
+            calls = [asyncio.ensure_future(store.set("n", 1)) for _ in range(3 * OWED)]
+            await asyncio.to_thread(
+                until, lambda: clients(valkey, "flags=b ") == 2, seconds=LONG / 4
+            )
+            calls.append(asyncio.ensure_future(store.set("n", 1)))
+            for _ in range(20):
+                assert await asyncio.to_thread(clients, valkey) == 2
+        await asyncio.gather(*calls)
 
     run(valkey, test)
 
@@ -308,6 +326,32 @@ def test_those_who_fail_together_connect_once(proxy: Proxy) -> None:
     run(proxy, test)
 
 
+class LateEnd(faults.Fault):
+    """The connection ends some time after the command has come to the server."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        way.wait(SHORT)
+        way.end(faults.End.RST)
+
+
+def test_who_failed_before_does_not_give_up_what_was_opened_since(proxy: Proxy) -> None:
+    async def test(store: Any) -> None:
+        keys = await fill(store, 10)
+        asked = proxy.forwarded.count("GET")
+        proxy.next(faults.Unanswered(), "GET")
+        twice = asyncio.gather(*(store.get(key) for key in keys[:5]))
+        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") > asked)
+        proxy.next(LateEnd(), "GET")
+        await asyncio.to_thread(until, lambda: proxy.connections == 2)
+        await asyncio.to_thread(until, lambda: proxy.forwarded.count("GET") >= asked + 10)
+        once = asyncio.gather(*(store.get(key) for key in keys[5:]))
+        # Those who failed twice pause, and the others open the third one meanwhile.
+        assert await once + await twice == [value(key) for key in [*keys[5:], *keys[:5]]]
+        assert proxy.connections == 3
+
+    run(proxy, test)
+
+
 def test_those_who_come_together_connect_once(proxy: Proxy) -> None:
     async def main() -> None:
         async with storage.aio.RedisStorage(url(proxy)) as store:
@@ -332,6 +376,31 @@ def test_one_connection_is_enough_for_short_and_long(valkey: Server) -> None:
         assert clients(valkey) == 1
 
     run(valkey, test, connections=1)
+
+
+def test_a_connection_that_is_busy_gives_way_to_who_needs_one(proxy: Proxy) -> None:
+    async def test(store: Any) -> None:
+        proxy.next(faults.Delay(reply=SHORT), "GET")
+        reading = asyncio.ensure_future(store.get("n"))
+        await asyncio.to_thread(until, lambda: "GET" in proxy.forwarded)
+        await asyncio.wait_for(store.set("long", LONG_TEXT), LONG / 4)
+        assert await reading == 0
+
+    run(proxy, test, connections=1)
+
+
+def test_who_is_closed_while_it_connects_leaves_no_connection(proxy: Proxy, valkey: Server) -> None:
+    async def main() -> None:
+        proxy.next(faults.Delay(reply=SHORT), MARK)
+        store = storage.aio.RedisStorage(url(proxy, timeout=LONG))
+        reading = asyncio.ensure_future(store.get("n"))
+        await asyncio.to_thread(until, lambda: MARK in proxy.forwarded)
+        await store.aclose()
+        await asyncio.wait([reading])
+        assert reading.exception() is None or isinstance(reading.exception(), StorageError)
+        await asyncio.to_thread(until, lambda: clients(valkey) == 0, "the end of its connection")
+
+    asyncio.run(main())
 
 
 def test_what_is_long_does_not_keep_what_is_short(proxy: Proxy) -> None:

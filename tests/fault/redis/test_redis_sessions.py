@@ -211,6 +211,8 @@ def test_a_save_whose_answer_is_lost_is_no_change_of_somebody_else(
     half: Any, at: At, proxy: Proxy, valkey: Server
 ) -> None:
     sessions = of(half, at(proxy, timeout=2))
+    with sessions.open("another") as session:
+        session["n"] = 1  # from now on the server knows the script
     opened = sessions.open(KEY)
     with opened as session:
         session["n"] = 1

@@ -262,8 +262,11 @@ def test_a_call_with_a_time_limit_of_ones_own_crosses_no_answers(valkey: Server)
 
     async def one(store: Any, number: int) -> bool:
         key = str(number % KEYS)
+        # How many answers come later than that depends on the machine; for some no answer is quick
+        # enough on any.
+        limit = 1e-9 if number % 8 == 7 else chance.uniform(1e-5, 5e-4)
         try:
-            found = await asyncio.wait_for(store.get(key), chance.uniform(1e-5, 5e-4))
+            found = await asyncio.wait_for(store.get(key), limit)
         except asyncio.TimeoutError:
             return False
         assert found == value(number % KEYS), "somebody else's answer"

@@ -1,0 +1,131 @@
+"""Tasks share what it takes to connect: once for all who wait, at once told to all when it fails,
+and with a pause before the next time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+from typing import Any
+
+import pytest
+import redis.asyncio
+import redis.credentials
+
+import storage.aio
+from storage import UnavailableError
+from storage.core.limits import Limit
+from storage.records import Ask, Meter
+from tests.fault import faults
+from tests.fault.proxy import Proxy
+from tests.fault.redis.ground import url
+from tests.servers import Server
+from tests.servers.resp import MARK
+
+LONG = 20
+SHORT = 0.1
+HIT = [Meter(Limit(10, algorithm="gcra").rule, "k")]
+
+
+async def every(calls: Any) -> list[Any]:
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+class Vault(redis.credentials.CredentialProvider):
+    """It is down."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get_credentials(self) -> Any:
+        self.asked += 1
+        raise RuntimeError("the vault is down")
+
+
+def test_what_a_function_of_the_users_raises_is_raised_at_once(valkey: Server) -> None:
+    vault = Vault()
+
+    async def main() -> None:
+        complaints: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        client = redis.asyncio.Redis.from_url(valkey.url, credential_provider=vault)
+        async with storage.aio.RedisStorage(client, timeout=LONG) as store:
+            begin = time.monotonic()
+            errors = await every(store.get("n") for _ in range(5))
+            assert time.monotonic() - begin < LONG / 2
+            assert [type(error) for error in errors] == [RuntimeError] * 5
+        gc.collect()
+        await asyncio.sleep(0)
+        assert not complaints
+
+    asyncio.run(main())
+    assert vault.asked == 1
+
+
+class AfterIt(faults.Fault):
+    """The connection ends right after the reply."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        way.to_client(reply)
+        way.end(faults.End.FIN)
+
+
+def test_a_server_that_ends_what_is_new_is_not_asked_without_a_pause(proxy: Proxy) -> None:
+    proxy.always(AfterIt(), MARK)
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(proxy, timeout=1)) as store:
+            error = (await every([store.get("n")]))[0]
+            assert type(error) is UnavailableError
+            assert "reached" in str(error)
+
+    asyncio.run(main())
+    assert 2 < proxy.connections < 60
+
+
+@pytest.mark.parametrize(
+    ("says", "shares"),
+    [
+        (b"-ERR unknown command 'echo', with args beginning with: 'x'\r\n", False),
+        (b"-NOPERM this user has no permissions to run the 'echo' command\r\n", False),
+        (b"-ERR the server behind me is away\r\n", True),
+    ],
+)
+def test_who_says_no_to_a_mark_is_asked_again_unless_it_never_will(
+    says: bytes, shares: bool, proxy: Proxy, valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.aio.redis.lane._WARY_SECONDS", SHORT)
+    proxy.next(faults.Instead(says), MARK)
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(proxy, timeout=LONG)) as store:
+            assert await store.get("n") is None
+            marks = proxy.forwarded.count(MARK)
+            await asyncio.sleep(2 * SHORT)
+            assert await every(store.get("n") for _ in range(20)) == [None] * 20
+            assert (proxy.forwarded.count(MARK) > marks) is shares
+
+    asyncio.run(main())
+
+
+eager = pytest.param(
+    "eager_task_factory",
+    marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="no task is eager there"),
+)
+
+
+@pytest.mark.parametrize("factory", [None, eager])
+def test_the_time_to_connect_is_forgiven_to_who_has_little(
+    factory: str | None, proxy: Proxy
+) -> None:
+    proxy.next(faults.Delay(reply=4 * SHORT), MARK)
+
+    async def main() -> None:
+        if factory is not None:
+            asyncio.get_running_loop().set_task_factory(getattr(asyncio, factory))
+        async with storage.aio.RedisStorage(url(proxy, timeout=LONG)) as store:
+            room = store.room(storage.aio.protocols.RateLimitStore)
+            assert (await room.hit(HIT, Ask(within=3 * SHORT))).readings[0].left == 9
+
+    asyncio.run(main())
