@@ -615,6 +615,80 @@ def test_python_ends_with_a_store_that_was_left_open(file: Path) -> None:
     assert healthy(file)
 
 
+class Over:
+    """A backend of somebody's over another one, with an end of its own."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+def test_steps_of_a_backend_that_stands_over_a_file_share_nothing(file: Path) -> None:
+    base = storage.SqliteStorage(file, sweep_interval=0.01)
+    store: Any = storage.aio.Storage(storage.aio.lift(Over(base._backend._room)))  # type: ignore[arg-type]
+
+    async def work() -> None:
+        asked = [asyncio.ensure_future(store.set(f"k{n}", n)) for n in range(TASKS)]
+        await asyncio.sleep(0)
+        end = asyncio.ensure_future(store.aclose())
+        late = asyncio.ensure_future(store.set("late", 1))
+        assert await asyncio.gather(*asked, end) == [None] * (TASKS + 1)
+        with pytest.raises(ClosedError):
+            await late
+
+    run(work())
+
+    assert len(rows(file, "SELECT key FROM storage")) == TASKS
+
+
+class Dict:
+    """An object of somebody's, which reads and writes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self._kept.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self._kept[key] = value
+
+    def delete(self, key: str) -> None:
+        self._kept.pop(key, None)
+
+
+@pytest.mark.parametrize(
+    "layered",
+    [
+        lambda file: storage.enhance_storage(Dict(), ttl=60),
+        lambda file: storage.enhance_storage(
+            storage.SqliteStorage(file), millisecond_precision=True
+        ),
+        lambda file: storage.tiered(storage.SqliteStorage(file)),
+        lambda file: storage.fallback(storage.SqliteStorage(file), Dict(), on_error=print),
+    ],
+    ids=["object", "ends", "tiered", "fallback"],
+)
+def test_a_blocking_store_of_any_layers_has_tasks_at_once(layered: Any, file: Path) -> None:
+    with layered(file) as base:
+        store = storage.aio.adapt(base)
+
+        async def work() -> None:
+            await asyncio.gather(*(store.set(f"k{number}", number) for number in range(TASKS)))
+            found = await asyncio.gather(*(store.get(f"k{number}") for number in range(TASKS)))
+            assert found == list(range(TASKS))
+            await store.aclose()
+
+        run(work())
+
+        assert base.get("k7") == 7
+
+
 class Slow:
     """A backend of somebody's, which takes its time over one key."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bug import Bug
 
 HOPS = "storage/aio/hops.py"
+LIFT = "storage/aio/lift.py"
 GROUPS = "storage/sqlite/groups.py"
 CONNECTION = "storage/sqlite/connection.py"
 BACKEND = "storage/sqlite/kv.py"
@@ -75,6 +76,22 @@ BUGS = [
         "        after_fork(self, Hops._leave_behind)\n",
         "",
         _seen_by("forked_in_the_middle and full"),
+    ),
+    Bug(
+        "hop-that-asks-a-layer-for-a-room",
+        "a blocking store of any layers has tasks at once",
+        LIFT,
+        "offered_or_none(backend, Joining, Names())",
+        "backend.room(Joining, Names())  # type: ignore[attr-defined]",
+        _seen_by("any_layers"),
+    ),
+    Bug(
+        "group-of-steps-it-does-not-know",
+        "steps of a backend that stands over a file share nothing",
+        LIFT,
+        "None if is_over else joining",
+        "joining",
+        _seen_by("stands_over"),
     ),
     Bug(
         "group-acknowledged-before-its-commit",
