@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sqlite3
@@ -37,6 +38,7 @@ from tests.fault.ground import (
     rows,
     script,
     together,
+    until,
 )
 
 TASKS = 50
@@ -613,6 +615,33 @@ def test_python_ends_with_a_store_that_was_left_open(file: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "well", "")
     assert len(rows(file, "SELECT key FROM storage WHERE key LIKE 'k%'")) == 50
     assert healthy(file)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, None])
+def test_a_store_that_is_forgotten_leaves_no_thread_and_what_was_asked_is_done(
+    turns: int | None, file: Path
+) -> None:
+    """Without any help of the collector, whenever its loop ended."""
+    before = threading.active_count()
+
+    async def work() -> None:
+        store = storage.aio.SqliteStorage(file)
+        asked = [asyncio.ensure_future(store.set(f"k{number}", number)) for number in range(TASKS)]
+        del store
+        if turns is None:
+            assert await asyncio.gather(*asked) == [None] * TASKS
+        for _ in range(turns or 0):
+            await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(work())
+        until(lambda: threading.active_count() == before, "the thread is still there")
+    finally:
+        gc.enable()
+
+    assert turns is not None or len(rows(file, "SELECT key FROM storage")) == TASKS
 
 
 class Over:

@@ -57,7 +57,7 @@ BUGS = [
         "hop-into-a-closed-store",
         "a store that is closed keeps no loop waiting",
         HOPS,
-        "            if not self._closed:",
+        "            if not self._is_closed:",
         "            if self._sent:",
         _seen_by("closed_in_one_loop"),
     ),
@@ -68,6 +68,14 @@ BUGS = [
         "            lane.send()\n",
         "            pass\n",
         _seen_by("borrowed_store"),
+    ),
+    Bug(
+        "hop-that-knows-its-store",
+        "a store that is forgotten leaves no thread",
+        HOPS,
+        "self._worker.begin(self._joining)\n",
+        "self._worker.begin(self._joining)\n            self._worker.of = self\n",
+        _seen_by("is_forgotten"),
     ),
     Bug(
         "hop-to-the-thread-of-the-parent",
