@@ -235,9 +235,9 @@ def _tell(loop: asyncio.AbstractEventLoop, batches: list[_Batch]) -> None:
 
 def _told(batches: list[_Batch]) -> None:
     for batch in batches:
-        batch.is_told = True
         for call in batch.calls:
             call.tell()
+        batch.is_told = True
 
 
 class _Lane:

@@ -168,7 +168,7 @@ def _way(backend: BlockingBackend, threads: int) -> Way:
         return Beside(threads)
     joining: Any = offered_or_none(backend, Joining, Names())
     # Who stands over one that joins has steps of its own, of which that knows nothing.
-    is_over = joining is not backend
+    is_over = joining is not backend or not hasattr(joining, "together")
     return Hops(backend.label, None if is_over else joining)
 
 

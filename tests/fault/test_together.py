@@ -321,6 +321,75 @@ def test_a_group_of_slow_steps_ends_soon(store: Any, file: Path) -> None:
     run(work())
 
 
+@pytest.mark.parametrize("name", ["get", "set"])
+def test_a_thread_that_shares_a_store_gets_in_between_tasks(name: str, file: Path) -> None:
+    """However many tasks there are, and whatever they do all the time."""
+    with storage.SqliteStorage(file) as base:
+        store: Any = storage.aio.adapt(base)
+        said, passed, served = 0, [], threading.Event()
+
+        def slow(_: str) -> None:
+            nonlocal said
+            said += 1
+            time.sleep(0.001)
+
+        raw(store).set_trace_callback(slow)
+
+        async def tasks() -> None:
+            async def one(number: int) -> None:
+                while not served.is_set():
+                    await (store.get("k") if name == "get" else store.set("k", number))
+
+            await asyncio.gather(*(one(number) for number in range(2 * MOST)))
+            await store.aclose()
+
+        def thread() -> None:
+            try:
+                until(lambda: said)
+                for _ in range(9):
+                    before = said
+                    base.get("k")
+                    passed.append(said - before)
+            finally:
+                served.set()
+                raw(store).set_trace_callback(None)
+
+        together(lambda: run(tasks()), thread)
+
+        assert sorted(passed)[4] <= 40, passed
+
+
+def test_a_step_that_loses_the_transaction_writes_nothing_outside_of_one(
+    store: Any, file: Path
+) -> None:
+    """Of what is done anew, nothing has been done."""
+    refuse(file, "ROLLBACK")
+    backend = store._backend._room._inner
+
+    class Step:
+        def function(self) -> None:
+            """What it is called."""
+
+        def __init__(self, *names: str) -> None:
+            self.names = names
+
+        def run(self) -> None:
+            self.added = []
+            for name in self.names:
+                try:
+                    self.added.append(backend.add(name, b"1", None))
+                except StorageError:
+                    pass
+
+        def keep(self) -> None:
+            pass
+
+    steps = [Step("a"), Step("bad", "b"), Step("c")]
+    backend.together(steps)
+
+    assert [step.added for step in steps] == [[True]] * 3
+
+
 def test_what_may_take_long_is_done_by_itself(store: Any) -> None:
     async def work() -> None:
         await store.set("k", 0)
