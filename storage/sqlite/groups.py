@@ -66,8 +66,9 @@ class Group:
             if is_busy(error):
                 self._bar = error
             raise
+        finally:
+            self._until += monotonic() - asked
         self.begun = True
-        self._until += monotonic() - asked
 
     def is_over(self, cursor: sqlite3.Cursor | None) -> bool:
         """Whether it takes no more: its time is up, or SQLite has given up the transaction."""

@@ -166,14 +166,6 @@ BUGS = [
         _seen_by("gets_in_between and get"),
     ),
     Bug(
-        "group-after-group",
-        "a thread that shares a store gets in between tasks that write",
-        CONNECTION,
-        "            Runtime().sleep(REST)\n",
-        "            Runtime()\n",
-        _seen_by("gets_in_between and set"),
-    ),
-    Bug(
         "group-lost-and-gone-on-with",
         "a step that loses the transaction writes nothing outside of one",
         CONNECTION,
@@ -228,6 +220,22 @@ BUGS = [
         "min(_MOST, len(self._waiting))",
         "1",
         _turns("share_a_commit"),
+    ),
+    Bug(
+        "turn-that-is-done-and-waits",
+        "threads whose write is done go on and ask for the next one",
+        TURNS,
+        "if not self._is_next(turn):",
+        "if self._is_next(turn) is None:",
+        _turns("go_on"),
+    ),
+    Bug(
+        "turn-that-raises-in-another",
+        "what a thread raises is raised in no other",
+        TURNS,
+        "if is_struck() and not isinstance(error, Exception):",
+        "if not isinstance(error, Exception):",
+        _turns("in_no_other"),
     ),
     Bug(
         "turn-of-another-interrupted",
