@@ -201,8 +201,8 @@ BUGS = [
         "group-in-a-transaction-of-the-callers",
         "a transaction of the caller's stays the caller's",
         CONNECTION,
-        "if not self._in_file or is_apart(step.function):",
-        "if is_apart(step.function):",
+        "if not self._in_file or place + 1 == len(steps)",
+        "if place + 1 == len(steps)",
         _seen_by("stays_the_callers"),
     ),
     Bug(
