@@ -113,14 +113,12 @@ class Hops:
     this is closed or forgotten, and with Python.
     """
 
-    _is_begun: bool
     _lanes: dict[asyncio.AbstractEventLoop, _Lane]
-    _sent: SimpleQueue[_Batch | None]
+    _worker: _Worker
 
     def __init__(self, label: str, joining: Joining | None) -> None:
         self._label = label
         self._joining = joining
-        self._closed = False
         self._leave_behind()
         after_fork(self, Hops._leave_behind)
 
@@ -133,40 +131,59 @@ class Hops:
         lane = self._lanes.get(asyncio.get_running_loop())
         if lane is not None:
             lane.send()
-        with self._lock:
-            self._closed = True
-            self._sent.put(None)
-
-    def send(self, batch: _Batch) -> None:
-        """Have *batch* done."""
-        with self._lock:
-            if not self._closed:
-                self._sent.put(batch)
-                return
-        batch.fail(ClosedError("the store is closed", store=self._label))
-        batch.lane.tell([batch])
+        self._worker.close()
 
     def _lane(self, loop: asyncio.AbstractEventLoop) -> _Lane:
         """The lane of a *loop* that asks for the first time."""
         with self._lock:
             for other in [other for other in self._lanes if other.is_closed()]:
                 del self._lanes[other]
-            if not self._is_begun:
-                thread = Thread(
-                    target=_serve, args=(self._sent, self._joining), name="storage", daemon=True
-                )
-                thread.start()
-                self._is_begun = True
-            self._lanes[loop] = lane = _Lane(loop, self)
+            self._worker.begin(self._joining)
+            self._lanes[loop] = lane = _Lane(loop, self._worker)
         return lane
 
     def _leave_behind(self) -> None:
         """Neither the thread nor the loops come along into a forked process."""
         self._lock = mutex()
-        self._is_begun = False
         self._lanes = {}
-        self._sent = SimpleQueue()
+        self._worker = _Worker(self._label)
+
+
+class _Worker:
+    """The thread of a store, and what is sent to it; it ends when nobody can send any more.
+
+    It knows neither the store nor a lane, so whatever is forgotten goes at once.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._lock = mutex()
+        self._is_begun = False
+        self._is_closed = False
+        self._sent: SimpleQueue[_Batch | None] = SimpleQueue()
         finalize(self, self._sent.put, None)
+
+    def begin(self, joining: Joining | None) -> None:
+        """Have the thread there."""
+        if not self._is_begun:
+            work = (self._sent, joining)
+            Thread(target=_serve, args=work, name="storage", daemon=True).start()
+            self._is_begun = True
+
+    def send(self, batch: _Batch) -> None:
+        """Have *batch* done."""
+        with self._lock:
+            if not self._is_closed:
+                self._sent.put(batch)
+                return
+        batch.fail(ClosedError("the store is closed", store=self._label))
+        _tell(batch.loop, [batch])
+
+    def close(self) -> None:
+        """Take no more."""
+        with self._lock:
+            self._is_closed = True
+            self._sent.put(None)
 
 
 def _serve(sent: SimpleQueue[_Batch | None], joining: Joining | None) -> None:
@@ -200,20 +217,35 @@ def _work(taken: list[_Batch | None], joining: Joining | None) -> bool:
     except BaseException as error:  # noqa: BLE001 - raised where it was asked for
         for batch in batches:
             batch.fail(error)
-    lanes: dict[_Lane, list[_Batch]] = {}
+    loops: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
     for batch in batches:
-        lanes.setdefault(batch.lane, []).append(batch)
-    for lane, some in lanes.items():
-        lane.tell(some)
+        loops.setdefault(batch.loop, []).append(batch)
+    for loop, some in loops.items():
+        _tell(loop, some)
     return len(batches) == len(taken)
 
 
-class _Lane:
-    """What one *loop* asks of *hops*. Only the thread of the loop calls it, but for `tell`."""
+def _tell(loop: asyncio.AbstractEventLoop, batches: list[_Batch]) -> None:
+    """In the thread: have the tasks go on whose *batches* are done."""
+    try:
+        loop.call_soon_threadsafe(_told, batches)
+    except RuntimeError:
+        pass  # the loop is closed, and nobody waits
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, hops: Hops) -> None:
+
+def _told(batches: list[_Batch]) -> None:
+    for batch in batches:
+        for call in batch.calls:
+            call.tell()
+        batch.is_told = True
+
+
+class _Lane:
+    """What one *loop* asks of a *worker*. Only the thread of the loop calls it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, worker: _Worker) -> None:
         self._loop = loop
-        self._hops = hops
+        self._worker = worker
         self._asked: list[Call] = []
         self._out: deque[_Batch] = deque()
         self._looks = False
@@ -230,28 +262,17 @@ class _Lane:
         """Send what was asked in this turn."""
         asked, self._asked = self._asked, []
         for start in range(0, len(asked), MOST):
-            batch = _Batch(self, asked[start : start + MOST])
+            batch = _Batch(self._loop, asked[start : start + MOST])
             self._out.append(batch)
-            self._hops.send(batch)
+            self._worker.send(batch)
         if self._out and not self._looks:
             self._looks = True
             self._loop.call_later(_LOOK_SECONDS, self._look)
 
-    def tell(self, batches: list[_Batch]) -> None:
-        """In the thread: have the tasks go on whose *batches* are done."""
-        try:
-            self._loop.call_soon_threadsafe(self._told, batches)
-        except RuntimeError:
-            pass  # the loop is closed, and nobody waits
-
-    def _told(self, batches: list[_Batch]) -> None:
-        for batch in batches:
-            self._out.remove(batch)
-            for call in batch.calls:
-                call.tell()
-
     def _look(self) -> None:
         """Tell what is done of a batch that takes long."""
+        while self._out and self._out[0].is_told:
+            self._out.popleft()
         self._looks = bool(self._out)
         if self._looks:
             self._loop.call_later(_LOOK_SECONDS, self._look)
@@ -263,11 +284,12 @@ class _Lane:
 
 
 class _Batch:
-    """What a *lane* sends at once."""
+    """What is asked in one turn of a *loop*."""
 
-    def __init__(self, lane: _Lane, calls: list[Call]) -> None:
-        self.lane = lane
+    def __init__(self, loop: asyncio.AbstractEventLoop, calls: list[Call]) -> None:
+        self.loop = loop
         self.calls = calls
+        self.is_told: bool = False
 
     def fail(self, error: BaseException) -> None:
         """Nothing comes of it any more, but for what is done."""

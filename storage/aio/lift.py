@@ -22,7 +22,7 @@ from ..histories import (
     Terms,
 )
 from ..keys import Names
-from ..offers import NEVER_WAIT, Joining
+from ..offers import NEVER_WAIT, Joining, offered_or_none
 from ..protocols import Backend as BlockingBackend
 from ..protocols import HistoryStore as BlockingHistoryStore
 from ..protocols import LeaseStore as BlockingLeaseStore
@@ -166,8 +166,10 @@ class Lifted:
 def _way(backend: BlockingBackend, threads: int) -> Way:
     if threads != 1:
         return Beside(threads)
-    offer = getattr(backend, "room", None)
-    return Hops(backend.label, None if offer is None else offer(Joining, Names()))
+    joining: Any = offered_or_none(backend, Joining, Names())
+    # Who stands over one that joins has steps of its own, of which that knows nothing.
+    is_over = joining is not backend or not hasattr(joining, "together")
+    return Hops(backend.label, None if is_over else joining)
 
 
 class LiftedSweeper:

@@ -108,7 +108,7 @@ class RateLimiter:
         who = _who(key, values) if values and known else key
         since = 0.0
         try:
-            if self._quick is not None and cost is _ONE and is_quiet(DEBUG) is False:
+            if self._quick is not None and not values and cost is _ONE and is_quiet(DEBUG) is False:
                 simple: Verdict | None = self._quick(who)
                 if simple is not None:
                     return simple

@@ -14,7 +14,7 @@ from ..errors import ClosedError, ConfigurationError, CorruptStoreError, Unsuppo
 from ..offers import Step
 from ..runtime import Lock, Runtime, around_fork, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
-from .groups import Group, Memory, is_apart
+from .groups import LONGEST, REST, Group, Memory, is_apart
 from .options import Options
 from .transactions import alone, inside
 from .turns import Turns
@@ -52,6 +52,9 @@ class Connection:
         self._closed = False
         self._group: Group | None = None
         self._leader: object = None
+        self._led = 0.0
+        """For how long groups have had the lock since others were let in."""
+
         self._inner_lock = mutex()
         self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
         self._forked = False
@@ -114,8 +117,7 @@ class Connection:
                 self._check_file()
             try:
                 if group is not None:
-                    if not group.begun:
-                        self._join(group, cursor)
+                    self._join(group, cursor)
                 elif cursor.connection.in_transaction:  # an interrupt left it behind
                     cursor.execute("ROLLBACK")
                 return cursor.execute(sql, values).rowcount
@@ -141,8 +143,7 @@ class Connection:
                 self._check_file()
             try:
                 if group is not None:
-                    if not group.begun:
-                        self._join(group, cursor)
+                    self._join(group, cursor)
                     return alone(cursor, work, nested=True)
                 return alone(cursor, work, nested=self._inside_the_callers(cursor))
             except sqlite3.Error as error:
@@ -193,8 +194,12 @@ class Connection:
     def _share(self, steps: Sequence[Step], place: int) -> tuple[Sequence[Step], int]:
         """Do as many steps from *place* on as share one commit; says which of them are lost with
         it, and which step is the next one."""
-        group, shared = Group(), place
+        shared = place
+        if self._led > LONGEST:
+            self._led = 0.0
+            Runtime().sleep(REST)
         with self._lock:
+            started, group = monotonic(), Group()
             self._group, self._leader = group, runner()
             try:
                 while place < len(steps) and not is_apart(steps[place].function):
@@ -203,12 +208,13 @@ class Connection:
                     if not group.begun:
                         steps[shared].keep()
                         shared = place
-                    elif group.is_over(self._cursor):
+                    if group.is_over(self._cursor):
                         break
                 is_kept = group.commit(self._cursor)
             finally:
                 self._group = self._leader = None
                 group.undo(self._cursor)
+                self._led += monotonic() - started
             if not is_kept:
                 for memory in self._memories:
                     memory.forget()
@@ -242,9 +248,12 @@ class Connection:
         return Turns() if self._in_file and self._options.durability == "full" else None
 
     def _join(self, group: Group, cursor: sqlite3.Cursor) -> None:
-        """Have *group* begin, which is going to write."""
-        self._check_file()
-        group.begin(cursor)
+        """Have *group* begin, which is going to write; where it is lost, write nothing more."""
+        if not group.begun:
+            self._check_file()
+            group.begin(cursor)
+        elif not cursor.connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was given up")
 
     def _is_inside(self, cursor: sqlite3.Cursor) -> bool:
         """Whether a transaction has begun already, that of the group or one of the caller's."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from math import inf
 from typing import Any, Final, Protocol, TypeVar
 
 from ..runtime import monotonic
@@ -19,7 +18,10 @@ from .failures import is_busy
 F = TypeVar("F", bound=Callable[..., Any])
 
 LONGEST: Final = 0.01
-"""Seconds after which a group takes no more steps: others want to write as well."""
+"""Seconds after which a group takes no more steps: others want their turn as well."""
+
+REST: Final = 0.0001
+"""Seconds that are left to others after so long: a lock goes to whoever is awake to take it."""
 
 
 def apart(function: F) -> F:
@@ -47,7 +49,7 @@ class Group:
 
     def __init__(self) -> None:
         self.begun: bool = False
-        self._until = inf
+        self._until = monotonic() + LONGEST
         self._bar: sqlite3.Error | None = None
 
     def begin(self, cursor: sqlite3.Cursor) -> None:
@@ -57,18 +59,22 @@ class Group:
         """
         if self._bar is not None:
             raise self._bar.with_traceback(None)
+        asked = monotonic()
         try:
             cursor.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if is_busy(error):
                 self._bar = error
             raise
+        finally:
+            self._until += monotonic() - asked
         self.begun = True
-        self._until = monotonic() + LONGEST
 
     def is_over(self, cursor: sqlite3.Cursor | None) -> bool:
-        """Whether it takes no more steps, or SQLite has given up the transaction."""
-        return cursor is None or not cursor.connection.in_transaction or monotonic() > self._until
+        """Whether it takes no more: its time is up, or SQLite has given up the transaction."""
+        if monotonic() > self._until:
+            return True
+        return self.begun and (cursor is None or not cursor.connection.in_transaction)
 
     def commit(self, cursor: sqlite3.Cursor | None) -> bool:
         """Have all of it count, and say whether it does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sqlite3
@@ -37,6 +38,7 @@ from tests.fault.ground import (
     rows,
     script,
     together,
+    until,
 )
 
 TASKS = 50
@@ -317,6 +319,75 @@ def test_a_group_of_slow_steps_ends_soon(store: Any, file: Path) -> None:
         assert said.count("COMMIT") == said.count("BEGIN") >= 4
 
     run(work())
+
+
+@pytest.mark.parametrize("name", ["get", "set"])
+def test_a_thread_that_shares_a_store_gets_in_between_tasks(name: str, file: Path) -> None:
+    """However many tasks there are, and whatever they do all the time."""
+    with storage.SqliteStorage(file) as base:
+        store: Any = storage.aio.adapt(base)
+        said, passed, served = 0, [], threading.Event()
+
+        def slow(_: str) -> None:
+            nonlocal said
+            said += 1
+            time.sleep(0.001)
+
+        raw(store).set_trace_callback(slow)
+
+        async def tasks() -> None:
+            async def one(number: int) -> None:
+                while not served.is_set():
+                    await (store.get("k") if name == "get" else store.set("k", number))
+
+            await asyncio.gather(*(one(number) for number in range(2 * MOST)))
+            await store.aclose()
+
+        def thread() -> None:
+            try:
+                until(lambda: said)
+                for _ in range(9):
+                    before = said
+                    base.get("k")
+                    passed.append(said - before)
+            finally:
+                served.set()
+                raw(store).set_trace_callback(None)
+
+        together(lambda: run(tasks()), thread)
+
+        assert sorted(passed)[4] <= 40, passed
+
+
+def test_a_step_that_loses_the_transaction_writes_nothing_outside_of_one(
+    store: Any, file: Path
+) -> None:
+    """Of what is done anew, nothing has been done."""
+    refuse(file, "ROLLBACK")
+    backend = store._backend._room._inner
+
+    class Step:
+        def function(self) -> None:
+            """What it is called."""
+
+        def __init__(self, *names: str) -> None:
+            self.names = names
+
+        def run(self) -> None:
+            self.added = []
+            for name in self.names:
+                try:
+                    self.added.append(backend.add(name, b"1", None))
+                except StorageError:
+                    pass
+
+        def keep(self) -> None:
+            pass
+
+    steps = [Step("a"), Step("bad", "b"), Step("c")]
+    backend.together(steps)
+
+    assert [step.added for step in steps] == [[True]] * 3
 
 
 def test_what_may_take_long_is_done_by_itself(store: Any) -> None:
@@ -613,6 +684,107 @@ def test_python_ends_with_a_store_that_was_left_open(file: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "well", "")
     assert len(rows(file, "SELECT key FROM storage WHERE key LIKE 'k%'")) == 50
     assert healthy(file)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, None])
+def test_a_store_that_is_forgotten_leaves_no_thread_and_what_was_asked_is_done(
+    turns: int | None, file: Path
+) -> None:
+    """Without any help of the collector, whenever its loop ended."""
+    before = threading.active_count()
+
+    async def work() -> None:
+        store = storage.aio.SqliteStorage(file)
+        asked = [asyncio.ensure_future(store.set(f"k{number}", number)) for number in range(TASKS)]
+        del store
+        if turns is None:
+            assert await asyncio.gather(*asked) == [None] * TASKS
+        for _ in range(turns or 0):
+            await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(work())
+        until(lambda: threading.active_count() == before, "the thread is still there")
+    finally:
+        gc.enable()
+
+    assert turns is not None or len(rows(file, "SELECT key FROM storage")) == TASKS
+
+
+class Over:
+    """A backend of somebody's over another one, with an end of its own."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+def test_steps_of_a_backend_that_stands_over_a_file_share_nothing(file: Path) -> None:
+    base = storage.SqliteStorage(file, sweep_interval=0.01)
+    store: Any = storage.aio.Storage(storage.aio.lift(Over(base._backend._room)))  # type: ignore[arg-type]
+
+    async def work() -> None:
+        asked = [asyncio.ensure_future(store.set(f"k{n}", n)) for n in range(TASKS)]
+        await asyncio.sleep(0)
+        end = asyncio.ensure_future(store.aclose())
+        late = asyncio.ensure_future(store.set("late", 1))
+        assert await asyncio.gather(*asked, end) == [None] * (TASKS + 1)
+        with pytest.raises(ClosedError):
+            await late
+
+    run(work())
+
+    assert len(rows(file, "SELECT key FROM storage")) == TASKS
+
+
+class Dict:
+    """An object of somebody's, which reads and writes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self._kept.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self._kept[key] = value
+
+    def delete(self, key: str) -> None:
+        self._kept.pop(key, None)
+
+
+@pytest.mark.parametrize(
+    "layered",
+    [
+        lambda file: storage.enhance_storage(Dict(), ttl=60),
+        lambda file: storage.enhance_storage(
+            storage.SqliteStorage(file), millisecond_precision=True
+        ),
+        lambda file: storage.tiered(storage.SqliteStorage(file)),
+        lambda file: storage.fallback(storage.SqliteStorage(file), Dict(), on_error=print),
+    ],
+    ids=["object", "ends", "tiered", "fallback"],
+)
+def test_a_blocking_store_of_any_layers_has_tasks_at_once(layered: Any, file: Path) -> None:
+    with layered(file) as base:
+        store = storage.aio.adapt(base)
+
+        async def work() -> None:
+            await asyncio.gather(*(store.set(f"k{number}", number) for number in range(TASKS)))
+            found = await asyncio.gather(*(store.get(f"k{number}") for number in range(TASKS)))
+            assert found == list(range(TASKS))
+            await store.aclose()
+
+        run(work())
+
+        assert base.get("k7") == 7
 
 
 class Slow:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,49 @@ def test_threads_that_write_at_the_same_time_share_a_commit(store: Any, file: Pa
     assert sorted(answers) == list(range(1, THREADS + 1))
     assert said.count("COMMIT") == 1
     assert (said[0], said[1], said[-1]) == ("INSERT", "BEGIN", "COMMIT")
+
+
+def test_threads_whose_write_is_done_go_on_while_others_write(store: Any) -> None:
+    """So each commit has what nearly all of them want, and not what one comes back with."""
+    connection = store._backend._room._connection._cursor.connection
+    waited: list[str] = []
+
+    def wait(statement: str) -> None:
+        if statement == "COMMIT" or (not connection.in_transaction and statement[:5] != "BEGIN"):
+            waited.append(statement)
+            time.sleep(0.003)
+
+    def write(number: int) -> None:
+        for turn in range(20):
+            store.set(f"k{number}", turn)
+
+    connection.set_trace_callback(wait)
+    together(*(lambda number=number: write(number) for number in range(THREADS)))  # type: ignore[misc]
+
+    assert len(waited) <= 20 * THREADS / 3
+
+
+def test_what_a_thread_raises_is_raised_in_no_other(file: Path) -> None:
+    left = [-1]
+
+    def clock() -> float:
+        left[0] -= 1
+        if left[0] == 0:
+            raise SystemExit
+        return time.time()
+
+    with storage.SqliteStorage(file, durability="full", clock=clock) as store:
+
+        def count() -> int:
+            try:
+                return int(store.incr("n"))
+            except SystemExit:
+                return 0
+
+        left[0] = THREADS // 2
+        assert sorted(at_once(store, file, *[count] * THREADS)) == list(range(THREADS))
+
+    assert left[0] == -THREADS // 2, "some were done anew"
 
 
 @pytest.mark.parametrize("how", ["ABORT", "FAIL", "ROLLBACK", "commit"])

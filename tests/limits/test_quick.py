@@ -91,6 +91,18 @@ def run(dice: Random, limit: storage.Limit, time: Time, counted: Counter[str]) -
                 assert counting(rule, kept[key].state()) == counting(rule, right)
 
 
+def test_a_field_that_no_limit_has_is_told_however_often_was_counted() -> None:
+    with storage.MemoryStorage() as store:
+        limiter = storage.RateLimiter(store, "3/min")
+        for left in (2, 1, 0):
+            assert limiter.hit("k").remaining == left
+            with pytest.raises(TypeError, match="no limit here has a field chat"):
+                limiter.hit("k", chat=5)
+        assert not limiter.hit("k")
+        with pytest.raises(TypeError, match="no limit here has a field chat"):
+            limiter.hit("k", chat=5)
+
+
 def noted(verdict: Any, counted: Counter[str]) -> Any:
     counted["slow" if verdict is None else "quick"] += 1
     return verdict

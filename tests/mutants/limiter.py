@@ -99,6 +99,14 @@ BUGS = [
         _limiter("colon"),
     ),
     Bug(
+        "limiter-quick-about-fields",
+        "a field that no limit has is told by the quick way of memory too",
+        "storage/limiter.py",
+        "self._quick is not None and not values and cost",
+        "self._quick is not None and cost",
+        ("tests/limits/test_quick.py", "-k", "however_often"),
+    ),
+    Bug(
         "limiter-for-everybody-by-each",
         "a limit for everybody counts for everybody beside one for each",
         "storage/core/targets.py",

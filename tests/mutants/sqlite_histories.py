@@ -223,7 +223,7 @@ BUGS = [
         "history-read-torn-in-sqlite",
         "who reads sees a conversation at one moment",
         "storage/sqlite/connection.py",
-        'return _inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))',
+        'return inside(cursor, work, "BEGIN", "COMMIT", ("ROLLBACK",))',
         "return work(cursor)",
         _told("at_one_moment"),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bug import Bug
 
 HOPS = "storage/aio/hops.py"
+LIFT = "storage/aio/lift.py"
 GROUPS = "storage/sqlite/groups.py"
 CONNECTION = "storage/sqlite/connection.py"
 BACKEND = "storage/sqlite/kv.py"
@@ -56,7 +57,7 @@ BUGS = [
         "hop-into-a-closed-store",
         "a store that is closed keeps no loop waiting",
         HOPS,
-        "            if not self._closed:",
+        "            if not self._is_closed:",
         "            if self._sent:",
         _seen_by("closed_in_one_loop"),
     ),
@@ -69,12 +70,36 @@ BUGS = [
         _seen_by("borrowed_store"),
     ),
     Bug(
+        "hop-that-knows-its-store",
+        "a store that is forgotten leaves no thread",
+        HOPS,
+        "self._worker.begin(self._joining)\n",
+        "self._worker.begin(self._joining)\n            self._worker.of = self\n",
+        _seen_by("is_forgotten"),
+    ),
+    Bug(
         "hop-to-the-thread-of-the-parent",
         "a forked process goes on with a thread of its own",
         HOPS,
         "        after_fork(self, Hops._leave_behind)\n",
         "",
         _seen_by("forked_in_the_middle and full"),
+    ),
+    Bug(
+        "hop-that-asks-a-layer-for-a-room",
+        "a blocking store of any layers has tasks at once",
+        LIFT,
+        "offered_or_none(backend, Joining, Names())",
+        "backend.room(Joining, Names())  # type: ignore[attr-defined]",
+        _seen_by("any_layers"),
+    ),
+    Bug(
+        "group-of-steps-it-does-not-know",
+        "steps of a backend that stands over a file share nothing",
+        LIFT,
+        "None if is_over else joining",
+        "joining",
+        _seen_by("stands_over"),
     ),
     Bug(
         "group-acknowledged-before-its-commit",
@@ -128,9 +153,25 @@ BUGS = [
         "group-without-an-end",
         "a group of slow steps ends soon",
         GROUPS,
-        " or monotonic() > self._until",
-        "",
+        "if monotonic() > self._until:",
+        "if self._until < 0:",
         _seen_by("ends_soon"),
+    ),
+    Bug(
+        "group-of-reads-without-an-end",
+        "a thread that shares a store gets in between tasks that read",
+        CONNECTION,
+        "                    if group.is_over(self._cursor):\n",
+        "                    elif group.is_over(self._cursor):\n",
+        _seen_by("gets_in_between and get"),
+    ),
+    Bug(
+        "group-lost-and-gone-on-with",
+        "a step that loses the transaction writes nothing outside of one",
+        CONNECTION,
+        "        elif not cursor.connection.in_transaction:\n            raise",
+        "        elif self._closed:\n            raise",
+        _seen_by("outside_of_one"),
     ),
     Bug(
         "group-with-a-sweep",
@@ -152,16 +193,16 @@ BUGS = [
         "group-in-a-file-that-is-gone",
         "what nobody would ever read is refused",
         CONNECTION,
-        "        self._check_file()\n        group.begin(cursor)",
-        "        group.begin(cursor)",
+        "            self._check_file()\n            group.begin(cursor)",
+        "            group.begin(cursor)",
         _seen_by("file_that_is_gone"),
     ),
     Bug(
         "group-in-a-transaction-of-the-callers",
         "a transaction of the caller's stays the caller's",
         CONNECTION,
-        "if not self._in_file or is_apart(step.function):",
-        "if is_apart(step.function):",
+        "if not self._in_file or place + 1 == len(steps)",
+        "if place + 1 == len(steps)",
         _seen_by("stays_the_callers"),
     ),
     Bug(
@@ -179,6 +220,22 @@ BUGS = [
         "min(_MOST, len(self._waiting))",
         "1",
         _turns("share_a_commit"),
+    ),
+    Bug(
+        "turn-that-is-done-and-waits",
+        "threads whose write is done go on and ask for the next one",
+        TURNS,
+        "if not self._is_next(turn):",
+        "if self._is_next(turn) is None:",
+        _turns("go_on"),
+    ),
+    Bug(
+        "turn-that-raises-in-another",
+        "what a thread raises is raised in no other",
+        TURNS,
+        "if is_struck() and not isinstance(error, Exception):",
+        "if not isinstance(error, Exception):",
+        _turns("in_no_other"),
     ),
     Bug(
         "turn-of-another-interrupted",

@@ -136,7 +136,7 @@ BUGS = [
     Bug(
         "a-read-transaction-that-writes",
         "an increment is one step between processes",
-        "storage/sqlite/connection.py",
+        "storage/sqlite/transactions.py",
         '"BEGIN IMMEDIATE"',
         '"BEGIN"',
         ("tests/contract/test_processes.py",),
