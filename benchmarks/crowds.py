@@ -99,7 +99,7 @@ class Tasks(Crowd):
 
     def of(self, many: int) -> Tasks:
         """So many of the same loop."""
-        return Tasks(self._loop, many)
+        return Tasks(self.loop, many)
 
     def wait_for(self, answer: Awaitable[Any]) -> Any:
         return self.loop.run_until_complete(answer)

@@ -171,8 +171,8 @@ BUGS = [
         "redis-time-limit-taken-for-unsent",
         "a time limit of the caller's makes nothing be done twice",
         "storage/redis/link.py",
-        "Trouble(Phase.SENT if is_late else Phase.UNSENT, error)",
-        "Trouble(Phase.UNSENT, error)",
+        "Trouble(Phase.SENT if is_late else Phase.UNSENT, _alone(error))",
+        "Trouble(Phase.UNSENT, _alone(error))",
         _faults("test_struck", "TimeoutError"),
     ),
     Bug(

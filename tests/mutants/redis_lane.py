@@ -37,9 +37,9 @@ BUGS = [
     Bug(
         "lane-mark-said-twice",
         "a mark is a word that was never said",
-        WIRE,
-        "        self._number += 1\n",
-        "",
+        "storage/redis/marks.py",
+        "next(self._numbers))",
+        "1)",
         ("tests/fault/redis/test_lane.py", "-k", "mark_is_said_once"),
     ),
     Bug(
