@@ -17,25 +17,36 @@ _SOME: Final = 64
 
 
 class Kept:
-    """A copy, until when it may be taken for the entry, and how often it was since its last
-    turn."""
+    """A copy, since when and until when it may be taken for the entry, and how often it was since
+    its last turn."""
 
-    __slots__ = ("name", "raw", "until", "used")
+    __slots__ = ("name", "raw", "since", "until", "used")
 
-    def __init__(self, name: str, raw: bytes, until: float) -> None:
+    def __init__(self, name: str, raw: bytes, since: float, until: float) -> None:
         self.name = name
         self.raw = raw
+        self.since = since
         self.until = until
         self.used: int = 0
 
 
-class Ticket:
-    """A read that is under way since a moment."""
+class Asked:
+    """An entry that so many are about to read, and that has not changed since the first did."""
 
-    __slots__ = ("since",)
+    __slots__ = ("readers",)
+
+    def __init__(self) -> None:
+        self.readers: int = 0
+
+
+class Ticket:
+    """A read that is under way since a moment, and what it asks for."""
+
+    __slots__ = ("asked", "since")
 
     def __init__(self, since: float) -> None:
         self.since = since
+        self.asked: list[Asked] = []
 
 
 class Near:
@@ -57,7 +68,7 @@ class Near:
         self._hits = 0
         self._is_open = False
         self.is_ended: bool = False
-        self._asked: dict[str, Ticket] = {}
+        self._asked: dict[str, Asked] = {}
         self._line: deque[Kept] = deque()
         self._lock = mutex()
 
@@ -84,21 +95,25 @@ class Near:
         with self._lock:
             if not self._is_open:
                 return None
-            self._asked.update(dict.fromkeys(names, ticket))
+            for name in names:
+                asked = self._asked.setdefault(name, Asked())
+                asked.readers += 1
+                ticket.asked.append(asked)
         return ticket
 
     def answer(self, ticket: Ticket, names: Sequence[str], looks: Sequence[Look]) -> None:
         """What came of it; nothing where it failed.
 
-        What was dropped meanwhile is not kept, and what somebody else asks for by now is kept for
-        that one.
+        What was dropped meanwhile is not kept. However many read at once, each copy is as good.
         """
         with self._lock:
             self.misses += len(names)
-            for place, name in enumerate(names):
-                if self._asked.get(name) is not ticket:
+            for place, (name, asked) in enumerate(zip(names, ticket.asked)):
+                asked.readers -= 1
+                if self._asked.get(name) is not asked:
                     continue
-                del self._asked[name]
+                if not asked.readers:
+                    del self._asked[name]
                 raw, left = looks[place] if looks else (None, None)
                 if raw is not None:
                     self._keep(name, raw, ticket.since, left)
@@ -149,14 +164,15 @@ class Near:
 
     def _keep(self, name: str, raw: bytes, since: float, left: float | None) -> None:
         seconds = self._seconds if left is None else min(left, self._seconds)
-        if seconds <= 0:
+        former = self.entries.get(name)
+        if seconds <= 0 or (former is not None and former.since > since):
             return
-        kept = Kept(name, raw, since + seconds)
+        kept = Kept(name, raw, since, since + seconds)
         while name not in self.entries and len(self.entries) >= self._most:
             self._make_room()
         # First here: who is interrupted between the two leaves nothing that nobody would find.
         self._line.append(kept)
-        self._forget(self.entries.get(name))
+        self._forget(former)
         self.entries[name] = kept
         if len(self._line) > 2 * len(self.entries) + _SOME:
             self._line = deque(one for one in self._line if self.entries.get(one.name) is one)

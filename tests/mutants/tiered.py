@@ -17,11 +17,25 @@ BUGS = [
         "tiered-keeps-what-was-overtaken",
         "what is read while its entry changes is not kept",
         NEAR,
-        "                if self._asked.get(name) is not ticket:\n"
-        "                    continue\n"
-        "                del self._asked[name]\n",
-        "                self._asked.pop(name, None)\n",
+        "                if self._asked.get(name) is not asked:\n                    continue\n",
+        "                self._asked.setdefault(name, asked)\n",
         _tests("near", "known_to_be_wrong"),
+    ),
+    Bug(
+        "tiered-kept-for-the-last-reader-only",
+        "what many read at once is kept when the first of them has it",
+        NEAR,
+        "                asked = self._asked.setdefault(name, Asked())\n",
+        "                asked = self._asked[name] = Asked()\n",
+        _tests("near", "many_read_at_once"),
+    ),
+    Bug(
+        "tiered-copies-that-go-back",
+        "a copy is not replaced by one that was asked for earlier",
+        NEAR,
+        "if seconds <= 0 or (former is not None and former.since > since):",
+        "if seconds <= 0:",
+        _tests("near", "asked_for_earlier"),
     ),
     Bug(
         "tiered-copies-that-outlive-their-entry",
@@ -35,8 +49,8 @@ BUGS = [
         "tiered-copies-for-ever",
         "no copy is older than the ttl",
         NEAR,
-        "kept = Kept(name, raw, since + seconds)",
-        "kept = Kept(name, raw, math.inf)",
+        "kept = Kept(name, raw, since, since + seconds)",
+        "kept = Kept(name, raw, since, math.inf)",
         _tests("tiered", "after_the_ttl"),
     ),
     Bug(

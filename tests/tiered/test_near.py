@@ -187,3 +187,42 @@ def test_a_read_that_failed_leaves_nothing_behind() -> None:
         near.answer(ticket, (f"{number}",), ())
 
     assert not near._asked
+
+
+def begun(near: Near) -> Ticket:
+    """A read of "k" that is under way."""
+    ticket = near.ask(("k",))
+    assert ticket is not None
+    return ticket
+
+
+def test_what_many_read_at_once_is_kept_when_the_first_has_it() -> None:
+    near = Near(10, 10, lambda: 0.0)
+    near.open(watched=False)
+    tickets = [begun(near) for _ in range(3)]
+
+    near.answer(tickets.pop(0), ("k",), ((b"1", None),))
+
+    assert near.find("k") == b"1"
+    near.drop(("k",))
+    tickets.append(begun(near))
+    for ticket in tickets[:2]:
+        near.answer(ticket, ("k",), ((b"1", None),))
+        assert near.find("k") is None, "it has changed since that was asked for"
+    near.answer(tickets[2], ("k",), ((b"2", None),))
+    assert near.find("k") == b"2"
+    assert not near._asked
+
+
+def test_a_copy_stays_where_another_one_was_asked_for_earlier() -> None:
+    now = 0.0
+    near = Near(10, 10, lambda: now)
+    near.open(watched=False)
+    earlier = begun(near)
+    now = 1.0
+    later = begun(near)
+    near.answer(later, ("k",), ((b"2", None),))
+
+    near.answer(earlier, ("k",), ((b"1", None),))
+
+    assert near.find("k") == b"2"
