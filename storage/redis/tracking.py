@@ -62,14 +62,12 @@ class Listener:
         ear = self._ear
         if near.is_ended or (ear is not None and ear.is_alive):
             return
-        with self._lock:
-            if self._is_closed or (self._ear is not None and self._ear.is_alive):
-                return
-            maker = self._door.maker
-            if maker is None:
-                tell(near, self._door.label, None)
-                return
-            self._ear = _Ear(self, self._door, third(maker), self._prefix, near)
+        if not self._lock.acquire(blocking=False):
+            return  # another one begins, or who strikes as a signal handler would wait for itself
+        try:
+            self._begin(near)
+        finally:
+            self._lock.release()
 
     def hears(self, places: Sequence[Address]) -> bool:
         """Whether that is told which changes at *places*; if not, it soon will be."""
@@ -81,11 +79,22 @@ class Listener:
 
     def close(self) -> None:
         """End the thread, and wait for its end."""
-        with self._lock:
-            self._is_closed, ear = True, self._ear
+        self._is_closed = True
+        ear = self._ear
         if ear is not None:
             ear.stop()
             ear.join()
+
+    def _begin(self, near: Near) -> None:
+        if self._is_closed or (self._ear is not None and self._ear.is_alive):
+            return
+        maker = self._door.maker
+        if maker is None:
+            tell(near, self._door.label, None)
+            return
+        self._ear = ear = _Ear(self, self._door, third(maker), self._prefix, near)
+        if self._is_closed:  # meanwhile
+            ear.stop()
 
     def _leave_behind(self) -> None:
         """In a forked process: the thread is in the parent, and so are its connections."""
@@ -127,9 +136,9 @@ class _Ear:
         self._ring()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Wait for the end, but not for ever: a signal handler may have struck who holds it up."""
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(WITHIN)
 
     def look_about(self) -> None:
         """Servers have moved: begin anew with those that there are."""

@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -20,7 +21,7 @@ from storage.redis.changes import WITHIN
 from storage.testing import Bridge
 from tests.day import by_turns
 from tests.fault import faults
-from tests.fault.ground import Crew, until
+from tests.fault.ground import Crew, together, until
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import clients, url
 from tests.house.tree import ROOT
@@ -28,7 +29,7 @@ from tests.servers import Server, user
 from tests.servers.fixtures import KINDS
 from tests.servers.tls import Certificates
 from tests.tiered.conftest import Open, Over
-from tests.tiered.ground import Tier
+from tests.tiered.ground import Strike, Tier
 
 Other = storage.Storage[Any]
 LONG = 10**6
@@ -315,3 +316,33 @@ def test_threads_read_what_was_written_last(
 
     assert not seen
     assert tier.info.kept <= 5
+
+
+def test_a_handler_that_strikes_while_it_is_begun_to_listen_reads(
+    valkey: Server, other: Other
+) -> None:
+    other.set("k", 1)
+
+    def work() -> None:
+        with storage.RedisStorage(valkey.url) as base:
+            for number in count():
+                tiered = storage.tiered(base)
+                seen: list[Any] = []
+                strike = Strike(
+                    "redis/tracking.py",
+                    number,
+                    lambda: seen.append(tiered.get("k")),  # noqa: B023
+                )
+                struck = strike.run(lambda: tiered.get("k"))  # noqa: B023
+                assert seen == [1] * struck
+                assert listeners() <= 1
+                tiered.close()
+                if not struck:
+                    break
+            assert number > 10
+
+    together(work)
+
+
+def listeners() -> int:
+    return sum(one.name == "storage" for one in threading.enumerate())
