@@ -90,10 +90,12 @@ class TieredBackend:
     async def read(self, name: str) -> bytes | None:
         # `Near.find` without its frame: this is all that a copy costs.
         near = self._near
-        kept = near.entries.get(name)
-        if kept is not None and kept.until > near.clock() < near.sure:
-            kept.used += 1
-            return kept.raw
+        now = near.clock()
+        if now < near.sure:
+            kept = near.entries.get(name)
+            if kept is not None and now < kept.until:
+                kept.used += 1
+                return kept.raw
         return await self._read_through(name)
 
     async def ends(self, name: str) -> int | Missing | None:

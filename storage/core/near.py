@@ -80,12 +80,16 @@ class Near:
             return self._hits + self._used()
 
     def find(self, name: str) -> bytes | None:
-        """The copy of an entry, if there is one."""
-        kept = self.entries.get(name)
-        if kept is None:
-            return None
+        """The copy of an entry, if there is one.
+
+        First it is looked until when it is sure, and then for the copy: what was not told in time
+        is dropped before it is sure again.
+        """
         now = self.clock()
-        if kept.until <= now or self.sure <= now:
+        if now >= self.sure:
+            return None
+        kept = self.entries.get(name)
+        if kept is None or now >= kept.until:
             return None
         kept.used += 1
         return kept.raw

@@ -142,8 +142,8 @@ class _Ear:
 
     def look_about(self) -> None:
         """Servers have moved: begin anew with those that there are."""
-        self._is_astray = True
         self._near.shut()
+        self._is_astray = True  # not before: who begins anew at once opens what is shut here
         self._ring()
 
     def leave(self) -> None:

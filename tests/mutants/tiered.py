@@ -113,9 +113,29 @@ BUGS = [
         "tiered-copy-that-nobody-vouches-for",
         "a copy is read only while it is sure that all changes were told",
         TIERED,
-        "kept.until > near.clock() < near.sure",
-        "kept.until > near.clock()",
+        "if now < near.sure:",
+        "if near.sure:",
         _tests("watching", "for_sure"),
+    ),
+    Bug(
+        "tiered-copy-from-before-a-silence",
+        "who is overtaken by the listener reads no copy that it has dropped",
+        NEAR,
+        "        now = self.clock()\n        if now >= self.sure:\n            return None\n"
+        "        kept = self.entries.get(name)\n",
+        "        kept = self.entries.get(name)\n"
+        "        now = self.clock()\n        if now >= self.sure:\n            return None\n",
+        _tests("near", "overtaken_by_the_listener"),
+    ),
+    Bug(
+        "tiered-read-of-a-copy-from-before-a-silence",
+        "who is overtaken by the listener reads no copy that it has dropped",
+        TIERED,
+        "        now = near.clock()\n        if now < near.sure:\n"
+        "            kept = near.entries.get(name)\n",
+        "        now = near.clock()\n        kept = near.entries.get(name)\n"
+        "        if now < near.sure:\n",
+        _tests("tiered", "overtaken_by_the_listener"),
     ),
     Bug(
         "tiered-copy-after-a-write",
@@ -222,6 +242,14 @@ BUGS = [
         "                return longer(pause)\n",
         "                return 3600.0\n",
         _tests("watching", "is_killed"),
+    ),
+    Bug(
+        "tracking-that-shuts-what-was-begun-anew",
+        "where servers have moved, it is told again what changes",
+        "storage/redis/tracking.py",
+        "        self._near.shut()\n        self._is_astray = True",
+        "        self._is_astray = True\n        self._near.shut()",
+        _tests("watching", "servers_have_moved"),
     ),
     Bug(
         "tracking-of-asyncio-that-keeps-a-parents-connection",

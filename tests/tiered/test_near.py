@@ -233,6 +233,31 @@ def test_a_copy_stays_where_another_one_was_asked_for_earlier() -> None:
     assert near.find("k") == b"2"
 
 
+def test_who_is_overtaken_by_the_listener_reads_nothing_that_it_has_dropped() -> None:
+    """However late: it has slept, and a reader looks while it wakes."""
+
+    def work() -> None:
+        for number in count():
+            near = Near(10, 1000, lambda: 100.0)
+            near.open(watched=True, sure=101.0)
+            near.answer(begun(near), ("k",), ((b"1", None),))
+            near.sure = 2.0
+            strike = Strike("near.py", number, lambda: listener_wakes(near))  # noqa: B023
+            found: list[bytes | None] = []
+            struck = strike.run(lambda: found.append(near.find("k")))  # noqa: B023
+            assert found == [None]
+            if not struck:
+                break
+        assert number > 3
+
+    together(work)
+
+
+def listener_wakes(near: Near) -> None:
+    near.drop(("k",))
+    near.sure = 102.0
+
+
 class Struck:
     """Two entries of a server, with copies of one at the most, and so many have been written."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Protocol
 
 import pytest
@@ -14,7 +15,7 @@ from storage.testing import Clock
 from tests.servers import Server
 from tests.servers.cloudflare import KvServer
 from tests.tiered.conftest import Open, Over
-from tests.tiered.ground import Tier
+from tests.tiered.ground import Strike, Tier
 
 LONG = 10**6
 WINDOW = Window("hits", "ends", 5, 60_000, False)
@@ -165,6 +166,29 @@ def test_nor_what_was_read_just_before_it_was_written() -> None:
         store.set("k", 2)
 
         assert store.get("k") == 2
+
+
+def test_who_is_overtaken_by_the_listener_reads_no_copy_that_it_has_dropped() -> None:
+    for number in count():
+        with storage.MemoryStorage({"k": 1}) as base, storage.tiered(base) as store:
+            backend: Any = store._backend._room
+            near, name = backend._near, f"{base._layers.names.prefix}k"
+            near.clock = lambda: 100.0
+            backend.read(name)
+            base.set("k", 2)
+            near.sure = 2.0
+
+            def wakes(near: Any = near, name: str = name) -> None:
+                near.drop((name,))
+                near.sure = 102.0
+
+            found: list[bytes] = []
+            strike = Strike("storage/tiered.py", number, wakes)
+            struck = strike.run(lambda: found.append(backend.read(name)))  # noqa: B023
+            assert found == [b"2"]
+            if not struck:
+                break
+    assert number > 10
 
 
 def test_no_copy_is_read_after_the_end_of_its_entry(opened: Open, over: Over) -> None:

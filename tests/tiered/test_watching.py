@@ -344,5 +344,23 @@ def test_a_handler_that_strikes_while_it_is_begun_to_listen_reads(
     together(work)
 
 
+def test_who_sees_that_servers_have_moved_has_it_told_again(valkey: Server, other: Other) -> None:
+    """The listener may come at any step, and have begun anew before the next."""
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {}).heard()
+        ear = tier.made._backend._room._watch._watch._ear
+
+        def comes() -> None:
+            if ear._is_astray:
+                ear._ring()
+                until(lambda: not ear._is_astray and tier.near.watched)
+
+        for number in range(30):
+            struck = Strike("redis/tracking.py", number, comes).run(ear.look_about)
+            until(lambda: tier.near.watched and not ear._is_astray, seconds=5)
+        assert struck
+        tier.store.close()
+
+
 def listeners() -> int:
     return sum(one.name == "storage" for one in threading.enumerate())
