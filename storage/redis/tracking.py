@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import threading
@@ -20,15 +21,12 @@ from ..errors import ClosedError
 from ..runtime import after_fork, monotonic
 from .changes import (
     EVERY,
-    FAILURES,
     LOOK_EVERY,
     PING,
-    REFUSED_SECONDS,
     WITHIN,
     Told,
     follow,
-    longer,
-    refusal,
+    rest_after,
     tell,
     third,
 )
@@ -54,6 +52,7 @@ class Listener:
         self._prefix = prefix
         self._lock = threading.Lock()
         self._ear: _Ear | None = None
+        self._rests_until = -math.inf
         self._is_closed = False
         after_fork(self, Listener._leave_behind)
 
@@ -92,7 +91,13 @@ class Listener:
         if maker is None:
             tell(near, self._door.label, None)
             return
-        self._ear = ear = _Ear(self, self._door, third(maker), self._prefix, near)
+        if monotonic() < self._rests_until:
+            return
+        try:
+            self._ear = ear = _Ear(self, self._door, third(maker), self._prefix, near)
+        except (OSError, RuntimeError):  # too many files or threads: reads go through meanwhile
+            self._rests_until = monotonic() + LOOK_EVERY
+            return
         if self._is_closed:  # meanwhile
             ear.stop()
 
@@ -117,14 +122,18 @@ class _Ear:
         self._near = near
         self._lines: list[_Line] = []
         self._is_over = self._is_astray = False
-        self._bell, self._ringer = socket.socketpair()
-        for one in (self._bell, self._ringer):
-            one.setblocking(False)
-        self._owner = weakref.ref(owner, lambda _: self.stop())
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._bell, self._ringer = socket.socketpair()
+        self._owner = weakref.ref(owner, lambda _: self.stop())
         self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
-        self._thread.start()
+        try:
+            for one in (self._bell, self._ringer):
+                one.setblocking(False)
+            self._selector.register(self._bell, selectors.EVENT_READ)
+            self._thread.start()
+        except BaseException:
+            self.leave()
+            raise
 
     @property
     def is_alive(self) -> bool:
@@ -179,13 +188,9 @@ class _Ear:
             self._hear()
         except ClosedError:
             self._is_over = True
-        except FAILURES as error:
+        except Exception as error:  # noqa: BLE001 - also what their callbacks raise: it must go on
             self._hang_up()
-            refused = refusal(error)
-            if refused is None:
-                return longer(pause)
-            tell(self._near, self._door.label, refused)
-            return REFUSED_SECONDS
+            return rest_after(error, self._near, self._door.label, pause)
         except BaseException:
             self._hang_up()
             raise
@@ -245,7 +250,7 @@ class _Ear:
         for line in lines:
             with suppress(KeyError, ValueError):
                 self._selector.unregister(line.socket)
-            with suppress(*FAILURES):
+            with suppress(Exception):
                 line.connection.disconnect()
 
     def _hush(self) -> None:

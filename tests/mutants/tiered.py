@@ -238,9 +238,9 @@ BUGS = [
     Bug(
         "tracking-that-rests-for-an-hour",
         "a connection that was killed is made anew",
-        "storage/redis/tracking.py",
-        "                return longer(pause)\n",
-        "                return 3600.0\n",
+        "storage/redis/changes.py",
+        "    return longer\n",
+        "    return 3600.0\n",
         _tests("watching", "is_killed"),
     ),
     Bug(
@@ -250,6 +250,22 @@ BUGS = [
         "        self._near.shut()\n        self._is_astray = True",
         "        self._is_astray = True\n        self._near.shut()",
         _tests("watching", "servers_have_moved"),
+    ),
+    Bug(
+        "tracking-that-fails-a-read",
+        "who can not begin to listen reads from the server",
+        "storage/redis/tracking.py",
+        "except (OSError, RuntimeError):",
+        "except AttributeError:",
+        _tests("elsewhere", "too_many_files"),
+    ),
+    Bug(
+        "tracking-that-dies-of-a-callback",
+        "whatever a connection raises, it is tried again, and said when that lasts",
+        "storage/redis/tracking.py",
+        "        except Exception as error:",
+        "        except OSError as error:",
+        _tests("watching", "raises_anything"),
     ),
     Bug(
         "tracking-of-asyncio-that-keeps-a-parents-connection",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -64,6 +67,27 @@ def test_a_child_has_copies_where_nobody_tells() -> None:
 
         in_child(work)
         tier.store.close()
+
+
+def test_where_there_are_too_many_files_reads_go_through(valkey: Server, other: Any) -> None:
+    def work() -> None:
+        with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+            tier = Tier(storage, bridge, base, {})
+            base.set("k", 1)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+            held: list[int] = []
+            with suppress(OSError):
+                while True:
+                    held.append(os.open(os.devnull, os.O_RDONLY))
+            assert tier.store.get("k") == 1
+            assert tier.store.get_many(["k"]) == {"k": 1}
+            assert tier.info.kept == 0
+            for one in held:
+                os.close(one)
+            tier.heard()
+            tier.store.close()
+
+    in_child(work)
 
 
 def test_a_child_keeps_no_connection_of_its_parent_open(valkey: Server, other: Any) -> None:

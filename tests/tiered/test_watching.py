@@ -245,6 +245,47 @@ def test_a_client_that_connects_by_itself_is_not_told(
     assert tier.store.get("k") == 2
 
 
+class Vault(redis.CredentialProvider):
+    """Sealed, it raises what no connection does."""
+
+    is_sealed = False
+
+    def get_credentials(self) -> tuple[str, str]:
+        if self.is_sealed:
+            raise RuntimeError("hunter2")
+        return ("default", "")
+
+
+def test_it_goes_on_when_a_connection_raises_anything(
+    half: Any,
+    bridge: Bridge,
+    over: Over,
+    valkey: Server,
+    other: Other,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    vault = Vault()
+    kind: Any = redis.Redis if half is storage else redis.asyncio.Redis
+    client = kind(port=valkey.port, credential_provider=vault)
+    base = half.RedisStorage(client, accept_retries=True)
+    tier = over(base, ttl=LONG)
+    tier.base.set("k", 1)
+    vault.is_sealed = True
+
+    def is_said() -> bool:
+        assert tier.store.get("k") == 1
+        return "it is not told what changes" in caplog.text
+
+    until(is_said)
+    assert "hunter2" not in caplog.text
+    assert caplog.text.count("it is not told") == 1
+    vault.is_sealed = False
+    tier.heard()
+    tier.store.close()
+    bridge.driven(base).close()
+    bridge.call(client.close if half is storage else client.aclose)
+
+
 def test_it_is_told_over_tls(
     half: Any, over: Over, bridge: Bridge, valkey: Server, other: Other, certificates: Certificates
 ) -> None:

@@ -21,15 +21,12 @@ from ...core.near import Near
 from ...errors import ClosedError
 from ...redis.changes import (
     EVERY,
-    FAILURES,
     LOOK_EVERY,
     PING,
-    REFUSED_SECONDS,
     WITHIN,
     Told,
     follow,
-    longer,
-    refusal,
+    rest_after,
     tell,
     third,
 )
@@ -165,13 +162,9 @@ class _Ear:
             await self._hear()
         except ClosedError:
             self._is_over = True
-        except FAILURES as error:
+        except Exception as error:  # noqa: BLE001 - also what their callbacks raise: it must go on
             await self._hang_up()
-            refused = refusal(error)
-            if refused is None:
-                return longer(pause)
-            tell(self._near, self._door.label, refused)
-            return REFUSED_SECONDS
+            return rest_after(error, self._near, self._door.label, pause)
         except BaseException:
             await self._hang_up()
             raise
@@ -224,7 +217,7 @@ class _Ear:
         self.heard = []
         lines, self._lines = self._lines, []
         for line in lines:
-            with suppress(*FAILURES):
+            with suppress(Exception):
                 await line.connection.disconnect(nowait=True)
 
 
