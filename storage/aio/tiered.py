@@ -188,7 +188,8 @@ class TieredBackend:
     def info(self) -> NearInfo:
         """How many copies there are, and of what use they were."""
         near = self._near
-        return NearInfo(len(near.entries), near.hits, near.misses, near.watched)
+        watched = near.watched and near.clock() < near.sure
+        return NearInfo(len(near.entries), near.hits, near.misses, watched)
 
     async def aclose(self) -> None:
         self._near.end()

@@ -7,6 +7,7 @@ import os
 import resource
 import threading
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import storage
 import storage.aio
 from storage import NearCache
+from storage.redis.changes import WITHIN
 from storage.testing import Bridge
 from tests.day import HALVES, IS_LONG
 from tests.fault.ground import in_child, until
@@ -161,6 +163,30 @@ def test_the_next_loop_listens_when_one_has_ended(valkey: Server, other: Any) ->
         await base.aclose()
 
     asyncio.run(end())
+
+
+def test_the_next_loop_listens_when_one_stands_still(valkey: Server, other: Any) -> None:
+    base = storage.aio.RedisStorage(url(valkey))
+    tiered = storage.aio.tiered(base, ttl=LONG)
+    near = tiered._backend._room._near
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first.run_until_complete(heard(tiered))
+    near.clock = lambda: monotonic() + WITHIN
+    assert not tiered.room(NearCache).info().watched
+
+    second.run_until_complete(heard(tiered))
+    first.run_until_complete(asyncio.sleep(0.05))  # it goes on, and gives way
+    second.run_until_complete(heard(tiered))
+    second.run_until_complete(comes(tiered, "k", None))
+    other.set("k", 1)
+    second.run_until_complete(comes(tiered, "k", 1))
+    until(lambda: clients(valkey, TRACKING) == 1)
+
+    second.run_until_complete(tiered.aclose())
+    second.run_until_complete(base.aclose())
+    for loop in (first, second):
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
 
 
 def test_two_loops_share_the_copies_and_one_listens(valkey: Server, other: Any) -> None:

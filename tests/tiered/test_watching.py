@@ -126,7 +126,7 @@ def test_nothing_is_read_from_copies_when_nobody_tells(
     proxy.refuse()
     proxy.cut()
     other.set("k", 2)
-    until(lambda: not tier.info.watched, "the end of the connection")
+    until(lambda: not tier.near.watched, "the end of the connection")
     with pytest.raises(UnavailableError):
         tier.store.get("k")
 
@@ -157,7 +157,7 @@ def test_who_is_not_told_for_sure_reads_no_copy(tier: Tier, other: Other, proxy:
 
     assert tier.store.get("k") == 1
     assert tier.info.hits == before
-    until(lambda: not tier.info.watched, "that it is noticed")
+    until(lambda: not tier.near.watched, "that it is noticed")
 
     proxy.mend()
     tier.heard()

@@ -59,6 +59,8 @@ class Listener:
         with self._lock:
             if self._is_closed or (self._ear is not None and self._ear.is_alive):
                 return
+            if self._ear is not None:
+                self._ear.give_way()
             near.shut()
             maker = self._door.maker
             if maker is None:
@@ -112,11 +114,17 @@ class _Ear:
 
     @property
     def is_alive(self) -> bool:
-        return not self._task.done() and not self._loop.is_closed()
+        """Whether it goes on; in a loop that does not run it does not."""
+        return not self._task.done() and self._loop.is_running()
+
+    def give_way(self) -> None:
+        """End soon, when the loop runs again, if ever; another one tells by now."""
+        self._near = Near(1, 1, self._near.clock)
+        self._soon(self._task.cancel)
 
     async def stop(self) -> None:
         """End, and wait for that where it is possible."""
-        if not self.is_alive or self._task is asyncio.current_task():
+        if self._task.done() or self._task is asyncio.current_task():
             return
         if self._loop is not asyncio.get_running_loop():
             self._soon(self._task.cancel)
