@@ -79,7 +79,6 @@ class TieredBackend:
         clocked: Any = offered_or_none(backend, Clocked, names)
         self._now_ms: Callable[[], float] = getattr(clocked, "now_ms", _now_ms)
         self._expires = backend.capabilities.expiry_ms is not None
-        self.fresh: Traced = backend
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
         if self._watch is None:
@@ -97,6 +96,10 @@ class TieredBackend:
                 kept.used += 1
                 return kept.raw
         return await self._read_through(name)
+
+    async def read_fresh(self, name: str) -> bytes | None:
+        """The entry itself."""
+        return await self._backend.read_fresh(name)
 
     async def ends(self, name: str) -> int | Missing | None:
         return await self._backend.ends(name)

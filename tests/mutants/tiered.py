@@ -164,6 +164,22 @@ BUGS = [
         _tests("tiered", "decided_by_the_entry"),
     ),
     Bug(
+        "tiered-change-in-a-fallback-decided-by-a-copy",
+        "a change is decided by the entry, also where a store with copies has a fallback",
+        "storage/falling.py",
+        "one, other = self._primary.read_fresh, self._standby.read_fresh",
+        "one, other = self._primary.read, self._standby.read",
+        _tests("tiered", "nor_in_a_fallback"),
+    ),
+    Bug(
+        "tiered-conversation-from-a-copy",
+        "a conversation that is kept in an entry is read from the entry",
+        "storage/recalling.py",
+        "        raw = self._backend.read_fresh(name)\n        return Found",
+        "        raw = self._backend.read(name)\n        return Found",
+        _tests("tiered", "nor_is_a_conversation"),
+    ),
+    Bug(
         "tiered-rooms-that-write-around",
         "a room that might write around the copies is refused",
         TIERED,

@@ -111,6 +111,27 @@ def test_a_change_is_decided_by_the_entry_and_not_by_a_copy(opened: Open, over: 
     assert tier.base.get("k") == {"n": 2, "more": 1}
 
 
+def test_nor_in_a_fallback(half: Any, bridge: Any, opened: Open, over: Over) -> None:
+    tier = kept(over(opened("MemoryStorage"), ttl=LONG))
+    both = bridge.driven(half.fallback(tier.made, opened("MemoryStorage"), on_error=int))
+    tier.base.set("k", {"n": 5})
+    seen: list[Any] = []
+
+    both.update("k", lambda value: seen.append(dict(value)) or value)
+
+    assert seen == [{"n": 5}]
+
+
+def test_nor_is_a_conversation_read_from_a_copy(half: Any, bridge: Any, over: Over) -> None:
+    base = half.adapt({})
+    tier = over(base, ttl=LONG)
+    ours = bridge.driven(half.Conversation(tier.made))
+    theirs = bridge.driven(half.Conversation(base))
+    for _ in range(2):
+        theirs.append("c", {"role": "user", "content": "hello"})
+        assert len(ours.list("c")) == len(theirs.list("c"))
+
+
 class Failing:
     """It lets somebody come *before* it stores, and may say that it failed."""
 
