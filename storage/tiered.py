@@ -225,8 +225,10 @@ class TieredBackend:
         return look[0]
 
     def _read_all(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """The same of several."""
+        """The same of several, unless they are more than there is room for."""
         near = self._near
+        if len(names) > near.most:
+            return self._backend.read_many(names)
         if self._watch is not None and near.sure <= near.clock():
             self._watch.begin(near)
         ticket = near.ask(names)

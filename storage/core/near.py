@@ -64,7 +64,7 @@ class Near:
         self.sure: float = -math.inf
         self.watched: bool = False
         self.misses: int = 0
-        self._most = most
+        self.most: float = most
         self._longest = self._seconds = seconds
         self._hits = 0
         self._is_open = False
@@ -173,7 +173,7 @@ class Near:
         if seconds <= 0 or (former is not None and former.since > since):
             return
         kept = Kept(name, raw, since)
-        while name not in self.entries and len(self.entries) >= self._most:
+        while name not in self.entries and len(self.entries) >= self.most:
             self._make_room()
         self._line.append(kept)
         self._forget(former)

@@ -57,8 +57,8 @@ BUGS = [
         "tiered-without-a-bound",
         "no more copies are kept than was said",
         NEAR,
-        "len(self.entries) >= self._most:",
-        "len(self.entries) > self._most:",
+        "len(self.entries) >= self.most:",
+        "len(self.entries) > self.most:",
         _tests("tiered", "no_more_are_kept"),
     ),
     Bug(
@@ -178,6 +178,14 @@ BUGS = [
         "        raw = self._backend.read_fresh(name)\n        return Found",
         "        raw = self._backend.read(name)\n        return Found",
         _tests("tiered", "nor_is_a_conversation"),
+    ),
+    Bug(
+        "tiered-batch-that-drives-all-out",
+        "a batch for which there is no room drives no copy out",
+        TIERED,
+        "        if len(names) > near.most:\n            return self._backend.read_many(names)\n",
+        "",
+        _tests("tiered", "no_room_for"),
     ),
     Bug(
         "tiered-rooms-that-write-around",

@@ -252,6 +252,17 @@ def test_a_batch_asks_for_what_there_is_no_copy_of(opened: Open, over: Over) -> 
     assert tier.info.misses == 4
 
 
+def test_what_there_is_no_room_for_drives_no_copy_out(opened: Open, over: Over) -> None:
+    tier = over(opened("MemoryStorage"), max=3)
+    many = {f"{number}": number for number in range(4)}
+    tier.store.set_many({"k": 1, **many})
+    assert tier.store.get("k") == 1
+
+    assert tier.store.get_many(list(many)) == many
+    assert tier.has_copy("k")
+    assert tier.info.kept == 1
+
+
 def test_a_session_that_was_saved_is_read(half: Any, opened: Open, over: Over) -> None:
     tier = kept(over(opened("MemoryStorage"), ttl=LONG))
     visits = tier.room("VisitStore")
