@@ -8,9 +8,9 @@ from typing import Any
 
 from .core.fallback import ANSWERS, FIRST, SECOND, Outage, Renaming, both
 from .errors import StorageError, UnavailableError, UnsupportedError
-from .protocols import Backend
 from .records import Capabilities, Deletion, Missing, Page
 from .runtime import Answer, Runtime, callback, monotonic
+from .tracing import Traced
 from .ttl import Expiry
 
 OnError = Callable[[UnavailableError], Answer[object]]
@@ -24,7 +24,7 @@ class FallbackBackend:
     """
 
     def __init__(
-        self, first: Backend, second: Backend, renaming: Renaming, on_error: OnError, pause: float
+        self, first: Traced, second: Traced, renaming: Renaming, on_error: OnError, pause: float
     ) -> None:
         self._primary = first
         self._standby = second
@@ -42,6 +42,12 @@ class FallbackBackend:
 
     def read(self, name: str) -> bytes | None:
         one, other = self._primary.read, self._standby.read
+        raw: bytes | None = self._either(one, other, self._name, name)
+        return raw
+
+    def read_fresh(self, name: str) -> bytes | None:
+        """The entry itself, where one of the two has copies."""
+        one, other = self._primary.read_fresh, self._standby.read_fresh
         raw: bytes | None = self._either(one, other, self._name, name)
         return raw
 

@@ -145,7 +145,7 @@ class HistoriesStepByStep:
         """Take a conversation away that nobody has to be able to read, or one of this *state*."""
         name = self._names.reserved("history", key)
         for attempt in range(MOST_ATTEMPTS):
-            raw = self._backend.read(name)
+            raw = self._backend.read_fresh(name)
             if raw is None:
                 return False
             is_over = self._is_over(name, raw)
@@ -162,7 +162,7 @@ class HistoriesStepByStep:
     def _standing(self, key: str) -> Found:
         """What is there, which nobody has to be able to read."""
         name = self._names.reserved("history", key)
-        raw = self._backend.read(name)
+        raw = self._backend.read_fresh(name)
         return Found(name, raw, None)
 
     def _find(self, key: str) -> Found:

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import wraps
 from queue import Empty, SimpleQueue
@@ -24,6 +25,9 @@ _COROUTINE = 0x80  # inspect.CO_COROUTINE
 _log = logging.getLogger("storage")
 
 Lock = threading.Lock
+
+reentrant: Callable[[], AbstractContextManager[object]] = threading.RLock
+"""A lock that a signal handler may need while the thread which it strikes has it."""
 
 monotonic: Callable[[], float] = time.monotonic
 

@@ -79,7 +79,6 @@ class TieredBackend:
         clocked: Any = offered_or_none(backend, Clocked, names)
         self._now_ms: Callable[[], float] = getattr(clocked, "now_ms", _now_ms)
         self._expires = backend.capabilities.expiry_ms is not None
-        self.fresh: Traced = backend
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
         if self._watch is None:
@@ -90,11 +89,17 @@ class TieredBackend:
     def read(self, name: str) -> bytes | None:
         # `Near.find` without its frame: this is all that a copy costs.
         near = self._near
-        kept = near.entries.get(name)
-        if kept is not None and kept.until > near.clock() < near.sure:
-            kept.used += 1
-            return kept.raw
+        now = near.clock()
+        if now < near.sure:
+            kept = near.entries.get(name)
+            if kept is not None and now < kept.until:
+                kept.used += 1
+                return kept.raw
         return self._read_through(name)
+
+    def read_fresh(self, name: str) -> bytes | None:
+        """The entry itself."""
+        return self._backend.read_fresh(name)
 
     def ends(self, name: str) -> int | Missing | None:
         return self._backend.ends(name)
@@ -186,7 +191,8 @@ class TieredBackend:
     def info(self) -> NearInfo:
         """How many copies there are, and of what use they were."""
         near = self._near
-        return NearInfo(len(near.entries), near.hits, near.misses, near.watched)
+        watched = near.watched and near.clock() < near.sure
+        return NearInfo(len(near.entries), near.hits, near.misses, watched)
 
     def close(self) -> None:
         self._near.end()
@@ -219,8 +225,10 @@ class TieredBackend:
         return look[0]
 
     def _read_all(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """The same of several."""
+        """The same of several, unless they are more than there is room for."""
         near = self._near
+        if len(names) > near.most:
+            return self._backend.read_many(names)
         if self._watch is not None and near.sure <= near.clock():
             self._watch.begin(near)
         ticket = near.ask(names)

@@ -73,8 +73,7 @@ class Traced:
 
     def __init__(self, backend: Backend) -> None:
         self._room: Backend = backend
-        self.fresh: Any = getattr(backend, "fresh", None)
-        self._fresh = self.fresh
+        self._copies: Any = backend if hasattr(backend, "read_fresh") else None
         self._nears: WeakSet[Near] | None = None
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
@@ -87,9 +86,9 @@ class Traced:
 
     def read_fresh(self, name: str) -> bytes | None:
         """The entry itself, where others read copies."""
-        if self._fresh is None:
+        if self._copies is None:
             return self.read(name)
-        raw: bytes | None = self._fresh.read(name)
+        raw: bytes | None = self._copies.read_fresh(name)
         return raw
 
     def ends(self, name: str) -> int | Missing | None:
@@ -183,7 +182,7 @@ class Traced:
                 self._room.close()
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
-            self.fresh = self._fresh = None
+            self._copies = None
             for near in self._nears or ():
                 near.end()
             self._room = closed(self.label, self.capabilities)

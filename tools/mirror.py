@@ -50,7 +50,7 @@ DOORS = frozenset(
         *("_backend", "_door", "_keys", "_store", "_runtime", "_room", "_leases"),
         *("_finder", "_links", "_waits", "_watch", "_lookup", "_walks"),
         *("_primary", "_standby", "_sweeper", "_visits", "_lease", "_seat"),
-        *("_local", "_fresh", "_guard", "_limiter", "_tally", "_amends", "_copies", "_ids"),
+        *("_local", "_guard", "_limiter", "_tally", "_amends", "_copies", "_ids"),
         *(
             "_adapter",
             "_events",

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from ..runtime import mutex
+from ..runtime import reentrant
 
 Look = tuple["bytes | None", "float | None"]
 """The bytes of an entry, if there is one, and how many seconds it has left; `None` for ever."""
@@ -17,25 +17,36 @@ _SOME: Final = 64
 
 
 class Kept:
-    """A copy, until when it may be taken for the entry, and how often it was since its last
-    turn."""
+    """A copy, since when and until when it may be taken for the entry, and how often it was since
+    its last turn."""
 
-    __slots__ = ("name", "raw", "until", "used")
+    __slots__ = ("name", "raw", "since", "until", "used")
 
-    def __init__(self, name: str, raw: bytes, until: float) -> None:
+    def __init__(self, name: str, raw: bytes, since: float) -> None:
         self.name = name
         self.raw = raw
-        self.until = until
+        self.since = since
+        self.until: float = -math.inf
         self.used: int = 0
 
 
-class Ticket:
-    """A read that is under way since a moment."""
+class Asked:
+    """An entry that so many are about to read, and that has not changed since the first did."""
 
-    __slots__ = ("since",)
+    __slots__ = ("readers",)
+
+    def __init__(self) -> None:
+        self.readers: int = 0
+
+
+class Ticket:
+    """A read that is under way since a moment, and what it asks for."""
+
+    __slots__ = ("asked", "since")
 
     def __init__(self, since: float) -> None:
         self.since = since
+        self.asked: list[Asked] = []
 
 
 class Near:
@@ -44,6 +55,7 @@ class Near:
     It is shut at first. While it is open somebody tells what has changed, and is `sure` until a
     moment to have told all of it; after that nobody takes a copy. Who takes one needs no lock: a
     look-up is atomic, and what is dropped is dropped before anybody goes on who waits for that.
+    A signal handler may strike between any two steps, and do all of this in between.
     """
 
     def __init__(self, most: float, seconds: float, clock: Callable[[], float]) -> None:
@@ -52,28 +64,32 @@ class Near:
         self.sure: float = -math.inf
         self.watched: bool = False
         self.misses: int = 0
-        self._most = most
+        self.most: float = most
         self._longest = self._seconds = seconds
         self._hits = 0
         self._is_open = False
         self.is_ended: bool = False
-        self._asked: dict[str, Ticket] = {}
+        self._asked: dict[str, Asked] = {}
         self._line: deque[Kept] = deque()
-        self._lock = mutex()
+        self._lock = reentrant()
 
     @property
     def hits(self) -> int:
         """How many copies were taken."""
         with self._lock:
-            return self._hits + sum(kept.used for kept in self.entries.values())
+            return self._hits + self._used()
 
     def find(self, name: str) -> bytes | None:
-        """The copy of an entry, if there is one."""
-        kept = self.entries.get(name)
-        if kept is None:
-            return None
+        """The copy of an entry, if there is one.
+
+        First it is looked until when it is sure, and then for the copy: what was not told in time
+        is dropped before it is sure again.
+        """
         now = self.clock()
-        if kept.until <= now or self.sure <= now:
+        if now >= self.sure:
+            return None
+        kept = self.entries.get(name)
+        if kept is None or now >= kept.until:
             return None
         kept.used += 1
         return kept.raw
@@ -84,24 +100,28 @@ class Near:
         with self._lock:
             if not self._is_open:
                 return None
-            self._asked.update(dict.fromkeys(names, ticket))
+            for name in names:
+                asked = self._asked.setdefault(name, Asked())
+                asked.readers += 1
+                ticket.asked.append(asked)
         return ticket
 
     def answer(self, ticket: Ticket, names: Sequence[str], looks: Sequence[Look]) -> None:
         """What came of it; nothing where it failed.
 
-        What was dropped meanwhile is not kept, and what somebody else asks for by now is kept for
-        that one.
+        What was dropped meanwhile is not kept. However many read at once, each copy is as good.
         """
         with self._lock:
             self.misses += len(names)
-            for place, name in enumerate(names):
-                if self._asked.get(name) is not ticket:
+            for place, (name, asked) in enumerate(zip(names, ticket.asked)):
+                asked.readers -= 1
+                if self._asked.get(name) is not asked:
                     continue
-                del self._asked[name]
                 raw, left = looks[place] if looks else (None, None)
                 if raw is not None:
-                    self._keep(name, raw, ticket.since, left)
+                    self._keep(name, raw, ticket.since, left, asked)
+                if not asked.readers:
+                    self._asked.pop(name, None)
 
     def drop(self, names: Iterable[str]) -> None:
         """These have changed, or will."""
@@ -139,7 +159,7 @@ class Near:
 
     def leave_behind(self) -> None:
         """Be shut in a forked process: who told of changes is in the parent."""
-        self._lock = mutex()
+        self._lock = reentrant()
         self._shut()
 
     def _shut(self) -> None:
@@ -147,42 +167,64 @@ class Near:
         self.sure = -math.inf
         self._empty()
 
-    def _keep(self, name: str, raw: bytes, since: float, left: float | None) -> None:
+    def _keep(self, name: str, raw: bytes, since: float, left: float | None, asked: Asked) -> None:
         seconds = self._seconds if left is None else min(left, self._seconds)
-        if seconds <= 0:
+        former = self.entries.get(name)
+        if seconds <= 0 or (former is not None and former.since > since):
             return
-        kept = Kept(name, raw, since + seconds)
-        while name not in self.entries and len(self.entries) >= self._most:
+        kept = Kept(name, raw, since)
+        while name not in self.entries and len(self.entries) >= self.most:
             self._make_room()
-        # First here: who is interrupted between the two leaves nothing that nobody would find.
         self._line.append(kept)
-        self._forget(self.entries.get(name))
+        self._forget(former)
         self.entries[name] = kept
+        # Nobody takes it yet: who strikes from here on and drops it has it where it is found.
+        if self._asked.get(name) is asked:
+            kept.until = since + seconds
+        else:
+            self._forget(self.entries.pop(name, None))
         if len(self._line) > 2 * len(self.entries) + _SOME:
-            self._line = deque(one for one in self._line if self.entries.get(one.name) is one)
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Have only copies that are there stand in line."""
+        for _ in range(len(self._line)):
+            kept = self._first()
+            if kept is not None and self.entries.get(kept.name) is kept:
+                self._line.append(kept)
 
     def _make_room(self) -> None:
         """Have the oldest no more, or the next one that was not used since its last turn."""
         for _ in range(2 * len(self._line)):
-            kept = self._line.popleft()
-            if self.entries.get(kept.name) is not kept:
+            kept = self._first()
+            if kept is None or self.entries.get(kept.name) is not kept:
                 continue
             used = kept.used
             if not used or kept.until <= self.clock():
-                self._forget(self.entries.pop(kept.name))
+                self._forget(self.entries.pop(kept.name, None))
                 return
             self._hits += used
             kept.used = 0
             self._line.append(kept)
         # All of them are in use all the time, by others.
+        for name in list(self.entries)[:1]:
+            self._forget(self.entries.pop(name, None))
         self._line = deque(self.entries.values())
-        self._forget(self.entries.pop(self._line.popleft().name))
+
+    def _first(self) -> Kept | None:
+        """Who is first in line, unless who has struck has emptied it."""
+        try:
+            return self._line.popleft()
+        except IndexError:
+            return None
 
     def _forget(self, kept: Kept | None) -> None:
         if kept is not None:
             self._hits += kept.used
 
+    def _used(self) -> int:
+        return sum(kept.used for kept in list(self.entries.values()))
+
     def _empty(self) -> None:
-        self._hits += sum(kept.used for kept in self.entries.values())
-        self._asked, self.entries = {}, {}
-        self._line.clear()
+        self._hits += self._used()
+        self._line, self._asked, self.entries = deque(), {}, {}

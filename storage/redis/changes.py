@@ -6,19 +6,13 @@ import logging
 from collections import deque
 from typing import Any, Final
 
-from redis.exceptions import InvalidResponse, RedisError
+from redis.exceptions import InvalidResponse
 
 from ..core.near import Near
 from .commands import READ, Command
 from .parsing import NOT_YET, reader
 from .replies import discreet, meaning, word
 from .settings import Maker
-
-FAILURES: Final = (
-    *(RedisError, OSError, EOFError),
-    *(ValueError, TypeError, AttributeError, IndexError),
-)
-"""What a connection raises when it breaks, or when what comes is no reply."""
 
 WITHIN: Final = 2.0
 """For how long one may be sure that a server has told all: a copy is older by no more."""
@@ -32,7 +26,8 @@ LOOK_EVERY: Final = 1.0
 REFUSED_SECONDS: Final = 60.0
 """After how long a server is asked again that has refused."""
 
-_SHORTEST, _LONGEST = 0.02, 1.0
+_SHORTEST: Final = 0.02
+_LONGEST: Final = 1.0
 
 _log = logging.getLogger("storage")
 
@@ -52,11 +47,6 @@ def third(maker: Maker) -> Maker:
     return maker._replace(arguments={**maker.arguments, "protocol": 3})
 
 
-def longer(pause: float) -> float:
-    """How long to rest before the next try."""
-    return min(max(_SHORTEST, 2 * pause), _LONGEST)
-
-
 def refusal(error: Exception) -> str | None:
     """Why a server will never tell, if that is what it says."""
     told = meaning(error)
@@ -65,12 +55,29 @@ def refusal(error: Exception) -> str | None:
 
 def tell(near: Near, label: str, why: str | None) -> None:
     """Have *near* go without being told, and say so."""
+    if near.is_ended:
+        return
     why = "this client does its own connecting" if why is None else why
     _log.warning(
         "%s: it is not told what changes, so copies are kept for %g seconds at the most: %s",
         *(label, WITHIN, why),
     )
     near.open(watched=False, seconds=WITHIN)
+
+
+def rest_after(error: Exception, near: Near, label: str, pause: float) -> float:
+    """How long to rest after *error* where it was so long before; what lasts is said once."""
+    refused = refusal(error)
+    if refused is not None:
+        tell(near, label, refused)
+        return REFUSED_SECONDS
+    longer = min(max(_SHORTEST, 2 * pause), _LONGEST)
+    if pause < longer == _LONGEST:
+        _log.warning(
+            "%s: it is not told what changes, so there are no copies: %s",
+            *(label, type(error).__name__),
+        )
+    return longer
 
 
 class Told:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import threading
@@ -20,15 +21,12 @@ from ..errors import ClosedError
 from ..runtime import after_fork, monotonic
 from .changes import (
     EVERY,
-    FAILURES,
     LOOK_EVERY,
     PING,
-    REFUSED_SECONDS,
     WITHIN,
     Told,
     follow,
-    longer,
-    refusal,
+    rest_after,
     tell,
     third,
 )
@@ -54,6 +52,7 @@ class Listener:
         self._prefix = prefix
         self._lock = threading.Lock()
         self._ear: _Ear | None = None
+        self._rests_until = -math.inf
         self._is_closed = False
         after_fork(self, Listener._leave_behind)
 
@@ -62,14 +61,12 @@ class Listener:
         ear = self._ear
         if near.is_ended or (ear is not None and ear.is_alive):
             return
-        with self._lock:
-            if self._is_closed or (self._ear is not None and self._ear.is_alive):
-                return
-            maker = self._door.maker
-            if maker is None:
-                tell(near, self._door.label, None)
-                return
-            self._ear = _Ear(self, self._door, third(maker), self._prefix, near)
+        if not self._lock.acquire(blocking=False):
+            return  # another one begins, or who strikes as a signal handler would wait for itself
+        try:
+            self._begin(near)
+        finally:
+            self._lock.release()
 
     def hears(self, places: Sequence[Address]) -> bool:
         """Whether that is told which changes at *places*; if not, it soon will be."""
@@ -81,11 +78,28 @@ class Listener:
 
     def close(self) -> None:
         """End the thread, and wait for its end."""
-        with self._lock:
-            self._is_closed, ear = True, self._ear
+        self._is_closed = True
+        ear = self._ear
         if ear is not None:
             ear.stop()
             ear.join()
+
+    def _begin(self, near: Near) -> None:
+        if self._is_closed or (self._ear is not None and self._ear.is_alive):
+            return
+        maker = self._door.maker
+        if maker is None:
+            tell(near, self._door.label, None)
+            return
+        if monotonic() < self._rests_until:
+            return
+        try:
+            self._ear = ear = _Ear(self, self._door, third(maker), self._prefix, near)
+        except (OSError, RuntimeError):  # too many files or threads: reads go through meanwhile
+            self._rests_until = monotonic() + LOOK_EVERY
+            return
+        if self._is_closed:  # meanwhile
+            ear.stop()
 
     def _leave_behind(self) -> None:
         """In a forked process: the thread is in the parent, and so are its connections."""
@@ -108,14 +122,18 @@ class _Ear:
         self._near = near
         self._lines: list[_Line] = []
         self._is_over = self._is_astray = False
-        self._bell, self._ringer = socket.socketpair()
-        for one in (self._bell, self._ringer):
-            one.setblocking(False)
-        self._owner = weakref.ref(owner, lambda _: self.stop())
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._bell, self._ringer = socket.socketpair()
+        self._owner = weakref.ref(owner, lambda _: self.stop())
         self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
-        self._thread.start()
+        try:
+            for one in (self._bell, self._ringer):
+                one.setblocking(False)
+            self._selector.register(self._bell, selectors.EVENT_READ)
+            self._thread.start()
+        except BaseException:
+            self.leave()
+            raise
 
     @property
     def is_alive(self) -> bool:
@@ -127,14 +145,14 @@ class _Ear:
         self._ring()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Wait for the end, but not for ever: a signal handler may have struck who holds it up."""
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(WITHIN)
 
     def look_about(self) -> None:
         """Servers have moved: begin anew with those that there are."""
-        self._is_astray = True
         self._near.shut()
+        self._is_astray = True  # not before: who begins anew at once opens what is shut here
         self._ring()
 
     def leave(self) -> None:
@@ -170,13 +188,9 @@ class _Ear:
             self._hear()
         except ClosedError:
             self._is_over = True
-        except FAILURES as error:
+        except Exception as error:  # noqa: BLE001 - also what their callbacks raise: it must go on
             self._hang_up()
-            refused = refusal(error)
-            if refused is None:
-                return longer(pause)
-            tell(self._near, self._door.label, refused)
-            return REFUSED_SECONDS
+            return rest_after(error, self._near, self._door.label, pause)
         except BaseException:
             self._hang_up()
             raise
@@ -236,7 +250,7 @@ class _Ear:
         for line in lines:
             with suppress(KeyError, ValueError):
                 self._selector.unregister(line.socket)
-            with suppress(*FAILURES):
+            with suppress(Exception):
                 line.connection.disconnect()
 
     def _hush(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from storage import NearCache
@@ -48,3 +51,33 @@ class Tier:
         before = self.info.hits
         self.store.get(key)
         return self.info.hits > before
+
+
+class Strike:
+    """Has a *handler* strike at the step of this *number* of what runs in *file*, as a signal does:
+    in the middle of it, in the same thread."""
+
+    def __init__(self, file: str, number: int, handler: Callable[[], object]) -> None:
+        self.has_struck = False
+        self._file, self._left, self._handler = file, number, handler
+
+    def run(self, work: Callable[[], object]) -> bool:
+        """Whether it has struck while this was done."""
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            work()
+        finally:
+            sys.settrace(before)
+        return self.has_struck
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
+        if self.has_struck or not frame.f_code.co_filename.endswith(self._file):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self._left -= 1
+            if self._left < 0:
+                self.has_struck = True
+                self._handler()
+        return self._trace

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import threading
+from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 import storage
 import storage.aio
 from storage import NearCache
+from storage.redis.changes import WITHIN
 from storage.testing import Bridge
 from tests.day import HALVES, IS_LONG
 from tests.fault.ground import in_child, until
@@ -64,6 +69,27 @@ def test_a_child_has_copies_where_nobody_tells() -> None:
 
         in_child(work)
         tier.store.close()
+
+
+def test_where_there_are_too_many_files_reads_go_through(valkey: Server, other: Any) -> None:
+    def work() -> None:
+        with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+            tier = Tier(storage, bridge, base, {})
+            base.set("k", 1)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+            held: list[int] = []
+            with suppress(OSError):
+                while True:
+                    held.append(os.open(os.devnull, os.O_RDONLY))
+            assert tier.store.get("k") == 1
+            assert tier.store.get_many(["k"]) == {"k": 1}
+            assert tier.info.kept == 0
+            for one in held:
+                os.close(one)
+            tier.heard()
+            tier.store.close()
+
+    in_child(work)
 
 
 def test_a_child_keeps_no_connection_of_its_parent_open(valkey: Server, other: Any) -> None:
@@ -137,6 +163,30 @@ def test_the_next_loop_listens_when_one_has_ended(valkey: Server, other: Any) ->
         await base.aclose()
 
     asyncio.run(end())
+
+
+def test_the_next_loop_listens_when_one_stands_still(valkey: Server, other: Any) -> None:
+    base = storage.aio.RedisStorage(url(valkey))
+    tiered = storage.aio.tiered(base, ttl=LONG)
+    near = tiered._backend._room._near
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first.run_until_complete(heard(tiered))
+    near.clock = lambda: monotonic() + WITHIN
+    assert not tiered.room(NearCache).info().watched
+
+    second.run_until_complete(heard(tiered))
+    first.run_until_complete(asyncio.sleep(0.05))  # it goes on, and gives way
+    second.run_until_complete(heard(tiered))
+    second.run_until_complete(comes(tiered, "k", None))
+    other.set("k", 1)
+    second.run_until_complete(comes(tiered, "k", 1))
+    until(lambda: clients(valkey, TRACKING) == 1)
+
+    second.run_until_complete(tiered.aclose())
+    second.run_until_complete(base.aclose())
+    for loop in (first, second):
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
 
 
 def test_two_loops_share_the_copies_and_one_listens(valkey: Server, other: Any) -> None:

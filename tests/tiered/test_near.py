@@ -3,13 +3,18 @@ anybody could know to be wrong."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant
 
 from storage.core.near import Near, Ticket
 from storage.testing import CountingMachine, run_machine, step
+from tests.fault.ground import together
+from tests.tiered.ground import Strike
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 MOST, SECONDS = 3, 10.0
@@ -187,3 +192,138 @@ def test_a_read_that_failed_leaves_nothing_behind() -> None:
         near.answer(ticket, (f"{number}",), ())
 
     assert not near._asked
+
+
+def begun(near: Near) -> Ticket:
+    """A read of "k" that is under way."""
+    ticket = near.ask(("k",))
+    assert ticket is not None
+    return ticket
+
+
+def test_what_many_read_at_once_is_kept_when_the_first_has_it() -> None:
+    near = Near(10, 10, lambda: 0.0)
+    near.open(watched=False)
+    tickets = [begun(near) for _ in range(3)]
+
+    near.answer(tickets.pop(0), ("k",), ((b"1", None),))
+
+    assert near.find("k") == b"1"
+    near.drop(("k",))
+    tickets.append(begun(near))
+    for ticket in tickets[:2]:
+        near.answer(ticket, ("k",), ((b"1", None),))
+        assert near.find("k") is None, "it has changed since that was asked for"
+    near.answer(tickets[2], ("k",), ((b"2", None),))
+    assert near.find("k") == b"2"
+    assert not near._asked
+
+
+def test_a_copy_stays_where_another_one_was_asked_for_earlier() -> None:
+    now = 0.0
+    near = Near(10, 10, lambda: now)
+    near.open(watched=False)
+    earlier = begun(near)
+    now = 1.0
+    later = begun(near)
+    near.answer(later, ("k",), ((b"2", None),))
+
+    near.answer(earlier, ("k",), ((b"1", None),))
+
+    assert near.find("k") == b"2"
+
+
+def test_who_is_overtaken_by_the_listener_reads_nothing_that_it_has_dropped() -> None:
+    """However late: it has slept, and a reader looks while it wakes."""
+
+    def work() -> None:
+        for number in count():
+            near = Near(10, 1000, lambda: 100.0)
+            near.open(watched=True, sure=101.0)
+            near.answer(begun(near), ("k",), ((b"1", None),))
+            near.sure = 2.0
+            strike = Strike("near.py", number, lambda: listener_wakes(near))  # noqa: B023
+            found: list[bytes | None] = []
+            struck = strike.run(lambda: found.append(near.find("k")))  # noqa: B023
+            assert found == [None]
+            if not struck:
+                break
+        assert number > 3
+
+    together(work)
+
+
+def listener_wakes(near: Near) -> None:
+    near.drop(("k",))
+    near.sure = 102.0
+
+
+class Struck:
+    """Two entries of a server, with copies of one at the most, and so many have been written."""
+
+    def __init__(self) -> None:
+        self.near = Near(1, 10, lambda: 0.0)
+        self.near.open(watched=False)
+        self.server = {"k": 1, "l": 1}
+        self.read("k")
+        self.near.find("k")
+
+    def read(self, name: str) -> None:
+        ticket = self.near.ask((name,))
+        assert ticket is not None
+        self.near.answer(ticket, (name,), ((b"%d" % self.server[name], None),))
+
+    def write(self, name: str) -> None:
+        self.near.drop((name,))
+        self.server[name] += 1
+        self.near.drop((name,))
+
+    def clear(self) -> None:
+        self.near.empty()
+        self.server = {name: number + 1 for name, number in self.server.items()}
+        self.near.empty()
+
+    def much(self) -> None:
+        self.write("k")
+        self.read("l")
+        self.read("k")
+        self.write("k")
+
+    def check(self) -> None:
+        for name, number in self.server.items():
+            assert self.near.find(name) in (None, b"%d" % number)
+            self.read(name)
+            self.read(name)
+            assert self.near.find(name) == b"%d" % number
+        assert len(self.near.entries) == 1
+        assert not self.near._asked
+        assert self.near.hits >= 2
+
+
+WORKS: dict[str, Callable[[Struck], object]] = {
+    "read": lambda s: s.read("k"),
+    "read another": lambda s: s.read("l"),
+    "write": lambda s: s.write("k"),
+    "clear": Struck.clear,
+    "count": lambda s: s.near.hits,
+}
+HANDLERS: dict[str, Callable[[Struck], object]] = {
+    "write": lambda s: s.write("k"),
+    "clear": Struck.clear,
+    "much": Struck.much,
+}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+@pytest.mark.parametrize("name", WORKS)
+def test_a_handler_that_strikes_at_any_step_reads_and_writes(name: str, handler: str) -> None:
+    def work() -> None:
+        for number in count():
+            struck = Struck()
+            strike = Strike("near.py", number, lambda: HANDLERS[handler](struck))  # noqa: B023
+            if not strike.run(lambda: WORKS[name](struck)):  # noqa: B023
+                break
+            struck.check()
+        assert number > 10
+
+    together(work)

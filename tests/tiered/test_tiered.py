@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Protocol
 
 import pytest
@@ -14,7 +15,7 @@ from storage.testing import Clock
 from tests.servers import Server
 from tests.servers.cloudflare import KvServer
 from tests.tiered.conftest import Open, Over
-from tests.tiered.ground import Tier
+from tests.tiered.ground import Strike, Tier
 
 LONG = 10**6
 WINDOW = Window("hits", "ends", 5, 60_000, False)
@@ -110,6 +111,27 @@ def test_a_change_is_decided_by_the_entry_and_not_by_a_copy(opened: Open, over: 
     assert tier.base.get("k") == {"n": 2, "more": 1}
 
 
+def test_nor_in_a_fallback(half: Any, bridge: Any, opened: Open, over: Over) -> None:
+    tier = kept(over(opened("MemoryStorage"), ttl=LONG))
+    both = bridge.driven(half.fallback(tier.made, opened("MemoryStorage"), on_error=int))
+    tier.base.set("k", {"n": 5})
+    seen: list[Any] = []
+
+    both.update("k", lambda value: seen.append(dict(value)) or value)
+
+    assert seen == [{"n": 5}]
+
+
+def test_nor_is_a_conversation_read_from_a_copy(half: Any, bridge: Any, over: Over) -> None:
+    base = half.adapt({})
+    tier = over(base, ttl=LONG)
+    ours = bridge.driven(half.Conversation(tier.made))
+    theirs = bridge.driven(half.Conversation(base))
+    for _ in range(2):
+        theirs.append("c", {"role": "user", "content": "hello"})
+        assert len(ours.list("c")) == len(theirs.list("c"))
+
+
 class Failing:
     """It lets somebody come *before* it stores, and may say that it failed."""
 
@@ -167,6 +189,29 @@ def test_nor_what_was_read_just_before_it_was_written() -> None:
         assert store.get("k") == 2
 
 
+def test_who_is_overtaken_by_the_listener_reads_no_copy_that_it_has_dropped() -> None:
+    for number in count():
+        with storage.MemoryStorage({"k": 1}) as base, storage.tiered(base) as store:
+            backend: Any = store._backend._room
+            near, name = backend._near, f"{base._layers.names.prefix}k"
+            near.clock = lambda: 100.0
+            backend.read(name)
+            base.set("k", 2)
+            near.sure = 2.0
+
+            def wakes(near: Any = near, name: str = name) -> None:
+                near.drop((name,))
+                near.sure = 102.0
+
+            found: list[bytes] = []
+            strike = Strike("storage/tiered.py", number, wakes)
+            struck = strike.run(lambda: found.append(backend.read(name)))  # noqa: B023
+            assert found == [b"2"]
+            if not struck:
+                break
+    assert number > 10
+
+
 def test_no_copy_is_read_after_the_end_of_its_entry(opened: Open, over: Over) -> None:
     clock = Clock()
     tier = over(opened("MemoryStorage", clock=clock), ttl=LONG)
@@ -205,6 +250,17 @@ def test_a_batch_asks_for_what_there_is_no_copy_of(opened: Open, over: Over) -> 
     assert (tier.info.hits, tier.info.misses) == (1, 4)
     assert tier.store.get_many(["c", "a"]) == {"c": 3, "a": 1}
     assert tier.info.misses == 4
+
+
+def test_what_there_is_no_room_for_drives_no_copy_out(opened: Open, over: Over) -> None:
+    tier = over(opened("MemoryStorage"), max=3)
+    many = {f"{number}": number for number in range(4)}
+    tier.store.set_many({"k": 1, **many})
+    assert tier.store.get("k") == 1
+
+    assert tier.store.get_many(list(many)) == many
+    assert tier.has_copy("k")
+    assert tier.info.kept == 1
 
 
 def test_a_session_that_was_saved_is_read(half: Any, opened: Open, over: Over) -> None:

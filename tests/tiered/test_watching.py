@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -20,7 +21,7 @@ from storage.redis.changes import WITHIN
 from storage.testing import Bridge
 from tests.day import by_turns
 from tests.fault import faults
-from tests.fault.ground import Crew, until
+from tests.fault.ground import Crew, together, until
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import clients, url
 from tests.house.tree import ROOT
@@ -28,7 +29,7 @@ from tests.servers import Server, user
 from tests.servers.fixtures import KINDS
 from tests.servers.tls import Certificates
 from tests.tiered.conftest import Open, Over
-from tests.tiered.ground import Tier
+from tests.tiered.ground import Strike, Tier
 
 Other = storage.Storage[Any]
 LONG = 10**6
@@ -125,7 +126,7 @@ def test_nothing_is_read_from_copies_when_nobody_tells(
     proxy.refuse()
     proxy.cut()
     other.set("k", 2)
-    until(lambda: not tier.info.watched, "the end of the connection")
+    until(lambda: not tier.near.watched, "the end of the connection")
     with pytest.raises(UnavailableError):
         tier.store.get("k")
 
@@ -156,7 +157,7 @@ def test_who_is_not_told_for_sure_reads_no_copy(tier: Tier, other: Other, proxy:
 
     assert tier.store.get("k") == 1
     assert tier.info.hits == before
-    until(lambda: not tier.info.watched, "that it is noticed")
+    until(lambda: not tier.near.watched, "that it is noticed")
 
     proxy.mend()
     tier.heard()
@@ -244,6 +245,47 @@ def test_a_client_that_connects_by_itself_is_not_told(
     assert tier.store.get("k") == 2
 
 
+class Vault(redis.CredentialProvider):
+    """Sealed, it raises what no connection does."""
+
+    is_sealed = False
+
+    def get_credentials(self) -> tuple[str, str]:
+        if self.is_sealed:
+            raise RuntimeError("hunter2")
+        return ("default", "")
+
+
+def test_it_goes_on_when_a_connection_raises_anything(
+    half: Any,
+    bridge: Bridge,
+    over: Over,
+    valkey: Server,
+    other: Other,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    vault = Vault()
+    kind: Any = redis.Redis if half is storage else redis.asyncio.Redis
+    client = kind(port=valkey.port, credential_provider=vault)
+    base = half.RedisStorage(client, accept_retries=True)
+    tier = over(base, ttl=LONG)
+    tier.base.set("k", 1)
+    vault.is_sealed = True
+
+    def is_said() -> bool:
+        assert tier.store.get("k") == 1
+        return "it is not told what changes" in caplog.text
+
+    until(is_said)
+    assert "hunter2" not in caplog.text
+    assert caplog.text.count("it is not told") == 1
+    vault.is_sealed = False
+    tier.heard()
+    tier.store.close()
+    bridge.driven(base).close()
+    bridge.call(client.close if half is storage else client.aclose)
+
+
 def test_it_is_told_over_tls(
     half: Any, over: Over, bridge: Bridge, valkey: Server, other: Other, certificates: Certificates
 ) -> None:
@@ -315,3 +357,51 @@ def test_threads_read_what_was_written_last(
 
     assert not seen
     assert tier.info.kept <= 5
+
+
+def test_a_handler_that_strikes_while_it_is_begun_to_listen_reads(
+    valkey: Server, other: Other
+) -> None:
+    other.set("k", 1)
+
+    def work() -> None:
+        with storage.RedisStorage(valkey.url) as base:
+            for number in count():
+                tiered = storage.tiered(base)
+                seen: list[Any] = []
+                strike = Strike(
+                    "redis/tracking.py",
+                    number,
+                    lambda: seen.append(tiered.get("k")),  # noqa: B023
+                )
+                struck = strike.run(lambda: tiered.get("k"))  # noqa: B023
+                assert seen == [1] * struck
+                assert listeners() <= 1
+                tiered.close()
+                if not struck:
+                    break
+            assert number > 10
+
+    together(work)
+
+
+def test_who_sees_that_servers_have_moved_has_it_told_again(valkey: Server, other: Other) -> None:
+    """The listener may come at any step, and have begun anew before the next."""
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {}).heard()
+        ear = tier.made._backend._room._watch._watch._ear
+
+        def comes() -> None:
+            if ear._is_astray:
+                ear._ring()
+                until(lambda: not ear._is_astray and tier.near.watched)
+
+        for number in range(30):
+            struck = Strike("redis/tracking.py", number, comes).run(ear.look_about)
+            until(lambda: tier.near.watched and not ear._is_astray, seconds=5)
+        assert struck
+        tier.store.close()
+
+
+def listeners() -> int:
+    return sum(one.name == "storage" for one in threading.enumerate())

@@ -21,15 +21,12 @@ from ...core.near import Near
 from ...errors import ClosedError
 from ...redis.changes import (
     EVERY,
-    FAILURES,
     LOOK_EVERY,
     PING,
-    REFUSED_SECONDS,
     WITHIN,
     Told,
     follow,
-    longer,
-    refusal,
+    rest_after,
     tell,
     third,
 )
@@ -62,6 +59,8 @@ class Listener:
         with self._lock:
             if self._is_closed or (self._ear is not None and self._ear.is_alive):
                 return
+            if self._ear is not None:
+                self._ear.give_way()
             near.shut()
             maker = self._door.maker
             if maker is None:
@@ -115,11 +114,17 @@ class _Ear:
 
     @property
     def is_alive(self) -> bool:
-        return not self._task.done() and not self._loop.is_closed()
+        """Whether it goes on; in a loop that does not run it does not."""
+        return not self._task.done() and self._loop.is_running()
+
+    def give_way(self) -> None:
+        """End soon, when the loop runs again, if ever; another one tells by now."""
+        self._near = Near(1, 1, self._near.clock)
+        self._soon(self._task.cancel)
 
     async def stop(self) -> None:
         """End, and wait for that where it is possible."""
-        if not self.is_alive or self._task is asyncio.current_task():
+        if self._task.done() or self._task is asyncio.current_task():
             return
         if self._loop is not asyncio.get_running_loop():
             self._soon(self._task.cancel)
@@ -165,13 +170,9 @@ class _Ear:
             await self._hear()
         except ClosedError:
             self._is_over = True
-        except FAILURES as error:
+        except Exception as error:  # noqa: BLE001 - also what their callbacks raise: it must go on
             await self._hang_up()
-            refused = refusal(error)
-            if refused is None:
-                return longer(pause)
-            tell(self._near, self._door.label, refused)
-            return REFUSED_SECONDS
+            return rest_after(error, self._near, self._door.label, pause)
         except BaseException:
             await self._hang_up()
             raise
@@ -224,7 +225,7 @@ class _Ear:
         self.heard = []
         lines, self._lines = self._lines, []
         for line in lines:
-            with suppress(*FAILURES):
+            with suppress(Exception):
                 await line.connection.disconnect(nowait=True)
 
 
