@@ -10,7 +10,7 @@ from .core.layers import MOST_ATTEMPTS, Found, Layers
 from .errors import StorageError
 from .records import DELETE, MISSING, Deletion
 from .runtime import Answer, Runtime
-from .tracing import DEBUG, known, log
+from .tracing import log
 from .ttl import Expiry
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Lookup:
         Who is *changing* it wants no copy of it.
         """
         if raw is None and changing:
-            is_plain = self._backend.fresh is None and known(DEBUG) is False
-            raw = self._backend._room.read(name) if is_plain else self._backend.read_fresh(name)
+            raw = self._backend.read_fresh(name)
         elif raw is None:
             raw = self._backend.read(name)
         if raw is None or self._layers.opener is None:

@@ -159,8 +159,8 @@ BUGS = [
         "tiered-change-decided-by-a-copy",
         "a change is decided by the entry and not by a copy",
         "storage/lookup.py",
-        "else self._backend.read_fresh(name)",
-        "else self._backend.read(name)",
+        "raw = self._backend.read_fresh(name)",
+        "raw = self._backend.read(name)",
         _tests("tiered", "decided_by_the_entry"),
     ),
     Bug(
