@@ -32,7 +32,7 @@ class Held:
         """What is held now and was not then; a thread that is about to end gets time for it."""
         threads = self._threads_left(MOMENT_SECONDS)
         if threads:
-            collect()  # a thread may end with what only a cycle keeps
+            gc.collect()  # a thread may end with what only a cycle keeps, and keep something itself
             threads = self._threads_left(GRACE_SECONDS)
         return [f"thread {one.name}" for one in threads] + self._files_left()
 

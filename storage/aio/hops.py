@@ -167,7 +167,7 @@ class _Worker:
         """Have the thread there."""
         if not self._is_begun:
             work = (self._sent, joining)
-            Thread(target=_serve, args=work, name="storage", daemon=True).start()
+            Thread(target=_serve, args=work, name="storage hops", daemon=True).start()
             self._is_begun = True
 
     def send(self, batch: _Batch) -> None:
@@ -237,7 +237,8 @@ def _told(batches: list[_Batch]) -> None:
     for batch in batches:
         for call in batch.calls:
             call.tell()
-        batch.is_told = True
+        # It stays in line until somebody looks, and nothing that was told stays with it.
+        batch.is_told, batch.calls = True, []
 
 
 class _Lane:

@@ -23,9 +23,9 @@ class Kept:
     __slots__ = ("name", "raw", "since", "until", "used")
 
     def __init__(self, name: str, raw: bytes, since: float) -> None:
-        self.name = name
-        self.raw = raw
-        self.since = since
+        self.name: str = name
+        self.raw: bytes = raw
+        self.since: float = since
         self.until: float = -math.inf
         self.used: int = 0
 
@@ -45,7 +45,7 @@ class Ticket:
     __slots__ = ("asked", "since")
 
     def __init__(self, since: float) -> None:
-        self.since = since
+        self.since: float = since
         self.asked: list[Asked] = []
 
 

@@ -7,18 +7,19 @@ otherwise; what a server says of itself, and not in reply, is a `PUSH`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final, Protocol
 
 from redis.connection import DefaultParser
 from redis.exceptions import InvalidResponse
 
 try:
-    import hiredis
+    _HIREDIS: Any = import_module("hiredis")
 except ImportError:
-    _HIREDIS: Any = None
-else:
-    # An older one does not tell a push from a reply.
-    _HIREDIS = hiredis if hasattr(hiredis, "PushNotification") else None
+    _HIREDIS = None
+# An older one does not tell a push from a reply.
+if not hasattr(_HIREDIS, "PushNotification"):
+    _HIREDIS = None
 
 NOT_YET: Final[Any] = ...
 """What a reader gets while the rest of a reply is still on its way."""

@@ -48,7 +48,7 @@ class Punctual:
         self.fileno: Callable[[], int] = socket.fileno
         self.pending: Callable[[], int] = getattr(socket, "pending", int)
         self.sendall: Callable[..., object] = socket.sendall
-        self.until = until
+        self.until: float = until
 
     def begin(self, until: float) -> None:
         """Somebody else has it now, until then."""
@@ -108,7 +108,7 @@ class Plain:
         self.send: Callable[..., int] = socket.send
         self.fileno: Callable[[], int] = socket.fileno
         self.back: bytes = b""
-        self.until = until
+        self.until: float = until
 
     def begin(self, until: float) -> None:
         """Somebody else has it now, until then."""

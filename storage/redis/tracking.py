@@ -125,7 +125,7 @@ class _Ear:
         self._selector = selectors.DefaultSelector()
         self._bell, self._ringer = socket.socketpair()
         self._owner = weakref.ref(owner, lambda _: self.stop())
-        self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="storage listener", daemon=True)
         try:
             for one in (self._bell, self._ringer):
                 one.setblocking(False)

@@ -76,4 +76,4 @@ def test_the_thread_of_a_file_ends_with_the_layer(tmp_path: Path, layer: Any) ->
 
 def lifted() -> list[threading.Thread]:
     """The threads that lifted backends run in."""
-    return [one for one in threading.enumerate() if one.name.startswith("storage_")]
+    return [one for one in threading.enumerate() if one.name == "storage hops"]

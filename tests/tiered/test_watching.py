@@ -309,7 +309,7 @@ def test_nothing_is_left_of_it_when_it_is_closed(
     tier.store.close()
 
     until(lambda: clients(valkey, TRACKING) == 0)
-    assert not [one for one in threading.enumerate() if one.name == "storage"]
+    assert not [one for one in threading.enumerate() if one.name == "storage listener"]
     assert tier.base.get("k") is None
 
 
@@ -404,4 +404,4 @@ def test_who_sees_that_servers_have_moved_has_it_told_again(valkey: Server, othe
 
 
 def listeners() -> int:
-    return sum(one.name == "storage" for one in threading.enumerate())
+    return sum(one.name == "storage listener" for one in threading.enumerate())

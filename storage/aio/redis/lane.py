@@ -54,7 +54,7 @@ class Lane:
         """Those that take more."""
         self.leaving: set[Wire] = set()
         """Those that only wait for answers."""
-        self.made = 0
+        self.made: int = 0
         self.grow: Callable[[], object] = _nothing
         """Asks for a second connection."""
         self._seconds = seconds

@@ -27,7 +27,7 @@ class Opening:
 
     def __init__(self) -> None:
         self.began: float | None = None
-        self.is_over = False
+        self.is_over: bool = False
         self._outcome: Any = None
         self._loop = asyncio.get_running_loop()
         self._waiting: set[asyncio.Future[Any]] = set()

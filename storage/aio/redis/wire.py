@@ -56,9 +56,9 @@ class Wire(asyncio.Protocol):
     def __init__(self, link: Link, number: int, marks: Marks, lane: Heard) -> None:
         self.link = link
         self.number = number
-        self.in_flight = 0
+        self.in_flight: int = 0
         """How many replies it owes."""
-        self.is_paused = False
+        self.is_paused: bool = False
         self._lane = lane
         self._marks = marks
         self._flying: deque[tuple[list[Asked], bytes, int]] = deque()
