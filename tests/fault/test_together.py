@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -205,6 +206,25 @@ def test_what_a_lost_commit_took_along_is_not_remembered(store: Any, file: Path)
     run(work())
 
     assert healthy(file)
+
+
+def test_an_error_that_was_told_is_kept_by_nobody(file: Path) -> None:
+    """All that was under way where it was raised would stay with it."""
+
+    async def work() -> None:
+        async with storage.aio.SqliteStorage(file) as store:
+            await store.set("text", "no number")
+            told = await failed(store)
+            await asyncio.sleep(0)
+            gc.collect()
+            assert told() is None
+
+    async def failed(store: Any) -> weakref.ref[BaseException]:
+        with pytest.raises(storage.WrongTypeError) as caught:
+            await store.incr("text")
+        return weakref.ref(caught.value)
+
+    asyncio.run(work())
 
 
 def test_who_is_cancelled_takes_nobody_along(store: Any) -> None:

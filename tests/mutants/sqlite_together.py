@@ -38,6 +38,14 @@ BUGS = [
         _seen_by("does_not_wait"),
     ),
     Bug(
+        "hop-that-keeps-what-it-told",
+        "an error that was told is kept by nobody",
+        HOPS,
+        "batch.is_told, batch.calls = True, []",
+        "batch.is_told = True",
+        _seen_by("kept_by_nobody"),
+    ),
+    Bug(
         "hop-cancelled-takes-others-along",
         "who is cancelled leaves the others their answers",
         HOPS,
