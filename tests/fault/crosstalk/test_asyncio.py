@@ -24,7 +24,7 @@ from tests.servers import Server
 from tests.waiting import until
 
 LIMIT = 3
-SECONDS = 0.4
+SECONDS = 0.8
 AT_ONCE = 200
 CUT = (asyncio.CancelledError, asyncio.TimeoutError)
 

@@ -25,7 +25,7 @@ from tests.servers import Server, states
 from tests.waiting import until
 
 LIMIT = 3
-SECONDS = 0.4
+SECONDS = 0.8
 
 # What is struck before anybody has the new socket is closed by the interpreter, which says so.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket")
