@@ -68,7 +68,7 @@ def test_batches_in_bad_weather(
         async with storage.aio.RedisStorage(place) as store:
             kit = Kit(storage.aio, store)
             with weather.bad(often=0.01, together=0.15):
-                while crowd.ends.total() < calls("batches") // 4:
+                while weather.goes_on(crowd.ends.total(), calls("batches") // 4):
                     await at_once(crowd, kit, chance.choice([1, 3, 7, 20]), chance, KINDS)
             await crowd.again_in_asyncio(kit, 5)
             flat(stocked, LIMIT)

@@ -152,6 +152,8 @@ def test_threads_and_signals_in_bad_weather(
                 for _ in range(share):
                     struck(first, kit, HASTY)
                 crew.join()
+                while weather.goes_on(crowd.ends.total(), 4 * share):
+                    work(first, kit, 1, HASTY)
             crowd.again(kit)
             flat(stocked, LIMIT)
     weather.check()
