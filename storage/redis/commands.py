@@ -28,7 +28,10 @@ class Effect(Enum):
 _TWO = b"*2\r\n" + b"$%d\r\n%b\r\n" * 2
 _THREE = b"*3\r\n" + b"$%d\r\n%b\r\n" * 3
 _FOUR = b"*4\r\n" + b"$%d\r\n%b\r\n" * 4
+_FIVE = b"*5\r\n" + b"$%d\r\n%b\r\n" * 5
 """How commands of so many words are sent, as nearly all are that are not of one script."""
+
+_GET = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n"
 
 _KNOWN = 512
 _LENGTHS = [b"$%d\r\n" % length for length in range(_KNOWN)]
@@ -76,6 +79,12 @@ class Command(NamedTuple):
             first, second, third, last = words
             pairs = (len(first), first, len(second), second, len(third), third, len(last), last)
             return _FOUR % pairs
+        if len(words) == 5:
+            one, two, three, four, five = words
+            return _FIVE % (
+                *(len(one), one, len(two), two, len(three), three),
+                *(len(four), four, len(five), five),
+            )
         parts = [b"*%d\r\n" % len(words)]
         for word in words:
             length = len(word)
@@ -87,6 +96,16 @@ class Command(NamedTuple):
         """The same with the whole script in it, for a server that does not know it yet."""
         assert self.script is not None
         return self._replace(words=(b"EVAL", self.script.source, *self.words[2:]))
+
+
+class Get(Command):
+    """What reads the text at its key, and is sent as often as all others together."""
+
+    __slots__ = ()
+
+    def packed(self) -> bytes:
+        key = self.key
+        return _GET % (len(key), key)
 
 
 class Packer:

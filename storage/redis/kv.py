@@ -19,6 +19,7 @@ from .commands import (
     ONCE,
     READ,
     Command,
+    Get,
     Script,
     Word,
     lasting,
@@ -53,6 +54,8 @@ _ROOMS: Final[dict[object, Any]] = {
     Watch: RedisWatch,
 }
 
+_new: Final = tuple.__new__
+
 _KEYS_AT_ONCE, _BYTES_AT_ONCE = 500, 1024 * 1024
 """What one command carries at the most: a server does one command after the other."""
 
@@ -73,7 +76,8 @@ class RedisBackend:
 
     def read(self, name: str) -> bytes | None:
         key = name.encode()
-        reply = self._door.call(Command(READ, key, (b"GET", key)), name)
+        command: Get = _new(Get, (READ, key, (b"GET", key), None, None))
+        reply = self._door.call(command, name)
         raw: bytes | None = reply
         return raw
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket as sockets
 import struct
@@ -31,6 +32,20 @@ _ENOUGH = 2 * _GLANCE
 
 _MEMORY_INFO = 55
 _NOTHING, _ESTABLISHED = bytes(4), b"\1"
+
+
+class _Main:
+    """The main thread, to which signals come, and which is whoever has forked."""
+
+    ident: int | None = main_thread().ident
+
+    @classmethod
+    def changed(cls) -> None:
+        cls.ident = main_thread().ident
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Main.changed)
 
 
 class Punctual:
@@ -90,7 +105,7 @@ class Plain:
     """
 
     __slots__ = (
-        *("_getsockopt", "_is_asked", "_poll", "_recv", "_socket", "_tells_more", "back"),
+        *("_comes", "_getsockopt", "_is_asked", "_recv", "_socket", "_tells_more", "back"),
         *("fileno", "send", "until"),
     )
 
@@ -101,8 +116,9 @@ class Plain:
         self._socket = socket
         self._recv: Callable[..., bytes] = socket.recv
         self._getsockopt = socket.getsockopt
-        self._poll = select.poll()
-        self._poll.register(socket, select.POLLIN)
+        poll = select.poll()
+        poll.register(socket, select.POLLIN)
+        self._comes: Callable[[float], list[tuple[int, int]]] = poll.poll
         self._tells_more = _tells_more(socket)
         self._is_asked = False
         self.send: Callable[..., int] = socket.send
@@ -119,19 +135,19 @@ class Plain:
         room = select.poll()
         room.register(self._socket, select.POLLOUT)
         while rest:
-            self._wait(room, self.until - monotonic())
+            _wait(room.poll, self.until - monotonic())
             rest = rest[self.send(rest, NO_WAIT) :]
 
     def first(self) -> bytes:
         """What comes first of an answer."""
         left = self.until - monotonic()
         # A signal makes the system begin to wait anew; it comes to the main thread.
-        if left > _ENOUGH and get_ident() != main_thread().ident:
+        if left > _ENOUGH and get_ident() != _Main.ident:
             try:
                 return self._recv(_AT_ONCE)
             except BlockingIOError:
                 left = self.until - monotonic()
-        self._wait(self._poll, left)
+        _wait(self._comes, left)
         return self._recv(_AT_ONCE, NO_WAIT)
 
     def is_quiet(self) -> bool:
@@ -139,8 +155,8 @@ class Plain:
 
         What comes after this look, and before the answer, is taken for a part of that.
         """
-        if not self._tells_more or get_ident() == main_thread().ident:
-            return not self._poll.poll(0)
+        if get_ident() == _Main.ident or not self._tells_more:
+            return not self._comes(0)
         ask = self._getsockopt
         # Who asks so lets no other thread go first. An end that came with the last answer was
         # received with it, and shows in the state alone.
@@ -158,18 +174,13 @@ class Plain:
             data, self.back = self.back[:size], self.back[size:]
             return data
         if not self._is_asked:
-            self._wait(self._poll, self.until - monotonic())
+            _wait(self._comes, self.until - monotonic())
         return self._recv(size, NO_WAIT | flags)
 
     def recv_into(self, buffer: bytearray) -> int:
         data = self.recv(len(buffer))
         buffer[: len(data)] = data
         return len(data)
-
-    def _wait(self, poll: Any, left: float) -> None:
-        # What is there is taken, whatever the clock says.
-        if not poll.poll(min(max(left, 0), _LONGEST) * 1000):
-            raise TimeoutError("timed out")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
@@ -185,6 +196,11 @@ def punctual(socket: Any, until: float) -> Punctual | Plain:
         except OSError:
             pass
     return Punctual(socket, until)
+
+
+def _wait(comes: Callable[[float], list[tuple[int, int]]], left: float) -> None:
+    if not comes(left * 1000 if 0 < left < _LONGEST else _LONGEST * 1000 if left > 0 else 0):
+        raise TimeoutError("timed out")
 
 
 def _tells_more(socket: sockets.socket) -> bool:

@@ -30,6 +30,8 @@ from .pool import Pool
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
+_running_loop = asyncio.get_running_loop
+
 _UNKNOWN = "unknown command"
 """What a server says that has no marks."""
 
@@ -61,7 +63,7 @@ class Links:
         that.
         """
         packed = command.packed()
-        pool = self._pools.get(asyncio.get_running_loop()) or self._pool()
+        pool = self._pools.get(_running_loop()) or self._pool()
         lane = pool.lanes.get(place) or self._lane(pool, place)
         if wait or len(packed) > FITS:
             return await self._lent.ask(pool, place, packed, until, wait, budget)
