@@ -199,7 +199,11 @@ def punctual(socket: Any, until: float) -> Punctual | Plain:
 
 
 def _wait(comes: Callable[[float], list[tuple[int, int]]], left: float) -> None:
-    if not comes(left * 1000 if 0 < left < _LONGEST else _LONGEST * 1000 if left > 0 else 0):
+    if left < 0:
+        left = 0  # what is there is taken, whatever the clock says
+    elif left > _LONGEST:
+        left = _LONGEST
+    if not comes(left * 1000):
         raise TimeoutError("timed out")
 
 

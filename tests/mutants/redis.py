@@ -235,9 +235,9 @@ BUGS = [
         "redis-deadline-for-each-piece",
         "a call ends by its deadline, in however many pieces its answer comes",
         "storage/redis/punctual.py",
-        "            self._wait(self._poll, self.until - monotonic())\n"
+        "            _wait(self._comes, self.until - monotonic())\n"
         "        return self._recv(size, NO_WAIT | flags)",
-        "            self._wait(self._poll, 2)\n        return self._recv(size, NO_WAIT | flags)",
+        "            _wait(self._comes, 2)\n        return self._recv(size, NO_WAIT | flags)",
         _faults("test_deadlines", "blocking and (pieces or connect)"),
     ),
     Bug(

@@ -26,7 +26,7 @@ from storage.redis.punctual import Plain, Punctual, punctual
 from storage.redis.whole import PARTED, whole
 from tests.fault import faults
 from tests.fault.faults import End
-from tests.fault.ground import together
+from tests.fault.ground import in_child, together
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import ends_by, failure, raw, url
@@ -203,7 +203,17 @@ def late(plain: Plain, call: Callable[[], object]) -> Any:
     raise AssertionError("it ended well")
 
 
-def test_signals_that_come_all_the_time_make_no_call_longer(pair: Pair) -> None:
+def in_what_a_thread_has_forked(work: Callable[[], None]) -> None:
+    """Whoever forks is the main thread over there, and gets the signals."""
+    together(lambda: in_child(work))
+
+
+@pytest.mark.parametrize("run", [in_the_main_thread, in_what_a_thread_has_forked])
+def test_signals_that_come_all_the_time_make_no_call_longer(run: Where, pair: Pair) -> None:
+    run(lambda: all_the_time_struck(pair))
+
+
+def all_the_time_struck(pair: Pair) -> None:
     """Each of them makes the system begin a wait anew: as long as that takes, so late it is."""
     plain = punctual(pair[0], far())
     assert isinstance(plain, Plain)
