@@ -18,7 +18,7 @@ BUGS = [
         "what is read while its entry changes is not kept",
         NEAR,
         "                if self._asked.get(name) is not asked:\n                    continue\n",
-        "                self._asked.setdefault(name, asked)\n",
+        "                self._asked[name] = asked\n",
         _tests("near", "many_read_at_once"),
     ),
     Bug(
