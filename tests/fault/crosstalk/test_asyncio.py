@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import storage.aio
+from tests.day import IS_LONG
 from tests.fault.crosstalk.calls import HASTY, KINDS, Caller, Crowd, Kind, Kit, made_in_asyncio
 from tests.fault.crosstalk.ground import calls, children
 from tests.fault.crosstalk.weather import LATE, Nemesis, Weather, flat
@@ -97,7 +98,7 @@ def test_tasks_that_are_cancelled_or_have_no_more_time(
     crowd.check(stocked)
 
 
-@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("protocol", [2, 3] if IS_LONG else [3])
 def test_tasks_in_bad_weather(protocol: int, stocked: Server, chance: random.Random) -> None:
     weather = Weather(chance)
     crowd = Crowd("weather", 20, chance)

@@ -13,6 +13,7 @@ import pytest
 import storage.aio
 from storage import OutcomeUnknownError, StorageError, WrongTypeError
 from storage.aio.redis import lane
+from tests.day import IS_LONG
 from tests.fault import faults
 from tests.fault.crosstalk.calls import FOREIGN, HASTY, Caller, Crowd, Kit
 from tests.fault.crosstalk.ground import calls
@@ -56,8 +57,14 @@ def _trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "_WARY_SECONDS", 0.0)
 
 
-@pytest.mark.parametrize("protocol", [2, 3])
-@pytest.mark.parametrize("alone", [{}, ALONE], ids=["batches", "batches and what is in them"])
+@pytest.mark.parametrize(
+    ("alone", "protocol"),
+    [
+        pytest.param(alone, protocol, id=f"{what}-{protocol}")
+        for what, alone, by_day in (("batches", {}, 2), ("batches and what is in them", ALONE, 3))
+        for protocol in ((2, 3) if IS_LONG else (by_day,))
+    ],
+)
 def test_batches_in_bad_weather(
     alone: dict[str, Make[faults.Fault]], protocol: int, stocked: Server, chance: random.Random
 ) -> None:
