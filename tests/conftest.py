@@ -1,4 +1,4 @@
-"""What every test gets: a Hypothesis profile, a gate against leaks, and servers."""
+"""What every test gets: a Hypothesis profile, a gate against leaks, both colours, and servers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from storage.testing import Bridge
 from tests import servers
-from tests.day import FEW, IS_LONG
+from tests.day import FEW, HALVES, IS_LONG
 from tests.leaks import Held, collect
 from tests.servers.fixtures import (
     _kv,
@@ -71,6 +73,19 @@ def _nothing_is_left_open() -> Iterator[None]:
     yield
     left = before.left()
     assert not left, f"left open: {', '.join(left)}"
+
+
+@pytest.fixture(params=HALVES, ids=["blocking", "aio"])
+def half(request: pytest.FixtureRequest) -> Any:
+    """The package of either colour."""
+    return request.param
+
+
+@pytest.fixture
+def bridge() -> Iterator[Bridge]:
+    """It lets objects of both colours be used by plain calls."""
+    with Bridge() as bridge:
+        yield bridge
 
 
 @pytest.hookimpl(tryfirst=True)

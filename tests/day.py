@@ -30,6 +30,11 @@ def by_turns(things: Iterable[Any]) -> list[tuple[Any, Any]]:
     ]
 
 
+def mostly(half: Any) -> Sequence[Any]:
+    """Both halves; by day *half*, for a law that takes long and is about what both do alike."""
+    return HALVES if IS_LONG else (half,)
+
+
 @contextmanager
 def examples(place: str, half: Any) -> Iterator[None]:
     """By day, a law gets all its examples in blocking code in three places, and few elsewhere."""

@@ -12,9 +12,10 @@ from pathlib import Path
 FOLDER = Path("/proc/self/fd")
 """Where Linux shows the descriptors of a process; elsewhere only threads are counted."""
 
-MOMENT_SECONDS = 0.05
+MOMENT_SECONDS = 0.15
 GRACE_SECONDS = 2.0
-"""How long a thread may take to end: at first, and after what keeps it was collected."""
+"""How long a thread may take to end: at first, enough for one that looks ten times a second whether
+there is something to do, and after what keeps it was collected, which is what takes time."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from typing import Any
+
+import pytest
 
 import storage
 import storage.aio
+from tests.day import IS_LONG
 from tests.servers.cloudflare import KvServer
 
 HALVES = {"blocking": storage, "aio": storage.aio}
@@ -19,6 +23,17 @@ SLACK_SECONDS = 10.0
 """How much later than its deadline a call may return on a machine that is busy."""
 
 Opened = Callable[..., Any]
+
+
+def crossed(*tables: Collection[str]) -> list[Any]:
+    """Each half with each thing of every table; by day one half with some, and the other with the
+    next ones: each half meets each thing, and each thing each of the other tables."""
+    return [
+        pytest.param(half, *(thing for _, thing in row), id="-".join([name, *(t for _, t in row)]))
+        for row in product(*map(enumerate, tables))
+        for place, (name, half) in enumerate(HALVES.items())
+        if IS_LONG or (place + sum(number for number, _ in row)) % 2 == 0
+    ]
 
 
 def store_of(half: Any, server: Any, **options: Any) -> Any:

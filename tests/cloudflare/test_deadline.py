@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from storage import OutcomeUnknownError, StorageError, UnavailableError
-from tests.cloudflare.ground import Crook, Opened, crook, lasting, whole_request
+from tests.cloudflare.ground import Crook, Opened, crook, crossed, lasting, whole_request
+from tests.day import IS_LONG
 from tests.servers.cloudflare import Fault, KvServer
 from tests.waiting import until
 
-SECONDS = 1.0
+SECONDS = 1.0 if IS_LONG else 0.5
 
 ACTS: dict[str, Callable[[Any], object]] = {
     "get": lambda store: store.get("k"),
@@ -62,8 +63,7 @@ MISBEHAVED = {
 }
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("how", MISBEHAVED)
+@pytest.mark.parametrize(("half", "how", "act"), crossed(MISBEHAVED, ACTS))
 def test_a_server_that_takes_its_time_ends_no_later_than_the_deadline(
     how: str, act: str, opened: Opened
 ) -> None:
@@ -107,7 +107,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return ends
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("half", "act"), crossed(ACTS))
 def test_a_name_that_is_not_found_in_time_ends_no_later(
     act: str, kv: KvServer, opened: Opened, names: threading.Event
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_name_that_is_not_found_in_time_ends_no_later(
     assert kv.requests == []
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("half", "act"), crossed(ACTS))
 def test_who_takes_no_connection_has_not_done_it(act: str, opened: Opened) -> None:
     with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
         listener.bind(("127.0.0.1", 0))
@@ -144,7 +144,7 @@ def test_who_takes_no_connection_has_not_done_it(act: str, opened: Opened) -> No
         until(lambda: not calls(), "the end of what was given up")
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("half", "act"), crossed(ACTS))
 def test_where_nobody_listens_it_is_tried_until_the_deadline(act: str, opened: Opened) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -159,7 +159,7 @@ def test_where_nobody_listens_it_is_tried_until_the_deadline(act: str, opened: O
         ACTS[act](store)
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("half", "act"), crossed(ACTS))
 def test_what_fails_is_tried_again_until_it_works(act: str, store: Any, kv: KvServer) -> None:
     kv.fault(
         Fault(status=503),
@@ -174,7 +174,7 @@ def test_what_fails_is_tried_again_until_it_works(act: str, store: Any, kv: KvSe
     assert len(kv.requests) == 6
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("half", "act"), crossed(ACTS))
 def test_what_keeps_failing_is_given_up_within_the_deadline(
     act: str, opened: Opened, kv: KvServer
 ) -> None:
@@ -187,7 +187,7 @@ def test_what_keeps_failing_is_given_up_within_the_deadline(
     assert len(kv.requests) > 2
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("half", "act"), crossed(ACTS))
 def test_a_hint_is_waited_for(act: str, store: Any, kv: KvServer) -> None:
     kv.fault(Fault(status=429, headers={"Retry-After": "1"}, code=10022))
 
@@ -222,9 +222,9 @@ def test_a_key_that_is_written_too_often_is_written_a_little_later(
 
 
 def test_after_a_deadline_the_store_goes_on(opened: Opened, kv: KvServer) -> None:
-    store = opened(kv, timeout=2.0)
+    store = opened(kv, timeout=2 * SECONDS)
     store.set("k", 1)
-    kv.fault(Fault(delay=3.0))
+    kv.fault(Fault(delay=3 * SECONDS))
 
     with pytest.raises(UnavailableError):
         store.get("k")
@@ -242,11 +242,11 @@ def test_a_call_of_several_requests_has_one_deadline(
         "items": lambda store: list(store.items()),
         "clear": lambda store: store.clear(everything=True),
     }
-    store = opened(kv, timeout=2.5)
+    store = opened(kv, timeout=2.5 * SECONDS)
     store.set("k", 1)
-    kv.fault(Fault(delay=1.5, times=2))
+    kv.fault(Fault(delay=1.5 * SECONDS, times=2))
 
-    with lasting(2.5), pytest.raises(StorageError, match="not answer in time") as caught:
+    with lasting(2.5 * SECONDS), pytest.raises(StorageError, match="not answer in time") as caught:
         acts[act](store)
 
     assert type(caught.value) is (UnavailableError if act == "items" else OutcomeUnknownError)

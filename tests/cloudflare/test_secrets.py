@@ -19,9 +19,12 @@ import storage.aio
 from storage import AccessDeniedError, ConfigurationError, StorageError
 from storage.cloudflare.options import Options, Token
 from storage.testing import Bridge
-from tests.cloudflare.ground import Opened, crook, store_of, whole_request
+from tests.cloudflare.ground import Opened, crook, crossed, store_of, whole_request
+from tests.day import IS_LONG
 from tests.fault.ground import SECRET
 from tests.servers.cloudflare import Fault, KvServer
+
+SECONDS = 1.5 if IS_LONG else 0.5
 
 FAULTS: dict[str, Callable[[], list[Fault]]] = {
     "nothing": list,
@@ -36,7 +39,7 @@ FAULTS: dict[str, Callable[[], list[Fault]]] = {
     "reset": lambda: [Fault(drop="before", reset=True, times=99)],
     "cut": lambda: [Fault(cut=3, times=99)],
     "no header": lambda: [Fault(status=200, headers={"X Broken": "a"}, times=99)],
-    "silent": lambda: [Fault(delay=2.0, times=1)],
+    "silent": lambda: [Fault(delay=1.5 * SECONDS, times=1)],
     "no gzip": lambda: [
         Fault(status=200, headers={"Content-Encoding": "gzip"}, body=SECRET.encode(), times=99)
     ],
@@ -67,13 +70,12 @@ def told(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + str(pickle.dumps(error))
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("half", "fault", "act"), crossed(FAULTS, ACTS))
 def test_nothing_shows_the_token(
     fault: str, act: str, opened: Opened, kv: KvServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    store = opened(kv, timeout=1.5)
+    store = opened(kv, timeout=SECONDS)
     kv.fault(*FAULTS[fault]())
     errors: list[StorageError] = []
 

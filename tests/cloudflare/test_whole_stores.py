@@ -23,12 +23,6 @@ VALUES = {f"user {number}": {"step": number} for number in range(250)}
 
 
 @pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
 def colour(half: Any, bridge: Bridge) -> Colour:
     return Colour(half, bridge)
 

@@ -22,12 +22,6 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
 def drive(bridge: Bridge) -> Iterator[Callable[[Any], Any]]:
     """Stores of both colours by plain calls, closed at the end."""
     stores = []

@@ -21,6 +21,7 @@ from storage.testing import Clock
 from storage.testing.threads import crowd
 from tests.compat.codex_worker import KEY, MOST, said
 from tests.contract.clients import Mixed, OneStep, TwoSteps
+from tests.day import IS_LONG
 from tests.leases.ground import run
 from tests.servers import Server
 from tests.servers.counting import counted
@@ -151,7 +152,7 @@ def test_on_a_server_an_append_is_two_trips(valkey: Server) -> None:
     assert others.names == ["GET", "UNLINK"]
 
 
-@pytest.mark.parametrize("where", ["sqlite", "valkey"])
+@pytest.mark.parametrize("where", ["sqlite", "valkey"] if IS_LONG else ["valkey"])
 def test_nothing_is_lost_of_eight_processes(
     request: pytest.FixtureRequest, tmp_path: Path, where: str
 ) -> None:

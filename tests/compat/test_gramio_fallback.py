@@ -26,6 +26,7 @@ from storage import (
 from storage.core.several import AT_ONCE
 from storage.testing import Bridge, Clock
 from tests.contract.clients import InSeconds
+from tests.day import mostly
 from tests.servers import Server
 from tests.servers.process import free_port
 
@@ -626,6 +627,7 @@ def test_keys_are_called_in_each_as_they_are_there(
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("half", [one.compat.gramio for one in mostly(storage)])
 def test_a_server_that_is_away_is_stood_in_for(half: Any, drive: Drive, server: Server) -> None:
     told: list[StorageError] = []
     away = half.redis_storage({"port": free_port(), "socket_timeout": 0.1})

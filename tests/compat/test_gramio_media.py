@@ -36,11 +36,6 @@ BYTES = bytes.fromhex("00 41 80 bf c0 c3 a9 e0 a0 ed e2 82 ac ef bb bf f0 90 9f 
 NAMES = ["cat.jpg", "кот", "😀", "", "a:b/c", "\ufeff", "5"]
 
 
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def media(half: Any, bridge: Bridge) -> Callable[..., Any]:
     """Makes a cache by plain calls."""

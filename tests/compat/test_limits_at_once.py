@@ -21,6 +21,7 @@ from storage.testing import Clock
 from storage.testing.threads import crowd
 from tests.compat.limits_worker import EVENT, LIBRARIES, made
 from tests.contract.clients import Mixed, OneStep, TwoSteps
+from tests.day import IS_LONG
 from tests.leases.ground import run
 from tests.servers import Server
 from tests.servers.counting import counted
@@ -160,7 +161,7 @@ def test_on_a_server_a_hit_is_one_trip_or_two(
     assert refused.names == ["EVALSHA"] * (2 if name == "vibegram" else 1)
 
 
-@pytest.mark.parametrize("place", ["sqlite", "valkey"])
+@pytest.mark.parametrize("place", ["sqlite", "valkey"] if IS_LONG else ["valkey"])
 def test_of_eight_processes(request: pytest.FixtureRequest, tmp_path: Path, place: str) -> None:
     """Of both colours in turn, on keys that nobody has hit before."""
     server: Server | None = request.getfixturevalue("valkey") if place == "valkey" else None

@@ -14,6 +14,7 @@ import storage.aio
 from storage.dialog_store import DialogStore
 from tests.continuity.dialog_steps import PROGRAMS, ROUND, START, Beside, Step
 from tests.continuity.ground import Exact, Opened, Together, held_still, rooms_of
+from tests.day import IS_LONG
 from tests.servers import Server
 
 
@@ -64,7 +65,7 @@ def hold_against_memory(rooms: Opened, server: Server, examples: int) -> Counter
 def test_a_server_answers_as_memory_does_and_counters_are_sums(valkey: Server) -> None:
     held_still(valkey)
     with rooms_of(storage) as rooms:
-        seen = hold_against_memory(rooms, valkey, 150)
+        seen = hold_against_memory(rooms, valkey, 150 if IS_LONG else 75)
 
     assert not [one for one in OUTCOMES if not seen[one]], dict(seen)
 

@@ -9,9 +9,10 @@ import storage
 import storage.aio
 from storage import Capabilities
 from tests.contract.backends import BACKENDS, Ground, Half, Make, Row
+from tests.day import IS_LONG
 from tests.servers.process import free_port
 
-FIRST = {"memory", "sqlite-gramio", "cloudflare"}
+FIRST = {"memory", "sqlite-gramio", "reads-and-writes"} | ({"cloudflare"} if IS_LONG else set())
 """Backends that stand before memory: one whose layout is our own, one that is coarser, and one that
 never looks and writes at once."""
 

@@ -46,10 +46,11 @@ def _folded(half: Half, store: Any, ground: Ground) -> Any:
 
 
 def _tiered(half: Half, store: Any, ground: Ground) -> Any:
-    """A store with few copies near at hand, whose clock goes with that of the entries."""
+    """A store with few copies near at hand, whose clocks go with that of the entries."""
     tiered = half.tiered(store, max=3, ttl=3600)
     backend = tiered._backend._room
     backend._owned, backend._near.clock = True, lambda: monotonic() + ground.clock()
+    backend._now_ms = lambda: 1000 * ground.clock()
     return tiered
 
 
@@ -64,10 +65,10 @@ LAYERS: dict[str, Wrap] = {
 OVER = {
     "enhanced": {"memory", "four-methods", "only-reads-and-writes"},
     "compressed": {"memory"},
-    "encrypted": {"memory", "one-step-client", "cloudflare"},
+    "encrypted": {"memory", "one-step-client"},
     "typed": {"memory"},
-    "folded": {"memory", "sqlite", "valkey", "reads-and-writes"},
-    "tiered": {"memory", "valkey", "four-methods", "cloudflare"},
+    "folded": {"memory", "reads-and-writes"},
+    "tiered": {"memory", "valkey", "four-methods", "reads-and-writes"},
 }
 """Over what each is proved in every run; with `STORAGE_TEST_LONG` it is over everything."""
 
@@ -92,10 +93,13 @@ def over(row: Row, name: str, wrap: Wrap | None = None) -> Row:
     return replace(layered, name=f"{name} {row.name}")
 
 
-IN_BOTH = ("memory", "sqlite", "valkey", "cloudflare", "folded memory", "tiered valkey")
+IN_BOTH = ("memory", "sqlite", "valkey", "folded memory")
 """What runs in both colours by day; of the others each runs in one, every second one in asyncio."""
 
-BY_NIGHT = ("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes")
+BY_NIGHT = (
+    *("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes"),
+    *("gramio-memory", "mixed-client", "bare"),
+)
 """What another row is like, but for the object or the store that it is over, or what is proved by
 day with a layer over it, which does more of it."""
 

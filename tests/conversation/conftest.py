@@ -7,19 +7,10 @@ from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
-import storage.aio.protocols
-import storage.protocols
 from storage.testing import Bridge
 from tests.servers import Server
 
 Opened = Callable[..., Any]
-
-
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 @pytest.fixture

@@ -59,11 +59,6 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "asyncio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def opened(half: Any) -> Iterator[Open]:
     """Stores in the colour of the test."""

@@ -25,12 +25,14 @@ from aiogram.exceptions import TelegramAPIError
 import storage
 from storage import aio
 from storage.testing import Bridge
+from tests.day import IS_LONG
 from tests.docs.test_adapter_example import example
 from tests.house.tree import ROOT
 from tests.waiting import until
 
 TOKEN = "42:TEST"
 SECONDS = 60
+PROGRAMS = ["counter", "limits", "conversation", "settings"]
 
 
 class Telegram:
@@ -326,7 +328,7 @@ def test_one_bot_goes_on_where_the_other_one_ended(world: World) -> None:
 
 
 @each
-@pytest.mark.parametrize("bots", [1, 2])
+@pytest.mark.parametrize("bots", [1, 2] if IS_LONG else [2])
 def test_who_types_too_fast_is_told_once(world: World, name: str, bots: int) -> None:
     """Whether one bot gets the messages, or two that share the file."""
     several = [world.start(name, "limits") for _ in range(bots)]
@@ -447,7 +449,7 @@ def test_one_bot_talks_on_where_the_other_one_ended(world: World) -> None:
 
 
 @each
-@pytest.mark.parametrize("program", ["counter", "limits", "conversation", "settings"])
+@pytest.mark.parametrize("program", PROGRAMS if IS_LONG else PROGRAMS[:1])
 def test_a_program_without_a_token_says_so(name: str, program: str, tmp_path: Path) -> None:
     inherited = {word: value for word, value in os.environ.items() if word != "BOT_TOKEN"}
     done = subprocess.run(

@@ -9,17 +9,10 @@ from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
 from storage.sqlite import connection as sqlite_connection
 from storage.testing import Bridge
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 @pytest.fixture

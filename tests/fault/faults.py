@@ -26,6 +26,9 @@ class Way(Protocol):
 
     def end(self, how: End) -> None: ...
 
+    def cut(self, how: End) -> None:
+        """End it out of another thread, and be sure that it has ended."""
+
     def wait(self, seconds: float) -> None:
         """Let *seconds* pass; an error at once when the proxy ends the connection meanwhile."""
 

@@ -38,7 +38,7 @@ class Link:
         self._server: socket.socket | None = None
         self._address = server
         self._tls = tls
-        self._plan = plan.for_link()
+        self._plan = plan.for_link(self)
         self._note = note
         self._over = threading.Event()
         self._how = End.FIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from tests.fault.faults import Fault, Forgotten, Several
+from tests.fault.faults import Fault, Forgotten, Several, Way
 from tests.servers.resp import GREETING, HANDSHAKE
 
 Kind = Fault | Several | Forgotten
@@ -58,7 +58,7 @@ class Plan:
             self._once.clear()
             self._always.clear()
 
-    def for_link(self) -> Plan:
+    def for_link(self, way: Way) -> Plan:
         """What is to go wrong on one connection."""
         return self
 

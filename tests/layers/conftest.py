@@ -7,20 +7,7 @@ from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
 from storage.testing import Bridge
-
-
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture

@@ -79,20 +79,9 @@ class Unwell:
         raise UnavailableError("the network is down", store="far away")
 
 
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "asyncio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture

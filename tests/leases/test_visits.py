@@ -25,11 +25,6 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "bot.db"
 
 
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "asyncio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def opened(half: Any) -> Iterator[Callable[[str], Any]]:
     stores = []

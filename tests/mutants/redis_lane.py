@@ -13,6 +13,14 @@ def _lane(words: str) -> tuple[str, ...]:
     return ("tests/fault/redis/test_lane.py", "-k", words)
 
 
+def _loops(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_loops.py", "-k", words)
+
+
+def _deadlines(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_deadlines.py", "-k", words)
+
+
 def _parsing(words: str) -> tuple[str, ...]:
     return ("tests/fault/redis/test_parsing.py", "-k", words)
 
@@ -120,7 +128,15 @@ BUGS = [
         LANE,
         "            self._look_at(deadline)\n",
         "            self._look_at(deadline + 1.0)\n",
-        ("tests/fault/redis/test_deadlines.py", "-k", "aio and until_the_deadline"),
+        _deadlines("aio and until_the_deadline"),
+    ),
+    Bug(
+        "lane-each-try-has-all-the-time",
+        "a call that is tried again has one deadline",
+        LINKS,
+        "            if until < end:\n                end = until\n",
+        "",
+        _deadlines("left and aio"),
     ),
     Bug(
         "lane-idle-and-not-looked-at",
@@ -168,7 +184,32 @@ BUGS = [
         WIRE,
         "        self._is_leaving = True\n        if not self._flying:\n",
         "        self._is_leaving = True\n        if self.link:\n",
-        ("tests/fault/redis/test_loops.py", "-k", "under_way"),
+        _loops("under_way"),
+    ),
+    Bug(
+        "lane-closed-and-kept",
+        "what is under way when a store is closed leaves no connection",
+        LANE,
+        "        self.retire(self.made)\n        return idle\n",
+        "        return idle\n",
+        _loops("all_is_answered"),
+    ),
+    Bug(
+        "lane-leaves-and-stays",
+        "a connection that only waits for answers ends with the last one",
+        WIRE,
+        "            if self._is_leaving and not self._flying:\n"
+        "                self._end()\n            elif",
+        "            if",
+        _loops("all_is_answered"),
+    ),
+    Bug(
+        "lane-cut-but-for-what-leaves",
+        "the end of a loop ends what a store that was closed waits for",
+        LANE,
+        "        for wire in [*self.wires, *self.leaving]:\n            wire.drop(",
+        "        for wire in [*self.wires]:\n            wire.drop(",
+        _loops("still_waits_for"),
     ),
     Bug(
         "lane-connects-without-a-pause",

@@ -95,7 +95,7 @@ BUGS = [
         "storage/core/fallback.py",
         'atomic=None if first.atomic is None or second.atomic is None else "process"',
         'atomic="process"',
-        _contract("well and cloudflare and (step or table)"),
+        _contract("well and reads-and-writes and (step or table)"),
     ),
     Bug(
         "ends-in-records-need-a-swap-to-go",

@@ -7,20 +7,12 @@ from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
 from storage import ConfigurationError
 from storage.testing import Bridge
 from tests.fault.ground import python
 from tests.servers.cloudflare import KvServer
 
-HALVES = [storage, storage.aio]
 SECRET = "hunter2"
-
-
-@pytest.fixture(params=HALVES, ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 @pytest.fixture

@@ -14,13 +14,7 @@ import storage.aio
 from storage import ConfigurationError
 from storage.testing import Bridge
 
-HALVES = [storage, storage.aio]
 SECRET = "hunter2"
-
-
-@pytest.fixture(params=HALVES, ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 def used(store: Any) -> Any:

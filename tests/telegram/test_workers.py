@@ -148,7 +148,7 @@ def test_workers_use_what_there_is_and_no_more(shared: str, half: str) -> None:
     check(telegram)
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", HALVES if IS_LONG else HALVES[:1])
 def test_threads_and_tasks_use_what_there_is_and_no_more(half: str) -> None:
     """The same in one process, with a store in memory."""
     telegram = Telegram()

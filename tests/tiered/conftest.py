@@ -20,17 +20,6 @@ Over = Callable[..., Tier]
 """Makes the store with copies over one."""
 
 
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
 @pytest.fixture
 def opened(half: Any, bridge: Bridge) -> Iterator[Open]:
     made: list[Any] = []

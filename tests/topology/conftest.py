@@ -7,22 +7,9 @@ from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
 from storage.testing import Bridge
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "aio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ import redis.asyncio.cluster
 import redis.cluster
 
 import storage
+import storage.aio
 import storage.compat.puregram
 from storage import DELETE, LeaseStore
 from storage.testing.strategies import NASTY_KEYS
+from tests.day import mostly
 from tests.fault.faults import Blackhole, Delay, Forgotten, Way
 from tests.fault.proxy import Proxy
 from tests.servers import Cluster, Server, User, user
@@ -174,6 +176,7 @@ def test_a_batch_is_one_trip_to_each_node(
     assert [way.trips - then for way, then in zip(masters, before)] == [2, 2, 2]
 
 
+@pytest.mark.parametrize("half", mostly(storage))
 def test_a_node_that_is_silent_does_not_get_all_the_time_of_a_call(
     cluster: Cluster, opened: Open, client: Callable[..., Any], ways: Ways
 ) -> None:
@@ -203,6 +206,7 @@ class Counting(Blackhole):
         self.count += b"GET" in command
 
 
+@pytest.mark.parametrize("half", mostly(storage.aio))
 def test_nobody_goes_back_to_a_silent_node_while_another_asks_who_has_taken_over(
     cluster: Cluster, opened: Open, client: Callable[..., Any], ways: Ways
 ) -> None:

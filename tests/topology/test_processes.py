@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import storage
+from tests.day import mostly
 from tests.servers import Server
 from tests.topology.conftest import Open
 from tests.topology.ground import asked, in_thread
@@ -149,6 +150,7 @@ def test_a_claim_is_for_one_process_until_it_lapses_or_is_finished(
     assert [process.ask("claim 60") for process in first] == ["done"] * 3
 
 
+@pytest.mark.parametrize("half", mostly(storage))
 def test_who_waits_for_a_lease_asks_twice_a_second_and_no_more(
     valkey: Server, opened: Open, leases_of: Callable[[Any], Any]
 ) -> None:

@@ -12,7 +12,8 @@ import redis.asyncio.sentinel
 import redis.sentinel
 
 import storage
-from tests.day import by_turns
+import storage.aio
+from tests.day import by_turns, mostly
 from tests.servers import Sentinel, Server, protected, user
 from tests.servers.process import free_port
 from tests.topology.conftest import Open
@@ -68,6 +69,7 @@ def test_nobody_notices_that_the_primary_is_replaced(
     load.check()
 
 
+@pytest.mark.parametrize("half", mostly(storage.aio))
 def test_a_primary_that_was_replaced_is_left_before_it_knows(
     sentinel: Sentinel, opened: Open
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_client_that_reads_from_replicas_is_refused(opened: Open, client: Any)
         opened(client.slave_for("bot"))
 
 
+@pytest.mark.parametrize("half", mostly(storage))
 def test_sentinels_that_are_gone_or_hang_do_not_matter_while_one_answers(
     sentinel: Sentinel, opened: Open
 ) -> None:
@@ -123,6 +126,7 @@ def mistaken(sentinel: Sentinel, watcher: Server) -> Iterator[None]:
         sentinel.mislead(watcher, port)
 
 
+@pytest.mark.parametrize("half", mostly(storage.aio))
 def test_a_sentinel_that_names_a_primary_which_is_gone_is_not_believed(
     sentinel: Sentinel, opened: Open
 ) -> None:
@@ -133,6 +137,7 @@ def test_a_sentinel_that_names_a_primary_which_is_gone_is_not_believed(
         assert sorted(store.keys()) == ["a"]
 
 
+@pytest.mark.parametrize("half", mostly(storage))
 def test_without_sentinels_the_primary_is_used_that_is_known(
     sentinel: Sentinel, opened: Open
 ) -> None:

@@ -43,12 +43,6 @@ def half(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
 def opened(half: Any, bridge: Bridge, server: Server) -> Iterator[Callable[..., Any]]:
     stores = []
 

@@ -41,12 +41,6 @@ def visit(program: Program, valkey: Server) -> Iterator[Callable[..., Any]]:
     valkey.call("FLUSHALL")
 
 
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
 @pytest.fixture(params=HALVES, ids=["blocking", "aio"])
 def session(
     request: pytest.FixtureRequest, bridge: Bridge, valkey: Server

@@ -6,17 +6,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from contextlib import suppress
 
 import pytest
 
 import storage.aio
-from storage import OutcomeUnknownError, WrongTypeError
+from storage import OutcomeUnknownError, StorageError, WrongTypeError
 from storage.aio.redis import lane
+from tests.day import IS_LONG
 from tests.fault import faults
 from tests.fault.crosstalk.calls import FOREIGN, HASTY, Caller, Crowd, Kit
 from tests.fault.crosstalk.ground import calls
 from tests.fault.crosstalk.test_asyncio import LIMIT, SECONDS, at_once, nothing_goes_on
-from tests.fault.crosstalk.weather import ALONE, CUTS, Make, Weather, flat
+from tests.fault.crosstalk.weather import ALONE, CUTS, LATE, Make, Weather, flat
 from tests.fault.faults import Several
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import url
@@ -55,8 +57,14 @@ def _trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "_WARY_SECONDS", 0.0)
 
 
-@pytest.mark.parametrize("protocol", [2, 3])
-@pytest.mark.parametrize("alone", [{}, ALONE], ids=["batches", "batches and what is in them"])
+@pytest.mark.parametrize(
+    ("alone", "protocol"),
+    [
+        pytest.param(alone, protocol, id=f"{what}-{protocol}")
+        for what, alone, by_day in (("batches", {}, 2), ("batches and what is in them", ALONE, 3))
+        for protocol in ((2, 3) if IS_LONG else (by_day,))
+    ],
+)
 def test_batches_in_bad_weather(
     alone: dict[str, Make[faults.Fault]], protocol: int, stocked: Server, chance: random.Random
 ) -> None:
@@ -70,8 +78,7 @@ def test_batches_in_bad_weather(
             with weather.bad(often=0.01, together=0.15):
                 while weather.goes_on(crowd.ends.total(), calls("batches") // 4):
                     await at_once(crowd, kit, chance.choice([1, 3, 7, 20]), chance, KINDS)
-            for _ in range(3):  # what was held back until the next reply comes with that
-                await at_once(crowd, kit, len(crowd.callers), chance, KINDS)
+            await asyncio.sleep(LATE)  # who was cut off hears of it
             await crowd.again_in_asyncio(kit, 5)
             flat(stocked, LIMIT)
             nothing_goes_on()
@@ -83,6 +90,28 @@ def test_batches_in_bad_weather(
     assert crowd.ends["unknown"]
     flat(stocked, 0)
     crowd.check(stocked, answered=0.3)
+
+
+@pytest.mark.parametrize("name", ["too late", "no reply", "swallowed", *SEVERAL, *ENDS])
+def test_what_is_held_back_or_lost_in_bad_weather_misleads_nobody_later(
+    name: str, stocked: Server, chance: random.Random
+) -> None:
+    weather = Weather(
+        chance, *({name: make[name]} if name in make else {} for make in (ALONE, SEVERAL, ENDS))
+    )
+
+    async def main(proxy: Proxy) -> None:
+        place = url(proxy, connections=LIMIT, timeout=SECONDS)
+        async with storage.aio.RedisStorage(place) as store:
+            await store.set("n", 0)
+            with weather.bad(often=1.0, together=1.0), suppress(asyncio.TimeoutError, StorageError):
+                await asyncio.wait_for(store.incr("m"), LATE)
+            await asyncio.sleep(LATE)
+            assert await store.incr("n") == 1
+
+    with Proxy(stocked.address, plan=weather) as proxy:
+        asyncio.run(main(proxy))
+    gc.collect()
 
 
 def test_an_error_in_the_place_of_the_mark_may_be_somebody_elses(

@@ -72,27 +72,51 @@ class Weather(Plan):
         self.often = self.together = 0.0
         self._chance = chance
         self._guard = threading.Lock()
+        self._met: list[Way] = []
 
-    def for_link(self) -> Plan:
-        return _Sky(self)
+    def for_link(self, way: Way) -> Plan:
+        return _Sky(self, way)
 
     @contextmanager
     def bad(self, often: float, together: float = 0.0) -> Iterator[None]:
-        """For the length of the block, to one command or several replies; then it is fair."""
+        """For the length of the block, to one command or several replies; then it is fair.
+
+        A connection that met a fault ends there. Whoever was cancelled may have left before anybody
+        missed an answer that is held back or lost, and the next to ask there would be misled.
+        """
         self.often, self.together = often, together
         try:
             yield
         finally:
-            self.often = self.together = 0.0
+            with self._guard:
+                self.often = self.together = 0.0
+            for way in self._met:
+                way.cut(End.RST)
 
-    def chosen(self, often: float, makes: Mapping[str, Make[F]]) -> tuple[str, F] | None:
-        """What happens now, which is nothing mostly; what has not happened yet comes first."""
+    def alone_now(self, way: Way) -> tuple[str, Fault] | None:
+        """What happens now to a command, which is nothing mostly."""
         with self._guard:
-            if not makes or self._chance.random() >= often:
+            return self._chosen(self.often, self.alone, way)
+
+    def together_now(self, way: Way, *, is_end: bool) -> Several | None:
+        """What happens to several replies, of which the last one may be a mark."""
+        with self._guard:
+            chosen = self._chosen(self.together, self.ends if is_end else self.several, way)
+            if chosen is None:
                 return None
-            fresh = [name for name in makes if not self.happened[name]]
-            name = self._chance.choice(fresh or [*makes])
-            return name, makes[name](self._chance)
+            name, several = chosen
+            self.happened[name] += 1
+            return several
+
+    def _chosen(self, often: float, makes: Mapping[str, Make[F]], way: Way) -> tuple[str, F] | None:
+        """What has not happened yet comes first."""
+        if not makes or self._chance.random() >= often:
+            return None
+        fresh = [name for name in makes if not self.happened[name]]
+        name = self._chance.choice(fresh or [*makes])
+        if name not in SLOW:
+            self._met.append(way)
+        return name, makes[name](self._chance)
 
     def note(self, name: str) -> None:
         with self._guard:
@@ -115,16 +139,17 @@ class Weather(Plan):
 class _Sky(Plan):
     """The weather over one connection."""
 
-    def __init__(self, weather: Weather) -> None:
+    def __init__(self, weather: Weather, way: Way) -> None:
         super().__init__()
         self._weather = weather
+        self._way = way
         self._is_clear = False
         self._has_marks = False
 
     def for_command(self, name: str) -> Fault:
         if self._is_clear or name in GREETING:
             return Fault()
-        chosen = self._weather.chosen(self._weather.often, self._weather.alone)
+        chosen = self._weather.alone_now(self._way)
         if chosen is None:
             return Fault()
         name, fault = chosen
@@ -134,16 +159,12 @@ class _Sky(Plan):
     def for_replies(self, names: list[str]) -> Several | None:
         if not are_several(names):
             return None
-        weather, is_end = self._weather, names[-1] == MARK
+        is_end = names[-1] == MARK
         self._has_marks |= is_end
         if self._is_clear or not self._has_marks:
             return None
-        chosen = weather.chosen(weather.together, weather.ends if is_end else weather.several)
-        if chosen is None:
-            return None
-        name, several = chosen
-        self._is_clear = True
-        self._weather.note(name)
+        several = self._weather.together_now(self._way, is_end=is_end)
+        self._is_clear = several is not None
         return several
 
 

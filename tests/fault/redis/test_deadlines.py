@@ -180,6 +180,32 @@ def test_every_try_is_a_part_of_the_call(store: Any, proxy: Proxy) -> None:
     assert proxy.commands.count("GET") > 2
 
 
+class LateEnd(faults.Fault):
+    """The connection ends when most of the time is over."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        way.wait(0.8 * SECONDS)
+        way.end(faults.End.RST)
+
+
+def reads_several(store: Any) -> StorageError:
+    return failure(lambda: [*store.items()])
+
+
+@pytest.mark.parametrize(("call", "command"), [(reads, "GET"), (reads_several, "MGET")])
+def test_a_try_has_the_time_that_the_one_before_it_has_left(
+    call: Call, command: str, store: Any, proxy: Proxy
+) -> None:
+    store.get("n")
+    proxy.always(faults.Blackhole(), command)
+
+    def lost_late() -> StorageError:
+        proxy.next(LateEnd(), command)
+        return call(store)
+
+    assert type(ends_by(SECONDS, lost_late)) is UnavailableError
+
+
 class Trickle(faults.Fault):
     """A reply comes piece by piece, each within the time for an answer."""
 

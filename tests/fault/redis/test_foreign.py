@@ -83,12 +83,6 @@ Client = Callable[..., Any]
 
 
 @pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
 def lent(half: Any, bridge: Bridge) -> Iterator[Client]:
     """Takes a client, which the caller closes in the end: nobody else did, and it is as it was."""
     clients = []

@@ -12,11 +12,12 @@ import pytest
 
 import storage.aio
 from storage import ClosedError
+from storage.aio.redis.wire import MOST_IN_FLIGHT
 from tests.fault import faults
 from tests.fault.ground import PATIENCE, together
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import clients, url
-from tests.servers import Server
+from tests.servers import Server, states
 from tests.waiting import until
 
 LOOPS = 8
@@ -121,6 +122,46 @@ def test_calls_that_are_under_way_end_when_the_store_is_closed(
     asyncio.run(main())
     gc.collect()
     until(lambda: clients(valkey) == 0, "the end of the connections that were lent")
+
+
+def test_closing_leaves_no_connection_when_all_is_answered(valkey: Server) -> None:
+    """That is so while the loop goes on, at whose end all would be closed."""
+
+    async def nothing_is_left() -> None:
+        await asyncio.to_thread(until, lambda: clients(valkey) == 0, "their end", seconds=5)
+
+    async def main() -> None:
+        idle = made(valkey)
+        await count(idle)
+        await idle.aclose()
+        await nothing_is_left()
+
+        store = made(valkey, timeout=20)
+        await store.set("n", 1)
+        with states.paused(valkey, writes=True):
+            calls = [asyncio.ensure_future(store.set("n", 1)) for _ in range(MOST_IN_FLIGHT + 9)]
+            await asyncio.to_thread(until, lambda: clients(valkey, "flags=b ") == 2)
+            await store.aclose()
+        assert set(await asyncio.gather(*calls)) == {None}
+        await nothing_is_left()
+
+    asyncio.run(main())
+
+
+def test_the_end_of_a_loop_ends_what_a_closed_store_still_waits_for(
+    proxy: Proxy, valkey: Server
+) -> None:
+    async def interrupted() -> None:
+        store = made(proxy, timeout=20)
+        await store.set("n", 1)
+        proxy.always(faults.Blackhole(), "GET")
+        call = asyncio.ensure_future(store.get("n"))
+        await asyncio.sleep(0.01)
+        await store.aclose()
+        assert not call.done()
+
+    asyncio.run(interrupted())
+    until(lambda: clients(valkey) == 0, "the end of its connection")
 
 
 def test_the_end_of_a_loop_in_the_middle_of_calls_leaves_the_store_whole(
