@@ -173,15 +173,16 @@ def leave(links: Iterable[Link]) -> None:
     links = list(links)
     for link in links:
         link.place = PARENTS
-    if not links:
+    sockets = [getattr(link.connection, "_sock", None) for link in links]
+    numbers = {socket.fileno() for socket in sockets if socket is not None} - {-1}
+    if not numbers:
         return
+    os.close(min(numbers))  # so that there is a number free, whatever else is open
     nothing = os.open(os.devnull, os.O_RDWR)
-    for link in links:
-        socket = getattr(link.connection, "_sock", None)
-        number = -1 if socket is None else socket.fileno()
-        if number >= 0:
-            os.dup2(nothing, number, inheritable=False)
-    os.close(nothing)
+    for number in numbers - {nothing}:
+        os.dup2(nothing, number, inheritable=False)
+    if nothing not in numbers:
+        os.close(nothing)
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
