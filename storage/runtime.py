@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 import weakref
@@ -16,6 +15,7 @@ from queue import Empty, SimpleQueue
 from types import FunctionType, MethodType
 from typing import Annotated, Any, TypeVar
 
+from . import forks
 from .errors import shown
 
 T = TypeVar("T")
@@ -28,6 +28,8 @@ Lock = threading.Lock
 
 reentrant: Callable[[], AbstractContextManager[object]] = threading.RLock
 """A lock that a signal handler may need while the thread which it strikes has it."""
+
+after_fork: Callable[[object, Callable[[Any], object]], None] = forks.after_fork
 
 monotonic: Callable[[], float] = time.monotonic
 
@@ -367,34 +369,3 @@ def _repeat(
             return
         task(alive)
         del alive
-
-
-_Step = Callable[[Any], object]
-
-_forking: weakref.WeakKeyDictionary[Any, tuple[_Step, _Step, _Step]] = weakref.WeakKeyDictionary()
-
-
-def after_fork(owner: object, repair: _Step) -> None:
-    """Call *repair* on *owner* in every child process that is forked from here."""
-    around_fork(owner, _nothing, _nothing, repair)
-
-
-def around_fork(owner: object, prepare: _Step, go_on: _Step, repair: _Step) -> None:
-    """Call *prepare* on *owner* before a fork, then *go_on* here and *repair* in the child."""
-    _forking[owner] = (prepare, go_on, repair)
-
-
-def _nothing(owner: object) -> None:
-    pass
-
-
-def _at_fork(step: int) -> Callable[[], None]:
-    def run() -> None:
-        for owner, steps in list(_forking.items()):
-            steps[step](owner)
-
-    return run
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_at_fork(0), after_in_parent=_at_fork(1), after_in_child=_at_fork(2))

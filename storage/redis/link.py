@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as LateError
 
 from ..runtime import monotonic
 from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
+from .struck import broken, unsent
 from .whole import PARTED, whole
 
 FAILURES = (
@@ -67,24 +67,28 @@ class Link:
         """What the server replies *until* then to a command, which is *packed*, or a `Trouble`."""
         bare = self._bare
         if bare is None:
-            failed = self.send(packed, until)
-            return self.read() if failed is None else failed
+            trouble = self.send(packed, until)
+            return self.read() if trouble is None else trouble
         bare.until = until
+        sent = 0
         try:
             sent = self._send(packed, NO_WAIT)
             if sent < len(packed):
                 bare.sendall(memoryview(packed)[sent:])
-        except OSError as error:
-            return _unsent(error)
-        try:
+                sent = len(packed)
             data = self._first()
         except OSError as error:
-            return Trouble(Phase.SENT, _alone(error))
-        reply = whole(data)
-        if reply is PARTED:
-            bare.back = data
-            return self.read()
-        return reply
+            failed = error
+        else:
+            reply = whole(data)
+            if reply is PARTED:
+                bare.back = data
+                return self.read()
+            return reply
+        try:
+            return broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))
+        finally:
+            del failed
 
     def send(self, packed: bytes, until: float) -> Trouble | None:
         """Send what is *packed*, and be done with it and with the answers *until* then."""
@@ -93,18 +97,26 @@ class Link:
                 self._socket.begin(until)
             self.connection.send_packed_command((packed,), check_health=False)
         except FAILURES as error:
-            return _unsent(error)
-        return None
+            failed = error
+        else:
+            return None
+        try:
+            return broken(failed, unsent(failed))
+        finally:
+            del failed
 
     def read(self) -> Any:
         """The next reply, by the parser of the client library, or a `Trouble`."""
         self._is_parsed = True
         try:
             return self.connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            return Trouble(Phase.ANSWERED, _alone(error))
         except FAILURES as error:
-            return Trouble(Phase.ANSWERED if word(error) else Phase.SENT, _alone(error))
+            failed = error
+        try:
+            is_said = isinstance(failed, ResponseError) or bool(word(failed))
+            return broken(failed, Phase.ANSWERED if is_said else Phase.SENT)
+        finally:
+            del failed
 
     def ask_all(self, packed: Sequence[bytes], mark: bytes, until: float) -> list[Any] | Trouble:
         """The replies to what is sent at once, the *mark* behind it included."""
@@ -127,9 +139,15 @@ class Link:
             if self._is_parsed:
                 return self._is_empty()
             quiet: bool = self._quiet()
-        except FAILURES:
-            return False
-        return quiet
+        except FAILURES as error:
+            failed = error
+        else:
+            return quiet
+        try:
+            broken(failed, Phase.UNSENT)
+        finally:
+            del failed
+        return False
 
     def close(self) -> None:
         """End the connection, if there is one."""
@@ -155,32 +173,16 @@ def leave(links: Iterable[Link]) -> None:
     links = list(links)
     for link in links:
         link.place = PARENTS
-    if not links:
+    sockets = [getattr(link.connection, "_sock", None) for link in links]
+    numbers = {socket.fileno() for socket in sockets if socket is not None} - {-1}
+    if not numbers:
         return
+    os.close(min(numbers))  # so that there is a number free, whatever else is open
     nothing = os.open(os.devnull, os.O_RDWR)
-    for link in links:
-        socket = getattr(link.connection, "_sock", None)
-        number = -1 if socket is None else socket.fileno()
-        if number >= 0:
-            os.dup2(nothing, number, inheritable=False)
-    os.close(nothing)
-
-
-def _unsent(error: Exception) -> Trouble:
-    """What was not handed over whole can not be run. A time limit of the caller's may look like
-    one of ours, and strike when all is sent."""
-    is_late = isinstance(error, (TimeoutError, LateError))
-    return Trouble(Phase.SENT if is_late else Phase.UNSENT, _alone(error))
-
-
-def _alone(error: Exception) -> Exception:
-    """*error* without the calls that it went through: one of these holds it, and a connection, and
-    both would wait for a collection."""
-    one: BaseException | None = error
-    while one is not None:
-        one.__traceback__ = None
-        one = one.__context__
-    return error
+    for number in numbers - {nothing}:
+        os.dup2(nothing, number, inheritable=False)
+    if nothing not in numbers:
+        os.close(nothing)
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:

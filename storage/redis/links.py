@@ -20,6 +20,7 @@ from .link import FAILURES, PARENTS, Link, leave
 from .marks import End, Marks, marking, mixed_up, what_ends
 from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
 from .settings import Address
+from .struck import broken, struck
 
 LIBRARY: Any = redis
 """The client library of this half."""
@@ -164,17 +165,25 @@ class Links:
                 if link.place == place and link.is_quiet():
                     return link
                 self._dropped(link)
-        except BaseException as error:
+        except FAILURES as error:
+            failed = error
+        except BaseException:
             if link is not None:
                 self._dropped(link)
-            if isinstance(error, FAILURES):
-                return Trouble(_phase_of(error), error)
             raise
+        try:
+            if link is not None:
+                self._dropped(link)
+            return broken(failed, _phase_of(failed))
+        finally:
+            del failed
 
     def _idle_at(self, place: Address) -> Link | None:
         try:
             return self._idle[place].pop()
-        except (KeyError, IndexError):
+        except (KeyError, IndexError) as error:
+            if struck(error):
+                raise
             return None
 
     def _another(self, fresh: Link, until: float) -> Link:
@@ -200,7 +209,9 @@ class Links:
         for idle in list(self._idle.values()):
             try:
                 link = idle.popleft()
-            except IndexError:
+            except IndexError as error:
+                if struck(error):
+                    raise
                 continue
             self._all.discard(link)
             link.close()

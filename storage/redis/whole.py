@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from .struck import struck
+
 PARTED: Final[Any] = object()
 """What is not one reply of a plain kind from its beginning to its end."""
 
@@ -34,8 +36,9 @@ def whole(data: bytes) -> Any:
                 return data[1:-2]
             if data == b"_\r\n":
                 return None
-    except (ValueError, IndexError):
-        pass
+    except (ValueError, IndexError) as error:
+        if struck(error):
+            raise
     return PARTED
 
 

@@ -11,8 +11,9 @@ from math import inf
 from typing import Any, TypeVar
 
 from ..errors import ClosedError, ConfigurationError, CorruptStoreError, UnsupportedError
+from ..forks import around_fork
 from ..offers import Step
-from ..runtime import Lock, Runtime, around_fork, monotonic, mutex, runner
+from ..runtime import Lock, Runtime, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
 from .groups import LONGEST, REST, Group, Memory, is_apart
 from .options import Options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 import storage
 import storage.aio
 from storage import UnavailableError, UnsupportedError
+from storage.forks import after_fork
 from storage.testing import Bridge
 from tests.fault.ground import (
     PATIENCE,
@@ -359,3 +361,43 @@ def test_a_child_can_close_a_store_that_sweeps(file: Path) -> None:
             in_child(store.close)
         store.set("a", 1)
         assert store.get("a") == 1
+
+
+class Owner:
+    """One that a child repairs, while something *comes* each time."""
+
+    def __init__(self, comes: Callable[[], object]) -> None:
+        self.is_repaired = False
+        self._comes = comes
+        after_fork(self, Owner._repair)
+
+    def _repair(self) -> None:
+        self._comes()
+        self.is_repaired = True
+
+
+def test_a_signal_at_a_fork_leaves_none_as_it_was_in_the_parent() -> None:
+    """A handler that raises while a child repairs what it has would leave the rest shared."""
+    parent = os.getpid()
+
+    def strike(*_: object) -> None:
+        assert os.getpid() == parent, "struck"
+
+    owners = [Owner(lambda: os.kill(os.getpid(), signal.SIGUSR1)) for _ in range(3)]
+    usual = signal.signal(signal.SIGUSR1, strike)
+    try:
+        in_child(lambda: _are_repaired(owners))
+        assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.signal(signal.SIGUSR1, usual)
+
+
+def test_what_can_not_be_repaired_in_a_child_leaves_nothing_else_as_it_was() -> None:
+    owners = [Owner(lambda: None), Owner(lambda: os.close(-1)), Owner(lambda: None)]
+
+    in_child(lambda: _are_repaired([owners[0], owners[2]]))
+
+
+def _are_repaired(owners: list[Owner]) -> None:
+    assert [owner.is_repaired for owner in owners] == [True] * len(owners)
+    assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

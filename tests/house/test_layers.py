@@ -13,7 +13,16 @@ from tests.house.tree import ROOT, Import, Module, modules
 FLOORS: dict[str, tuple[str, ...]] = {
     "ground": (
         *("errors", "ttl", "records", "values", "codecs", "keys", "protocols", "urls", "closed"),
-        *("runtime", "keylock", "offers", "compression", "encryption", "shapes", "fidelity"),
+        *(
+            "runtime",
+            "forks",
+            "keylock",
+            "offers",
+            "compression",
+            "encryption",
+            "shapes",
+            "fidelity",
+        ),
         *("histories", "dialogs", "dialog_store"),
     ),
     "core": ("core", "watching"),
@@ -56,7 +65,7 @@ the same plan: `aio.store` stands on the floor of `store`."""
 
 CONCURRENCY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading", "time"}
 WAITING = (
-    *("runtime", "keylock", "redis.links", "redis.punctual", "redis.tracking"),
+    *("runtime", "forks", "keylock", "redis.links", "redis.punctual", "redis.tracking"),
     *("cloudflare.links", "testing", "cli"),
     *(
         "aio.runtime",

@@ -5,6 +5,11 @@ from __future__ import annotations
 from .bug import Bug
 
 _PUNCTUAL, _LINK, _WHOLE = (f"storage/redis/{name}.py" for name in ("punctual", "link", "whole"))
+_LINKS, _STRUCK = "storage/redis/links.py", "storage/redis/struck.py"
+
+
+def _handlers(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_struck_handlers.py", "-k", words)
 
 
 def _sockets(words: str) -> tuple[str, ...]:
@@ -15,7 +20,7 @@ BUGS = [
     Bug(
         "redis-sockets-answers-that-hold-themselves",
         "what a server refuses leaves nothing to the collector",
-        _LINK,
+        _STRUCK,
         "        one.__traceback__ = None\n",
         "        pass\n",
         ("tests/fault/redis/test_struck.py", "-k", "collector"),
@@ -163,5 +168,37 @@ BUGS = [
         'return found if end + 2 == len(data) and data.endswith(b"\\r\\n") else PARTED',
         "return found",
         _sockets("whole_and_alone"),
+    ),
+    Bug(
+        "redis-sockets-handler-taken-for-a-broken-connection",
+        "what a signal handler raises reaches the caller, whatever it looks like",
+        _STRUCK,
+        "        if struck(one):\n",
+        "        if struck(one) and not isinstance(one, OSError):\n",
+        _handlers("ends_a_call"),
+    ),
+    Bug(
+        "redis-sockets-struck-and-said-again",
+        "a change that a signal handler strikes is done once or not at all",
+        _LINK,
+        "            return broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))",
+        "            return Trouble(Phase.UNSENT, failed)",
+        ("tests/fault/redis/test_struck.py", "-k", "once_or_not_at_all"),
+    ),
+    Bug(
+        "redis-sockets-handler-in-what-the-client-library-made-of-it",
+        "what a signal handler raises reaches the caller from within the client library",
+        _STRUCK,
+        "        one = one.__context__ if one.__cause__ is None else one.__cause__\n",
+        "        one = None\n",
+        _handlers("ends_a_call"),
+    ),
+    Bug(
+        "redis-sockets-calls-taken-off-what-the-caller-handles",
+        "an error that the caller handles keeps the calls that it went through",
+        _STRUCK,
+        "one is not theirs and not any(",
+        "not any(",
+        _handlers("the_caller_handles"),
     ),
 ]

@@ -14,7 +14,7 @@ import pytest
 import storage
 import storage.aio
 from tests.fault import faults
-from tests.fault.ground import PATIENCE, Child, in_child, until
+from tests.fault.ground import PATIENCE, Child, in_child, python, until
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import clients, url
@@ -174,3 +174,61 @@ def test_a_store_that_was_made_before_a_fork_is_used_after_it(at: At, valkey: Se
     in_child(lambda: exercise(store, "child"))
     exercise(store, "parent")
     store.close()
+
+
+NO_FILE_IS_FREE = """
+import os, resource, stat, sys, warnings
+import redis
+import storage
+
+warnings.simplefilter("ignore", DeprecationWarning)
+
+def sockets():
+    found = []
+    for number in range(64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                found.append(number)
+        except OSError:
+            pass
+    return found
+
+server = redis.Redis.from_url(sys.argv[2])
+server.ping()
+others = sockets()
+stores = [storage.RedisStorage(sys.argv[1]) for _ in range(3)]
+for store in stores:
+    store.set("before", 1)
+assert len(sockets()) == len(others) + 3
+before = server.info("stats")["total_connections_received"]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+pid = os.fork()
+if pid == 0:
+    for one in held:
+        os.close(one)
+    assert sockets() == others
+    for store in stores:
+        store.set("child", 1)
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+for one in held:
+    os.close(one)
+assert all(store.get("child") == 1 for store in stores)
+print(server.info("stats")["total_connections_received"] - before, end="")
+server.close()
+for store in stores:
+    store.close()
+"""
+
+
+def test_a_child_takes_no_connection_where_no_file_can_be_opened(valkey: Server) -> None:
+    """What it lets go of makes room for what it takes in its place."""
+    ended = python(NO_FILE_IS_FREE, url(valkey), valkey.url)
+
+    assert (ended.returncode, ended.stdout) == (0, "3"), ended.stderr

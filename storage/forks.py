@@ -1,0 +1,73 @@
+"""What is done around a fork, in both processes: each owner sees to its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import weakref
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any
+
+_Step = Callable[[Any], object]
+
+_forking: weakref.WeakKeyDictionary[Any, tuple[_Step, _Step, _Step]] = weakref.WeakKeyDictionary()
+
+_held: dict[int, set[Any]] = {}
+"""Which signals each thread that forks held back before."""
+
+
+def after_fork(owner: object, repair: _Step) -> None:
+    """Call *repair* on *owner* in every child process that is forked from here."""
+    around_fork(owner, _nothing, _nothing, repair)
+
+
+def around_fork(owner: object, prepare: _Step, go_on: _Step, repair: _Step) -> None:
+    """Call *prepare* on *owner* before a fork, then *go_on* here and *repair* in the child."""
+    _forking[owner] = (prepare, go_on, repair)
+
+
+def _nothing(owner: object) -> None:
+    pass
+
+
+def _each(step: int) -> None:
+    """Take a step with each owner, whatever becomes of the others."""
+    failed: BaseException | None = None
+    for owner, steps in list(_forking.items()):
+        try:
+            steps[step](owner)
+        except BaseException as error:  # noqa: BLE001 - it is raised when all are done
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _prepare() -> None:
+    # A handler that raises here, or in what follows, would leave some owners as they are.
+    _held[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    _each(0)
+
+
+def _go_on() -> None:
+    try:
+        _each(1)
+    finally:
+        _let_signals_in()
+
+
+def _repair() -> None:
+    try:
+        _each(2)
+    finally:
+        _let_signals_in()
+
+
+def _let_signals_in() -> None:
+    held = _held.pop(get_ident(), None)
+    if held is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_prepare, after_in_parent=_go_on, after_in_child=_repair)

@@ -1,0 +1,182 @@
+"""What a signal handler raises is the caller's: it ends his call, whatever it looks like."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import redis
+
+import storage
+from storage import StorageError, UnavailableError
+from tests.fault import faults
+from tests.fault.proxy import Proxy
+from tests.fault.redis.ground import Port, failure, url
+from tests.servers import Server
+from tests.servers.tls import Certificates
+
+PATIENT = 20
+SOON = 0.1
+ENOUGH = 5
+
+CALLS: dict[str, Callable[[Any], object]] = {
+    "get": lambda store: store.get("n"),
+    "incr": lambda store: store.incr("n"),
+    "get_many": lambda store: store.get_many(["n", "m"]),
+    "a hit": lambda store: storage.RateLimiter(store, "20/min").hit("n"),
+    "hits": lambda store: storage.RateLimiter(store, "20/min").hit_many(["n", "m"]),
+}
+
+KINDS = [TimeoutError, ConnectionResetError, OSError, ValueError, AttributeError]
+"""What a handler may raise, and a connection too."""
+
+
+class OwnConnection(redis.Connection):
+    """A connection of the caller's making."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        return super().read_response(*args, **options)
+
+
+@pytest.fixture(params=["plain", "TLS", "the caller's"])
+def store(
+    request: pytest.FixtureRequest, valkey: Server, certificates: Certificates
+) -> Iterator[tuple[Any, Proxy]]:
+    """A store of each kind of connections, and what it goes through."""
+    with ExitStack() as stack:
+        is_tls = request.param == "TLS"
+        proxy = stack.enter_context(Proxy(valkey.address, certificates.right if is_tls else None))
+        target: Any = url(proxy, timeout=PATIENT)
+        if is_tls:
+            target += f"&ssl_ca_certs={certificates.ca}"
+        elif request.param == "the caller's":
+            pool = stack.enter_context(
+                redis.ConnectionPool.from_url(
+                    proxy.url, connection_class=OwnConnection, socket_timeout=PATIENT
+                )
+            )
+            target = redis.Redis(connection_pool=pool)
+        yield stack.enter_context(storage.RedisStorage(target, timeout=PATIENT)), proxy
+
+
+def strikes(kind: type[BaseException], call: Callable[[], object]) -> BaseException:
+    """What *call* ends with when a handler that raises this *kind* strikes it."""
+
+    def strike(*_: object) -> None:
+        raise kind("the caller's own")
+
+    usual = signal.signal(signal.SIGALRM, strike)
+    begin = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, SOON)
+    try:
+        with pytest.raises((kind, StorageError)) as caught:
+            call()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+    assert time.monotonic() - begin < ENOUGH, "it went on"
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, TimeoutError) for name in CALLS), *(("get", kind) for kind in KINDS[1:])],
+)
+def test_a_handler_ends_a_call_that_waits_for_its_answer(
+    name: str, kind: type[Exception], store: tuple[Any, Proxy]
+) -> None:
+    """A time limit of the caller's often raises `TimeoutError`, as a socket does."""
+    stored, proxy = store
+    CALLS[name](stored)
+    proxy.always(faults.Blackhole())
+
+    ended = strikes(kind, lambda: CALLS[name](stored))
+
+    assert (type(ended), str(ended)) == (kind, "the caller's own")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_handler_ends_a_call_that_connects(kind: type[Exception]) -> None:
+    held: list[socket.socket] = []
+    with Port(held.append) as silent:
+        with storage.RedisStorage(url(silent, timeout=PATIENT)) as store:
+            ended = strikes(kind, lambda: store.get("n"))
+        for one in held:
+            one.close()
+
+    assert (type(ended), str(ended)) == (kind, "the caller's own")
+
+
+def test_a_handler_may_be_any_callable_that_takes_its_name_off(store: tuple[Any, Proxy]) -> None:
+    stored, proxy = store
+    stored.get("n")
+    proxy.always(faults.Blackhole())
+
+    class Once:
+        def __call__(self, number: int, frame: object) -> None:
+            signal.signal(signal.SIGALRM, usual)
+            self.end()
+
+        def end(self) -> None:
+            raise TimeoutError("the caller's own")
+
+    usual = signal.signal(signal.SIGALRM, Once())
+    signal.setitimer(signal.ITIMER_REAL, SOON)
+    with pytest.raises(TimeoutError, match="own"):
+        stored.get("n")
+
+
+@pytest.mark.parametrize("what", ["refused", "late", "down"])
+def test_an_error_that_the_caller_handles_keeps_its_calls(
+    what: str, valkey: Server, proxy: Proxy
+) -> None:
+    """A call to a store inside `except` may fail as well, and what it handles is raised on."""
+    with storage.RedisStorage(url(proxy, timeout=SOON)) as store:
+        store.get("n")
+        if what == "refused":
+            valkey.call("DEL", "storage:n")
+            valkey.call("RPUSH", "storage:n", "x")
+        elif what == "late":
+            proxy.always(faults.Blackhole())
+        else:
+            proxy.refuse()
+            proxy.cut()
+        try:
+            raise ValueError("the caller's own")
+        except ValueError as error:
+            before, handled = error.__traceback__, error
+            failure(lambda: store.get("n"))
+        assert before is not None
+        assert handled.__traceback__ is before
+
+
+def test_what_the_caller_handles_may_come_of_itself(valkey: Server) -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__context__, other.__context__ = other, one
+    valkey.call("DEL", "storage:n")
+    valkey.call("RPUSH", "storage:n", "x")
+    with storage.RedisStorage(url(valkey)) as store:
+        try:
+            raise one
+        except ValueError:
+            failure(lambda: store.get("n"))
+
+
+def test_what_the_caller_handles_does_not_end_a_call(proxy: Proxy) -> None:
+    """He gave up one call for his time limit, and makes another while he handles that."""
+    with storage.RedisStorage(url(proxy, timeout=SOON * 2)) as store:
+        store.get("n")
+        proxy.always(faults.Blackhole())
+
+        def again() -> None:
+            try:
+                store.get("n")
+            except TimeoutError:
+                store.get("n")
+
+        assert type(strikes(TimeoutError, again)) is UnavailableError
