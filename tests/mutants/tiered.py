@@ -97,9 +97,35 @@ BUGS = [
         "tracking-that-waits-for-its-beginning",
         "a signal handler reads while it is begun to listen",
         "storage/redis/tracking.py",
-        "if not self._lock.acquire(blocking=False):",
-        "if not self._lock.acquire():",
+        "import after_fork, monotonic, reentrant",
+        "import after_fork, monotonic, mutex as reentrant",
         _tests("watching", "strikes"),
+    ),
+    Bug(
+        "tracking-that-is-always-about-to-begin",
+        "an interrupt leaves it to the next read to begin to listen",
+        "storage/redis/tracking.py",
+        "            finally:\n                self._is_beginning = False\n",
+        "            except Exception:\n                self._is_beginning = False\n",
+        _tests("watching", "interrupt"),
+    ),
+    Bug(
+        "tracking-by-a-thread-that-nobody-knows",
+        "an interrupt leaves no thread behind that nobody ends",
+        "storage/redis/tracking.py",
+        "        self._is_over = True\n"
+        "        near, self._near = self._near, Near(1, 1, self._near.clock)\n"
+        "        near.shut()\n        if self._thread.is_alive():\n",
+        "        if not self._thread:\n",
+        _tests("watching", "interrupt"),
+    ),
+    Bug(
+        "tracking-that-stays-shut",
+        "what was shut under a listener is opened anew",
+        "storage/redis/tracking.py",
+        "not self._is_astray and self._near.watched:",
+        "not self._is_astray:",
+        _tests("watching", "shut_under"),
     ),
     Bug(
         "tiered-copy-of-a-closed-store",
@@ -266,14 +292,6 @@ BUGS = [
         "    return longer\n",
         "    return 3600.0\n",
         _tests("watching", "is_killed"),
-    ),
-    Bug(
-        "tracking-that-shuts-what-was-begun-anew",
-        "where servers have moved, it is told again what changes",
-        "storage/redis/tracking.py",
-        "        self._near.shut()\n        self._is_astray = True",
-        "        self._is_astray = True\n        self._near.shut()",
-        _tests("watching", "servers_have_moved"),
     ),
     Bug(
         "tracking-that-fails-a-read",

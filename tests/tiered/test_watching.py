@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -383,6 +384,44 @@ def test_a_handler_that_strikes_while_it_is_begun_to_listen_reads(
             assert number > 10
 
     together(work)
+
+
+# What was made in the very step that is struck is closed when it is collected, with a warning.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_while_it_is_begun_to_listen_leaves_it_to_the_next_read(
+    valkey: Server, other: Other
+) -> None:
+    """At no step are the copies lost for good, or is there a thread that nobody ends."""
+    other.set("k", 1)
+
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        for number in count():
+            tier = Tier(storage, bridge, base, {})
+            strike = Strike("redis/tracking.py", number, interrupted)
+            with suppress(KeyboardInterrupt):
+                strike.run(lambda: tier.made.get("k"))  # noqa: B023
+            tier.heard()
+            tier.store.close()
+            until(lambda: listeners() == 0, "the end of all threads")
+            if not strike.has_struck:
+                break
+        gc.collect()
+
+    assert number > 100
+
+
+def test_what_is_shut_under_a_listener_is_opened_anew(valkey: Server, other: Other) -> None:
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {}).heard()
+
+        tier.near.shut()
+
+        tier.heard()
+        tier.store.close()
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
 
 
 def test_who_sees_that_servers_have_moved_has_it_told_again(valkey: Server, other: Other) -> None:
