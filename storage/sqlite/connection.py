@@ -79,6 +79,8 @@ class Connection:
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
+                if cursor.connection.in_transaction:
+                    self._undo_left_over(cursor)
                 return cursor.execute(sql, values).fetchone()
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
@@ -88,6 +90,8 @@ class Connection:
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
+                if cursor.connection.in_transaction:
+                    self._undo_left_over(cursor)
                 return cursor.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise translated(error, self._label, None) from error
@@ -251,6 +255,8 @@ class Connection:
         """Have *group* begin, which is going to write; where it is lost, write nothing more."""
         if not group.begun:
             self._check_file()
+            if cursor.connection.in_transaction:
+                self._undo_left_over(cursor)
             group.begin(cursor)
         elif not cursor.connection.in_transaction:
             raise sqlite3.OperationalError("the transaction was given up")
@@ -268,6 +274,11 @@ class Connection:
         if self.owned:  # an interrupt left it behind
             cursor.execute("ROLLBACK")
         return not self.owned
+
+    def _undo_left_over(self, cursor: sqlite3.Cursor) -> None:
+        """End a transaction that an interrupt has left open: others can not write meanwhile."""
+        if self.owned and (self._group is None or not self._group.begun):
+            cursor.execute("ROLLBACK")
 
     def _open(self) -> sqlite3.Cursor:
         if self._closed:
