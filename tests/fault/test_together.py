@@ -35,6 +35,7 @@ from tests.fault.ground import (
     healthy,
     in_child,
     locked,
+    open_files,
     python,
     rows,
     script,
@@ -556,6 +557,54 @@ def test_a_store_that_is_closed_in_one_loop_keeps_no_other_waiting(file: Path) -
 
             together(lambda write=write: run(write()), lambda end=end: run(end()))  # type: ignore[misc]
         assert base.get("k1") == 1
+
+
+def test_a_store_that_is_not_closed_in_time_is_closed_all_the_same(store: Any, file: Path) -> None:
+    async def work() -> None:
+        with locked(file) as other:
+            asked = asyncio.ensure_future(store.set("k", 1))
+            await asyncio.sleep(0.01)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(store.aclose(), 0.05)
+            other.execute("ROLLBACK")
+            await asked
+
+    run(work())
+
+    until(lambda: not open_files(file), "the end of the file")
+    assert rows(file, "SELECT key FROM storage") == [(b"k",)]
+
+
+def test_what_an_interrupt_has_left_open_fails_nothing_that_comes_after_it(store: Any) -> None:
+    async def work() -> None:
+        raw(store).execute("BEGIN IMMEDIATE")
+        await asyncio.gather(*(store.set(f"k{number}", 1) for number in range(TASKS)))
+
+    run(work())
+
+
+def test_an_interrupt_while_the_thread_is_begun_leaves_one_thread(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them would do in any order what is asked."""
+    begin, begun = threading.Thread.start, []
+
+    def strike(thread: threading.Thread) -> None:
+        begin(thread)
+        begun.append(thread)
+        if len(begun) == 1:
+            raise KeyboardInterrupt
+
+    async def work() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await store.set("k", 1)
+        await store.set("k", 2)
+        assert await store.get("k") == 2
+        until(lambda: sum(thread.is_alive() for thread in begun) == 1, "one thread")
+        await store.set("k", 3)
+
+    monkeypatch.setattr(threading.Thread, "start", strike)
+    asyncio.run(work())
 
 
 def test_two_loops_get_each_its_own_answers(store: Any) -> None:
