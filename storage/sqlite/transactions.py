@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -44,6 +43,9 @@ def inside(
 
 def _undo(cursor: sqlite3.Cursor, statements: Sequence[str], error: BaseException) -> None:
     """Run *statements* after *error*; where that is an interrupt there may be nothing to undo."""
-    with suppress(() if isinstance(error, sqlite3.Error) else sqlite3.Error):
+    try:
         for statement in statements:
             cursor.execute(statement)
+    except sqlite3.Error:
+        if isinstance(error, sqlite3.Error):
+            raise

@@ -94,8 +94,8 @@ BUGS = [
         "transaction-that-hides-an-interrupt",
         "an interrupt in a transaction of the caller's is raised as it is",
         TRANSACTIONS,
-        "suppress(() if isinstance(error, sqlite3.Error) else sqlite3.Error)",
-        "suppress(())",
+        "        if isinstance(error, sqlite3.Error):\n            raise\n",
+        "        raise\n",
         _interrupts("of_the_callers"),
     ),
     Bug(
