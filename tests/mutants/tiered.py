@@ -270,6 +270,14 @@ BUGS = [
         _tests("watching", "refuses"),
     ),
     Bug(
+        "tracking-refused-and-said-each-minute",
+        "what a server goes on refusing is said once",
+        "storage/redis/changes.py",
+        "is_said=pause == REFUSED_SECONDS",
+        "is_said=pause < 0",
+        _tests("watching", "said_once"),
+    ),
+    Bug(
         "tracking-in-the-old-protocol",
         "a client of the old protocol is told what changes",
         "storage/redis/changes.py",

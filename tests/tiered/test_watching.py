@@ -18,6 +18,7 @@ import redis.asyncio
 
 import storage
 from storage import UnavailableError
+from storage.redis import changes
 from storage.redis.changes import WITHIN
 from storage.testing import Bridge
 from tests.day import by_turns
@@ -199,6 +200,38 @@ def test_what_a_server_refuses_to_tell_is_not_kept_for_long(
         assert "at the most" in caplog.text
         assert "hunter2" not in caplog.text
         tier.store.close()
+
+
+def test_what_a_server_goes_on_refusing_is_said_once(
+    opened: Open,
+    over: Over,
+    valkey: Server,
+    other: Other,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "REFUSED_SECONDS", 0.02)
+    caplog.set_level(logging.WARNING, "storage")
+    rules = ("~storage:*", "+get", "+mget", "+pttl", "+ping")
+    with user(valkey, "bot", "hunter2", *rules) as bot:
+        tier = over(opened("RedisStorage", bot.url), ttl=LONG)
+        before = refused(valkey)
+
+        def is_refused_again() -> bool:
+            tier.store.get("k")
+            return refused(valkey) > before + 3
+
+        until(is_refused_again)
+        assert caplog.text.count("at the most") == 1
+        tier.store.close()
+
+
+def refused(server: Server) -> int:
+    """How often it has refused to tell."""
+    found = re.search(
+        rb"cmdstat_client\|tracking:.*rejected_calls=(\d+)", server.call("INFO", "commandstats")
+    )
+    return 0 if found is None else int(found[1])
 
 
 def test_with_the_rights_of_the_guide_it_is_told(
