@@ -56,7 +56,7 @@ class Connection:
         """For how long groups have had the lock since others were let in."""
 
         self._inner_lock = mutex()
-        self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+        self._memories: weakref.WeakValueDictionary[int, Memory] = weakref.WeakValueDictionary()
         self._forked = False
         self._gripped = False
         self._identity: tuple[int, int] | None = None
@@ -193,7 +193,7 @@ class Connection:
 
     def tells(self, memory: Memory) -> None:
         """Tell *memory* of it wherever something is undone that seemed to be done."""
-        self._memories.add(memory)
+        self._memories[id(memory)] = memory
 
     def _share(self, steps: Sequence[Step], place: int) -> tuple[Sequence[Step], int]:
         """Do as many steps from *place* on as share one commit; says which of them are lost with
@@ -220,8 +220,9 @@ class Connection:
                 group.undo(self._cursor)
                 self._led += monotonic() - started
             if not is_kept:
-                for memory in self._memories:
-                    memory.forget()
+                for found in self._memories.valuerefs():  # at one moment: others may come
+                    if (memory := found()) is not None:
+                        memory.forget()
                 return steps[shared:place], place
         for step in steps[shared:place]:
             step.keep()

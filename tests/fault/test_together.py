@@ -209,6 +209,31 @@ def test_what_a_lost_commit_took_along_is_not_remembered(store: Any, file: Path)
     assert healthy(file)
 
 
+class Maker:
+    """What remembers, and makes more of its kind when that was lost."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._made = connection, list[Maker]()
+        connection.tells(self)
+
+    def forget(self) -> None:
+        self._made.append(Maker(self._connection))
+
+
+def test_what_is_made_while_a_commit_is_lost_changes_nothing(store: Any, file: Path) -> None:
+    refuse(file, "ROLLBACK")
+    maker = Maker(store._backend._room._inner._connection)
+
+    async def work() -> None:
+        asked = store.incr("n"), store.set("bad", 1), store.incr("n")
+        one, failed, two = await asyncio.gather(*asked, return_exceptions=True)
+        assert (one, type(failed), two) == (1, StorageError, 2)
+
+    run(work())
+
+    assert maker._made
+
+
 def test_an_error_that_was_told_is_kept_by_nobody(file: Path) -> None:
     """All that was under way where it was raised would stay with it."""
 

@@ -207,11 +207,19 @@ BUGS = [
         _seen_by("undoes_no_other"),
     ),
     Bug(
+        "group-that-others-keep-from-forgetting",
+        "what is made while a commit is lost changes nothing",
+        CONNECTION,
+        "for found in self._memories.valuerefs():",
+        "for found in map(weakref.ref, self._memories.values()):",
+        _seen_by("while_a_commit_is_lost"),
+    ),
+    Bug(
         "group-undone-and-remembered",
         "what was undone is not remembered",
         CONNECTION,
-        "                    memory.forget()\n",
-        "                    assert memory\n",
+        "                        memory.forget()\n",
+        "                        assert memory\n",
         _seen_by("is_not_remembered"),
     ),
     Bug(

@@ -131,9 +131,19 @@ BUGS = [
         "tiered-copy-of-a-closed-store",
         "copies end with what they are copies of",
         "storage/tracing.py",
-        "            for near in self._nears or ():\n",
-        "            for near in ():\n",
+        "                if (near := found()) is not None:\n",
+        "                if (near := None) is not None:\n",
         _tests("tiered", "closed_for_its_copies"),
+    ),
+    Bug(
+        "tiered-copies-that-keep-a-store-from-closing",
+        "a store is closed while others begin to have copies of it",
+        "storage/tracing.py",
+        "            for found in self._nears.valuerefs():  # at one moment: others may come "
+        "meanwhile\n"
+        "                if (near := found()) is not None:\n",
+        "            for near in self._nears.values():\n                if near is not None:\n",
+        _tests("tiered", "while_others_begin"),
     ),
     Bug(
         "tiered-copy-that-nobody-vouches-for",
