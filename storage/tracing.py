@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from .closed import closed
 from .core.near import Near
@@ -74,7 +74,7 @@ class Traced:
     def __init__(self, backend: Backend) -> None:
         self._room: Backend = backend
         self._copies: Any = backend if hasattr(backend, "read_fresh") else None
-        self._nears: WeakSet[Near] | None = None
+        self._nears: WeakValueDictionary[int, Near] = WeakValueDictionary()
         self.label: str = backend.label
         self.capabilities: Capabilities = backend.capabilities
 
@@ -173,8 +173,7 @@ class Traced:
 
     def ends_with(self, near: Near) -> None:
         """There are copies *near* at hand: they end with what they are copies of."""
-        self._nears = self._nears or WeakSet()
-        self._nears.add(near)
+        self._nears[id(near)] = near
 
     def close(self) -> None:
         try:
@@ -183,8 +182,9 @@ class Traced:
         finally:
             # Every view of a store stands on the same backend: it is closed for all of them.
             self._copies = None
-            for near in self._nears or ():
-                near.end()
+            for found in self._nears.valuerefs():  # at one moment: others may come meanwhile
+                if (near := found()) is not None:
+                    near.end()
             self._room = closed(self.label, self.capabilities)
 
 

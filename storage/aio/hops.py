@@ -13,7 +13,7 @@ from weakref import finalize
 
 from ..errors import ClosedError
 from ..offers import Joining
-from ..runtime import after_fork, mutex
+from ..runtime import Lock, after_fork, mutex
 
 MOST: Final = 256
 """How many calls a thread takes at once, at the most."""
@@ -158,17 +158,16 @@ class _Worker:
     def __init__(self, label: str) -> None:
         self._label = label
         self._lock = mutex()
-        self._is_begun = False
+        self._serves = mutex()
         self._is_closed = False
         self._sent: SimpleQueue[_Batch | None] = SimpleQueue()
         finalize(self, self._sent.put, None)
 
     def begin(self, joining: Joining | None) -> None:
-        """Have the thread there."""
-        if not self._is_begun:
-            work = (self._sent, joining)
+        """Have the thread there. An interrupt may strike when it is, and before that is known."""
+        if not self._serves.locked():
+            work = (self._sent, joining, self._serves)
             Thread(target=_serve, args=work, name="storage hops", daemon=True).start()
-            self._is_begun = True
 
     def send(self, batch: _Batch) -> None:
         """Have *batch* done."""
@@ -186,8 +185,11 @@ class _Worker:
             self._sent.put(None)
 
 
-def _serve(sent: SimpleQueue[_Batch | None], joining: Joining | None) -> None:
-    """In the thread: do what was sent, as much at a time as may go together."""
+def _serve(sent: SimpleQueue[_Batch | None], joining: Joining | None, serves: Lock) -> None:
+    """In the thread: do what was sent, as much at a time as may go together; unless another one
+    *serves*, which keeps that for good."""
+    if not serves.acquire(blocking=False):
+        return
     while _work(_taken(sent), joining):
         pass
 

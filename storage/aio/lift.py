@@ -152,7 +152,8 @@ class Lifted:
             return
         try:
             if not self._borrowed:
-                await self._run(self._inner.close)
+                # Who is cancelled here closes all the same: nobody could do it afterwards.
+                await asyncio.shield(self._run(self._inner.close))
         finally:
             self._closed = True
             self._way.close()

@@ -53,15 +53,16 @@ def refusal(error: Exception) -> str | None:
     return told.message if word(error) and not told.passes else None
 
 
-def tell(near: Near, label: str, why: str | None) -> None:
-    """Have *near* go without being told, and say so."""
+def tell(near: Near, label: str, why: str | None, *, is_said: bool = False) -> None:
+    """Have *near* go without being told, and say so, unless it *is said* already."""
     if near.is_ended:
         return
     why = "this client does its own connecting" if why is None else why
-    _log.warning(
-        "%s: it is not told what changes, so copies are kept for %g seconds at the most: %s",
-        *(label, WITHIN, why),
-    )
+    if not is_said:
+        _log.warning(
+            "%s: it is not told what changes, so copies are kept for %g seconds at the most: %s",
+            *(label, WITHIN, why),
+        )
     near.open(watched=False, seconds=WITHIN)
 
 
@@ -69,8 +70,9 @@ def rest_after(error: Exception, near: Near, label: str, pause: float) -> float:
     """How long to rest after *error* where it was so long before; what lasts is said once."""
     refused = refusal(error)
     if refused is not None:
-        tell(near, label, refused)
+        tell(near, label, refused, is_said=pause == REFUSED_SECONDS)
         return REFUSED_SECONDS
+    pause = 0.0 if pause == REFUSED_SECONDS else pause
     longer = min(max(_SHORTEST, 2 * pause), _LONGEST)
     if pause < longer == _LONGEST:
         _log.warning(

@@ -18,7 +18,7 @@ from redis.exceptions import TimeoutError
 
 from ..core.near import Near
 from ..errors import ClosedError
-from ..runtime import after_fork, monotonic
+from ..runtime import after_fork, monotonic, reentrant
 from .changes import (
     EVERY,
     LOOK_EVERY,
@@ -50,7 +50,8 @@ class Listener:
     def __init__(self, door: Door, prefix: bytes) -> None:
         self._door = door
         self._prefix = prefix
-        self._lock = threading.Lock()
+        self._lock = reentrant()
+        self._is_beginning = False
         self._ear: _Ear | None = None
         self._rests_until = -math.inf
         self._is_closed = False
@@ -61,12 +62,14 @@ class Listener:
         ear = self._ear
         if near.is_ended or (ear is not None and ear.is_alive):
             return
-        if not self._lock.acquire(blocking=False):
-            return  # another one begins, or who strikes as a signal handler would wait for itself
-        try:
-            self._begin(near)
-        finally:
-            self._lock.release()
+        with self._lock:
+            if self._is_beginning:
+                return  # who strikes as a signal handler does not begin in the middle of it
+            try:
+                self._is_beginning = True
+                self._begin(near)
+            finally:
+                self._is_beginning = False
 
     def hears(self, places: Sequence[Address]) -> bool:
         """Whether that is told which changes at *places*; if not, it soon will be."""
@@ -95,6 +98,7 @@ class Listener:
             return
         try:
             self._ear = ear = _Ear(self, self._door, third(maker), self._prefix, near)
+            ear.begin()
         except (OSError, RuntimeError):  # too many files or threads: reads go through meanwhile
             self._rests_until = monotonic() + LOOK_EVERY
             return
@@ -103,7 +107,8 @@ class Listener:
 
     def _leave_behind(self) -> None:
         """In a forked process: the thread is in the parent, and so are its connections."""
-        self._lock = threading.Lock()
+        self._lock = reentrant()
+        self._is_beginning = False
         ear, self._ear = self._ear, None
         if ear is not None:
             ear.leave()
@@ -122,17 +127,24 @@ class _Ear:
         self._near = near
         self._lines: list[_Line] = []
         self._is_over = self._is_astray = False
+        self._thread = threading.Thread(target=self._run, name="storage listener", daemon=True)
         self._selector = selectors.DefaultSelector()
         self._bell, self._ringer = socket.socketpair()
-        self._owner = weakref.ref(owner, lambda _: self.stop())
-        self._thread = threading.Thread(target=self._run, name="storage listener", daemon=True)
         try:
             for one in (self._bell, self._ringer):
                 one.setblocking(False)
             self._selector.register(self._bell, selectors.EVENT_READ)
-            self._thread.start()
+            self._owner = weakref.ref(owner, lambda _: self.stop())
         except BaseException:
             self.leave()
+            raise
+
+    def begin(self) -> None:
+        """Have the thread there; an interrupt may strike when it is, and before that is known."""
+        try:
+            self._thread.start()
+        except BaseException:
+            self._give_up()
             raise
 
     @property
@@ -146,7 +158,7 @@ class _Ear:
 
     def join(self) -> None:
         """Wait for the end, but not for ever: a signal handler may have struck who holds it up."""
-        if self._thread is not threading.current_thread():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(WITHIN)
 
     def look_about(self) -> None:
@@ -163,6 +175,16 @@ class _Ear:
             if one is not None:
                 one.close()
 
+    def _give_up(self) -> None:
+        """Another one will tell: end at once, whether the thread is there by now or will yet be."""
+        self._is_over = True
+        near, self._near = self._near, Near(1, 1, self._near.clock)
+        near.shut()
+        if self._thread.is_alive():
+            self._ring()
+        else:
+            self.leave()
+
     def _ring(self) -> None:
         with suppress(OSError):  # it rings already, or nobody is there any more
             self._ringer.send(b"!")
@@ -170,7 +192,7 @@ class _Ear:
     def _run(self) -> None:
         try:
             pause = 0.0
-            while not self._is_over:
+            while not self._is_over and not self._near.is_ended:
                 pause = self._try(pause)
                 self._rest(pause)
         finally:
@@ -220,9 +242,10 @@ class _Ear:
         self._near.open(watched=True, sure=self._sure())
 
     def _hear(self) -> None:
-        """Drop what changes, and ask each server again and again whether that was all."""
+        """Drop what changes, and ask each server again and again whether that was all; until
+        somebody has shut what was opened here."""
         due = looks = monotonic()
-        while not self._is_over and not self._is_astray:
+        while not self._is_over and not self._is_astray and self._near.watched:
             now = monotonic()
             if now >= due:
                 due = now + EVERY

@@ -57,7 +57,7 @@ class Connection:
         """For how long groups have had the lock since others were let in."""
 
         self._inner_lock = mutex()
-        self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+        self._memories: weakref.WeakValueDictionary[int, Memory] = weakref.WeakValueDictionary()
         self._forked = False
         self._gripped = False
         self._identity: tuple[int, int] | None = None
@@ -80,6 +80,8 @@ class Connection:
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
+                if cursor.connection.in_transaction:
+                    self._undo_left_over(cursor)
                 return cursor.execute(sql, values).fetchone()
             except sqlite3.Error as error:
                 raise translated(error, self._label, key) from error
@@ -89,6 +91,8 @@ class Connection:
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             try:
+                if cursor.connection.in_transaction:
+                    self._undo_left_over(cursor)
                 return cursor.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise translated(error, self._label, None) from error
@@ -190,7 +194,7 @@ class Connection:
 
     def tells(self, memory: Memory) -> None:
         """Tell *memory* of it wherever something is undone that seemed to be done."""
-        self._memories.add(memory)
+        self._memories[id(memory)] = memory
 
     def _share(self, steps: Sequence[Step], place: int) -> tuple[Sequence[Step], int]:
         """Do as many steps from *place* on as share one commit; says which of them are lost with
@@ -217,8 +221,9 @@ class Connection:
                 group.undo(self._cursor)
                 self._led += monotonic() - started
             if not is_kept:
-                for memory in self._memories:
-                    memory.forget()
+                for found in self._memories.valuerefs():  # at one moment: others may come
+                    if (memory := found()) is not None:
+                        memory.forget()
                 return steps[shared:place], place
         for step in steps[shared:place]:
             step.keep()
@@ -252,6 +257,8 @@ class Connection:
         """Have *group* begin, which is going to write; where it is lost, write nothing more."""
         if not group.begun:
             self._check_file()
+            if cursor.connection.in_transaction:
+                self._undo_left_over(cursor)
             group.begin(cursor)
         elif not cursor.connection.in_transaction:
             raise sqlite3.OperationalError("the transaction was given up")
@@ -269,6 +276,11 @@ class Connection:
         if self.owned:  # an interrupt left it behind
             cursor.execute("ROLLBACK")
         return not self.owned
+
+    def _undo_left_over(self, cursor: sqlite3.Cursor) -> None:
+        """End a transaction that an interrupt has left open: others can not write meanwhile."""
+        if self.owned and (self._group is None or not self._group.begun):
+            cursor.execute("ROLLBACK")
 
     def _open(self) -> sqlite3.Cursor:
         if self._closed:

@@ -36,7 +36,16 @@ def inside(
     except BaseException as error:
         # An interrupt may come between the statement and the note that it was run.
         if cursor.connection.in_transaction and (begun or not isinstance(error, sqlite3.Error)):
-            for statement in undo:
-                cursor.execute(statement)
+            _undo(cursor, undo, error)
         raise
     return result
+
+
+def _undo(cursor: sqlite3.Cursor, statements: Sequence[str], error: BaseException) -> None:
+    """Run *statements* after *error*; where that is an interrupt there may be nothing to undo."""
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+    except sqlite3.Error:
+        if isinstance(error, sqlite3.Error):
+            raise

@@ -130,4 +130,8 @@ class Turns:
             with suppress(ValueError):
                 self._waiting.remove(own)
             return [own]
-        return [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+        taken: list[Turn] = []
+        with suppress(IndexError):  # others may be struck meanwhile, and leave
+            while len(taken) < _MOST:
+                taken.append(self._waiting.popleft())
+        return taken

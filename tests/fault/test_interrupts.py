@@ -7,8 +7,11 @@ import ctypes
 import gc
 import random
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import storage
 from storage import ReentryError
 from tests.fault.conftest import Open
 from tests.fault.ground import PATIENCE, Crew, healthy, locked, until
+from tests.tiered.ground import Strike
 
 STORM = 800
 
@@ -308,3 +312,53 @@ def test_wherever_a_time_limit_strikes_a_lease_comes_free(
 
     Crew(hold).join()
     assert not leases._alive()
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_in_a_transaction_of_the_callers_is_raised_as_it_is(file: Path) -> None:
+    """At any step; and the transaction stays the caller's."""
+    with (
+        closing(sqlite3.connect(file, isolation_level=None)) as connection,
+        storage.SqliteStorage(connection) as store,
+    ):
+        store.incr("n")
+        for number in count():
+            connection.execute("BEGIN")
+            strike = Strike("sqlite/transactions.py", number, interrupted)
+            with suppress(KeyboardInterrupt):
+                strike.run(lambda: store.incr("n"))
+            assert store.get("n") in (1, 2)
+            connection.execute("ROLLBACK")
+            assert store.get("n") == 1
+            if not strike.has_struck:
+                break
+
+    assert number > 20
+
+
+@pytest.mark.parametrize("read", [lambda store: store.get("k"), lambda store: store.get_many("ab")])
+def test_what_an_interrupt_has_left_open_is_not_open_after_a_read(
+    read: Callable[[Any], object], file: Path
+) -> None:
+    """At any step of who undoes what has failed; so others can write."""
+
+    def fail(_: object) -> None:
+        raise ValueError
+
+    with storage.SqliteStorage(file) as store:
+        connection = store._backend._room._connection
+        for number in count():
+            strike = Strike("sqlite/transactions.py", number, interrupted)
+            with suppress(KeyboardInterrupt, ValueError):
+                strike.run(lambda: connection.transact(fail, None))
+            read(store)
+            assert not connection._cursor.connection.in_transaction
+            with locked(file):
+                pass
+            if not strike.has_struck:
+                break
+
+    assert number > 20

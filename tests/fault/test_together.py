@@ -35,6 +35,7 @@ from tests.fault.ground import (
     healthy,
     in_child,
     locked,
+    open_files,
     python,
     rows,
     script,
@@ -206,6 +207,31 @@ def test_what_a_lost_commit_took_along_is_not_remembered(store: Any, file: Path)
     run(work())
 
     assert healthy(file)
+
+
+class Maker:
+    """What remembers, and makes more of its kind when that was lost."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._made = connection, list[Maker]()
+        connection.tells(self)
+
+    def forget(self) -> None:
+        self._made.append(Maker(self._connection))
+
+
+def test_what_is_made_while_a_commit_is_lost_changes_nothing(store: Any, file: Path) -> None:
+    refuse(file, "ROLLBACK")
+    maker = Maker(store._backend._room._inner._connection)
+
+    async def work() -> None:
+        asked = store.incr("n"), store.set("bad", 1), store.incr("n")
+        one, failed, two = await asyncio.gather(*asked, return_exceptions=True)
+        assert (one, type(failed), two) == (1, StorageError, 2)
+
+    run(work())
+
+    assert maker._made
 
 
 def test_an_error_that_was_told_is_kept_by_nobody(file: Path) -> None:
@@ -556,6 +582,54 @@ def test_a_store_that_is_closed_in_one_loop_keeps_no_other_waiting(file: Path) -
 
             together(lambda write=write: run(write()), lambda end=end: run(end()))  # type: ignore[misc]
         assert base.get("k1") == 1
+
+
+def test_a_store_that_is_not_closed_in_time_is_closed_all_the_same(store: Any, file: Path) -> None:
+    async def work() -> None:
+        with locked(file) as other:
+            asked = asyncio.ensure_future(store.set("k", 1))
+            await asyncio.sleep(0.01)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(store.aclose(), 0.05)
+            other.execute("ROLLBACK")
+            await asked
+
+    run(work())
+
+    until(lambda: not open_files(file), "the end of the file")
+    assert rows(file, "SELECT key FROM storage") == [(b"k",)]
+
+
+def test_what_an_interrupt_has_left_open_fails_nothing_that_comes_after_it(store: Any) -> None:
+    async def work() -> None:
+        raw(store).execute("BEGIN IMMEDIATE")
+        await asyncio.gather(*(store.set(f"k{number}", 1) for number in range(TASKS)))
+
+    run(work())
+
+
+def test_an_interrupt_while_the_thread_is_begun_leaves_one_thread(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them would do in any order what is asked."""
+    begin, begun = threading.Thread.start, []
+
+    def strike(thread: threading.Thread) -> None:
+        begin(thread)
+        begun.append(thread)
+        if len(begun) == 1:
+            raise KeyboardInterrupt
+
+    async def work() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await store.set("k", 1)
+        await store.set("k", 2)
+        assert await store.get("k") == 2
+        until(lambda: sum(thread.is_alive() for thread in begun) == 1, "one thread")
+        await store.set("k", 3)
+
+    monkeypatch.setattr(threading.Thread, "start", strike)
+    asyncio.run(work())
 
 
 def test_two_loops_get_each_its_own_answers(store: Any) -> None:

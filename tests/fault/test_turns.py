@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 import storage
 from storage import StorageError, UnavailableError
+from storage.sqlite.turns import Turn, Turns
 from tests.day import IS_LONG
 from tests.fault.ground import (
     Crew,
@@ -28,6 +30,7 @@ from tests.fault.ground import (
     until,
 )
 from tests.fault.test_together import refuse
+from tests.tiered.ground import Strike
 
 THREADS = 8
 STRIKES = 5000 if IS_LONG else 800
@@ -217,6 +220,24 @@ def count_while_it_strikes(file: Path) -> None:
         for name in "abc":
             assert store.get(name) == counted.count(name)
         assert counted.count("main") <= store.get("main") <= counted.count("main") + STRIKES
+
+
+def test_who_is_struck_and_leaves_takes_no_turn_from_another() -> None:
+    """At any step of who takes what waits."""
+
+    def work() -> None:
+        for number in count():
+            turns, own, other = Turns(), Turn(int), Turn(int)
+            turns._waiting.extend([own, other])
+            strike = Strike("sqlite/turns.py", number, lambda: turns._leave(other))  # noqa: B023
+            taken: list[Turn] = []
+            strike.run(lambda: taken.extend(turns._taken(own)))  # noqa: B023
+            assert taken[0] is own
+            if not strike.has_struck:
+                break
+        assert number > 10
+
+    together(work)
 
 
 def strike(*_: object) -> None:

@@ -10,6 +10,7 @@ GROUPS = "storage/sqlite/groups.py"
 CONNECTION = "storage/sqlite/connection.py"
 BACKEND = "storage/sqlite/kv.py"
 TURNS = "storage/sqlite/turns.py"
+TRANSACTIONS = "storage/sqlite/transactions.py"
 
 
 def _seen_by(words: str) -> tuple[str, ...]:
@@ -18,6 +19,10 @@ def _seen_by(words: str) -> tuple[str, ...]:
 
 def _turns(words: str) -> tuple[str, ...]:
     return ("tests/fault/test_turns.py", "-k", words)
+
+
+def _interrupts(words: str) -> tuple[str, ...]:
+    return ("tests/fault/test_interrupts.py", "-k", words)
 
 
 BUGS = [
@@ -68,6 +73,66 @@ BUGS = [
         "            if not self._is_closed:",
         "            if self._sent:",
         _seen_by("closed_in_one_loop"),
+    ),
+    Bug(
+        "hop-that-leaves-the-file-open",
+        "a store that is not closed in time is closed all the same",
+        LIFT,
+        "await asyncio.shield(self._run(self._inner.close))",
+        "await self._run(self._inner.close)",
+        _seen_by("not_closed_in_time"),
+    ),
+    Bug(
+        "hop-into-two-threads",
+        "an interrupt leaves one thread, which does all in the order of asking",
+        HOPS,
+        "    if not serves.acquire(blocking=False):\n        return\n",
+        "",
+        _seen_by("one_thread"),
+    ),
+    Bug(
+        "transaction-that-hides-an-interrupt",
+        "an interrupt in a transaction of the caller's is raised as it is",
+        TRANSACTIONS,
+        "        if isinstance(error, sqlite3.Error):\n            raise\n",
+        "        raise\n",
+        _interrupts("of_the_callers"),
+    ),
+    Bug(
+        "transaction-that-stays-open",
+        "what an interrupt has left open is not open after a read",
+        CONNECTION,
+        "                if cursor.connection.in_transaction:\n"
+        "                    self._undo_left_over(cursor)\n"
+        "                return cursor.execute(sql, values).fetchone()",
+        "                return cursor.execute(sql, values).fetchone()",
+        _interrupts("left_open"),
+    ),
+    Bug(
+        "transaction-that-stays-open-for-a-batch",
+        "what an interrupt has left open is not open after a read of several",
+        CONNECTION,
+        "                if cursor.connection.in_transaction:\n"
+        "                    self._undo_left_over(cursor)\n"
+        "                return cursor.execute(sql, values).fetchall()",
+        "                return cursor.execute(sql, values).fetchall()",
+        _interrupts("left_open"),
+    ),
+    Bug(
+        "group-that-fails-of-what-was-left-open",
+        "what an interrupt has left open fails nothing that comes after it",
+        CONNECTION,
+        "                self._undo_left_over(cursor)\n            group.begin(cursor)",
+        "                pass\n            group.begin(cursor)",
+        _seen_by("left_open"),
+    ),
+    Bug(
+        "turn-that-is-gone-when-it-is-taken",
+        "who is struck and leaves takes no turn from another",
+        TURNS,
+        "with suppress(IndexError):  # others",
+        "with suppress(ValueError):  # others",
+        _turns("takes_no_turn"),
     ),
     Bug(
         "hop-forgotten-at-the-end",
@@ -142,11 +207,19 @@ BUGS = [
         _seen_by("undoes_no_other"),
     ),
     Bug(
+        "group-that-others-keep-from-forgetting",
+        "what is made while a commit is lost changes nothing",
+        CONNECTION,
+        "for found in self._memories.valuerefs():",
+        "for found in map(weakref.ref, self._memories.values()):",
+        _seen_by("while_a_commit_is_lost"),
+    ),
+    Bug(
         "group-undone-and-remembered",
         "what was undone is not remembered",
         CONNECTION,
-        "                    memory.forget()\n",
-        "                    assert memory\n",
+        "                        memory.forget()\n",
+        "                        assert memory\n",
         _seen_by("is_not_remembered"),
     ),
     Bug(

@@ -97,17 +97,53 @@ BUGS = [
         "tracking-that-waits-for-its-beginning",
         "a signal handler reads while it is begun to listen",
         "storage/redis/tracking.py",
-        "if not self._lock.acquire(blocking=False):",
-        "if not self._lock.acquire():",
+        "import after_fork, monotonic, reentrant",
+        "import after_fork, monotonic, mutex as reentrant",
         _tests("watching", "strikes"),
+    ),
+    Bug(
+        "tracking-that-is-always-about-to-begin",
+        "an interrupt leaves it to the next read to begin to listen",
+        "storage/redis/tracking.py",
+        "            finally:\n                self._is_beginning = False\n",
+        "            except Exception:\n                self._is_beginning = False\n",
+        _tests("watching", "interrupt"),
+    ),
+    Bug(
+        "tracking-by-a-thread-that-nobody-knows",
+        "an interrupt leaves no thread behind that nobody ends",
+        "storage/redis/tracking.py",
+        "        self._is_over = True\n"
+        "        near, self._near = self._near, Near(1, 1, self._near.clock)\n"
+        "        near.shut()\n        if self._thread.is_alive():\n",
+        "        if not self._thread:\n",
+        _tests("watching", "interrupt"),
+    ),
+    Bug(
+        "tracking-that-stays-shut",
+        "what was shut under a listener is opened anew",
+        "storage/redis/tracking.py",
+        "not self._is_astray and self._near.watched:",
+        "not self._is_astray:",
+        _tests("watching", "shut_under"),
     ),
     Bug(
         "tiered-copy-of-a-closed-store",
         "copies end with what they are copies of",
         "storage/tracing.py",
-        "            for near in self._nears or ():\n",
-        "            for near in ():\n",
+        "                if (near := found()) is not None:\n",
+        "                if (near := None) is not None:\n",
         _tests("tiered", "closed_for_its_copies"),
+    ),
+    Bug(
+        "tiered-copies-that-keep-a-store-from-closing",
+        "a store is closed while others begin to have copies of it",
+        "storage/tracing.py",
+        "            for found in self._nears.valuerefs():  # at one moment: others may come "
+        "meanwhile\n"
+        "                if (near := found()) is not None:\n",
+        "            for near in self._nears.values():\n                if near is not None:\n",
+        _tests("tiered", "while_others_begin"),
     ),
     Bug(
         "tiered-copy-that-nobody-vouches-for",
@@ -244,6 +280,14 @@ BUGS = [
         _tests("watching", "refuses"),
     ),
     Bug(
+        "tracking-refused-and-said-each-minute",
+        "what a server goes on refusing is said once",
+        "storage/redis/changes.py",
+        "is_said=pause == REFUSED_SECONDS",
+        "is_said=pause < 0",
+        _tests("watching", "said_once"),
+    ),
+    Bug(
         "tracking-in-the-old-protocol",
         "a client of the old protocol is told what changes",
         "storage/redis/changes.py",
@@ -266,14 +310,6 @@ BUGS = [
         "    return longer\n",
         "    return 3600.0\n",
         _tests("watching", "is_killed"),
-    ),
-    Bug(
-        "tracking-that-shuts-what-was-begun-anew",
-        "where servers have moved, it is told again what changes",
-        "storage/redis/tracking.py",
-        "        self._near.shut()\n        self._is_astray = True",
-        "        self._is_astray = True\n        self._near.shut()",
-        _tests("watching", "servers_have_moved"),
     ),
     Bug(
         "tracking-that-fails-a-read",

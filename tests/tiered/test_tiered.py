@@ -391,6 +391,24 @@ def test_a_closed_base_is_closed_for_its_copies(opened: Open, over: Over) -> Non
             call()
 
 
+def test_a_base_is_closed_while_others_begin_to_have_copies_of_it(opened: Open, over: Over) -> None:
+    base = opened("MemoryStorage")
+    tier = kept(over(base))
+    end, others = tier.near.end, []
+
+    def begin_and_end() -> None:
+        tier.near.end = end  # type: ignore[method-assign]
+        others.append(over(base))
+        end()
+
+    tier.near.end = begin_and_end  # type: ignore[method-assign]
+    tier.base.close()
+
+    for one in (tier, *others):
+        with pytest.raises(ClosedError):
+            one.store.get("k")
+
+
 def test_a_mapping_that_was_adapted_stays_the_callers(half: Any, over: Over) -> None:
     mapping: dict[str, Any] = {"k": 1}
     tier = over(half.adapt(mapping))

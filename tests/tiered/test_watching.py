@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -17,6 +18,7 @@ import redis.asyncio
 
 import storage
 from storage import UnavailableError
+from storage.redis import changes
 from storage.redis.changes import WITHIN
 from storage.testing import Bridge
 from tests.day import by_turns
@@ -198,6 +200,38 @@ def test_what_a_server_refuses_to_tell_is_not_kept_for_long(
         assert "at the most" in caplog.text
         assert "hunter2" not in caplog.text
         tier.store.close()
+
+
+def test_what_a_server_goes_on_refusing_is_said_once(
+    opened: Open,
+    over: Over,
+    valkey: Server,
+    other: Other,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "REFUSED_SECONDS", 0.02)
+    caplog.set_level(logging.WARNING, "storage")
+    rules = ("~storage:*", "+get", "+mget", "+pttl", "+ping")
+    with user(valkey, "bot", "hunter2", *rules) as bot:
+        tier = over(opened("RedisStorage", bot.url), ttl=LONG)
+        before = refused(valkey)
+
+        def is_refused_again() -> bool:
+            tier.store.get("k")
+            return refused(valkey) > before + 3
+
+        until(is_refused_again)
+        assert caplog.text.count("at the most") == 1
+        tier.store.close()
+
+
+def refused(server: Server) -> int:
+    """How often it has refused to tell."""
+    found = re.search(
+        rb"cmdstat_client\|tracking:.*rejected_calls=(\d+)", server.call("INFO", "commandstats")
+    )
+    return 0 if found is None else int(found[1])
 
 
 def test_with_the_rights_of_the_guide_it_is_told(
@@ -383,6 +417,44 @@ def test_a_handler_that_strikes_while_it_is_begun_to_listen_reads(
             assert number > 10
 
     together(work)
+
+
+# What was made in the very step that is struck is closed when it is collected, with a warning.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_while_it_is_begun_to_listen_leaves_it_to_the_next_read(
+    valkey: Server, other: Other
+) -> None:
+    """At no step are the copies lost for good, or is there a thread that nobody ends."""
+    other.set("k", 1)
+
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        for number in count():
+            tier = Tier(storage, bridge, base, {})
+            strike = Strike("redis/tracking.py", number, interrupted)
+            with suppress(KeyboardInterrupt):
+                strike.run(lambda: tier.made.get("k"))  # noqa: B023
+            tier.heard()
+            tier.store.close()
+            until(lambda: listeners() == 0, "the end of all threads")
+            if not strike.has_struck:
+                break
+        gc.collect()
+
+    assert number > 100
+
+
+def test_what_is_shut_under_a_listener_is_opened_anew(valkey: Server, other: Other) -> None:
+    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
+        tier = Tier(storage, bridge, base, {}).heard()
+
+        tier.near.shut()
+
+        tier.heard()
+        tier.store.close()
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
 
 
 def test_who_sees_that_servers_have_moved_has_it_told_again(valkey: Server, other: Other) -> None:
