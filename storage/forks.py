@@ -13,8 +13,8 @@ _Step = Callable[[Any], object]
 
 _forking: weakref.WeakKeyDictionary[Any, tuple[_Step, _Step, _Step]] = weakref.WeakKeyDictionary()
 
-_held: dict[int, set[Any]] = {}
-"""Which signals each thread that forks held back before."""
+_held: dict[int, list[set[Any]]] = {}
+"""Which signals a thread that forks held back before, and before that where a handler forks too."""
 
 
 def after_fork(owner: object, repair: _Step) -> None:
@@ -34,7 +34,7 @@ def _nothing(owner: object) -> None:
 def _each(step: int) -> None:
     """Take a step with each owner, whatever becomes of the others."""
     failed: BaseException | None = None
-    for owner, steps in list(_forking.items()):
+    for owner, steps in _owners():
         try:
             steps[step](owner)
         except BaseException as error:  # noqa: BLE001 - it is raised when all are done
@@ -43,10 +43,29 @@ def _each(step: int) -> None:
         raise failed
 
 
+def _owners() -> list[tuple[Any, tuple[_Step, _Step, _Step]]]:
+    while True:
+        try:
+            return list(_forking.items())
+        except RuntimeError:  # another thread has made one meanwhile
+            pass
+
+
 def _prepare() -> None:
-    # A handler that raises here, or in what follows, would leave some owners as they are.
-    _held[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    _each(0)
+    try:
+        _hold_signals_back()
+    finally:
+        _each(0)
+
+
+def _hold_signals_back() -> None:
+    """Have no handler raise in what follows, which would leave some owners as they are.
+
+    What came before that is handled here, and may raise when all are held back already.
+    """
+    held = _held.setdefault(get_ident(), [])
+    held.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def _go_on() -> None:
@@ -64,9 +83,9 @@ def _repair() -> None:
 
 
 def _let_signals_in() -> None:
-    held = _held.pop(get_ident(), None)
-    if held is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    held = _held.get(get_ident())
+    if held:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held.pop())
 
 
 if hasattr(os, "register_at_fork"):

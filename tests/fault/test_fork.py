@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sqlite3
+import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ import pytest
 
 import storage
 import storage.aio
-from storage import UnavailableError, UnsupportedError
-from storage.forks import after_fork
+from storage import UnavailableError, UnsupportedError, forks
+from storage.forks import around_fork
 from storage.testing import Bridge
 from tests.fault.ground import (
     PATIENCE,
@@ -367,9 +369,12 @@ class Owner:
     """One that a child repairs, while something *comes* each time."""
 
     def __init__(self, comes: Callable[[], object]) -> None:
-        self.is_repaired = False
+        self.is_prepared = self.is_repaired = False
         self._comes = comes
-        after_fork(self, Owner._repair)
+        around_fork(self, Owner._prepare, Owner._prepare, Owner._repair)
+
+    def _prepare(self) -> None:
+        self.is_prepared = True
 
     def _repair(self) -> None:
         self._comes()
@@ -390,6 +395,62 @@ def test_a_signal_at_a_fork_leaves_none_as_it_was_in_the_parent() -> None:
         assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     finally:
         signal.signal(signal.SIGUSR1, usual)
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["before", "after"])
+def test_a_strike_while_signals_are_held_back_holds_none_back_for_good(
+    place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks the system for that runs the handlers of what came before."""
+    owner, change, calls = Owner(lambda: None), signal.pthread_sigmask, [0, 1]
+
+    def struck(how: Any, which: Any) -> Any:
+        before = change(how, which)
+        if calls and calls.pop(0) == place:
+            raise TimeoutError
+        return before
+
+    monkeypatch.setattr(signal, "pthread_sigmask", struck)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    in_child(lambda: _are_repaired([owner]))
+    assert owner.is_prepared
+    assert not change(signal.SIG_BLOCK, ())
+
+
+def test_a_fork_out_of_a_handler_at_a_fork_lets_signals_in_after_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What such a fork calls here: the locks of other libraries do not stand a real one."""
+    change, calls = signal.pthread_sigmask, [forks._go_on, forks._prepare]
+
+    def struck(how: Any, which: Any) -> Any:
+        before = change(how, which)
+        if len(calls) == 2:
+            calls.pop()()
+            calls.pop()()
+        return before
+
+    monkeypatch.setattr(signal, "pthread_sigmask", struck)
+    in_child(lambda: _are_repaired([]))
+    assert not change(signal.SIG_BLOCK, ())
+
+
+def test_a_store_that_another_thread_makes_at_a_fork_keeps_no_other_from_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Changing(weakref.WeakKeyDictionary[Any, Any]):
+        changes = 1
+
+        def items(self) -> Any:
+            if self.changes:
+                self.changes -= 1
+                raise RuntimeError("dictionary changed size during iteration")
+            return super().items()
+
+    monkeypatch.setattr(forks, "_forking", Changing(forks._forking))
+    owner = Owner(lambda: None)
+    in_child(lambda: _are_repaired([owner]))
+    assert owner.is_prepared
 
 
 def test_what_can_not_be_repaired_in_a_child_leaves_nothing_else_as_it_was() -> None:
