@@ -15,10 +15,10 @@ HIT, TELL, PEEK = b"hit", b"tell", b"peek"
 _HEAD: Final = b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$%d\r\n%b\r\n%b"
 _TAIL: Final = b"$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
 
-OF_ONE: Final = Struct("<6q")
-"""How an answer about one meter is written."""
+PART: Final = 24
+"""So long is what an answer says first, and what it says of each meter."""
 
-_read_one: Final = OF_ONE.unpack
+_read_one: Final = Struct("<6q").unpack
 
 _new: Final = tuple.__new__
 

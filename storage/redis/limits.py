@@ -25,7 +25,7 @@ from ..keys import Names
 from ..records import Ask, Decision, Meter
 from .commands import AGAIN, ONCE, READ, Command, Effect, Script
 from .door import Door
-from .hits import HIT, OF_ONE, PEEK, TELL, Hit, Hits, Said, decided, decided_all
+from .hits import HIT, PART, PEEK, TELL, Hit, Hits, Said, decided, decided_all
 from .places import beside_name
 from .replies import flag
 
@@ -44,6 +44,8 @@ _RULE: Final = Struct("<4d")
 _new: Final = tuple.__new__
 
 _MOST_KNOWN: Final = 1024
+
+_NO_ANSWER: Final = "what answers there is not what a limit asks"
 
 Kinds = tuple[type[Rule], ...]
 
@@ -85,9 +87,9 @@ class RedisLimits:
         else:
             command = self._hitting(meters, ask)
         reply = self._door.call(command, meters[0].key, ask.within)
-        if type(reply) is not bytes:
-            self._check(meters, reply)
-        return decided(reply) if len(reply) == OF_ONE.size else decided_all(reply)
+        if type(reply) is not bytes or len(reply) != PART * (1 + len(meters)):
+            self._refuse(meters, reply)
+        return decided(reply) if len(meters) == 1 else decided_all(reply)
 
     def hit_many(self, groups: Sequence[Sequence[Meter]], ask: Ask) -> Sequence[Decision]:
         whole = [meters for meters in groups if len(self._parts(meters)) == 1]
@@ -335,15 +337,24 @@ class RedisLimits:
 
     def _decision(self, meters: Sequence[Meter], reply: Any) -> Decision:
         """What a script says of *meters*: whether something may pass, and how they stand."""
-        if type(reply) is not bytes:
-            self._check(meters, reply)
-        return decided(reply) if len(reply) == OF_ONE.size else decided_all(reply)
+        if type(reply) is not bytes or len(reply) != PART * (1 + len(meters)):
+            self._refuse(meters, reply)
+        return decided(reply) if len(meters) == 1 else decided_all(reply)
 
-    def _check(self, meters: Sequence[Meter], reply: list[int]) -> None:
+    def _refuse(self, meters: Sequence[Meter], reply: Any) -> None:
+        """Raise what a script says that decided nothing."""
+        self._check(meters, reply)
+        raise StorageError(_NO_ANSWER, store=self._label, key=meters[0].key)
+
+    def _check(self, meters: Sequence[Meter], reply: Any) -> None:
         """Raise what a script says of meters that it could not read."""
+        if not isinstance(reply, list) or not reply or any(type(one) is not int for one in reply):
+            raise StorageError(_NO_ANSWER, store=self._label, key=meters[0].key)
         word = reply[0]
         if word >= 0:
             return
+        if len(reply) < 2 or not 0 <= reply[1] <= len(meters) + 1:
+            raise StorageError(_NO_ANSWER, store=self._label, key=meters[0].key)
         key = (*meters, meters[0])[reply[1] - 1].key
         if word == -2:
             message = "what is stored for this limit is of another kind, until a reset"

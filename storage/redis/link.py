@@ -128,7 +128,7 @@ class Link:
             reply = self.read()
             if type(reply) is Trouble and reply.phase is not Phase.ANSWERED:
                 return reply
-            if left > 1 and reply == mark:
+            if left > 1 and type(reply) is bytes and reply == mark:
                 return mixed_up()  # an answer is missing, and nobody can say which
             replies.append(reply)
         return replies

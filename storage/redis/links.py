@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from ..runtime import after_fork, monotonic
+from ..runtime import after_fork, monotonic, reentrant
 from .commands import Command
 from .course import Budget
 from .link import FAILURES, PARENTS, Link, leave
@@ -32,6 +32,9 @@ class Links:
     """*limit* connections at the most, the last one used first.
 
     An answer takes *seconds* at the most. Whoever finds all connections lent waits for one.
+
+    A signal handler may strike at any step and ask for something itself, in the same thread: what
+    it finds is as it should be, and one connection more than the limit is the worst.
     """
 
     def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
@@ -40,7 +43,7 @@ class Links:
         self._seconds = seconds
         self._marks = Marks()
         self._unmarked: set[Address] = set()
-        self._mutex = threading.Lock()
+        self._mutex = reentrant()
         self._start()
         after_fork(self, Links._leave_behind)
 
@@ -127,13 +130,13 @@ class Links:
     def _start(self) -> None:
         self._idle: dict[Address, deque[Link]] = {}
         self._all: weakref.WeakSet[Link] = weakref.WeakSet()
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: dict[_Waiter, bool] = {}
         self._is_closed = False
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent."""
         parents = list(self._all)
-        self._mutex = threading.Lock()
+        self._mutex = reentrant()
         self._start()
         leave(parents)
 
@@ -194,11 +197,13 @@ class Links:
                 if len(self._all) < self._limit or self._made_room():
                     self._all.add(fresh)
                     return fresh
-                self._waiting.append(waiter)
+                self._waiting[waiter] = True
                 # Who gives one back looks for us after that, and we for it after this.
                 idle = self._idle_at(fresh.place)
                 if idle is not None:
-                    self._waiting.remove(waiter)
+                    self._stop_waiting(waiter)
+                    if waiter.link is not None:  # a handler gave it back
+                        self._back(waiter.link, True)
                     return idle
             link = self._wait(waiter, until)
             if link is not None:
@@ -235,8 +240,13 @@ class Links:
 
     def _stop_waiting(self, waiter: _Waiter) -> None:
         with self._mutex:
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
+            self._waiting.pop(waiter, None)
+
+    def _next_waiting(self) -> _Waiter | None:
+        for waiter in list(self._waiting):
+            if self._waiting.pop(waiter, False):
+                return waiter
+        return None
 
     def _back(self, link: Link, is_clean: bool) -> None:
         if not is_clean or self._is_closed:
@@ -251,15 +261,19 @@ class Links:
         idle.append(link)
         if self._waiting:
             with self._mutex:
-                again = self._idle_at(link.place) if self._waiting else None
-                if again is not None:
-                    self._waiting.popleft().take(again)
+                again = self._idle_at(link.place)
+                waiter = None if again is None else self._next_waiting()
+                if waiter is not None:
+                    waiter.take(again)
+                elif again is not None:
+                    idle.append(again)
 
     def _dropped(self, link: Link) -> None:
         with self._mutex:
             self._all.discard(link)
-            if self._waiting:
-                self._waiting.popleft().take(None)
+            waiter = self._next_waiting()
+            if waiter is not None:
+                waiter.take(None)
         link.close()
 
     def _emptied(self, place: Address) -> list[Link]:

@@ -55,7 +55,7 @@ def what_ends(replies: Sequence[Any], mark: bytes) -> End:
     """
     *before, last = replies
     if type(last) is not Trouble:
-        return End.MARK if last == mark else End.OTHER
+        return End.MARK if type(last) is bytes and last == mark else End.OTHER
     if last.phase is not Phase.ANSWERED:
         return End.OTHER
     first = word(last.error)

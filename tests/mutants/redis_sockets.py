@@ -201,4 +201,12 @@ BUGS = [
         "not any(",
         _handlers("the_caller_handles"),
     ),
+    Bug(
+        "redis-sockets-handler-that-waits-for-whom-it-struck",
+        "a signal handler may use the store, whatever call it strikes",
+        _LINKS,
+        "        self._mutex = reentrant()\n        self._start()\n        after_fork",
+        "        self._mutex = threading.Lock()\n        self._start()\n        after_fork",
+        _handlers("may_use"),
+    ),
 ]

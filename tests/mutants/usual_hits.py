@@ -279,4 +279,18 @@ BUGS = [
         "        return self\n",
         _usual("packed_as"),
     ),
+    Bug(
+        "usual-hits-any-answer-read",
+        "what is no answer to a hit is an error of the store",
+        "storage/redis/limits.py",
+        "        if type(reply) is not bytes or len(reply) != PART * (1 + len(meters)):\n"
+        "            self._refuse(meters, reply)\n"
+        "        return decided(reply) if len(meters) == 1 else decided_all(reply)\n\n"
+        "    def hit_many",
+        "        if type(reply) is not bytes:\n"
+        "            self._refuse(meters, reply)\n"
+        "        return decided(reply) if len(meters) == 1 else decided_all(reply)\n\n"
+        "    def hit_many",
+        ("tests/fault/redis/test_redis_limits.py", "-k", "another_kind"),
+    ),
 ]

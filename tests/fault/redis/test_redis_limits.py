@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage import OutcomeUnknownError, UnavailableError
+from storage import OutcomeUnknownError, StorageError, UnavailableError
 from storage.core.limits import Limit
 from storage.records import Ask, Meter
 from storage.redis.commands import ONCE as EXACTLY_ONCE
@@ -257,3 +257,32 @@ def test_who_finds_no_connection_free_waits_no_longer_than_an_answer_is_worth(
     # Tasks share a connection: who has to wait has been heard, and the server says nothing.
     assert type(error) in (UnavailableError, OutcomeUnknownError)
     assert type(answers[0]) is OutcomeUnknownError
+
+
+WRONG = (
+    *(b":1\r\n", b"+OK\r\n", b"$-1\r\n", b"*0\r\n", b"*1\r\n$1\r\nx\r\n", b"*1\r\n:1\r\n"),
+    *(b"*1\r\n:-1\r\n", b"*2\r\n:-1\r\n:9\r\n", b"$3\r\nabc\r\n"),
+    b"$24\r\n" + bytes(24) + b"\r\n",
+)
+
+
+class Wrong(faults.Fault):
+    """Something else answers in the place of a script."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        way.to_client(self._answer)
+
+
+@pytest.mark.parametrize("answer", WRONG)
+def test_an_answer_of_another_kind_is_an_error_of_the_store(
+    answer: bytes, room: Room, proxy: Proxy
+) -> None:
+    for meters in (CHOSEN[:1], CHOSEN):
+        for ask in (room.hit, room.peek):
+            ask(meters, Ask(1))
+            proxy.next(Wrong(answer), "EVALSHA")
+            with pytest.raises(StorageError):
+                ask(meters, Ask(1))

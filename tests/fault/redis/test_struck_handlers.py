@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ import redis
 import storage
 from storage import StorageError, UnavailableError
 from tests.fault import faults
+from tests.fault.ground import in_child
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import Port, failure, url
 from tests.servers import Server
@@ -23,6 +25,7 @@ from tests.servers.tls import Certificates
 PATIENT = 20
 SOON = 0.1
 ENOUGH = 5
+STRIKES = 4000
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "get": lambda store: store.get("n"),
@@ -180,3 +183,29 @@ def test_what_the_caller_handles_does_not_end_a_call(proxy: Proxy) -> None:
                 store.get("n")
 
         assert type(strikes(TimeoutError, again)) is UnavailableError
+
+
+def test_a_handler_may_use_the_store(valkey: Server) -> None:
+    """Whichever step of a call it strikes, be it one that nobody else may take meanwhile."""
+    place = (valkey.host, valkey.port)
+    chance = random.Random(7)
+
+    def use() -> None:
+        used = 0
+        with storage.RedisStorage(url(valkey, timeout=PATIENT)) as store:
+
+            def strike(*_: object) -> None:
+                nonlocal used
+                used += store.get("n") == "x"
+
+            store.set("n", "x")
+            links = store._backend._room._door._links
+            signal.signal(signal.SIGALRM, strike)
+            for _ in range(STRIKES):
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 6e-4))
+                links.forget(place)  # as after a failure: the next call connects
+                assert store.get("n") == "x"
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert used
+
+    in_child(use)
