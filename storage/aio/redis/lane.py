@@ -149,18 +149,23 @@ class Lane:
         return False
 
     def close(self) -> list[Wire]:
-        """Send what is waiting, and let what is under way end; answers what ends at once."""
+        """Send what the connections take, and let what is under way end; opens none any more.
+
+        Answers what ends at once.
+        """
         self._is_closed = True
+        self.grow = _nothing
         if self._opening is not None:
             self._opening.cancel()
         if self.queue:
-            self._flush()
+            self._send(monotonic())
         idle = [wire for wire in self.wires if not wire.in_flight]
         self.retire(self.made)
         return idle
 
     def cut(self) -> None:
         """End everything at once."""
+        self._next = math.inf
         if self._timer is not None:
             self._timer.cancel()
         if self._opening is not None:

@@ -144,11 +144,12 @@ class Links:
         """Close what is idle, in all loops; what is in use is closed when it is over."""
         self._lent.is_closed = True
         self._forget_closed_loops()
-        await self._pool().aclose()
+        here = self._pool()
         for loop, pool in list(self._pools.items()):
-            if pool is not self._pool():
+            if pool is not here:
                 with suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(pool.close_soon)
+        await here.aclose()
 
     def _pool(self) -> Pool:
         loop = asyncio.get_running_loop()
@@ -182,6 +183,8 @@ class Links:
                 lane.open(partial(links._open, pool, lane))
 
         lane.grow = grow
+        if self._lent.is_closed:
+            lane.close()
         return lane
 
     def _note(self, lane: Lane) -> None:
