@@ -104,6 +104,8 @@ class Lane:
         try:
             return await opening.wait(until, until if budget is None else budget.until)
         finally:
+            if opening.is_over and self._opening is opening:
+                self._opening = None  # with what it failed of
             if budget is not None and opening.began is not None:
                 budget.forgive(monotonic() - max(before, opening.began))
 
@@ -112,7 +114,11 @@ class Lane:
         opening = self._opening
         if opening is None or opening.is_over:
             opening = self._opening = Opening()
-            opening.begin(start)
+            try:
+                opening.begin(start)
+            except BaseException:
+                opening.cancel()
+                raise
         return opening
 
     def connecting(self) -> None:
