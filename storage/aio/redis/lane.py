@@ -63,6 +63,8 @@ class Lane:
         self.queue: list[Asked] = []
         self._several = False
         self._is_due = False
+        self._sending: Wire | None = None
+        """Where a batch is sent that is in the queue too."""
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future
         self._soon = self._loop.call_soon
@@ -190,9 +192,10 @@ class Lane:
     def has_doubts(self, wire: Wire) -> None:
         """Ask nothing more there."""
         if wire in self.wires:
-            self.leaving.add(wire)
-            self.wires.remove(wire)
             wire.leave()
+            if wire in self.wires:
+                self.leaving.add(wire)
+                self.wires.remove(wire)
             self.has_room()
 
     def is_misled(self) -> None:
@@ -224,6 +227,7 @@ class Lane:
             raise
 
     def _send(self, now: float) -> None:
+        self._end_what_was_cut_off()
         while self.queue:
             wire = self._free()
             if wire is None:
@@ -235,13 +239,11 @@ class Lane:
             if due > room or self._several or sum(map(len, parts)) > _MOST_BYTES:
                 taken, due = _first(waiting, room)
                 parts = parts[:taken]
-            try:
-                if parts:
-                    wire.send(waiting[:taken], parts, due, now)
-                self.queue = waiting[taken:]
-            except BaseException:  # nobody knows what was sent
-                wire.drop(ConnectionError("it was cut off"))
-                raise
+            self._sending = wire
+            if parts:
+                wire.send(waiting[:taken], parts, due, now)
+            self.queue = waiting[taken:] + self.queue[MOST_AT_ONCE:]
+            self._sending = None
             if self._several:
                 self._several = any(count for _, _, _, count in self.queue)
         if self.queue and not self.wires:
@@ -249,6 +251,12 @@ class Lane:
                 if not waiter.done():
                     waiter.set_result(AGAIN)
             self.queue = []
+
+    def _end_what_was_cut_off(self) -> None:
+        """A signal handler raised while something was sent, and nobody knows what."""
+        if self._sending is not None:
+            self._sending.drop(ConnectionError("it was cut off"))
+            self._sending = None
 
     def _free(self) -> Wire | None:
         """The connection that owes the least, if it can take more; an idle one must be in order."""
@@ -278,11 +286,18 @@ class Lane:
             before.cancel()
 
     def _look(self) -> None:
-        self._give_up(monotonic())
+        try:
+            now = monotonic()
+            self._give_up(now)
+            self._send(now)
+        except BaseException:  # out of a signal handler
+            self._look_at(monotonic() + EARLY)
+            raise
 
     def _give_up(self, now: float) -> None:
         """Give up those whose time is over."""
         self._look_at(now + self._seconds)
+        self._end_what_was_cut_off()
         nearest = math.inf
         for waiter, _, deadline, count in self.queue:
             if waiter.done():
@@ -297,7 +312,6 @@ class Lane:
         if nearest < math.inf:
             self._look_at(nearest)
         elif self._timer is not None:
-            self._timer.cancel()
             self._next = math.inf
         if self.queue:
             # Nothing that waits does so because nobody sends it.

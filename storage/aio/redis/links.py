@@ -196,6 +196,7 @@ class Links:
     async def _open(self, pool: Pool, lane: Lane) -> Any:
         """Open a connection that many share; answers `None`, the trouble, or `LENT`."""
         until = monotonic() + self._seconds
+        link = None
         try:
             link = await self._lent.free(pool, lane.place, until)
             lane.connecting()
@@ -204,6 +205,10 @@ class Links:
             return await self._share(pool, lane, link, until)
         except FAILURES as error:
             return Trouble(phase_of(error), error)
+        except BaseException:  # out of a signal handler, which strikes anywhere
+            if link is not None:
+                await self._lent.dropped(pool, link)
+            raise
 
     async def _share(self, pool: Pool, lane: Lane, link: Link, until: float) -> Any:
         """Share *link*, if the server takes marks."""

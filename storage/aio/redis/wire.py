@@ -242,8 +242,8 @@ class Wire(asyncio.Protocol):
         raise ConnectionError("the server refuses what ends a batch")
 
     def _end(self) -> None:
-        self._lane.is_over(self)
         self._transport.close()
+        self._lane.is_over(self)
         self._is_over = True
 
 
