@@ -218,9 +218,10 @@ class Lane:
         try:
             self._is_due = False
             now = monotonic()
-            if self._next <= now:
-                self._give_up(now)
-            self._send(now)
+            if self._next > now:
+                self._send(now)
+            else:  # what has come is read before anybody is given up
+                self._soon(self._look)
         except BaseException:  # out of a signal handler
             self._is_due = False
             self._loop.call_later(EARLY, self.has_room)
@@ -232,7 +233,8 @@ class Lane:
             wire = self._free()
             if wire is None:
                 break
-            waiting = [one for one in self.queue if not one[0].done()]
+            first = self.queue[:MOST_AT_ONCE]
+            waiting = [one for one in first if not one[0].done()]
             parts = [one[1] for one in waiting]
             due = taken = len(parts)
             room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
@@ -313,9 +315,7 @@ class Lane:
             self._look_at(nearest)
         elif self._timer is not None:
             self._next = math.inf
-        if self.queue:
-            # Nothing that waits does so because nobody sends it.
-            self._soon(self._flush)
+            self._timer.cancel()
 
 
 def _first(waiting: list[Asked], room: int) -> tuple[int, int]:
