@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError
@@ -68,6 +69,8 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future
         self._soon = self._loop.call_soon
+        self._context = Context()
+        """That of nobody: a timer keeps nothing of whose call it was set for."""
         self._timer: asyncio.TimerHandle | None = None
         self._next = math.inf
         self._opening: Opening | None = None
@@ -282,7 +285,8 @@ class Lane:
     def _look_at(self, when: float) -> None:
         """Look then whose time is over."""
         before = self._timer
-        self._timer = self._loop.call_later(max(0.0, when - monotonic()), self._look)
+        seconds = max(0.0, when - monotonic())
+        self._timer = self._loop.call_later(seconds, self._look, context=self._context)
         self._next = when
         if before is not None:
             before.cancel()
