@@ -172,6 +172,7 @@ class Links:
         # Whoever took them apart would tell the loops, which still share something with the parent.
         self._parents = self._pools
         self._pools = {}
+        self._lent.leave_behind()
 
     def _lane(self, pool: Pool, place: Address) -> Lane:
         lane = pool.lane(place, self._seconds)
