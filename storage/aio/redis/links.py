@@ -18,8 +18,8 @@ from redis.exceptions import InvalidResponse
 
 from ...redis.commands import Command
 from ...redis.course import Budget
-from ...redis.marks import marking
-from ...redis.replies import TOO_LATE, Phase, Trouble, meaning, word
+from ...redis.marks import is_for_good, marking
+from ...redis.replies import TOO_LATE, Phase, Trouble, meaning
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
 from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
@@ -31,9 +31,6 @@ LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
 _running_loop = asyncio.get_running_loop
-
-_UNKNOWN = "unknown command"
-"""What a server says that has no marks."""
 
 
 class Links:
@@ -231,15 +228,11 @@ class Links:
             if reply is not LENT and meaning(reply.error).passes:
                 return reply
             is_clean = True
-            lane.lend(is_for_good=reply is LENT or _has_no_marks(reply.error))
+            lane.lend(is_for_good=reply is LENT or is_for_good(reply.error))
             return LENT
         finally:
             if not is_shared:
                 await self._lent.back(pool, link, is_clean)
-
-
-def _has_no_marks(error: Exception) -> bool:
-    return word(error) == "NOPERM" or _UNKNOWN in str(error).lower()
 
 
 def _let_go(connection: Any) -> None:
