@@ -94,7 +94,7 @@ class Pool:
             is_waiting = not waiter.done()
             if is_waiting:
                 waiter.set_result(link)
-            self.waiting.popleft()
+            del self.waiting[0]
             if is_waiting:
                 return True
         return False
