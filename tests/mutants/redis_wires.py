@@ -183,6 +183,14 @@ BUGS = [
         _in("_struck", "once_more"),
     ),
     Bug(
+        "wires-unknown-command-not-known",
+        "a server that knows no marks is asked without them",
+        "storage/redis/marks.py",
+        '("NOPERM", "ERR", "unknown")',
+        '("NOPERM", "ERR")',
+        _in("_refused", "knows_no_marks"),
+    ),
+    Bug(
         "wires-child-says-marks-of-its-parent",
         "a mark is a word that was never said, in no process",
         LENT,

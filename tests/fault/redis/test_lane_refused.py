@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import storage
 import storage.aio
 from storage.core.limits import Limit
 from storage.records import Ask, Meter
+from tests.fault import faults
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import url
 from tests.servers import Server, states
@@ -39,3 +41,13 @@ def test_what_was_refused_beside_a_list_is_known_to_be_refused(
             await work(store)
 
     asyncio.run(main())
+
+
+def test_a_server_that_knows_no_marks_answers_threads_too(proxy: Proxy) -> None:
+    says = b"-ERR unknown command 'ECHO', with args beginning with: 'x'\r\n"
+    proxy.always(faults.Instead(says), MARK)
+    with storage.RedisStorage(url(proxy, timeout=LONG)) as store:
+        room = store.room(storage.protocols.RateLimitStore)
+        for left in (9, 8):
+            decisions = room.hit_many(METERS, Ask())
+            assert [one.readings[0].left for one in decisions] == [left, left]
