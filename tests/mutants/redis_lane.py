@@ -182,7 +182,7 @@ BUGS = [
         "lane-error-of-the-users-kept",
         "what a function of the user's raises is raised where it was asked for",
         OPENING,
-        "            outcome = _Raised(error)\n",
+        "            outcome = _Raised(error, error.__traceback__)\n",
         "            raise error\n",
         ("tests/fault/redis/test_lane_opening.py", "-k", "of_the_users"),
     ),
