@@ -67,7 +67,7 @@ def what_ends(replies: Sequence[Any], mark: bytes) -> End:
 def is_for_good(error: BaseException) -> bool:
     """Whether a server that refuses a mark with *error* will go on refusing it."""
     text = str(error).split(", with args", 1)[0]
-    return word(error) in ("NOPERM", "ERR") and _NO_ECHO.search(text) is not None
+    return word(error) in ("NOPERM", "ERR", "unknown") and _NO_ECHO.search(text) is not None
 
 
 def mixed_up() -> Trouble:

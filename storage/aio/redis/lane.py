@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError
@@ -63,9 +64,13 @@ class Lane:
         self.queue: list[Asked] = []
         self._several = False
         self._is_due = False
+        self._sending: Wire | None = None
+        """Where a batch is sent that is in the queue too."""
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future
         self._soon = self._loop.call_soon
+        self._context = Context()
+        """That of nobody: a timer keeps nothing of whose call it was set for."""
         self._timer: asyncio.TimerHandle | None = None
         self._next = math.inf
         self._opening: Opening | None = None
@@ -104,6 +109,8 @@ class Lane:
         try:
             return await opening.wait(until, until if budget is None else budget.until)
         finally:
+            if opening.is_over and self._opening is opening:
+                self._opening = None  # with what it failed of
             if budget is not None and opening.began is not None:
                 budget.forgive(monotonic() - max(before, opening.began))
 
@@ -112,7 +119,11 @@ class Lane:
         opening = self._opening
         if opening is None or opening.is_over:
             opening = self._opening = Opening()
-            opening.begin(start)
+            try:
+                opening.begin(start)
+            except BaseException:
+                opening.cancel()
+                raise
         return opening
 
     def connecting(self) -> None:
@@ -149,18 +160,23 @@ class Lane:
         return False
 
     def close(self) -> list[Wire]:
-        """Send what is waiting, and let what is under way end; answers what ends at once."""
+        """Send what the connections take, and let what is under way end; opens none any more.
+
+        Answers what ends at once.
+        """
         self._is_closed = True
+        self.grow = _nothing
         if self._opening is not None:
             self._opening.cancel()
         if self.queue:
-            self._flush()
+            self._send(monotonic())
         idle = [wire for wire in self.wires if not wire.in_flight]
         self.retire(self.made)
         return idle
 
     def cut(self) -> None:
         """End everything at once."""
+        self._next = math.inf
         if self._timer is not None:
             self._timer.cancel()
         if self._opening is not None:
@@ -179,9 +195,10 @@ class Lane:
     def has_doubts(self, wire: Wire) -> None:
         """Ask nothing more there."""
         if wire in self.wires:
-            self.leaving.add(wire)
-            self.wires.remove(wire)
             wire.leave()
+            if wire in self.wires:
+                self.leaving.add(wire)
+                self.wires.remove(wire)
             self.has_room()
 
     def is_misled(self) -> None:
@@ -204,33 +221,34 @@ class Lane:
         try:
             self._is_due = False
             now = monotonic()
-            if self._next <= now:
-                self._give_up(now)
-            self._send(now)
+            if self._next > now:
+                self._send(now)
+            else:  # what has come is read before anybody is given up
+                self._soon(self._look)
         except BaseException:  # out of a signal handler
             self._is_due = False
             self._loop.call_later(EARLY, self.has_room)
             raise
 
     def _send(self, now: float) -> None:
+        self._end_what_was_cut_off()
         while self.queue:
             wire = self._free()
             if wire is None:
                 break
-            waiting = [one for one in self.queue if not one[0].done()]
+            first = self.queue[:MOST_AT_ONCE]
+            waiting = [one for one in first if not one[0].done()]
             parts = [one[1] for one in waiting]
             due = taken = len(parts)
             room = min(MOST_AT_ONCE, MOST_IN_FLIGHT - wire.in_flight)
             if due > room or self._several or sum(map(len, parts)) > _MOST_BYTES:
                 taken, due = _first(waiting, room)
                 parts = parts[:taken]
-            try:
-                if parts:
-                    wire.send(waiting[:taken], parts, due, now)
-                self.queue = waiting[taken:]
-            except BaseException:  # nobody knows what was sent
-                wire.drop(ConnectionError("it was cut off"))
-                raise
+            self._sending = wire
+            if parts:
+                wire.send(waiting[:taken], parts, due, now)
+            self.queue = waiting[taken:] + self.queue[MOST_AT_ONCE:]
+            self._sending = None
             if self._several:
                 self._several = any(count for _, _, _, count in self.queue)
         if self.queue and not self.wires:
@@ -238,6 +256,12 @@ class Lane:
                 if not waiter.done():
                     waiter.set_result(AGAIN)
             self.queue = []
+
+    def _end_what_was_cut_off(self) -> None:
+        """A signal handler raised while something was sent, and nobody knows what."""
+        if self._sending is not None:
+            self._sending.drop(ConnectionError("it was cut off"))
+            self._sending = None
 
     def _free(self) -> Wire | None:
         """The connection that owes the least, if it can take more; an idle one must be in order."""
@@ -261,17 +285,25 @@ class Lane:
     def _look_at(self, when: float) -> None:
         """Look then whose time is over."""
         before = self._timer
-        self._timer = self._loop.call_later(max(0.0, when - monotonic()), self._look)
+        seconds = max(0.0, when - monotonic())
+        self._timer = self._loop.call_later(seconds, self._look, context=self._context)
         self._next = when
         if before is not None:
             before.cancel()
 
     def _look(self) -> None:
-        self._give_up(monotonic())
+        try:
+            now = monotonic()
+            self._give_up(now)
+            self._send(now)
+        except BaseException:  # out of a signal handler
+            self._look_at(monotonic() + EARLY)
+            raise
 
     def _give_up(self, now: float) -> None:
         """Give up those whose time is over."""
         self._look_at(now + self._seconds)
+        self._end_what_was_cut_off()
         nearest = math.inf
         for waiter, _, deadline, count in self.queue:
             if waiter.done():
@@ -286,11 +318,8 @@ class Lane:
         if nearest < math.inf:
             self._look_at(nearest)
         elif self._timer is not None:
-            self._timer.cancel()
             self._next = math.inf
-        if self.queue:
-            # Nothing that waits does so because nobody sends it.
-            self._soon(self._flush)
+            self._timer.cancel()
 
 
 def _first(waiting: list[Asked], room: int) -> tuple[int, int]:

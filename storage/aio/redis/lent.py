@@ -103,6 +103,10 @@ class Lent:
         finally:
             await self.back(pool, link, is_clean)
 
+    def leave_behind(self) -> None:
+        """In a forked process: its parent says the marks that were said so far, and the next."""
+        self._marks = Marks()
+
     async def forget(self, pool: Pool, place: Address) -> None:
         """Give up the idle connections to *place*: they are as old as one that failed."""
         for link in pool.idle.pop(place, ()):

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import async_timeout as timeout  # type: ignore[attr-defined]
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from ...redis.replies import AllLentError, Phase, Trouble, word
@@ -90,6 +91,20 @@ class Link:
             return False
         closing: bool = self._transport.is_closing()
         return closing or bool(getattr(self._reader, "_buffer", None)) or bool(self.news())
+
+    async def close(self) -> None:
+        """Close it, and wait for that no longer than it may take to connect."""
+        if self._transport is None or not self._transport.is_closing():
+            await self.connection.disconnect()
+        elif self.connection._writer is not None:
+            # Where TLS closes slowly, what is closed twice can not be cut any more.
+            async with timeout(self.connection.socket_connect_timeout):
+                await self.connection._writer.wait_closed()
+
+    def cut(self) -> None:
+        """End it at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _cut(self) -> None:
         self._is_cut = True

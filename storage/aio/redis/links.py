@@ -18,8 +18,8 @@ from redis.exceptions import InvalidResponse
 
 from ...redis.commands import Command
 from ...redis.course import Budget
-from ...redis.marks import marking
-from ...redis.replies import TOO_LATE, Phase, Trouble, meaning, word
+from ...redis.marks import is_for_good, marking
+from ...redis.replies import TOO_LATE, Phase, Trouble, meaning
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
 from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
@@ -31,9 +31,6 @@ LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
 _running_loop = asyncio.get_running_loop
-
-_UNKNOWN = "unknown command"
-"""What a server says that has no marks."""
 
 
 class Links:
@@ -144,11 +141,12 @@ class Links:
         """Close what is idle, in all loops; what is in use is closed when it is over."""
         self._lent.is_closed = True
         self._forget_closed_loops()
-        await self._pool().aclose()
+        here = self._pool()
         for loop, pool in list(self._pools.items()):
-            if pool is not self._pool():
+            if pool is not here:
                 with suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(pool.close_soon)
+        await here.aclose()
 
     def _pool(self) -> Pool:
         loop = asyncio.get_running_loop()
@@ -171,6 +169,7 @@ class Links:
         # Whoever took them apart would tell the loops, which still share something with the parent.
         self._parents = self._pools
         self._pools = {}
+        self._lent.leave_behind()
 
     def _lane(self, pool: Pool, place: Address) -> Lane:
         lane = pool.lane(place, self._seconds)
@@ -182,6 +181,8 @@ class Links:
                 lane.open(partial(links._open, pool, lane))
 
         lane.grow = grow
+        if self._lent.is_closed:
+            lane.close()
         return lane
 
     def _note(self, lane: Lane) -> None:
@@ -193,6 +194,7 @@ class Links:
     async def _open(self, pool: Pool, lane: Lane) -> Any:
         """Open a connection that many share; answers `None`, the trouble, or `LENT`."""
         until = monotonic() + self._seconds
+        link = None
         try:
             link = await self._lent.free(pool, lane.place, until)
             lane.connecting()
@@ -201,6 +203,10 @@ class Links:
             return await self._share(pool, lane, link, until)
         except FAILURES as error:
             return Trouble(phase_of(error), error)
+        except BaseException:  # out of a signal handler, which strikes anywhere
+            if link is not None:
+                await self._lent.dropped(pool, link)
+            raise
 
     async def _share(self, pool: Pool, lane: Lane, link: Link, until: float) -> Any:
         """Share *link*, if the server takes marks."""
@@ -222,15 +228,11 @@ class Links:
             if reply is not LENT and meaning(reply.error).passes:
                 return reply
             is_clean = True
-            lane.lend(is_for_good=reply is LENT or _has_no_marks(reply.error))
+            lane.lend(is_for_good=reply is LENT or is_for_good(reply.error))
             return LENT
         finally:
             if not is_shared:
                 await self._lent.back(pool, link, is_clean)
-
-
-def _has_no_marks(error: Exception) -> bool:
-    return word(error) == "NOPERM" or _UNKNOWN in str(error).lower()
 
 
 def _let_go(connection: Any) -> None:

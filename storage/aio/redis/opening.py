@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from redis.exceptions import ConnectionError, TimeoutError
@@ -20,6 +21,8 @@ class _Raised(NamedTuple):
     """What a function of the user's raised, which is asked while connecting."""
 
     error: Exception
+    trace: TracebackType | None
+    """Where; what is added to it belongs to one of those who are told."""
 
 
 class Opening:
@@ -36,13 +39,17 @@ class Opening:
     def begin(self, start: Start) -> None:
         """Open it; where tasks are eager, it may be over when this is."""
         self._task = self._loop.create_task(self._run(start))
+        self._task.add_done_callback(self._stopped)
 
     async def wait(self, until: float, patient: float) -> Any:
         """How it ended; it is waited for *until* then, or less where nobody is connecting."""
         outcome = self._outcome if self.is_over else await self._waited(until, patient)
-        if type(outcome) is _Raised:
-            raise outcome.error
-        return outcome
+        try:
+            if type(outcome) is _Raised:
+                raise outcome.error.with_traceback(outcome.trace)
+            return outcome
+        finally:
+            del outcome  # an error that was told is kept by nobody
 
     def cancel(self) -> None:
         """Stop it."""
@@ -67,17 +74,22 @@ class Opening:
         try:
             outcome = await start()
         except Exception as error:  # noqa: BLE001 - raised to those who wait
-            outcome = _Raised(error)
+            outcome = _Raised(error, error.__traceback__)
         finally:
             self._ended(outcome)
 
+    def _stopped(self, _: object) -> None:
+        """A task that is cancelled before it begins says nothing itself."""
+        self._task = None
+        self._ended(Trouble(Phase.UNSENT, ConnectionError("it was given up")))
+
     def _ended(self, outcome: Any) -> None:
-        if self.is_over:
-            return
-        self.is_over, self._outcome = True, outcome
+        # Told again at the end of the task, whoever raised in the middle of it.
+        if not self.is_over:
+            self.is_over, self._outcome = True, outcome
         for waiter in self._waiting:
             if not waiter.done():
-                waiter.set_result(outcome)
+                waiter.set_result(self._outcome)
 
     def _timer(self, waiter: Any, when: float, until: float) -> asyncio.TimerHandle:
         return self._loop.call_later(max(0.0, when - monotonic()), self._late, waiter, until)

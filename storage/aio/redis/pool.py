@@ -13,6 +13,10 @@ from ...redis.settings import Address
 from ...runtime import monotonic
 from .lane import Lane
 from .link import Link
+from .wire import EARLY
+
+_SOON = 0.02
+"""So often who waits looks whether a shared connection could give way."""
 
 
 class Pool:
@@ -23,6 +27,7 @@ class Pool:
         self.all: weakref.WeakSet[Link] = weakref.WeakSet()
         self.waiting: deque[asyncio.Future[Link | None]] = deque()
         self.lanes: dict[Address, Lane] = {}
+        self._closing: asyncio.Future[None] | None = None
         self._end = _closing_at_its_end(self)
         # A loop closes at its end the generators that have begun in it.
         with suppress(StopIteration):
@@ -31,9 +36,7 @@ class Pool:
     async def aclose(self) -> None:
         """Close what is idle, and let end what is under way."""
         shared = [wire.link for lane in self.lanes.values() for wire in lane.close()]
-        await self._disconnect()
-        for link in shared:
-            await link.connection.disconnect()
+        await self._disconnect(shared)
         if not any(lane.leaving for lane in self.lanes.values()):
             await self._end.aclose()
 
@@ -45,7 +48,7 @@ class Pool:
         """End everything."""
         for lane in self.lanes.values():
             lane.cut()
-        await self._disconnect()
+        await self._disconnect([])
 
     def lane(self, place: Address, seconds: float) -> Lane:
         """What many share on the way to *place*."""
@@ -87,37 +90,57 @@ class Pool:
     def handed_over(self, link: Link | None) -> bool:
         """Let the first who waits go on, with *link* or to make one."""
         while self.waiting:
-            waiter = self.waiting.popleft()
-            if not waiter.done():
+            waiter = self.waiting[0]
+            is_waiting = not waiter.done()
+            if is_waiting:
                 waiter.set_result(link)
+            del self.waiting[0]
+            if is_waiting:
                 return True
         return False
 
     async def wait(self, until: float) -> Link | None:
         """What is handed over."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Link | None] = loop.create_future()
-        timer = loop.call_later(max(0.0, until - monotonic()), _give_up, waiter)
+        waiter: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
+        self._look_again(waiter, until)
         self.waiting.append(waiter)
         try:
             return await waiter
         except BaseException:
             self._pass_on(waiter)
             raise
-        finally:
-            timer.cancel()
 
-    async def _disconnect(self) -> None:
-        for place in list(self.idle):
-            for link in self.idle.pop(place, ()):
-                self.all.discard(link)
-                await link.connection.disconnect()
+    def _look_again(self, waiter: asyncio.Future[Link | None], until: float) -> None:
+        """Until somebody hands over, shared connections may come that could give way."""
+        seconds = max(0.0, min(_SOON, until - monotonic()))
+        asyncio.get_running_loop().call_later(seconds, self._press_again, waiter, until)
+
+    def _press_again(self, waiter: asyncio.Future[Link | None], until: float) -> None:
+        if waiter.done():
+            return
+        if until <= monotonic() + EARLY:
+            waiter.set_exception(AllLentError())
+            return
+        self._look_again(waiter, until)
+        self.press()
+
+    async def _disconnect(self, links: list[Link]) -> None:
+        """Close *links* and what is idle, and cut what is not closed in time."""
+        for idle in self.idle.values():
+            self.all.difference_update(idle)
+            links.extend(idle)
+        self.idle.clear()
+        try:
+            await asyncio.gather(*(link.close() for link in links), return_exceptions=True)
+        finally:
+            for link in links:
+                link.cut()
 
     def _pass_on(self, waiter: asyncio.Future[Link | None]) -> None:
         """Who is cancelled with a connection in hand leaves it to the next one."""
         if waiter in self.waiting:
             self.waiting.remove(waiter)
-        if waiter.cancelled() or waiter.exception() is not None:
+        if waiter.cancel() or waiter.cancelled() or waiter.exception() is not None:
             return
         link = waiter.result()
         if not self.handed_over(link) and link is not None:
@@ -129,8 +152,3 @@ async def _closing_at_its_end(pool: Pool) -> AsyncGenerator[None, None]:
         yield
     finally:
         await pool.cut()
-
-
-def _give_up(waiter: asyncio.Future[Link | None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(AllLentError())

@@ -234,15 +234,16 @@ class Wire(asyncio.Protocol):
             isinstance(reply, Exception) and word(reply) == first for reply in replies
         ):
             raise InvalidResponse("an answer in the place of another")
-        if len(asked) == len(replies) - 1:
-            for (waiter, _, _, _), reply in zip(asked, replies):
-                if not waiter.done():
-                    waiter.set_result(_trouble(reply))
+        if len(asked) != len(replies) - 1:
+            replies = _in_lists(asked, replies)
+        for (waiter, _, _, _), reply in zip(asked, replies):
+            if not waiter.done():
+                waiter.set_result(_trouble(reply) if isinstance(reply, Exception) else reply)
         raise ConnectionError("the server refuses what ends a batch")
 
     def _end(self) -> None:
-        self._lane.is_over(self)
         self._transport.close()
+        self._lane.is_over(self)
         self._is_over = True
 
 

@@ -184,6 +184,22 @@ def test_each_has_a_deadline_of_its_own(proxy: Proxy, valkey: Server) -> None:
     run(proxy, test)
 
 
+def test_what_has_come_when_a_deadline_passes_is_taken(valkey: Server) -> None:
+    async def test(store: Any) -> None:
+        room = store.room(storage.aio.protocols.RateLimitStore)
+        await room.hit(HIT, Ask())
+        begin = time.monotonic()
+        hit = asyncio.ensure_future(room.hit(HIT, Ask(within=SHORT)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        while time.monotonic() < begin + 2 * SHORT:
+            pass  # the loop computes until it is too late, and then asks for something more
+        assert (await room.hit(HIT, Ask())).readings[0].left == 7
+        assert (await hit).readings[0].left == 8
+
+    run(valkey, test)
+
+
 def test_what_waits_for_room_and_is_late_is_never_sent(proxy: Proxy, valkey: Server) -> None:
     async def test(store: Any) -> None:
         room = store.room(storage.aio.protocols.RateLimitStore)
@@ -387,6 +403,23 @@ def test_a_connection_that_is_busy_gives_way_to_who_needs_one(proxy: Proxy) -> N
         assert await reading == 0
 
     run(proxy, test, connections=1)
+
+
+def test_who_waits_for_a_connection_gets_one_that_was_shared_meanwhile(valkey: Server) -> None:
+    async def test(store: Any) -> None:
+        calls = []
+        for call in (store.set("a", LONG_TEXT), store.get("n"), store.set("b", LONG_TEXT)):
+            calls.append(asyncio.ensure_future(call))
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(asyncio.gather(*calls), LONG / 4) == [None, 0, None]
+
+    async def main() -> None:
+        valkey.call("SET", "storage:n", 0)
+        place = url(valkey, timeout=LONG, connections=1)
+        async with storage.aio.RedisStorage(place) as store:
+            await test(store)
+
+    asyncio.run(main())
 
 
 def test_who_is_closed_while_it_connects_leaves_no_connection(proxy: Proxy, valkey: Server) -> None:

@@ -7,6 +7,9 @@ import asyncio
 import gc
 import sys
 import time
+import traceback
+import weakref
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ import redis.credentials
 
 import storage.aio
 from storage import UnavailableError
+from storage.aio.runtime import Runtime
 from storage.core.limits import Limit
 from storage.records import Ask, Meter
 from tests.fault import faults
@@ -63,6 +67,83 @@ def test_what_a_function_of_the_users_raises_is_raised_at_once(valkey: Server) -
     assert vault.asked == 1
 
 
+def test_what_was_raised_is_kept_by_nobody(valkey: Server) -> None:
+    class Mine:
+        """What a caller has in hand."""
+
+    vault = Vault()
+
+    async def call(store: Any, mine: list[weakref.ref[Mine]]) -> None:
+        one = Mine()
+        mine.append(weakref.ref(one))
+        with pytest.raises(RuntimeError):
+            await store.get("n")
+
+    async def main() -> None:
+        mine: list[weakref.ref[Mine]] = []
+        client = redis.asyncio.Redis.from_url(valkey.url, credential_provider=vault)
+        async with storage.aio.RedisStorage(client, timeout=LONG) as store:
+            await asyncio.gather(*(call(store, mine) for _ in range(3)))
+            await asyncio.sleep(0)
+            gc.collect()
+            assert [one() for one in mine] == [None] * 3
+
+    asyncio.run(main())
+
+
+def test_what_many_are_told_shows_each_of_them_no_other(valkey: Server) -> None:
+    vault = Vault()
+
+    async def main() -> None:
+        client = redis.asyncio.Redis.from_url(valkey.url, credential_provider=vault)
+        async with storage.aio.RedisStorage(client, timeout=LONG) as store:
+            errors = await every(store.get("n") for _ in range(5))
+        frames = traceback.extract_tb(errors[-1].__traceback__)
+        assert [frame.name for frame in frames].count("ask") == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_where_all_tasks_are_cancelled_the_next_one_connects(waits: bool, valkey: Server) -> None:
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=LONG)) as store:
+            first = asyncio.ensure_future(store.get("n"))
+            await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task(), first if waits else None}:
+                task.cancel()
+            second = asyncio.ensure_future(store.get("n"))
+            await asyncio.wait([first], timeout=LONG / 4)
+            assert first.done()
+            assert await asyncio.wait_for(second, LONG / 4) is None
+
+    asyncio.run(main())
+
+
+def test_nothing_of_a_call_is_kept_for_its_deadline(valkey: Server) -> None:
+    class Request:
+        """What the variable of a context holds."""
+
+    here: ContextVar[Request] = ContextVar("here")
+
+    async def call(store: Any) -> weakref.ref[Request]:
+        request = Request()
+        here.set(request)
+        await store.get("n")
+        return weakref.ref(request)
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=SHORT)) as store:
+            assert (await every([store.get("n")])) == [None]
+            await asyncio.sleep(2 * SHORT)  # who comes now sets the timer
+            request = await asyncio.ensure_future(call(store))
+            await asyncio.sleep(0)
+            gc.collect()
+            assert request() is None
+
+    asyncio.run(main())
+
+
 class AfterIt(faults.Fault):
     """The connection ends right after the reply."""
 
@@ -71,8 +152,19 @@ class AfterIt(faults.Fault):
         way.end(faults.End.FIN)
 
 
-def test_a_server_that_ends_what_is_new_is_not_asked_without_a_pause(proxy: Proxy) -> None:
+def test_a_server_that_ends_what_is_new_is_not_asked_without_a_pause(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     proxy.always(AfterIt(), MARK)
+    pauses = 0
+    sleep = Runtime.sleep
+
+    async def counted(self: Runtime, seconds: float) -> None:
+        nonlocal pauses
+        pauses += 1
+        await sleep(self, seconds)
+
+    monkeypatch.setattr(Runtime, "sleep", counted)
 
     async def main() -> None:
         async with storage.aio.RedisStorage(url(proxy, timeout=1)) as store:
@@ -81,7 +173,9 @@ def test_a_server_that_ends_what_is_new_is_not_asked_without_a_pause(proxy: Prox
             assert "reached" in str(error)
 
     asyncio.run(main())
-    assert 2 < proxy.connections < 60
+    assert pauses
+    # Two to a try, and the second try is made at once.
+    assert 2 < proxy.connections <= 2 * (pauses + 2)
 
 
 @pytest.mark.parametrize(

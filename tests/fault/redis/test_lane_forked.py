@@ -1,0 +1,48 @@
+"""A forked process says nothing at a server that its parent says too."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import storage.aio
+from storage.core.limits import Limit
+from storage.records import Ask, Meter
+from tests.fault import faults
+from tests.fault.ground import in_child
+from tests.fault.proxy import Proxy
+from tests.fault.redis.ground import url
+from tests.servers.resp import MARK
+
+MANY = 600
+"""So many commands have a connection of their own."""
+
+
+class Heard(faults.Fault):
+    """It takes down what it passes."""
+
+    def __init__(self) -> None:
+        self.words: list[bytes] = []
+
+    def command(self, way: faults.Way, command: bytes) -> None:
+        self.words.append(command)
+        way.to_server(command)
+
+
+def test_a_child_says_no_mark_of_its_parent(proxy: Proxy) -> None:
+    marks = Heard()
+    proxy.always(marks, MARK)
+    meters = [[Meter(Limit(1000).rule, str(number))] for number in range(MANY)]
+
+    async def hit(store: Any) -> None:
+        await store.room(storage.aio.protocols.RateLimitStore).hit_many(meters, Ask())
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(proxy, timeout=20)) as store:
+            await hit(store)
+            in_child(lambda: asyncio.run(hit(store)))
+            await hit(store)
+
+    asyncio.run(main())
+    assert len(marks.words) > 2
+    assert len(set(marks.words)) == len(marks.words)
