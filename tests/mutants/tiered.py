@@ -30,6 +30,14 @@ BUGS = [
         _tests("near", "many_read_at_once"),
     ),
     Bug(
+        "tiered-that-waits-for-who-was-struck",
+        "a read that is struck leaves nothing behind",
+        NEAR,
+        "from weakref import WeakValueDictionary\n",
+        "WeakValueDictionary = dict\n",
+        _tests("near", "struck"),
+    ),
+    Bug(
         "tiered-copies-that-go-back",
         "a copy is not replaced by one that was asked for earlier",
         NEAR,

@@ -4,6 +4,7 @@ anybody could know to be wrong."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -192,6 +193,31 @@ def test_a_read_that_failed_leaves_nothing_behind() -> None:
         near.answer(ticket, (f"{number}",), ())
 
     assert not near._asked
+
+
+def test_nor_does_one_that_is_struck() -> None:
+    """At any step."""
+    near = Near(10, 10, lambda: 0.0)
+    near.open(watched=False)
+
+    def read() -> None:
+        near.answer(begun(near), ("k",), ((b"1", None),))
+
+    for number in count():
+        strike = Strike("near.py", number, interrupted)
+        with suppress(KeyboardInterrupt):
+            strike.run(read)
+        assert not near._asked
+        if not strike.has_struck:
+            break
+        near.drop("k")
+
+    assert number > 50
+    assert near.find("k") == b"1"
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
 
 
 def begun(near: Near) -> Ticket:
