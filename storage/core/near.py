@@ -121,12 +121,13 @@ class Near:
                     self._keep(name, raw, ticket.since, left, asked)
             ticket.asked = []
 
-    def drop(self, names: Iterable[str]) -> None:
-        """These have changed, or will."""
-        with self._lock:
-            for name in names:
-                self._asked.pop(name, None)
-                self._forget(self.entries.pop(name, None))
+    def drop(self, names: Sequence[str]) -> None:
+        """These have changed, or will; who is struck in the middle of it does it again."""
+        try:
+            self._drop(names)
+        except BaseException:
+            self._drop(names)
+            raise
 
     def empty(self) -> None:
         """Everything has changed, or will."""
@@ -159,6 +160,12 @@ class Near:
         """Be shut in a forked process: who told of changes is in the parent."""
         self._lock = reentrant()
         self._shut()
+
+    def _drop(self, names: Sequence[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._asked.pop(name, None)
+                self._forget(self.entries.pop(name, None))
 
     def _shut(self) -> None:
         self._is_open = self.watched = False
