@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+from weakref import WeakValueDictionary
 
 from ..runtime import reentrant
 
@@ -31,12 +32,12 @@ class Kept:
 
 
 class Asked:
-    """An entry that so many are about to read, and that has not changed since the first did."""
+    """An entry that some are about to read, and that has not changed since the first was.
 
-    __slots__ = ("readers",)
+    Only their tickets hold it, so it goes with them, also where an interrupt ends a read.
+    """
 
-    def __init__(self) -> None:
-        self.readers: int = 0
+    __slots__ = ("__weakref__",)
 
 
 class Ticket:
@@ -69,7 +70,7 @@ class Near:
         self._hits = 0
         self._is_open = False
         self.is_ended: bool = False
-        self._asked: dict[str, Asked] = {}
+        self._asked: WeakValueDictionary[str, Asked] = WeakValueDictionary()
         self._line: deque[Kept] = deque()
         self._lock = reentrant()
 
@@ -102,7 +103,6 @@ class Near:
                 return None
             for name in names:
                 asked = self._asked.setdefault(name, Asked())
-                asked.readers += 1
                 ticket.asked.append(asked)
         return ticket
 
@@ -114,21 +114,20 @@ class Near:
         with self._lock:
             self.misses += len(names)
             for place, (name, asked) in enumerate(zip(names, ticket.asked)):
-                asked.readers -= 1
                 if self._asked.get(name) is not asked:
                     continue
                 raw, left = looks[place] if looks else (None, None)
                 if raw is not None:
                     self._keep(name, raw, ticket.since, left, asked)
-                if not asked.readers:
-                    self._asked.pop(name, None)
+            ticket.asked = []
 
-    def drop(self, names: Iterable[str]) -> None:
-        """These have changed, or will."""
-        with self._lock:
-            for name in names:
-                self._asked.pop(name, None)
-                self._forget(self.entries.pop(name, None))
+    def drop(self, names: Sequence[str]) -> None:
+        """These have changed, or will; who is struck in the middle of it does it again."""
+        try:
+            self._drop(names)
+        except BaseException:
+            self._drop(names)
+            raise
 
     def empty(self) -> None:
         """Everything has changed, or will."""
@@ -161,6 +160,12 @@ class Near:
         """Be shut in a forked process: who told of changes is in the parent."""
         self._lock = reentrant()
         self._shut()
+
+    def _drop(self, names: Sequence[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._asked.pop(name, None)
+                self._forget(self.entries.pop(name, None))
 
     def _shut(self) -> None:
         self._is_open = self.watched = False
@@ -227,4 +232,4 @@ class Near:
 
     def _empty(self) -> None:
         self._hits += self._used()
-        self._line, self._asked, self.entries = deque(), {}, {}
+        self._line, self._asked, self.entries = deque(), WeakValueDictionary(), {}

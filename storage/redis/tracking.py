@@ -160,6 +160,8 @@ class _Ear:
         """Wait for the end, but not for ever: a signal handler may have struck who holds it up."""
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(WITHIN)
+            for line in self._lines if self._thread.is_alive() else ():
+                line.cut()
 
     def look_about(self) -> None:
         """Servers have moved: begin anew with those that there are."""
@@ -302,9 +304,21 @@ class _Line:
         self.socket.settimeout(WITHIN)
         self.told.asks()
         self.socket.sendall(command)
+        until = monotonic() + WITHIN
         while self.told.is_waiting:
+            left = until - monotonic()
+            if left <= 0:
+                raise TimeoutError("Timeout reading from socket")
+            self.socket.settimeout(left)
             self.told.hear(self._some())
         self.socket.settimeout(0)
+
+    def cut(self) -> None:
+        """Have who waits for the server wait no more."""
+        connected = getattr(self.connection, "_sock", None)
+        if connected is not None:
+            with suppress(OSError):  # it is cut already
+                connected.shutdown(socket.SHUT_RDWR)
 
     def ask(self) -> None:
         """Ask whether all was told that has changed so far; an answer that is overdue is none."""

@@ -103,7 +103,7 @@ PURE = {
         "string",
         "struct",
     ),
-    *("types", "typing", "typing_extensions", "unicodedata"),
+    *("types", "typing", "typing_extensions", "unicodedata", "weakref"),
 }
 """What `core` may import besides the ground floor: it does no I/O and has no clock."""
 

@@ -30,6 +30,22 @@ BUGS = [
         _tests("near", "many_read_at_once"),
     ),
     Bug(
+        "tiered-half-dropped",
+        "what has changed is dropped though an interrupt strikes in between",
+        NEAR,
+        "        except BaseException:\n            self._drop(names)\n",
+        "        except BaseException:\n",
+        _tests("near", "strikes_in_between"),
+    ),
+    Bug(
+        "tiered-that-waits-for-who-was-struck",
+        "a read that is struck leaves nothing behind",
+        NEAR,
+        "from weakref import WeakValueDictionary\n",
+        "WeakValueDictionary = dict\n",
+        _tests("near", "struck"),
+    ),
+    Bug(
         "tiered-copies-that-go-back",
         "a copy is not replaced by one that was asked for earlier",
         NEAR,
@@ -278,6 +294,14 @@ BUGS = [
         "near.open(watched=False, seconds=WITHIN)",
         "near.open(watched=False)",
         _tests("watching", "refuses"),
+    ),
+    Bug(
+        "tracking-of-a-server-that-answers-for-ever",
+        "a server that answers for ever keeps no thread",
+        "storage/redis/tracking.py",
+        "                line.cut()\n",
+        "                line.ask\n",
+        _tests("watching", "for_ever"),
     ),
     Bug(
         "tracking-refused-and-said-each-minute",

@@ -4,6 +4,7 @@ anybody could know to be wrong."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -192,6 +193,67 @@ def test_a_read_that_failed_leaves_nothing_behind() -> None:
         near.answer(ticket, (f"{number}",), ())
 
     assert not near._asked
+
+
+def test_nor_does_one_that_is_struck() -> None:
+    """At any step."""
+    near = Near(10, 10, lambda: 0.0)
+    near.open(watched=False)
+
+    def read() -> None:
+        near.answer(begun(near), ("k",), ((b"1", None),))
+
+    for number in count():
+        strike = Strike("near.py", number, interrupted)
+        with suppress(KeyboardInterrupt):
+            strike.run(read)
+        assert not near._asked
+        if not strike.has_struck:
+            break
+        near.drop("k")
+
+    assert number > 50
+    assert near.find("k") == b"1"
+
+
+def test_what_has_changed_is_dropped_though_an_interrupt_strikes_in_between() -> None:
+    """At any step of dropping it; what strikes as it is entered is not in between."""
+    for number in count():
+        near = Near(10, 10, lambda: 0.0)
+        near.open(watched=False)
+        copied(near, "k", "l")
+        entered: list[int] = []
+
+        def drop(near: Near = near, entered: list[int] = entered) -> None:
+            near._lock = Entered(near._lock, entered)
+            near.drop(("k", "l"))
+
+        strike = Strike("near.py", number, interrupted)
+        with suppress(KeyboardInterrupt):
+            strike.run(drop)
+        assert not (entered and near.entries)
+        if not strike.has_struck:
+            break
+
+    assert number > 20
+
+
+class Entered:
+    """A *lock* that notes who enters."""
+
+    def __init__(self, lock: Any, entered: list[int]) -> None:
+        self._lock, self._entered = lock, entered
+
+    def __enter__(self) -> None:
+        self._entered.append(1)
+        self._lock.__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        self._lock.__exit__(*raised)
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
 
 
 def begun(near: Near) -> Ticket:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import re
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -441,6 +443,55 @@ def test_an_interrupt_while_it_is_begun_to_listen_leaves_it_to_the_next_read(
         gc.collect()
 
     assert number > 100
+
+
+class Trickler:
+    """A server that begins to answer when it is asked to tell, and never ends."""
+
+    def __init__(self, word: bytes) -> None:
+        self._word = word
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._door.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+        self._thread.join()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                caller, _ = self._door.accept()
+                threading.Thread(target=self._answer, args=(caller,), daemon=True).start()
+
+    def _answer(self, caller: socket.socket) -> None:
+        with suppress(OSError), caller:
+            while said := caller.recv(65536):
+                if self._word not in said:
+                    caller.sendall(
+                        b"%1\r\n$5\r\nproto\r\n:3\r\n" if b"HELLO" in said else b"+OK\r\n"
+                    )
+                    continue
+                caller.sendall(b">2\r\n$10\r\ninvalidate\r\n*100000\r\n")
+                while True:
+                    caller.sendall(b"$1\r\na\r\n")
+                    time.sleep(0.02)
+
+
+@pytest.mark.parametrize("word", [b"HELLO", b"TRACKING"])
+def test_a_server_that_answers_for_ever_keeps_no_thread(word: bytes) -> None:
+    with closing(Trickler(word)) as server, storage.RedisStorage(server.url) as base:
+        tiered: Any = storage.tiered(base)
+        room = tiered._backend._room
+        room._watch.begin(room._near)
+        time.sleep(0.1)
+        assert listeners() == 1
+
+        tiered.close()
+
+        until(lambda: listeners() == 0, "the end of the thread", seconds=1)
 
 
 def test_what_is_shut_under_a_listener_is_opened_anew(valkey: Server, other: Other) -> None:
