@@ -94,7 +94,7 @@ BUGS = [
         "crosstalk-waits-for-what-is-missing",
         "where the mark comes too early nobody waits for more",
         "storage/redis/link.py",
-        "            if left > 1 and reply == mark:\n",
+        "            if left > 1 and type(reply) is bytes and reply == mark:\n",
         "            if not left:\n",
         _calls("pipelines", "does_not_come and blocking"),
     ),

@@ -168,14 +168,6 @@ BUGS = [
         _faults("test_lost_replies", "delete"),
     ),
     Bug(
-        "redis-time-limit-taken-for-unsent",
-        "a time limit of the caller's makes nothing be done twice",
-        "storage/redis/link.py",
-        "Trouble(Phase.SENT if is_late else Phase.UNSENT, _alone(error))",
-        "Trouble(Phase.UNSENT, _alone(error))",
-        _faults("test_struck", "TimeoutError"),
-    ),
-    Bug(
         "redis-second-answer-taken",
         "an answer that nobody asked for is nobody's answer",
         "storage/redis/link.py",
@@ -219,8 +211,8 @@ BUGS = [
         "redis-limit-worn-out",
         "a connection of a call that was cut off does not count any more",
         "storage/redis/links.py",
-        "            if link is not None:\n                self._dropped(link)\n",
-        "",
+        "            if link is not None:\n                self._dropped(link)\n            return broken",
+        "            return broken",
         _faults("test_struck", "TimeoutError"),
     ),
     Bug(

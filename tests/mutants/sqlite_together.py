@@ -274,8 +274,8 @@ BUGS = [
         "group-in-a-file-that-is-gone",
         "what nobody would ever read is refused",
         CONNECTION,
-        "            self._check_file()\n            group.begin(cursor)",
-        "            group.begin(cursor)",
+        "            self._check_file()\n            if cursor.connection.in_transaction:\n",
+        "            if cursor.connection.in_transaction:\n",
         _seen_by("file_that_is_gone"),
     ),
     Bug(
@@ -298,8 +298,8 @@ BUGS = [
         "turn-for-each-thread",
         "threads that wait for the disk wait once",
         TURNS,
-        "min(_MOST, len(self._waiting))",
-        "1",
+        "            while len(taken) < _MOST:\n",
+        "            while not taken:\n",
         _turns("share_a_commit"),
     ),
     Bug(
