@@ -211,8 +211,8 @@ BUGS = [
         "redis-limit-worn-out",
         "a connection of a call that was cut off does not count any more",
         "storage/redis/links.py",
-        "            if link is not None:\n                self._dropped(link)\n            return broken",
-        "            return broken",
+        "                self._dropped(link)\n            return broken",
+        "                pass\n            return broken",
         _faults("test_struck", "TimeoutError"),
     ),
     Bug(
