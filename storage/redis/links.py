@@ -137,6 +137,7 @@ class Links:
         """In a forked process: the connections are those of the parent."""
         parents = list(self._all)
         self._mutex = reentrant()
+        self._marks = Marks()
         self._start()
         leave(parents)
 

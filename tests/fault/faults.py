@@ -235,6 +235,17 @@ class EndAmong(Several):
         way.end(self._how)
 
 
+class Heard(Fault):
+    """It takes down what it passes."""
+
+    def __init__(self) -> None:
+        self.words: list[bytes] = []
+
+    def command(self, way: Way, command: bytes) -> None:
+        self.words.append(command)
+        way.to_server(command)
+
+
 class Forgotten:
     """A connection is taken, and nothing happens on it."""
 

@@ -7,23 +7,10 @@ from typing import Any
 
 import pytest
 
-import storage
-import storage.aio
 from storage.testing import Bridge
 from tests.fault.proxy import Proxy
 from tests.limits.standing import passed
 from tests.servers import Server
-
-
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "asyncio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture

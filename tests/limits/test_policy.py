@@ -30,17 +30,6 @@ SOON = 0.5
 """What a check takes at the most, on a busy machine, where the store does not answer."""
 
 
-@pytest.fixture(params=[storage, storage.aio], ids=["blocking", "asyncio"])
-def half(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    with Bridge() as bridge:
-        yield bridge
-
-
 @pytest.fixture
 def store(half: Any, bridge: Bridge, proxy: Proxy, valkey: Server) -> Iterator[Any]:
     """A store behind a proxy, whose connection is warm and whose scripts are known."""

@@ -155,6 +155,14 @@ BUGS = [
         ("tests/fault/test_fork.py", "-k", "another_thread_makes"),
     ),
     Bug(
+        "crosstalk-child-with-marks-of-its-parent",
+        "a child says no mark of its parent",
+        "storage/redis/links.py",
+        "        self._mutex = reentrant()\n        self._marks = Marks()\n",
+        "        self._mutex = reentrant()\n",
+        ("tests/fault/redis/test_lane_forked.py", "-k", "blocking"),
+    ),
+    Bug(
         "crosstalk-one-that-fails-at-a-fork-keeps-the-others",
         "what fails at a fork leaves nothing else as it was in the parent",
         "storage/forks.py",

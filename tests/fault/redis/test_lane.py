@@ -291,19 +291,8 @@ def test_what_comes_unasked_is_nobodys_answer(proxy: Proxy, valkey: Server) -> N
     run(proxy, test)
 
 
-class Heard(faults.Fault):
-    """It takes down what it passes."""
-
-    def __init__(self) -> None:
-        self.words: list[bytes] = []
-
-    def command(self, way: faults.Way, command: bytes) -> None:
-        self.words.append(command)
-        way.to_server(command)
-
-
 def test_a_mark_is_said_once(proxy: Proxy) -> None:
-    marks = Heard()
+    marks = faults.Heard()
     proxy.always(marks, MARK)
 
     async def test(store: Any) -> None:

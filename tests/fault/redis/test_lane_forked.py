@@ -1,11 +1,13 @@
-"""A forked process says nothing at a server that its parent says too."""
+"""A forked process says nothing at a server that its parent says too, in either half."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
+import storage
 import storage.aio
+import storage.protocols
 from storage.core.limits import Limit
 from storage.records import Ask, Meter
 from tests.fault import faults
@@ -18,19 +20,22 @@ MANY = 600
 """So many commands have a connection of their own."""
 
 
-class Heard(faults.Fault):
-    """It takes down what it passes."""
+def test_a_child_in_blocking_code_says_no_mark_of_its_parent(proxy: Proxy) -> None:
+    marks = faults.Heard()
+    proxy.always(marks, MARK)
+    meters = [[Meter(Limit(1000).rule, str(number))] for number in range(2)]
 
-    def __init__(self) -> None:
-        self.words: list[bytes] = []
+    with storage.RedisStorage(url(proxy, timeout=20)) as store:
+        room = store.room(storage.protocols.RateLimitStore)
+        room.hit_many(meters, Ask())
+        in_child(lambda: room.hit_many(meters, Ask()))
+        room.hit_many(meters, Ask())
 
-    def command(self, way: faults.Way, command: bytes) -> None:
-        self.words.append(command)
-        way.to_server(command)
+    assert len(marks.words) == len(set(marks.words)) == 3
 
 
 def test_a_child_says_no_mark_of_its_parent(proxy: Proxy) -> None:
-    marks = Heard()
+    marks = faults.Heard()
     proxy.always(marks, MARK)
     meters = [[Meter(Limit(1000).rule, str(number))] for number in range(MANY)]
 
