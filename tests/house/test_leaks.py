@@ -45,3 +45,11 @@ def test_a_thread_that_runs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         end.set()
         thread.join()
+
+
+def test_an_error_that_is_taken_for_handled_is_left() -> None:
+    before = Held.now()
+    try:
+        raise ValueError
+    except ValueError:
+        assert before.left() == ["ValueError() as being handled"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -62,14 +62,23 @@ class Strike:
         self._file, self._left, self._handler = file, number, handler
 
     def run(self, work: Callable[[], object]) -> bool:
-        """Whether it has struck while this was done."""
+        """Whether it has struck while this was done.
+
+        Where a strike comes between two steps of an `except`, its error stays "being handled", in
+        the interpreter, for whoever has called; so that is a generator, which ends with it.
+        """
         before = sys.gettrace()
         sys.settrace(self._trace)
         try:
-            work()
+            for _ in self._done(work):
+                pass
         finally:
             sys.settrace(before)
         return self.has_struck
+
+    def _done(self, work: Callable[[], object]) -> Iterator[None]:
+        work()
+        yield
 
     def _trace(self, frame: FrameType, event: str, _: object) -> Any:
         if self.has_struck or not frame.f_code.co_filename.endswith(self._file):
