@@ -27,6 +27,30 @@ def _parsing(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "lane-sends-nothing-before-the-end-of-a-turn",
+        "the server works on half of what many ask while the others ask",
+        LANE,
+        "if len(self.queue) >= self._early:",
+        "if False:",
+        _lane("works_while"),
+    ),
+    Bug(
+        "lane-sends-the-first-few-alone",
+        "it is half of what many ask that is sent first",
+        LANE,
+        "self._early = max(_FEWEST, waiting // 2)",
+        "self._early = _FEWEST",
+        _lane("works_while"),
+    ),
+    Bug(
+        "lane-sends-ever-more-in-a-turn",
+        "what many ask in one turn is two writes",
+        LANE,
+        "        self._early = math.inf\n",
+        "",
+        _lane("two_trips"),
+    ),
+    Bug(
         "lane-mark-not-looked-at",
         "an answer too many or too few is noticed before any is handed on",
         WIRE,

@@ -1,5 +1,7 @@
 """The way of one event loop to one server: what is asked in one turn of the loop goes out together.
 
+Where many ask, it goes in halves: the server works on one while we are busy with the other.
+
 There is one connection, and a second one while the first can take no more.
 """
 
@@ -37,6 +39,9 @@ MOST_AT_ONCE = 512
 _MOST_BYTES = 64 * 1024
 """About so many bytes has a batch at the most."""
 
+_FEWEST = 4
+"""So many are sent before the turn is over at the least."""
+
 _WIRES = 2
 """So many connections are shared at the most."""
 
@@ -64,6 +69,8 @@ class Lane:
         self.queue: list[Asked] = []
         self._several = False
         self._is_due = False
+        self._early: float = _FEWEST
+        """So many are sent before the turn is over: about half of all who wait, once a turn."""
         self._sending: Wire | None = None
         """Where a batch is sent that is in the queue too."""
         self._loop = asyncio.get_running_loop()
@@ -90,6 +97,8 @@ class Lane:
                 self._is_due = True
             if deadline < self._next:
                 self._look_at(deadline)
+            if len(self.queue) >= self._early:
+                self._begin()
         except BaseException:
             waiter.cancel()
             raise
@@ -222,6 +231,8 @@ class Lane:
             self._is_due = False
             now = monotonic()
             if self._next > now:
+                waiting = len(self.queue) + sum(map(_owed, self.wires))
+                self._early = max(_FEWEST, waiting // 2)
                 self._send(now)
             else:  # what has come is read before anybody is given up
                 self._soon(self._look)
@@ -229,6 +240,13 @@ class Lane:
             self._is_due = False
             self._loop.call_later(EARLY, self.has_room)
             raise
+
+    def _begin(self) -> None:
+        """Send what was asked for so far, so that the server works while others ask."""
+        self._early = math.inf
+        now = monotonic()
+        if self._next > now:
+            self._send(now)
 
     def _send(self, now: float) -> None:
         self._end_what_was_cut_off()

@@ -26,6 +26,7 @@ from tests.servers.resp import MARK
 from tests.waiting import until
 
 CALLS = 10_000
+MANY = 60
 AT_ONCE = 512
 """So many commands a batch has."""
 
@@ -59,13 +60,19 @@ async def fill(store: Any, count: int) -> list[str]:
     return keys
 
 
+def batches(forwarded: list[str]) -> list[int]:
+    """How many commands stand before each mark."""
+    ends = [place for place, name in enumerate(forwarded) if name == MARK]
+    return [end - begin - 1 for begin, end in zip([-1, *ends], ends)]
+
+
 async def every(calls: Any) -> list[Any]:
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
-def test_what_is_asked_in_one_turn_is_one_trip(proxy: Proxy) -> None:
+def test_what_few_ask_in_one_turn_is_one_trip(proxy: Proxy) -> None:
     async def test(store: Any) -> None:
-        keys = await fill(store, 100)
+        keys = await fill(store, 3)
         trips, marks = proxy.trips, proxy.forwarded.count(MARK)
 
         assert await every(store.get(key) for key in keys) == [value(key) for key in keys]
@@ -77,12 +84,46 @@ def test_what_is_asked_in_one_turn_is_one_trip(proxy: Proxy) -> None:
     run(proxy, test)
 
 
+def test_what_many_ask_in_one_turn_is_two_trips_of_one_connection(proxy: Proxy) -> None:
+    async def test(store: Any) -> None:
+        keys = await fill(store, 100)
+        for _ in range(3):
+            before = len(proxy.forwarded)
+
+            assert await every(store.get(key) for key in keys) == [value(key) for key in keys]
+
+            sizes = batches(proxy.forwarded[before:])
+            assert (sum(sizes), len(sizes)) == (100, 2)
+        assert proxy.connections == 1
+
+    run(proxy, test)
+
+
+def test_a_server_works_while_others_ask(valkey: Server) -> None:
+    """On half of it, when it is known how many ask."""
+
+    async def test(store: Any) -> None:
+        await asyncio.gather(*[store.incr("n") for _ in range(MANY)])
+        tasks = [asyncio.ensure_future(store.incr("n")) for _ in range(MANY)]
+        tasks.append(asyncio.ensure_future(in_this_turn()))
+        await asyncio.gather(*tasks)
+
+    async def in_this_turn() -> None:
+        with storage.RedisStorage(url(valkey)) as other:
+            until(lambda: other.get("n") > MANY)
+            assert other.get("n") == MANY + MANY // 2
+
+    run(valkey, test)
+
+
 def test_a_batch_is_bounded(proxy: Proxy) -> None:
     async def test(store: Any) -> None:
-        for count, size, batches in ((AT_ONCE, 1, 1), (AT_ONCE + 1, 1, 2), (8, 20_000, 3)):
-            marks = proxy.forwarded.count(MARK)
+        for count, size, most in ((3 * AT_ONCE, 1, AT_ONCE), (12, 20_000, 3)):
+            before = len(proxy.forwarded)
             await every(store.set(str(number), "x" * size) for number in range(count))
-            assert proxy.forwarded.count(MARK) == marks + batches
+            sizes = batches(proxy.forwarded[before:])
+            assert sum(sizes) == count
+            assert max(sizes) == most
 
     run(proxy, test)
 
@@ -131,12 +172,13 @@ def test_commands_that_belong_together_stay_so(valkey: Server) -> None:
 
 def test_who_is_cancelled_before_it_is_sent_is_not_sent(valkey: Server) -> None:
     async def test(store: Any) -> None:
+        await store.incr("n")  # by a script, which the server knows from now on
         tasks = [asyncio.ensure_future(store.incr("n")) for _ in range(20)]
         await asyncio.sleep(0)
-        for task in tasks[::2]:
+        for task in tasks[10:]:
             task.cancel()
         await every(tasks)
-        assert await store.get("n") == 10
+        assert await store.get("n") == 11
 
     run(valkey, test)
 
