@@ -40,7 +40,7 @@ _MOST_BYTES = 64 * 1024
 """About so many bytes has a batch at the most."""
 
 _FEWEST = 4
-"""So many are sent before the turn is over at the least."""
+"""So many are sent before the end of a turn at the least."""
 
 _WIRES = 2
 """So many connections are shared at the most."""
@@ -69,8 +69,8 @@ class Lane:
         self.queue: list[Asked] = []
         self._several = False
         self._is_due = False
-        self._early: float = _FEWEST
-        """So many are sent before the turn is over: about half of all who wait, once a turn."""
+        self._half = math.inf
+        """How many are half of all who waited lately, if these are many."""
         self._sending: Wire | None = None
         """Where a batch is sent that is in the queue too."""
         self._loop = asyncio.get_running_loop()
@@ -97,7 +97,7 @@ class Lane:
                 self._is_due = True
             if deadline < self._next:
                 self._look_at(deadline)
-            if len(self.queue) >= self._early:
+            if len(self.queue) >= self._half:
                 self._begin()
         except BaseException:
             waiter.cancel()
@@ -231,8 +231,8 @@ class Lane:
             self._is_due = False
             now = monotonic()
             if self._next > now:
-                waiting = len(self.queue) + sum(map(_owed, self.wires))
-                self._early = max(_FEWEST, waiting // 2)
+                half = (len(self.queue) + self._owed()) // 2
+                self._half = half if half >= _FEWEST else math.inf
                 self._send(now)
             else:  # what has come is read before anybody is given up
                 self._soon(self._look)
@@ -243,9 +243,10 @@ class Lane:
 
     def _begin(self) -> None:
         """Send what was asked for so far, so that the server works while others ask."""
-        self._early = math.inf
+        has_work = self._owed() > self._half // 2
+        self._half = math.inf
         now = monotonic()
-        if self._next > now:
+        if self._next > now and not has_work:
             self._send(now)
 
     def _send(self, now: float) -> None:
@@ -297,6 +298,10 @@ class Lane:
                 return wire
             wire.drop(ConnectionError("Connection closed by server."))
         return None
+
+    def _owed(self) -> int:
+        """How many answers are under way."""
+        return sum(map(_owed, self.wires))
 
     # Deadlines.
 

@@ -26,7 +26,7 @@ from tests.waiting import until
 
 FILES = (lane.__file__, wire.__file__)
 ALL = (*FILES, links.__file__, opening.__file__, pool.__file__)
-TASKS = 5
+TASKS = 8
 SECONDS, PATIENCE = 20, 4
 """Nobody waits until the deadline."""
 
