@@ -13,6 +13,7 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from ..runtime import monotonic
+from .hurry import hurry
 from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
@@ -50,11 +51,10 @@ class Link:
     def connect(self, make: Callable[[Address], Any], seconds: float) -> None:
         """Have a connection, in so many *seconds*."""
         self.connection = connection = make(self.place)
-        seconds = max(_SHORTEST, seconds)
-        connection.socket_timeout = seconds
-        own = connection.socket_connect_timeout
-        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        _put_on_a_punctual_socket(connection, monotonic() + seconds)
+        connection.socket_timeout = seconds = max(_SHORTEST, seconds)
+        until = monotonic() + seconds
+        _put_on_a_punctual_socket(connection, until)
+        hurry(connection, until)
         connection.connect()
         socket = getattr(connection, "_sock", None)
         if isinstance(socket, (Punctual, Plain)):
@@ -186,10 +186,12 @@ def leave(links: Iterable[Link]) -> None:
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
-    """Have *connection* wait no longer than *until* then for what the server says at first."""
-    given, process = connection.redis_connect_func, os.getpid()
+    """When *connection* is connected, have it wait no longer than *until* then for what the server
+    says at first."""
+    kind, given, process = type(connection), connection.redis_connect_func, os.getpid()
 
     def connected(connection: Any) -> None:
+        connection.__class__ = kind
         if os.getpid() != process:
             raise ConnectionError("it was forked while it connected")
         connection._sock = punctual(connection._sock, until)

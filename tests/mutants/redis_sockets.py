@@ -6,6 +6,11 @@ from .bug import Bug
 
 _PUNCTUAL, _LINK, _WHOLE = (f"storage/redis/{name}.py" for name in ("punctual", "link", "whole"))
 _LINKS, _STRUCK = "storage/redis/links.py", "storage/redis/struck.py"
+_HURRY = "storage/redis/hurry.py"
+
+
+def _deadlines(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_deadlines.py", "-k", words)
 
 
 def _handlers(words: str) -> tuple[str, ...]:
@@ -17,6 +22,30 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 
 BUGS = [
+    Bug(
+        "redis-sockets-all-the-time-for-each-address",
+        "all addresses of a name share the time to connect",
+        _HURRY,
+        "return min(_left(connection), longest)",
+        "return min(0.4, longest)",
+        _deadlines("addresses and blocking"),
+    ),
+    Bug(
+        "redis-sockets-handshake-begins-anew",
+        "shaking hands has the time that is left",
+        _HURRY,
+        '        "socket_timeout": property(_left),\n',
+        "",
+        _deadlines("hands and blocking"),
+    ),
+    Bug(
+        "redis-sockets-all-the-time-for-one-address",
+        "an address takes no longer than what is said of one",
+        _HURRY,
+        "return min(_left(connection), longest)",
+        "return _left(connection)",
+        _deadlines("in_blocking_code"),
+    ),
     Bug(
         "redis-sockets-answers-that-hold-themselves",
         "what a server refuses leaves nothing to the collector",
