@@ -23,6 +23,22 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "redis-sockets-kept-for-those-who-waited",
+        "connections of those who waited are given back",
+        _LINKS,
+        "        elif self._is_endless:\n            self._shrink()\n",
+        "",
+        ("tests/fault/redis/test_limit.py", "-k", "given_back"),
+    ),
+    Bug(
+        "redis-sockets-none-kept-while-others-wait",
+        "as many connections stay open as others wait",
+        _LINKS,
+        "if 2 * idle <= len(self._all) + 1 or",
+        "if idle <= 1 or",
+        ("tests/fault/redis/test_limit.py", "-k", "as_others_wait"),
+    ),
+    Bug(
         "redis-sockets-all-the-time-for-each-address",
         "all addresses of a name share the time to connect",
         _HURRY,
