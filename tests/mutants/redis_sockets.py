@@ -23,6 +23,30 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "redis-sockets-taken-as-long-as-it-comes",
+        "an answer without an end ends with the call",
+        _PUNCTUAL,
+        "            self.until = _late(self.until)\n            left = 0\n",
+        "            left = 0\n",
+        _sockets("without_an_end and plain"),
+    ),
+    Bug(
+        "redis-sockets-taken-as-long-as-it-comes-beneath-tls",
+        "an answer without an end ends with the call beneath TLS too",
+        _PUNCTUAL,
+        "            if left < 0:\n                self.until = _late(self.until)\n",
+        "",
+        _sockets("without_an_end and TLS"),
+    ),
+    Bug(
+        "redis-sockets-sent-without-a-deadline-beneath-tls",
+        "who takes little by little is sent to until the deadline",
+        _PUNCTUAL,
+        "        self._hurry()\n        self._sendall(data)\n",
+        "        self._sendall(data)\n",
+        _sockets("little_by_little"),
+    ),
+    Bug(
         "redis-sockets-kept-for-those-who-waited",
         "connections of those who waited are given back",
         _LINKS,
@@ -74,8 +98,8 @@ BUGS = [
         "redis-sockets-answer-thrown-away-after-the-deadline",
         "an answer that is there is taken, whatever the clock says",
         _PUNCTUAL,
-        "    if not comes(left * 1000):\n",
-        "    if left == 0 or not comes(left * 1000):\n",
+        "        if not comes(left * 1000):\n",
+        "        if left == 0 or not comes(left * 1000):\n",
         _sockets("after_its_deadline"),
     ),
     Bug(
@@ -106,8 +130,8 @@ BUGS = [
         "redis-sockets-glance-beyond-the-deadline",
         "a call ends by its deadline, whichever thread makes it",
         _PUNCTUAL,
-        "left = self.until - monotonic()\n        _wait(self._comes, left)",
-        "left = self.until - monotonic() + 2\n        _wait(self._comes, left)",
+        "left = self.until - monotonic()\n        self._wait(self._comes, left)",
+        "left = self.until - monotonic() + 2\n        self._wait(self._comes, left)",
         _sockets("long_leaves"),
     ),
     Bug(
@@ -138,8 +162,8 @@ BUGS = [
         "redis-sockets-sent-without-a-deadline",
         "who takes nothing is waited for until the deadline",
         _PUNCTUAL,
-        "            _wait(room.poll, self.until - monotonic())\n",
-        "            _wait(room.poll, self.until - monotonic() + 2)\n",
+        "            self._wait(room.poll, self.until - monotonic())\n",
+        "            self._wait(room.poll, self.until - monotonic() + 2)\n",
         _sockets("takes_nothing"),
     ),
     Bug(
