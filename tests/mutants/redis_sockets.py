@@ -23,6 +23,30 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "redis-sockets-refusal-unheard-while-sending",
+        "what a server says that hangs up while it is sent to is told",
+        _LINK,
+        "return self._last_word(trouble) if 0 < sent < len(packed) else trouble",
+        "return trouble",
+        _sockets("hangs_up"),
+    ),
+    Bug(
+        "redis-sockets-refusal-unheard-while-sending-beneath-tls",
+        "what a server says that hangs up while it is sent to is told beneath TLS too",
+        _LINK,
+        "return self.read() if trouble is None else self._last_word(trouble)",
+        "return self.read() if trouble is None else trouble",
+        _sockets("whole_refusal and TLS"),
+    ),
+    Bug(
+        "redis-sockets-refusal-without-a-word",
+        "only a whole refusal is one",
+        _LINK,
+        "is_refused = type(said) is Trouble and said.phase is Phase.ANSWERED",
+        "is_refused = True",
+        _sockets("whole_refusal and plain"),
+    ),
+    Bug(
         "redis-sockets-taken-as-long-as-it-comes",
         "an answer without an end ends with the call",
         _PUNCTUAL,

@@ -31,9 +31,10 @@ from tests.fault.faults import End
 from tests.fault.ground import in_child, together
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import ends_by, failure, raw, url
-from tests.servers import Server
+from tests.fault.redis.ground import Port, ends_by, failure, raw, url
+from tests.servers import Server, states
 from tests.servers.process import HOST
+from tests.servers.resp import end_of
 from tests.servers.tls import Certificates
 from tests.waiting import until
 
@@ -363,6 +364,67 @@ def test_what_does_not_fit_at_once_comes_whole(where: Where, at: At, valkey: Ser
     assert where(lambda: store.get("n")) == A_LOT
     assert where(lambda: store.get_many(["n", "m"])) == {"n": A_LOT}
     assert where(lambda: store.incr("m")) == 1
+
+
+REFUSAL = "Protocol error: too big"
+
+
+def test_what_a_server_says_that_hangs_up_while_it_is_sent_to_is_told(
+    where: Where, at: At, valkey: Server
+) -> None:
+    store = at(valkey, timeout=PATIENT)
+    store.set("n", 1)
+    with states.configured(valkey, proto_max_bulk_len=1024 * 1024):
+        for call in (store.set, store.add):
+            error = where(lambda call=call: failure(lambda: call("m", A_LOT)))
+            assert type(error) is StorageError
+            assert "Protocol error" in str(error)
+        assert where(lambda: store.get("n")) == 1
+    assert raw(valkey, "m") is None
+
+
+class Refusing:
+    """It answers what is short, and hangs up where more comes, with a word or without."""
+
+    def __init__(self, tls: ssl.SSLContext | None, word: bytes) -> None:
+        self._tls = tls
+        self._word = word
+        self.refused = 0
+
+    def met(self, client: socket.socket) -> None:
+        with self._tls.wrap_socket(client, server_side=True) if self._tls else client as one:
+            asked = bytearray()
+            while received := one.recv(65_536):
+                asked += received
+                while (end := end_of(asked)) is not None:
+                    del asked[:end]
+                    one.sendall(b"+OK\r\n")
+                if len(asked) > 8000:
+                    self.refused += 1
+                    one.sendall(self._word)
+                    return
+
+
+@pytest.mark.parametrize(
+    "word", [b"-ERR %b\r\n" % REFUSAL.encode(), b"-ERR Proto", b"+OK\r\n", b""]
+)
+@pytest.mark.parametrize("kind", ["plain", "TLS"])
+def test_only_a_whole_refusal_is_one(kind: str, word: bytes, certificates: Certificates) -> None:
+    refusing = Refusing(certificates.right if kind == "TLS" else None, word)
+    with Port(refusing.met) as port:
+        place = url(port, timeout=SECONDS)
+        if kind == "TLS":
+            place = f"{place.replace('redis', 'rediss', 1)}&ssl_ca_certs={certificates.ca}"
+        with storage.RedisStorage(place) as store:
+            store.set("n", 1)
+            error = failure(lambda: store.set("n", A_LOT))
+
+    if REFUSAL.encode() in word:
+        assert (type(error), refusing.refused) == (StorageError, 1)
+        assert REFUSAL in str(error)
+    else:
+        assert type(error) is UnavailableError
+        assert refusing.refused > 1
 
 
 class Patched(socket.socket):
