@@ -83,6 +83,11 @@ def _repair() -> None:
 
 
 def _let_signals_in() -> None:
+    """Have what came meanwhile handled.
+
+    What a handler raises then does not reach the program: the only call that lets signals in runs
+    their handlers itself, and of what is raised at a fork Python says that it is ignored.
+    """
     held = _held.get(get_ident())
     if held:
         signal.pthread_sigmask(signal.SIG_SETMASK, held.pop())

@@ -14,6 +14,7 @@ from .commands import Command
 from .course import Budget
 from .settings import Address, Settings
 from .strangers import MayRetry, answer, bytes_in, execute_of, unread
+from .struck import broken
 
 
 class Foreign:
@@ -39,7 +40,11 @@ class Foreign:
         try:
             return bytes_in(self._execute(*command.words))
         except Exception as error:  # noqa: BLE001 - its errors are its own
-            return answer(error)
+            failed = error
+        try:
+            return broken(failed, answer(failed).phase)
+        finally:
+            del failed
 
     def ask_all(
         self,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from ..runtime import monotonic
+from .hurry import hurry
 from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
@@ -36,8 +37,8 @@ class Link:
     """One connection, when it is made."""
 
     __slots__ = (
-        *("__weakref__", "_bare", "_first", "_is_parsed", "_quiet", "_send", "_socket"),
-        *("connection", "place"),
+        *("__weakref__", "_bare", "_first", "_is_parsed", "_is_plain", "_quiet", "_send"),
+        *("_socket", "connection", "place"),
     )
 
     def __init__(self, place: Address) -> None:
@@ -45,21 +46,21 @@ class Link:
         self.connection: Any = None
         self._socket: Any = None
         self._bare: Any = None
-        self._is_parsed = True
+        self._is_parsed, self._is_plain = True, False
 
     def connect(self, make: Callable[[Address], Any], seconds: float) -> None:
         """Have a connection, in so many *seconds*."""
         self.connection = connection = make(self.place)
-        seconds = max(_SHORTEST, seconds)
-        connection.socket_timeout = seconds
-        own = connection.socket_connect_timeout
-        connection.socket_connect_timeout = seconds if own is None else min(own, seconds)
-        _put_on_a_punctual_socket(connection, monotonic() + seconds)
+        connection.socket_timeout = seconds = max(_SHORTEST, seconds)
+        until = monotonic() + seconds
+        _put_on_a_punctual_socket(connection, until)
+        hurry(connection, until)
         connection.connect()
         socket = getattr(connection, "_sock", None)
         if isinstance(socket, (Punctual, Plain)):
             self._socket = socket
-        if isinstance(socket, Plain) and _is_as_it_was_made(connection):
+            self._is_plain = _is_as_it_was_made(connection)
+        if isinstance(socket, Plain) and self._is_plain:
             self._bare = socket
             self._send, self._first, self._quiet = socket.send, socket.first, socket.is_quiet
 
@@ -68,7 +69,7 @@ class Link:
         bare = self._bare
         if bare is None:
             trouble = self.send(packed, until)
-            return self.read() if trouble is None else trouble
+            return self.read() if trouble is None else self._last_word(trouble)
         bare.until = until
         sent = 0
         try:
@@ -86,16 +87,20 @@ class Link:
                 return self.read()
             return reply
         try:
-            return broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))
+            trouble = broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))
         finally:
             del failed
+        return self._last_word(trouble) if 0 < sent < len(packed) else trouble
 
     def send(self, packed: bytes, until: float) -> Trouble | None:
         """Send what is *packed*, and be done with it and with the answers *until* then."""
         try:
             if self._socket is not None:
                 self._socket.begin(until)
-            self.connection.send_packed_command((packed,), check_health=False)
+            if self._is_plain:
+                self._socket.sendall(packed)
+            else:
+                self.connection.send_packed_command((packed,), check_health=False)
         except FAILURES as error:
             failed = error
         else:
@@ -117,6 +122,17 @@ class Link:
             return broken(failed, Phase.ANSWERED if is_said else Phase.SENT)
         finally:
             del failed
+
+    def _last_word(self, trouble: Trouble) -> Trouble:
+        """What the server said while it was sent a command, of which it did not take all; *trouble*
+        where it said nothing."""
+        if not self._is_plain:
+            return trouble
+        self._socket.begin(monotonic() + _SHORTEST)
+        said = self.read()
+        self.close()
+        is_refused = type(said) is Trouble and said.phase is Phase.ANSWERED
+        return said if is_refused else trouble
 
     def ask_all(self, packed: Sequence[bytes], mark: bytes, until: float) -> list[Any] | Trouble:
         """The replies to what is sent at once, the *mark* behind it included."""
@@ -186,10 +202,12 @@ def leave(links: Iterable[Link]) -> None:
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
-    """Have *connection* wait no longer than *until* then for what the server says at first."""
-    given, process = connection.redis_connect_func, os.getpid()
+    """When *connection* is connected, have it wait no longer than *until* then for what the server
+    says at first."""
+    kind, given, process = type(connection), connection.redis_connect_func, os.getpid()
 
     def connected(connection: Any) -> None:
+        connection.__class__ = kind
         if os.getpid() != process:
             raise ConnectionError("it was forked while it connected")
         connection._sock = punctual(connection._sock, until)

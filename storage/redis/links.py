@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections import deque
@@ -29,7 +30,8 @@ _LOOK_AGAIN = 0.25
 
 
 class Links:
-    """*limit* connections at the most, the last one used first.
+    """*limit* connections at the most, the last one used first. Where there is no limit, those that
+    were lent at the same time are given up when fewer are.
 
     An answer takes *seconds* at the most. Whoever finds all connections lent waits for one.
 
@@ -40,6 +42,7 @@ class Links:
     def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
         self._make = make
         self._limit = limit
+        self._is_endless = limit == math.inf
         self._seconds = seconds
         self._marks = Marks()
         self._unmarked: set[Address] = set()
@@ -268,6 +271,16 @@ class Links:
                     waiter.take(again)
                 elif again is not None:
                     idle.append(again)
+        elif self._is_endless:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Give up what is idle beyond as many connections as are lent, and one."""
+        with self._mutex:
+            while True:
+                idle = sum(map(len, list(self._idle.values())))
+                if 2 * idle <= len(self._all) + 1 or not self._made_room():
+                    return
 
     def _dropped(self, link: Link) -> None:
         with self._mutex:

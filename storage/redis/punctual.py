@@ -1,7 +1,12 @@
-"""Sockets that keep a deadline: an answer may come in any number of pieces."""
+"""Sockets that keep a deadline: an answer may come in any number of pieces, with pauses or not.
+
+When it is over, what is there is taken once, whatever the clock says; what goes on after that is
+nobody's any more.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket as sockets
@@ -30,6 +35,9 @@ _GLANCE = 0.02
 
 _ENOUGH = 2 * _GLANCE
 
+_OVER = -math.inf
+"""When something was to end of which all was taken that is taken late."""
+
 _MEMORY_INFO = 55
 _NOTHING, _ESTABLISHED = bytes(4), b"\1"
 
@@ -52,7 +60,7 @@ class Punctual:
     """A *socket* of which everything ends *until* one moment, however often it is waited for."""
 
     __slots__ = (
-        *("_recv", "_recv_into", "_seconds", "_socket", "fileno", "pending", "sendall", "until"),
+        *("_recv", "_recv_into", "_seconds", "_sendall", "_socket", "fileno", "pending", "until"),
     )
 
     def __init__(self, socket: Any, until: float) -> None:
@@ -62,13 +70,16 @@ class Punctual:
         self._recv_into: Callable[..., int] = socket.recv_into
         self.fileno: Callable[[], int] = socket.fileno
         self.pending: Callable[[], int] = getattr(socket, "pending", int)
-        self.sendall: Callable[..., object] = socket.sendall
+        self._sendall: Callable[..., object] = socket.sendall
         self.until: float = until
 
     def begin(self, until: float) -> None:
         """Somebody else has it now, until then."""
         self.until = until
+
+    def sendall(self, data: bytes) -> None:
         self._hurry()
+        self._sendall(data)
 
     def settimeout(self, seconds: float | None) -> None:
         self._socket.settimeout(seconds)
@@ -88,6 +99,8 @@ class Punctual:
         """Wait for what comes next about as long as there is time left."""
         left, seconds = self.until - monotonic(), self._seconds
         if seconds is None or not _EARLIEST * left <= seconds <= _LATEST * left:
+            if left < 0:
+                self.until = _late(self.until)
             self.settimeout(max(left, _SHORTEST))
 
     def __getattr__(self, name: str) -> Any:
@@ -135,7 +148,7 @@ class Plain:
         room = select.poll()
         room.register(self._socket, select.POLLOUT)
         while rest:
-            _wait(room.poll, self.until - monotonic())
+            self._wait(room.poll, self.until - monotonic())
             rest = rest[self.send(rest, NO_WAIT) :]
 
     def first(self) -> bytes:
@@ -147,7 +160,7 @@ class Plain:
                 return self._recv(_AT_ONCE)
             except BlockingIOError:
                 left = self.until - monotonic()
-        _wait(self._comes, left)
+        self._wait(self._comes, left)
         return self._recv(_AT_ONCE, NO_WAIT)
 
     def is_quiet(self) -> bool:
@@ -165,6 +178,15 @@ class Plain:
             and ask(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1) == _ESTABLISHED
         )
 
+    def _wait(self, comes: Callable[[float], list[tuple[int, int]]], left: float) -> None:
+        if left < 0:
+            self.until = _late(self.until)
+            left = 0
+        elif left > _LONGEST:
+            left = _LONGEST
+        if not comes(left * 1000):
+            raise TimeoutError("timed out")
+
     def settimeout(self, seconds: float | None) -> None:
         """It goes by its deadline, unless somebody only asks whether there is anything."""
         self._is_asked = seconds == 0
@@ -174,7 +196,7 @@ class Plain:
             data, self.back = self.back[:size], self.back[size:]
             return data
         if not self._is_asked:
-            _wait(self._comes, self.until - monotonic())
+            self._wait(self._comes, self.until - monotonic())
         return self._recv(size, NO_WAIT | flags)
 
     def recv_into(self, buffer: bytearray) -> int:
@@ -198,13 +220,11 @@ def punctual(socket: Any, until: float) -> Punctual | Plain:
     return Punctual(socket, until)
 
 
-def _wait(comes: Callable[[float], list[tuple[int, int]]], left: float) -> None:
-    if left < 0:
-        left = 0  # what is there is taken, whatever the clock says
-    elif left > _LONGEST:
-        left = _LONGEST
-    if not comes(left * 1000):
+def _late(until: float) -> float:
+    """When what was to be over *until* then is over after what is taken late."""
+    if until == _OVER:
         raise TimeoutError("timed out")
+    return _OVER
 
 
 def _tells_more(socket: sockets.socket) -> bool:

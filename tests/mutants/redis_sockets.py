@@ -6,6 +6,11 @@ from .bug import Bug
 
 _PUNCTUAL, _LINK, _WHOLE = (f"storage/redis/{name}.py" for name in ("punctual", "link", "whole"))
 _LINKS, _STRUCK = "storage/redis/links.py", "storage/redis/struck.py"
+_HURRY = "storage/redis/hurry.py"
+
+
+def _deadlines(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_deadlines.py", "-k", words)
 
 
 def _handlers(words: str) -> tuple[str, ...]:
@@ -18,6 +23,94 @@ def _sockets(words: str) -> tuple[str, ...]:
 
 BUGS = [
     Bug(
+        "redis-sockets-refusal-unheard-while-sending",
+        "what a server says that hangs up while it is sent to is told",
+        _LINK,
+        "return self._last_word(trouble) if 0 < sent < len(packed) else trouble",
+        "return trouble",
+        _sockets("hangs_up"),
+    ),
+    Bug(
+        "redis-sockets-refusal-unheard-while-sending-beneath-tls",
+        "what a server says that hangs up while it is sent to is told beneath TLS too",
+        _LINK,
+        "return self.read() if trouble is None else self._last_word(trouble)",
+        "return self.read() if trouble is None else trouble",
+        _sockets("whole_refusal and TLS"),
+    ),
+    Bug(
+        "redis-sockets-refusal-without-a-word",
+        "only a whole refusal is one",
+        _LINK,
+        "is_refused = type(said) is Trouble and said.phase is Phase.ANSWERED",
+        "is_refused = True",
+        _sockets("whole_refusal and plain"),
+    ),
+    Bug(
+        "redis-sockets-taken-as-long-as-it-comes",
+        "an answer without an end ends with the call",
+        _PUNCTUAL,
+        "            self.until = _late(self.until)\n            left = 0\n",
+        "            left = 0\n",
+        _sockets("without_an_end and plain"),
+    ),
+    Bug(
+        "redis-sockets-taken-as-long-as-it-comes-beneath-tls",
+        "an answer without an end ends with the call beneath TLS too",
+        _PUNCTUAL,
+        "            if left < 0:\n                self.until = _late(self.until)\n",
+        "",
+        _sockets("without_an_end and TLS"),
+    ),
+    Bug(
+        "redis-sockets-sent-without-a-deadline-beneath-tls",
+        "who takes little by little is sent to until the deadline",
+        _PUNCTUAL,
+        "        self._hurry()\n        self._sendall(data)\n",
+        "        self._sendall(data)\n",
+        _sockets("little_by_little"),
+    ),
+    Bug(
+        "redis-sockets-kept-for-those-who-waited",
+        "connections of those who waited are given back",
+        _LINKS,
+        "        elif self._is_endless:\n            self._shrink()\n",
+        "",
+        ("tests/fault/redis/test_limit.py", "-k", "given_back"),
+    ),
+    Bug(
+        "redis-sockets-none-kept-while-others-wait",
+        "as many connections stay open as others wait",
+        _LINKS,
+        "if 2 * idle <= len(self._all) + 1 or",
+        "if idle <= 1 or",
+        ("tests/fault/redis/test_limit.py", "-k", "as_others_wait"),
+    ),
+    Bug(
+        "redis-sockets-all-the-time-for-each-address",
+        "all addresses of a name share the time to connect",
+        _HURRY,
+        "return min(_left(connection), longest)",
+        "return min(0.4, longest)",
+        _deadlines("addresses and blocking"),
+    ),
+    Bug(
+        "redis-sockets-handshake-begins-anew",
+        "shaking hands has the time that is left",
+        _HURRY,
+        '        "socket_timeout": property(_left),\n',
+        "",
+        _deadlines("hands and blocking"),
+    ),
+    Bug(
+        "redis-sockets-all-the-time-for-one-address",
+        "an address takes no longer than what is said of one",
+        _HURRY,
+        "return min(_left(connection), longest)",
+        "return _left(connection)",
+        _deadlines("in_blocking_code"),
+    ),
+    Bug(
         "redis-sockets-answers-that-hold-themselves",
         "what a server refuses leaves nothing to the collector",
         _STRUCK,
@@ -29,8 +122,8 @@ BUGS = [
         "redis-sockets-answer-thrown-away-after-the-deadline",
         "an answer that is there is taken, whatever the clock says",
         _PUNCTUAL,
-        "    if not comes(left * 1000):\n",
-        "    if left == 0 or not comes(left * 1000):\n",
+        "        if not comes(left * 1000):\n",
+        "        if left == 0 or not comes(left * 1000):\n",
         _sockets("after_its_deadline"),
     ),
     Bug(
@@ -61,8 +154,8 @@ BUGS = [
         "redis-sockets-glance-beyond-the-deadline",
         "a call ends by its deadline, whichever thread makes it",
         _PUNCTUAL,
-        "left = self.until - monotonic()\n        _wait(self._comes, left)",
-        "left = self.until - monotonic() + 2\n        _wait(self._comes, left)",
+        "left = self.until - monotonic()\n        self._wait(self._comes, left)",
+        "left = self.until - monotonic() + 2\n        self._wait(self._comes, left)",
         _sockets("long_leaves"),
     ),
     Bug(
@@ -93,8 +186,8 @@ BUGS = [
         "redis-sockets-sent-without-a-deadline",
         "who takes nothing is waited for until the deadline",
         _PUNCTUAL,
-        "            _wait(room.poll, self.until - monotonic())\n",
-        "            _wait(room.poll, self.until - monotonic() + 2)\n",
+        "            self._wait(room.poll, self.until - monotonic())\n",
+        "            self._wait(room.poll, self.until - monotonic() + 2)\n",
         _sockets("takes_nothing"),
     ),
     Bug(
@@ -176,6 +269,14 @@ BUGS = [
         "        if struck(one):\n",
         "        if struck(one) and not isinstance(one, OSError):\n",
         _handlers("ends_a_call"),
+    ),
+    Bug(
+        "redis-sockets-handler-taken-for-a-foreign-clients-trouble",
+        "what a signal handler raises in the middle of somebody else's client reaches the caller",
+        "storage/redis/foreign.py",
+        "return broken(failed, answer(failed).phase)",
+        "return answer(failed)",
+        _handlers("its_way"),
     ),
     Bug(
         "redis-sockets-struck-and-said-again",

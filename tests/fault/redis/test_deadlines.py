@@ -3,24 +3,27 @@ again are a part of it."""
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
+import storage
 from storage import OutcomeUnknownError, StorageError, UnavailableError
 from tests.fault import faults
-from tests.fault.proxy import Proxy
+from tests.fault.proxy import Deaf, Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import LONG_TEXT, ends_by, failure, prepared, raw, stopped
+from tests.fault.redis.ground import LONG_TEXT, ends_by, failure, prepared, raw, stopped, url
 from tests.servers import Server, states
 from tests.waiting import until
 
 SECONDS = 0.4
 SHORT = 0.15
+NAME = "many.example"
 
 Call = Callable[[Any], StorageError]
 Silence = Callable[[Proxy, Server], AbstractContextManager[Any]]
@@ -235,3 +238,75 @@ def test_a_call_waits_for_a_server_that_comes_within_its_time(
 
     assert patient.get("n") == 1
     comes.join()
+
+
+class Named:
+    """Servers that have one name."""
+
+    def __init__(self, port: int, secure: bool = False) -> None:
+        self.url = f"{'rediss' if secure else 'redis'}://{NAME}:{port}/0"
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Those of a name, in their order."""
+    found: list[str] = []
+    ask = socket.getaddrinfo
+
+    def asked(host: Any, *words: Any, **more: Any) -> Any:
+        if host not in (NAME, NAME.encode()):
+            return ask(host, *words, **more)
+        return [info for one in found for info in ask(one, *words, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    return found
+
+
+@pytest.fixture
+def deaf(addresses: list[str], proxy: Proxy) -> Iterator[None]:
+    """Behind all addresses but the last one nobody answers who wants to connect."""
+    with ExitStack() as stack:
+        for host in ("127.0.0.2", "127.0.0.3"):
+            stack.callback(Deaf((host, proxy.port)).close)
+            addresses.append(host)
+        addresses.append(proxy.host)
+        yield
+
+
+@pytest.mark.usefixtures("deaf")
+def test_all_addresses_of_a_name_share_the_time_to_connect(at: At, proxy: Proxy) -> None:
+    store = at(Named(proxy.port), timeout=SECONDS)
+
+    for call in (reads, writes):
+        assert type(ends_by(SECONDS, lambda call=call: call(store))) is UnavailableError
+
+
+@pytest.mark.usefixtures("deaf")
+def test_in_blocking_code_each_address_has_the_time_of_an_attempt(proxy: Proxy) -> None:
+    place = url(Named(proxy.port), timeout=20, connect_timeout=SHORT)
+    with storage.RedisStorage(place) as store:
+        store.set("n", 1)
+        assert store.get("n") == 1
+
+
+class Slow(faults.Forgotten):
+    """A connection is taken, and what begins like a handshake of TLS comes piece by piece."""
+
+    def accepted(self, way: faults.Way) -> None:
+        way.to_client(b"\x16\x03\x03\x3f\xff\x02\0\x3f\xfb")
+        while True:
+            way.wait(SECONDS / 4)
+            way.to_client(b"\0")
+
+
+@pytest.mark.usefixtures("deaf")
+@pytest.mark.parametrize("hands", [faults.Forgotten(), Slow()], ids=["none", "slow"])
+def test_shaking_hands_has_the_time_that_is_left(
+    hands: Any, at: At, addresses: list[str], proxy: Proxy
+) -> None:
+    del addresses[0]
+    proxy.always(hands)
+    store = at(Named(proxy.port, secure=True), timeout=SECONDS, connect_timeout=0.7 * SECONDS)
+
+    for call in (reads, writes):
+        assert type(ends_by(SECONDS, lambda call=call: call(store))) is UnavailableError

@@ -11,6 +11,7 @@ from typing import Any
 
 import storage.aio
 from storage import OutcomeUnknownError, StorageError, UnavailableError
+from storage.redis.commands import READ, Command
 from tests.fault import faults
 from tests.fault.ground import together
 from tests.fault.proxy import Proxy
@@ -123,6 +124,35 @@ def answers(store: Any) -> bool:
         return not store.has("n")
     except UnavailableError:
         return False
+
+
+def at_the_server(store: Any, seconds: float, what: bytes = b"nothing") -> None:
+    """Wait there, as who wants a session does that another one has."""
+    words = (b"BLPOP", what, b"%.3f" % seconds)
+    command = Command(READ, b"storage:{n}", words)
+    store._backend._room._door.wait(command, seconds, "n")
+
+
+def test_connections_of_those_who_waited_are_given_back(valkey: Server) -> None:
+    with storage.RedisStorage(url(valkey, timeout=20)) as store:
+        together(*[lambda: at_the_server(store, 0.3)] * THREADS)
+        until(lambda: clients(valkey) == 1)
+        at_the_server(store, 0.01)
+        assert clients(valkey) == 1
+
+
+def test_as_many_stay_open_as_others_wait(proxy: Proxy, valkey: Server) -> None:
+    with storage.RedisStorage(url(proxy, timeout=20)) as store:
+
+        def again_and_again() -> None:
+            until(lambda: clients(valkey, "flags=b ") == 3)
+            for _ in range(3):
+                together(*[lambda: at_the_server(store, 0.1)] * 3)
+            valkey.call("RPUSH", "end", 1, 2, 3)
+
+        together(*[lambda: at_the_server(store, 20, b"end")] * 3, again_and_again)
+        assert proxy.connections <= 6
+        until(lambda: clients(valkey) == 1)
 
 
 def test_who_gives_up_waiting_takes_nothing_from_the_others(valkey: Server) -> None:

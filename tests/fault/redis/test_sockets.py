@@ -6,6 +6,7 @@ from __future__ import annotations
 import select
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -18,6 +19,7 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
+from redis._parsers import _RESP2Parser
 
 import storage
 from storage import StorageError, UnavailableError
@@ -29,9 +31,10 @@ from tests.fault.faults import End
 from tests.fault.ground import in_child, together
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import ends_by, failure, raw, url
-from tests.servers import Server
+from tests.fault.redis.ground import Port, ends_by, failure, raw, url
+from tests.servers import Server, states
 from tests.servers.process import HOST
+from tests.servers.resp import end_of
 from tests.servers.tls import Certificates
 from tests.waiting import until
 
@@ -193,9 +196,9 @@ def far() -> float:
     return time.monotonic() + PATIENT
 
 
-def late(plain: Plain, call: Callable[[], object]) -> Any:
+def late(one: Plain | Punctual, call: Callable[[], object]) -> Any:
     """How *call* on a socket ends that is given so many seconds."""
-    plain.begin(time.monotonic() + SECONDS)
+    one.begin(time.monotonic() + SECONDS)
     try:
         call()
     except OSError as error:
@@ -244,16 +247,70 @@ def all_the_time_struck(pair: Pair) -> None:
 def test_an_answer_that_is_there_is_taken_after_its_deadline(where: Where, pair: Pair) -> None:
     """A process that was stopped meanwhile finds it."""
     here, there = pair
-    plain = punctual(here, far())
-    there.sendall(b"+OK\r\n" * 2)
-    until(lambda: len(here.recv(10, socket.MSG_PEEK)) == 10)
-    plain.begin(time.monotonic() - 1)
+    for plain in (Plain(here, far()), Punctual(here, far())):
+        there.sendall(b"+OK\r\n" * 2)
+        until(lambda: len(here.recv(10, socket.MSG_PEEK)) == 10)
+        plain.begin(time.monotonic() - 1)
+        assert where(lambda plain=plain: plain.recv(5)) == b"+OK\r\n"
+        with pytest.raises(TimeoutError):  # it is a part of another one, or has no end
+            where(lambda plain=plain: plain.recv(5))
+        plain.begin(time.monotonic() - 1)
+        take = plain.first if isinstance(plain, Plain) else lambda plain=plain: plain.recv(5)
+        assert where(take) == b"+OK\r\n"
+        with pytest.raises(TimeoutError):
+            where(take)
 
-    assert where(lambda: plain.recv(5)) == b"+OK\r\n"
-    assert isinstance(plain, Plain)
-    assert where(plain.first) == b"+OK\r\n"
-    with pytest.raises(TimeoutError):
-        where(plain.first)
+
+class Endless(faults.Fault):
+    """A reply goes on and on, without a pause."""
+
+    def reply(self, way: faults.Way, reply: bytes) -> None:
+        end = time.monotonic() + 5 * SECONDS
+        way.to_client(b"*1000000000\r\n")
+        while time.monotonic() < end:
+            way.to_client(b":1\r\n" * 2000)
+            way.wait(0)
+
+
+@pytest.mark.parametrize("kind", ["plain", "TLS"])
+def test_an_answer_without_an_end_ends_with_the_call(
+    kind: str, where: Where, certificates: Certificates, valkey: Server
+) -> None:
+    tls: dict[str, Any] = {"ssl_ca_certs": str(certificates.ca)} if kind == "TLS" else {}
+    with (
+        Proxy(valkey.address, certificates.right if tls else None) as proxy,
+        # The other parser has room for all of it at once, which takes time to give back.
+        redis.Redis.from_url(proxy.url, protocol=2, parser_class=_RESP2Parser, **tls) as client,
+        storage.RedisStorage(client, timeout=SECONDS) as store,
+    ):
+        where(lambda: store.set("n", 1))
+        proxy.always(Endless())
+
+        assert type(where(lambda: ends_by(SECONDS, lambda: reads(store)))) is UnavailableError
+
+
+def test_who_takes_little_by_little_is_sent_to_until_the_deadline(
+    certificates: Certificates, pair: Pair
+) -> None:
+    here, there = pair
+    over = threading.Event()
+
+    def take() -> None:
+        with certificates.right.wrap_socket(there, server_side=True) as tls:
+            end = time.monotonic() + 5 * SECONDS
+            while not over.wait(SECONDS / 40) and time.monotonic() < end:
+                tls.recv(16_384)
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    context = ssl.create_default_context(cafile=str(certificates.ca))
+    with context.wrap_socket(here, server_hostname="localhost") as own:
+        one = punctual(own, far())
+        begin = time.monotonic()
+        assert type(late(one, lambda: one.sendall(bytes(64_000_000)))) is TimeoutError
+        assert time.monotonic() - begin < 3 * SECONDS
+        over.set()
+    taker.join()
 
 
 def test_an_end_that_comes_with_the_answer_is_seen(where: Where, pair: Pair) -> None:
@@ -307,6 +364,67 @@ def test_what_does_not_fit_at_once_comes_whole(where: Where, at: At, valkey: Ser
     assert where(lambda: store.get("n")) == A_LOT
     assert where(lambda: store.get_many(["n", "m"])) == {"n": A_LOT}
     assert where(lambda: store.incr("m")) == 1
+
+
+REFUSAL = "Protocol error: too big"
+
+
+def test_what_a_server_says_that_hangs_up_while_it_is_sent_to_is_told(
+    where: Where, at: At, valkey: Server
+) -> None:
+    store = at(valkey, timeout=PATIENT)
+    store.set("n", 1)
+    with states.configured(valkey, proto_max_bulk_len=1024 * 1024):
+        for call in (store.set, store.add):
+            error = where(lambda call=call: failure(lambda: call("m", A_LOT)))
+            assert type(error) is StorageError
+            assert "Protocol error" in str(error)
+        assert where(lambda: store.get("n")) == 1
+    assert raw(valkey, "m") is None
+
+
+class Refusing:
+    """It answers what is short, and hangs up where more comes, with a word or without."""
+
+    def __init__(self, tls: ssl.SSLContext | None, word: bytes) -> None:
+        self._tls = tls
+        self._word = word
+        self.refused = 0
+
+    def met(self, client: socket.socket) -> None:
+        with self._tls.wrap_socket(client, server_side=True) if self._tls else client as one:
+            asked = bytearray()
+            while received := one.recv(65_536):
+                asked += received
+                while (end := end_of(asked)) is not None:
+                    del asked[:end]
+                    one.sendall(b"+OK\r\n")
+                if len(asked) > 8000:
+                    self.refused += 1
+                    one.sendall(self._word)
+                    return
+
+
+@pytest.mark.parametrize(
+    "word", [b"-ERR %b\r\n" % REFUSAL.encode(), b"-ERR Proto", b"+OK\r\n", b""]
+)
+@pytest.mark.parametrize("kind", ["plain", "TLS"])
+def test_only_a_whole_refusal_is_one(kind: str, word: bytes, certificates: Certificates) -> None:
+    refusing = Refusing(certificates.right if kind == "TLS" else None, word)
+    with Port(refusing.met) as port:
+        place = url(port, timeout=SECONDS)
+        if kind == "TLS":
+            place = f"{place.replace('redis', 'rediss', 1)}&ssl_ca_certs={certificates.ca}"
+        with storage.RedisStorage(place) as store:
+            store.set("n", 1)
+            error = failure(lambda: store.set("n", A_LOT))
+
+    if REFUSAL.encode() in word:
+        assert (type(error), refusing.refused) == (StorageError, 1)
+        assert REFUSAL in str(error)
+    else:
+        assert type(error) is UnavailableError
+        assert refusing.refused > 1
 
 
 class Patched(socket.socket):

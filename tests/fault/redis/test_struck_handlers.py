@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 import storage
 from storage import StorageError, UnavailableError
@@ -44,6 +46,13 @@ class OwnConnection(redis.Connection):
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         return super().read_response(*args, **options)
+
+
+class OwnClient(redis.Redis):
+    """It runs commands in a way of its own."""
+
+    def execute_command(self, *words: Any, **options: Any) -> Any:
+        return super().execute_command(*words, **options)
 
 
 @pytest.fixture(params=["plain", "TLS", "the caller's"])
@@ -99,6 +108,24 @@ def test_a_handler_ends_a_call_that_waits_for_its_answer(
     proxy.always(faults.Blackhole())
 
     ended = strikes(kind, lambda: CALLS[name](stored))
+
+    assert (type(ended), str(ended)) == (kind, "the caller's own")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["get", "get_many"])
+def test_a_handler_ends_a_call_of_a_client_that_does_things_its_way(
+    name: str, kind: type[Exception], proxy: Proxy
+) -> None:
+    """Such a client makes errors of its own of what a connection raises."""
+    with (
+        OwnClient.from_url(proxy.url, retry=Retry(NoBackoff(), 0)) as client,
+        storage.RedisStorage(client) as store,
+    ):
+        CALLS[name](store)
+        proxy.always(faults.Blackhole())
+
+        ended = strikes(kind, lambda: CALLS[name](store))
 
     assert (type(ended), str(ended)) == (kind, "the caller's own")
 
