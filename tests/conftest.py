@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -119,8 +120,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.xdist_group("topology"))
 
 
+def pytest_collection() -> None:
+    gc.disable()  # next to nothing that is collected is garbage, and it is a third of the time
+
+
 def pytest_collection_finish() -> None:
     collect()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from tests.spreading import Spreading  # not everybody who runs a test has pytest-xdist
+
+    return Spreading(config, log)
 
 
 def _quicken() -> None:

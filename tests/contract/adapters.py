@@ -24,6 +24,7 @@ import storage.continuity.adapter
 import storage.continuity.adapters
 from storage.keys import Names
 from storage.testing import Clock
+from tests.contract.backends import marks_of
 from tests.contract.layers import by_day
 from tests.servers import Server
 
@@ -170,7 +171,4 @@ ADAPTERS: list[Row] = by_day(ALL)  # type: ignore[type-var]
 
 def params(rows: list[Row]) -> list[Any]:
     """*rows* as parameters of a test."""
-    return [
-        pytest.param(row, id=str(row), marks=[pytest.mark.server] if row.server else [])
-        for row in rows
-    ]
+    return [pytest.param(row, id=str(row), marks=list(marks_of(row))) for row in rows]

@@ -443,14 +443,23 @@ ON_EVERY_PYTHON = (
 )
 """One of a kind, without a server; by day, the others are proved on one Python."""
 
+ELSEWHERE: dict[str, Half] = {"memory": storage, "folded memory": storage.aio}
+"""Those of them that run in one colour on the other Pythons, by day."""
+
 
 def params(rows: list[Row]) -> list[Any]:
     """*rows* as parameters of a test."""
-    return [pytest.param(row, id=str(row), marks=list(_marks(row))) for row in rows]
+    return [pytest.param(row, id=str(row), marks=list(marks_of(row))) for row in rows]
 
 
-def _marks(row: Row) -> Iterator[pytest.MarkDecorator]:
+def marks_of(row: Any) -> Iterator[pytest.MarkDecorator]:
+    """What is said of the tests of a row, here and of the adapters of session continuity."""
     if row.server:
         yield pytest.mark.server
-    if row.name not in ON_EVERY_PYTHON and not IS_LONG:
+    if not (IS_LONG or is_on_every_python(row)):
         yield pytest.mark.once
+
+
+def is_on_every_python(row: Any) -> bool:
+    """Whether a row is run on the other Pythons by day."""
+    return row.name in ON_EVERY_PYTHON and row.half is ELSEWHERE.get(row.name, row.half)

@@ -98,7 +98,8 @@ IN_BOTH = ("memory", "sqlite", "valkey", "folded memory")
 
 BY_NIGHT = (
     *("shelf", "four-methods", "encrypted memory", "well memory", "only-reads-and-writes"),
-    *("gramio-memory", "mixed-client", "bare"),
+    *("gramio-memory", "gramio-mappings", "mixed-client", "bare"),
+    *("compressed memory", "typed memory", "folded reads-and-writes", "tiered four-methods"),
 )
 """What another row is like, but for the object or the store that it is over, or what is proved by
 day with a layer over it, which does more of it."""
