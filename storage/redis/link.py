@@ -97,14 +97,13 @@ class Link:
         try:
             if self._socket is not None:
                 self._socket.begin(until)
-            if self._is_plain:
-                self._socket.sendall(packed)
-            else:
-                self.connection.send_packed_command((packed,), check_health=False)
+                if self._is_plain:
+                    self._socket.sendall(packed)
+                    return None
+            self.connection.send_packed_command((packed,), check_health=False)
+            return None
         except FAILURES as error:
             failed = error
-        else:
-            return None
         try:
             return broken(failed, unsent(failed))
         finally:
