@@ -80,9 +80,9 @@ def test_a_connection_that_was_closed_while_nobody_used_it_is_replaced(
 
 
 def test_what_was_cut_off_is_not_used_again(opened: Opened, kv: KvServer, taken: Any) -> None:
-    store = opened(kv, timeout=2.0)
+    store = opened(kv, timeout=1.0)
     store.set("k", 1)
-    kv.fault(Fault(delay=3.0))
+    kv.fault(Fault(delay=1.5))
 
     with pytest.raises(UnavailableError):
         store.get("other")

@@ -232,7 +232,7 @@ def test_after_a_deadline_the_store_goes_on(opened: Opened, kv: KvServer) -> Non
     assert store.get("k") == 1
 
 
-@pytest.mark.parametrize("act", ["delete", "delete_many", "items", "clear"])
+@pytest.mark.parametrize(("half", "act"), crossed(["delete", "delete_many", "items", "clear"]))
 def test_a_call_of_several_requests_has_one_deadline(
     act: str, opened: Opened, kv: KvServer
 ) -> None:

@@ -24,7 +24,7 @@ from tests.day import IS_LONG
 from tests.fault.ground import SECRET
 from tests.servers.cloudflare import Fault, KvServer
 
-SECONDS = 1.5 if IS_LONG else 0.5
+SECONDS = 1.5 if IS_LONG else 0.3
 
 FAULTS: dict[str, Callable[[], list[Fault]]] = {
     "nothing": list,

@@ -55,15 +55,17 @@ def params(kinds: tuple[str, ...]) -> list[Any]:
     ]
 
 
-def params_of_crowds() -> list[Any]:
+def params_of_crowds(met: str) -> list[Any]:
     """All places, in threads and in tasks, and those that processes share; by day, the places take
-    turns between threads and tasks."""
+    turns between threads and tasks, and processes meet at the one that is *met*."""
     crowds = [
         pytest.param((*one.values, how), marks=one.marks, id=f"{one.values[0]} {how}")
         for how in (*HALVES, "processes")
         for one in params(SHARED if how == "processes" else STORES)
     ]
-    return crowds if IS_LONG else [one for one in crowds if one.id not in BY_NIGHT]
+    by_day = [one for one in crowds if one.id not in BY_NIGHT]
+    wanted = [one for one in by_day if one.values[0][1] != "processes" or one.values[0][0] == met]
+    return crowds if IS_LONG else wanted
 
 
 class Ground:
@@ -145,7 +147,10 @@ def flat(told: Told) -> list[int]:
     return [seq for seqs in told for seq in seqs]
 
 
-crowds = pytest.mark.parametrize("ground", params_of_crowds(), indirect=True)
+crowds, crowds_too = (
+    pytest.mark.parametrize("ground", params_of_crowds(met), indirect=True)
+    for met in ("sqlite", "valkey")
+)
 
 
 @crowds
@@ -165,7 +170,7 @@ def test_every_message_is_kept_in_the_order_of_each_and_batches_in_one_piece(
             assert seqs == [*range(seqs[0], seqs[0] + len(seqs))]
 
 
-@crowds
+@crowds_too
 def test_the_last_messages_by_their_numbers_are_those_that_stay(ground: Ground) -> None:
     told = ground.everybody("trimming")
     found = ground.conversation("trimming").list(KEY)
@@ -188,7 +193,7 @@ def test_one_appends_of_all_who_know_the_same_last_message(ground: Ground) -> No
         assert [said[seq] for seq in flat(mine)] == [f"{who}:{n}" for n in range(FORESEEN)]
 
 
-@crowds
+@crowds_too
 def test_one_appends_of_all_who_repeat_each_other(ground: Ground) -> None:
     told = ground.everybody("repeating")
     found = ground.conversation("repeating").list(KEY)
@@ -206,7 +211,7 @@ def test_no_edit_is_lost_to_another(ground: Ground) -> None:
     assert [message["n"] for message in found] == [WRITERS * EDITED]
 
 
-@crowds
+@crowds_too
 def test_who_reads_beside_them_sees_whole_batches_in_order(ground: Ground) -> None:
     conversation, looks = ground.conversation("paired"), []
 

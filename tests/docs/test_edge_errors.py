@@ -13,6 +13,7 @@ import pytest
 import storage
 import storage.aio
 from storage.testing import driven
+from tests.day import by_turns
 from tests.docs.test_trips import cells
 from tests.fault.proxy import Proxy
 from tests.house.tree import ROOT
@@ -39,7 +40,10 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 ELSEWHERE = ("no connection can be made", "the certificate is not trusted")
 """Rows for which no server that answers will do."""
 
-CASES = [(row, fault) for row, faults in FAULTS.items() for fault in faults]
+CASES = [
+    (half, *case)
+    for half, case in by_turns((row, fault) for row, faults in FAULTS.items() for fault in faults)
+]
 
 
 def told(row: str) -> tuple[list[type[storage.StorageError]], bool]:
@@ -68,8 +72,7 @@ def test_every_row_is_looked_at() -> None:
     assert len(ROWS) == len(FAULTS) + len(ELSEWHERE)
 
 
-@halves
-@pytest.mark.parametrize(("row", "fault"), CASES)
+@pytest.mark.parametrize(("half", "row", "fault"), CASES)
 def test_what_lasts_becomes_what_the_table_says(
     row: str, fault: dict[str, Any], half: Any, kv: KvServer
 ) -> None:
@@ -84,8 +87,7 @@ def test_what_lasts_becomes_what_the_table_says(
             assert type(error.value) is kind
 
 
-@halves
-@pytest.mark.parametrize(("row", "fault"), CASES)
+@pytest.mark.parametrize(("half", "row", "fault"), CASES)
 def test_what_passes_is_tried_again_as_the_table_says(
     row: str, fault: dict[str, Any], half: Any, kv: KvServer
 ) -> None:

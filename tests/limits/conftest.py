@@ -40,7 +40,7 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         yield ground
 
 
-_CROSSED = [
+CROSSED = [
     param
     for param in params("memory", "sqlite", "valkey")
     if IS_LONG or param.id in ("memory storage", "sqlite aio", "valkey aio")
@@ -57,7 +57,7 @@ def tasks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         yield ground
 
 
-@pytest.fixture(params=_CROSSED)
+@pytest.fixture(params=CROSSED)
 def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """A ground where time passes by itself."""
     with passing(request, tmp_path) as ground:

@@ -18,8 +18,10 @@ import storage
 import storage.aio
 from storage import RateLimitStore
 from storage.records import Ask, Meter
+from tests.day import IS_LONG
 from tests.fault.ground import Crew, locked, until
 from tests.leases.ground import run, until_in_loop
+from tests.limits.conftest import CROSSED
 from tests.limits.standing import Ground, Noting, noting, passed
 
 BRIEF = 0.2
@@ -83,7 +85,19 @@ def test_waiters_are_served_in_the_order_of_asking(real: Ground) -> None:
     assert room.answered == ["reserve"] * 6
 
 
-@pytest.mark.parametrize("algorithm", ["log", "gcra", "leaky", "window", "counter", "aligned"])
+ALGORITHMS = ("log", "gcra", "leaky", "window", "counter", "aligned")
+
+
+@pytest.mark.parametrize(
+    ("real", "algorithm"),
+    [
+        pytest.param(*place.values, algorithm, marks=place.marks, id=f"{place.id}-{algorithm}")
+        for row, place in enumerate(CROSSED)
+        for column, algorithm in enumerate(ALGORITHMS)
+        if IS_LONG or (row + column) % 2 == 0
+    ],
+    indirect=["real"],
+)
 def test_of_forty_nobody_waits_longer_than_needed_and_none_passes_too_early(
     real: Ground, algorithm: Any
 ) -> None:

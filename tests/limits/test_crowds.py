@@ -33,6 +33,7 @@ STORES = ("memory", "sqlite", "valkey", *(("redis6", "redis8") if IS_LONG else (
 
 SHARED = tuple(kind for kind in STORES if kind != "memory")
 SERVERS = tuple(kind for kind in SHARED if kind != "sqlite")
+"""By day, those who share a file are eight processes in test_sqlite_limits.py."""
 
 PROCESSES = 8
 THREADS = 8
@@ -128,7 +129,7 @@ def test_tasks_pass_as_often_as_the_limit_says(url: str) -> None:
     run(main())
 
 
-@pytest.mark.parametrize("url", params(SHARED), indirect=True)
+@pytest.mark.parametrize("url", params(SHARED if IS_LONG else SERVERS), indirect=True)
 def test_processes_pass_as_often_as_the_limit_says(url: str) -> None:
     where = str(Path(storage.__file__).resolve().parents[1])
     workers = [

@@ -14,6 +14,7 @@ import storage.aio
 from storage import OutcomeUnknownError, RateLimitedError, UnavailableError
 from storage.core.breaker import Breaker
 from storage.testing import Bridge
+from tests.day import mostly
 from tests.fault import faults
 from tests.fault.ground import Crew
 from tests.fault.proxy import Proxy
@@ -208,6 +209,7 @@ def test_later_checks_do_not_ask(
     )
 
 
+@pytest.mark.parametrize("half", mostly(storage))
 def test_who_asks_again_is_one_and_asks_less_and_less_often(
     limiter: Callable[..., Any], proxy: Proxy
 ) -> None:
@@ -518,6 +520,7 @@ def test_little_of_the_time_is_lost_to_a_store_that_fails_slowly() -> None:
     assert lost < 0.11 * 60
 
 
+@pytest.mark.parametrize("half", mostly(storage.aio))
 def test_who_is_let_through_to_a_store_that_hangs_waits_for_no_more_than_half_a_second(
     limiter: Callable[..., Any], proxy: Proxy
 ) -> None:
@@ -534,6 +537,7 @@ def test_who_is_let_through_to_a_store_that_hangs_waits_for_no_more_than_half_a_
     assert lost < 1.5
 
 
+@pytest.mark.parametrize("half", mostly(storage))
 def test_of_a_crowd_one_asks(limiter: Callable[..., Any], proxy: Proxy) -> None:
     """When the time has come to look again, the others are answered at once."""
     limited = limiter("1000/h", on_error="allow", budget=0.3)

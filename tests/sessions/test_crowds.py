@@ -18,6 +18,7 @@ import pytest
 import storage
 import storage.aio
 from storage.testing.threads import crowd
+from tests.day import IS_LONG
 from tests.fault.ground import Crew, rows
 from tests.leases.ground import run, until_in_loop
 from tests.servers import Server
@@ -174,6 +175,20 @@ def processes(url: str, way: str, count: int) -> Iterator[list[Process]]:
             process.handle.communicate()
 
 
+SHARED = {"sqlite": "merging", "valkey": "turns"}
+"""What processes share, and how they work on it by day; in the order of asking they do at both."""
+
+
+@pytest.mark.parametrize(
+    ("shared", "way"),
+    [
+        pytest.param(*place.values, way, marks=place.marks, id=f"{place.values[0]}-{way}")
+        for place in params(*SHARED)
+        for way in WAYS
+        if IS_LONG or way == SHARED[str(place.values[0])]
+    ],
+    indirect=["shared"],
+)
 def test_processes_lose_no_change_of_each_other(shared: Place, way: str) -> None:
     with processes(shared.url, way, PROCESSES) as workers:
         for number, process in enumerate(workers):

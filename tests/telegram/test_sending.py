@@ -19,6 +19,7 @@ from telebot.apihelper import ApiTelegramException
 import storage
 import storage.telegram
 from storage import Limit, RateLimitedError
+from tests.day import by_turns
 from tests.fault.ground import locked
 from tests.telegram.ground import Ground, Senders, in_line, may_send
 from tests.telegram.network import Refused
@@ -185,7 +186,14 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("wait", "error"), ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize(
+    ("live", "wait", "error"),
+    [
+        pytest.param(("memory", half), *ERRORS[name], id=f"memory {half.__name__} {name}")
+        for half, name in by_turns(ERRORS)
+    ],
+    indirect=["live"],
+)
 def test_what_is_refused_is_sent_again_when_it_may_be(
     live: Ground, wait: float, error: Any
 ) -> None:

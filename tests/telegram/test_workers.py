@@ -130,9 +130,10 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 WHERE = [
     pytest.param(half, kind, marks=[pytest.mark.server] if kind == "valkey" else [])
-    for kind, by_day in (("sqlite", "blocking"), ("valkey", "asyncio"))
-    for half in (HALVES if IS_LONG else [by_day])
+    for kind, halves in (("sqlite", HALVES if IS_LONG else ()), ("valkey", HALVES[not IS_LONG :]))
+    for half in halves
 ]
+"""By day in tasks on a server; threads are in one process then, with a store in memory."""
 
 
 @pytest.mark.parametrize(("half", "shared"), WHERE, indirect=["shared"])
