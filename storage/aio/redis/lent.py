@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError
 
 from ...redis.course import Budget
 from ...redis.marks import End, Marks, marking, mixed_up, what_ends
-from ...redis.replies import TOO_LATE, Phase, Trouble, word
+from ...redis.replies import TOO_LATE, Phase, Trouble, phase_of
 from ...redis.settings import Address
 from ...runtime import monotonic
 from .link import FAILURES, Link, reply_on
@@ -230,8 +230,3 @@ class Lent:
         except BaseException:
             await self.dropped(pool, link)
             raise
-
-
-def phase_of(error: BaseException) -> Phase:
-    """What a server says while it is connected to, it says of a command that it never got."""
-    return Phase.ANSWERED if word(error) else Phase.UNSENT

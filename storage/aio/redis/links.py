@@ -19,11 +19,11 @@ from redis.exceptions import InvalidResponse
 from ...redis.commands import Command
 from ...redis.course import Budget
 from ...redis.marks import is_for_good, marking
-from ...redis.replies import TOO_LATE, Phase, Trouble, meaning
+from ...redis.replies import TOO_LATE, Phase, Trouble, meaning, phase_of
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
 from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
-from .lent import FITS, Lent, phase_of
+from .lent import FITS, Lent
 from .link import FAILURES, Link
 from .pool import Pool
 
