@@ -348,4 +348,28 @@ BUGS = [
         "            if size < 0:\n",
         _parsing("longer_than"),
     ),
+    Bug(
+        "parsing-again-from-the-beginning",
+        "a line that comes in many pieces is looked at once",
+        PARSING,
+        "max(start, self._looked)",
+        "start",
+        _parsing("many_pieces"),
+    ),
+    Bug(
+        "parsing-half-an-end-passed-over",
+        "a line ends where its end comes in two pieces",
+        PARSING,
+        "self._looked = len(data) - 1 ",
+        "self._looked = len(data) ",
+        _parsing("many_pieces or old_protocol"),
+    ),
+    Bug(
+        "parsing-big-numbers-bounded",
+        "a number of any length is read",
+        PARSING,
+        '    b"(": _big,\n',
+        '    b"(": int,\n',
+        _parsing("big_number"),
+    ),
 ]
