@@ -163,6 +163,22 @@ BUGS = [
         _deadlines("left and aio"),
     ),
     Bug(
+        "lane-several-have-all-the-time",
+        "what is asked together has the deadline of the call",
+        LINKS,
+        "end = min(now + self._seconds, until)\n",
+        "end = now + self._seconds\n",
+        _deadlines("several and usual"),
+    ),
+    Bug(
+        "lane-several-within-no-time",
+        "what is asked together is given up when no answer is worth anything",
+        LINKS,
+        "                end = min(end, budget.until)\n",
+        "                end = max(end, budget.until)\n",
+        _deadlines("several and within"),
+    ),
+    Bug(
         "lane-idle-and-not-looked-at",
         "a connection that was closed while nobody used it costs nothing",
         LANE,
