@@ -198,4 +198,23 @@ BUGS = [
         "        self._unmarked.clear()\n\n    async def forget",
         _in("_forked", "no_mark_of_its_parent"),
     ),
+    Bug(
+        "wires-lost-on-the-way-to-a-call",
+        "who is struck before it has a connection leaves it to the next one",
+        LENT,
+        "            return link\n        except BaseException:\n            if link is not None:\n"
+        "                await self.dropped(pool, link)\n            raise\n\n"
+        "    async def _made_room",
+        "            return link\n        finally:\n            pass\n\n"
+        "    async def _made_room",
+        COME_AND_GO,
+    ),
+    Bug(
+        "wires-room-that-nobody-looks-for",
+        "who waits for a connection gets the room of one that is struck and tells nobody",
+        POOL,
+        "self.waiting[0] is waiter:\n            self.handed_over(None)\n",
+        "self.waiting[0] is waiter:\n            pass\n",
+        COME_AND_GO,
+    ),
 ]

@@ -40,6 +40,7 @@ class Links:
     """
 
     def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
+        self._limit = limit
         self._seconds = seconds
         self._lent = Lent(make, limit, seconds)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
@@ -153,7 +154,7 @@ class Links:
         pool = self._pools.get(loop)
         if pool is None:
             self._forget_closed_loops()
-            pool = self._pools[loop] = Pool()
+            pool = self._pools[loop] = Pool(self._limit)
         return pool
 
     def _forget_closed_loops(self) -> None:

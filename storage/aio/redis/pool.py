@@ -20,9 +20,10 @@ _SOON = 0.02
 
 
 class Pool:
-    """The connections of one loop, which are closed at its end at the latest."""
+    """The connections of one loop, *limit* at the most, which are closed at its end at the latest."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self.idle: dict[Address, deque[Link]] = {}
         self.all: weakref.WeakSet[Link] = weakref.WeakSet()
         self.waiting: deque[asyncio.Future[Link | None]] = deque()
@@ -123,6 +124,13 @@ class Pool:
             return
         self._look_again(waiter, until)
         self.press()
+        # Those who go on already are about to take their room.
+        asyncio.get_running_loop().call_soon(self._look_for_room, waiter)
+
+    def _look_for_room(self, waiter: asyncio.Future[Link | None]) -> None:
+        """Who was struck by a signal handler may have told nobody that there is room."""
+        if len(self.all) < self._limit and self.waiting and self.waiting[0] is waiter:
+            self.handed_over(None)
 
     async def _disconnect(self, links: list[Link]) -> None:
         """Close *links* and what is idle, and cut what is not closed in time."""
