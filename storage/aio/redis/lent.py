@@ -164,7 +164,7 @@ class Lent:
 
     async def back(self, pool: Pool, link: Link, is_clean: bool) -> None:
         """The call is over that had *link*."""
-        if not is_clean or self.is_closed:
+        if not is_clean or self.is_closed or pool.is_cut:
             await self.dropped(pool, link)
         elif not pool.handed_over(link):
             pool.idle.setdefault(link.place, deque()).append(link)

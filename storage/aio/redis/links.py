@@ -184,6 +184,8 @@ class Links:
         lane.grow = grow
         if self._lent.is_closed:
             lane.close()
+        elif pool.is_cut:
+            lane.cut()
         return lane
 
     def _note(self, lane: Lane) -> None:

@@ -28,6 +28,8 @@ class Pool:
         self.all: weakref.WeakSet[Link] = weakref.WeakSet()
         self.waiting: deque[asyncio.Future[Link | None]] = deque()
         self.lanes: dict[Address, Lane] = {}
+        self.is_cut: bool = False
+        """Whether its loop has ended, and nobody closes what is idle any more."""
         self._closing: asyncio.Future[None] | None = None
         self._end = _closing_at_its_end(self)
         # A loop closes at its end the generators that have begun in it.
@@ -46,7 +48,8 @@ class Pool:
         self._closing = asyncio.ensure_future(self.aclose())
 
     async def cut(self) -> None:
-        """End everything."""
+        """End everything; what is opened after that ends with the call that it was opened for."""
+        self.is_cut = True
         for lane in self.lanes.values():
             lane.cut()
         await self._disconnect([])
