@@ -187,7 +187,7 @@ BUGS = [
         "redis-end-not-noticed-in-asyncio",
         "a connection that ended while the loop was busy costs nothing",
         "storage/aio/redis/link.py",
-        "if not self.connection.is_connected or self._has_news():",
+        "if not self.connection.is_connected or self.has_news():",
         "if not self.connection.is_connected:",
         _faults("test_idle", "busy"),
     ),

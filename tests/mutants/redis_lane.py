@@ -279,7 +279,7 @@ BUGS = [
         "lane-everybody-connects",
         "who failed before does not give up what was opened since",
         LINKS,
-        "            self._failed.setdefault(task, {})[lane] = lane.made\n",
+        "            lanes[lane] = lane.made\n",
         "            self._failed.pop(task, None)\n",
         _lane("opened_since"),
     ),

@@ -48,8 +48,8 @@ BUGS = [
         "wires-not-cut",
         "a connection that can not be ended in peace is cut",
         POOL,
-        "                link.cut()\n",
-        "                pass\n",
+        "            for link in links:\n                link.cut()\n",
+        "            pass\n",
         _in("_closed", "does_not_wait"),
     ),
     Bug(
@@ -79,9 +79,9 @@ BUGS = [
     Bug(
         "wires-no-deadline-after-the-end",
         "a loop that goes on after its end has deadlines",
-        LANE,
-        "        self._lent_until = self._next = math.inf\n",
-        "        self._lent_until = math.inf\n",
+        LENT,
+        "reply = await link.reply(self.limit_of(until, wait, budget))",
+        "reply = await link.reply(60.0)",
         _in("_closed", "goes_on"),
     ),
     Bug(
@@ -195,7 +195,7 @@ BUGS = [
         "a mark is a word that was never said, in no process",
         LENT,
         "        self._marks = Marks()\n\n    async def forget",
-        "        self._unmarked.clear()\n\n    async def forget",
+        "        pass\n\n    async def forget",
         _in("_forked", "no_mark_of_its_parent"),
     ),
     Bug(
@@ -205,8 +205,7 @@ BUGS = [
         "            return link\n        except BaseException:\n            if link is not None:\n"
         "                await self.dropped(pool, link)\n            raise\n\n"
         "    async def _made_room",
-        "            return link\n        finally:\n            pass\n\n"
-        "    async def _made_room",
+        "            return link\n        finally:\n            pass\n\n    async def _made_room",
         COME_AND_GO,
     ),
     Bug(
@@ -237,8 +236,40 @@ BUGS = [
         "wires-shared-after-the-end",
         "what a loop opens after its end is not shared",
         LANE,
-        "        self._lent_until = self._next = math.inf\n",
-        "        self._next = math.inf\n",
+        "        self._lent_until = math.inf\n",
+        "        pass\n",
         _in("_closed", "after_its_end"),
+    ),
+    Bug(
+        "wires-places-for-ever",
+        "servers that are gone are forgotten",
+        POOL,
+        "        self._forget_places()\n",
+        "",
+        _in("_places", "gone"),
+    ),
+    Bug(
+        "wires-places-of-what-has-ended",
+        "a connection that has ended keeps no server in mind",
+        POOL,
+        "for link in [link for link in links if link.has_news()]:",
+        "for link in []:",
+        _in("_places", "gone"),
+    ),
+    Bug(
+        "wires-places-of-failures",
+        "a task that failed keeps no server in mind",
+        LINKS,
+        "self._failed.setdefault(task, weakref.WeakKeyDictionary())",
+        "self._failed.setdefault(task, {})  # type: ignore[arg-type]",
+        _in("_places", "gone"),
+    ),
+    Bug(
+        "wires-places-forgotten-in-use",
+        "servers to which connections lead are remembered",
+        POOL,
+        "if place not in led and not lane.is_used:",
+        "if place in led:",
+        _in("_places", "remembered"),
     ),
 ]

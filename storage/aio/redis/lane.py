@@ -140,6 +140,13 @@ class Lane:
         if self._opening is not None:
             self._opening.began = monotonic()
 
+    @property
+    def is_used(self) -> bool:
+        """Whether something goes on, or what went wrong lately is worth remembering."""
+        is_opening = self._opening is not None and not self._opening.is_over
+        is_wary = monotonic() < self._lent_until < math.inf
+        return bool(self.wires or self.leaving or self.queue or is_opening or is_wary)
+
     def take(self, link: Link) -> None:
         """Share the connection of *link* from now on."""
         self.made += 1

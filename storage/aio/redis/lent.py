@@ -37,7 +37,6 @@ class Lent:
         self._limit = limit
         self._seconds = seconds
         self._marks = Marks()
-        self._unmarked: set[Address] = set()
 
     async def ask(
         self,
@@ -90,7 +89,7 @@ class Lent:
             if budget is not None and budget.until <= monotonic():
                 is_clean = True
                 return [TOO_LATE] * len(packed)
-            mark = b"" if place in self._unmarked else self._marks.next()
+            mark = self._marks.next() if link.takes_marks else b""
             sent = [*packed, marking(mark)] if mark else packed
             fits = sum(map(len, sent)) <= FITS
             link.connection.socket_timeout = None if fits else self.limit_of(until, 0.0, budget)
@@ -195,7 +194,7 @@ class Lent:
             found = what_ends(replies, mark)
             if found is not End.REFUSED:
                 return found is End.MARK
-            self._unmarked.add(link.place)
+            link.takes_marks = False
         # Where one came twice, the last one is left.
         return await link.is_quiet()
 

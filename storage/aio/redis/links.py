@@ -30,6 +30,9 @@ from .pool import Pool
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
 
+_Failed = weakref.WeakKeyDictionary["asyncio.Task[Any]", weakref.WeakKeyDictionary[Lane, int]]
+"""How old the connections were that a task had trouble with."""
+
 _running_loop = asyncio.get_running_loop
 
 
@@ -44,7 +47,7 @@ class Links:
         self._seconds = seconds
         self._lent = Lent(make, limit, seconds)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-        self._failed: weakref.WeakKeyDictionary[Any, dict[Lane, int]] = weakref.WeakKeyDictionary()
+        self._failed: _Failed = weakref.WeakKeyDictionary()
         after_fork(self, Links._leave_behind)
 
     async def ask(
@@ -68,6 +71,7 @@ class Links:
         reply, closed = AGAIN, AGAIN
         while reply is AGAIN:
             if not lane.wires:
+                lane = pool.lanes.get(place) or self._lane(pool, place)  # it may be forgotten
                 reply = await lane.opened(partial(self._open, pool, lane), until, budget)
                 if reply is LENT:
                     return await self._lent.ask(pool, place, packed, until, wait, budget)
@@ -108,6 +112,7 @@ class Links:
         replies, closed = AGAIN, AGAIN
         while replies is AGAIN:
             if not lane.wires:
+                lane = pool.lanes.get(place) or self._lane(pool, place)
                 replies = await lane.opened(partial(self._open, pool, lane), until, budget)
                 if replies is LENT:
                     return await self._lent.ask_all(pool, place, packed, until, budget)
@@ -134,8 +139,8 @@ class Links:
         lane = pool.lanes.get(place)
         if lane is not None:
             task = asyncio.current_task()
-            failed = self._failed.get(task, {}) if task else {}
-            lane.retire(failed.pop(lane, lane.made))
+            failed = self._failed.get(task) if task else None
+            lane.retire(lane.made if failed is None else failed.pop(lane, lane.made))
         await self._lent.forget(pool, place)
 
     async def aclose(self) -> None:
@@ -192,7 +197,8 @@ class Links:
         """Remember how old the connections are that this task had trouble with."""
         task = asyncio.current_task()
         if task is not None:
-            self._failed.setdefault(task, {})[lane] = lane.made
+            lanes = self._failed.setdefault(task, weakref.WeakKeyDictionary())
+            lanes[lane] = lane.made
 
     async def _open(self, pool: Pool, lane: Lane) -> Any:
         """Open a connection that many share; answers `None`, the trouble, or `LENT`."""

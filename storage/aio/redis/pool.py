@@ -55,7 +55,8 @@ class Pool:
         await self._disconnect([])
 
     def lane(self, place: Address, seconds: float) -> Lane:
-        """What many share on the way to *place*."""
+        """What many share on the way to *place*; where servers come, others go."""
+        self._forget_places()
         pool = weakref.ref(self)
 
         def ended(link: Link) -> None:
@@ -134,6 +135,20 @@ class Pool:
         """Who was struck by a signal handler may have told nobody that there is room."""
         if len(self.all) < self._limit and self.waiting and self.waiting[0] is waiter:
             self.handed_over(None)
+
+    def _forget_places(self) -> None:
+        """Forget those to which no connection leads, but for some that have ended meanwhile."""
+        for links in self.idle.values():
+            for link in [link for link in links if link.has_news()]:
+                links.remove(link)
+                self.lost(link)
+                link.cut()
+        led = {link.place for link in self.all}
+        for place, lane in list(self.lanes.items()):
+            if place not in led and not lane.is_used:
+                del self.lanes[place]
+                lane.cut()  # or its timer holds it
+        self.idle = {place: links for place, links in self.idle.items() if links}
 
     async def _disconnect(self, links: list[Link]) -> None:
         """Close *links* and what is idle, and cut what is not closed in time."""
