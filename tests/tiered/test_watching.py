@@ -494,14 +494,14 @@ def test_a_server_that_answers_for_ever_keeps_no_thread(word: bytes) -> None:
         until(lambda: listeners() == 0, "the end of the thread", seconds=1)
 
 
-def test_what_is_shut_under_a_listener_is_opened_anew(valkey: Server, other: Other) -> None:
-    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
-        tier = Tier(storage, bridge, base, {}).heard()
+def test_what_is_shut_under_a_listener_is_opened_anew(
+    opened: Open, over: Over, valkey: Server, other: Other
+) -> None:
+    tier = over(opened("RedisStorage", url(valkey)), ttl=LONG).heard()
 
-        tier.near.shut()
+    tier.near.shut()
 
-        tier.heard()
-        tier.store.close()
+    tier.heard()
 
 
 def interrupted() -> None:
