@@ -6,7 +6,6 @@ The twin of `storage.redis.links`, with connections of each event loop's own.
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
 from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
 from .lent import FITS, Lent
-from .link import FAILURES, Link
+from .link import FAILURES, Link, let_all_go
 from .pool import Pool
 
 LIBRARY: Any = redis.asyncio
@@ -169,9 +168,8 @@ class Links:
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent, and so are its loops."""
-        for pool in self._pools.values():
-            for link in list(pool.all):
-                _let_go(link.connection)
+        links = [link for pool in self._pools.values() for link in list(pool.all)]
+        let_all_go(link.connection for link in links)
         # Whoever took them apart would tell the loops, which still share something with the parent.
         self._parents = self._pools
         self._pools = {}
@@ -242,14 +240,3 @@ class Links:
         finally:
             if not is_shared:
                 await self._lent.back(pool, link, is_clean)
-
-
-def _let_go(connection: Any) -> None:
-    """Close a connection in a forked process, behind the back of its loop."""
-    writer = getattr(connection, "_writer", None)
-    socket = None if writer is None else writer.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
-        return
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, socket.fileno())
-    os.close(nothing)
