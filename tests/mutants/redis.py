@@ -189,7 +189,7 @@ BUGS = [
         "storage/aio/redis/link.py",
         "if not self.connection.is_connected or self.has_news():",
         "if not self.connection.is_connected:",
-        _faults("test_idle", "busy"),
+        _faults("test_idle", "what_is_long"),
     ),
     Bug(
         "redis-limit-lost",
