@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import get_ident
 from typing import Any
 
@@ -25,6 +25,22 @@ def after_fork(owner: object, repair: _Step) -> None:
 def around_fork(owner: object, prepare: _Step, go_on: _Step, repair: _Step) -> None:
     """Call *prepare* on *owner* before a fork, then *go_on* here and *repair* in the child."""
     _forking[owner] = (prepare, go_on, repair)
+
+
+def let_go(numbers: Iterable[int]) -> None:
+    """In a child: have the files of these *numbers* lead nowhere, which are the parent's too.
+
+    Whoever holds them closes them when he likes.
+    """
+    ours = set(numbers) - {-1}
+    if not ours:
+        return
+    os.close(min(ours))  # so that there is a number free, whatever else is open
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in ours - {nothing}:
+        os.dup2(nothing, number, inheritable=False)
+    if nothing not in ours:
+        os.close(nothing)
 
 
 def _nothing(owner: object) -> None:

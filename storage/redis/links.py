@@ -19,7 +19,7 @@ from .commands import Command
 from .course import Budget
 from .link import FAILURES, PARENTS, Link, leave
 from .marks import End, Marks, marking, mixed_up, what_ends
-from .replies import TOO_LATE, AllLentError, Phase, Trouble, word
+from .replies import TOO_LATE, AllLentError, Phase, Trouble, phase_of
 from .settings import Address
 from .struck import broken, struck
 
@@ -181,7 +181,7 @@ class Links:
         try:
             if link is not None:
                 self._dropped(link)
-            return broken(failed, _phase_of(failed))
+            return broken(failed, phase_of(failed))
         finally:
             del failed
 
@@ -312,8 +312,3 @@ class _Waiter:
         """Go on, with *link* or to make one."""
         self.link = link
         self.gate.release()
-
-
-def _phase_of(error: BaseException) -> Phase:
-    """What a server says while it is connected to, it says of a command that it never got."""
-    return Phase.ANSWERED if word(error) else Phase.UNSENT

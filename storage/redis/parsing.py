@@ -73,13 +73,14 @@ class PlainReader:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
-        self._at = 0
+        self._at = self._looked = 0
         self._open: list[_Several] = []
 
     def feed(self, data: bytes) -> None:
         """Take what came next."""
         if self._at:
             del self._bytes[: self._at]
+            self._looked -= self._at
             self._at = 0
         self._bytes += data
 
@@ -108,8 +109,9 @@ class PlainReader:
 
     def _part(self) -> Any:
         data, start = self._bytes, self._at
-        end = data.find(b"\r\n", start)
+        end = data.find(b"\r\n", max(start, self._looked))
         if end < 0:
+            self._looked = len(data) - 1  # which may be half of an end
             return NOT_YET
         kind, line = bytes(data[start : start + 1]), bytes(data[start + 1 : end])
         if kind in _SIMPLE:
@@ -178,11 +180,18 @@ def _nothing(_: bytes) -> None:
     return None
 
 
+def _big(text: bytes) -> bytes:
+    """A number of any length, as it is said: hiredis makes no `int` of it either."""
+    if not text.removeprefix(b"-").isdigit():
+        raise ValueError(text)
+    return text
+
+
 _SIMPLE: dict[bytes, Callable[[bytes], Any]] = {
     b"+": bytes,
     b"-": _failed,
     b":": int,
-    b"(": int,
+    b"(": _big,
     b",": float,
     b"_": _nothing,
     b"#": b"t".__eq__,

@@ -169,6 +169,11 @@ def word(error: BaseException) -> str:
     return text.split(" ", 1)[0] if "ResponseError" in names else ""
 
 
+def phase_of(error: BaseException) -> Phase:
+    """What a server says while it is connected to, it says of a command that it never got."""
+    return Phase.ANSWERED if word(error) else Phase.UNSENT
+
+
 def meaning(error: BaseException) -> Meaning:
     """What *error* is in our words."""
     first = word(error)

@@ -15,7 +15,7 @@ from ..forks import around_fork
 from ..offers import Step
 from ..runtime import Lock, Runtime, monotonic, mutex, runner
 from .failures import is_busy, is_read_only, translated
-from .groups import LONGEST, REST, Group, Memory, is_apart
+from .groups import LONGEST, REST, Group, Memory, is_apart, marked_as
 from .options import Options
 from .transactions import alone, inside
 from .turns import Turns
@@ -138,9 +138,8 @@ class Connection:
     ) -> T:
         """Do *work* alone: committed as a whole, or not at all. It may *seldom look* as above."""
         if self._turns is not None and self._is_no_leader(self._turns):
-            return self._turns.do(
-                self.together, lambda: self.transact(work, key, seldom_looks=seldom_looks)
-            )
+            step = marked_as(work, lambda: self.transact(work, key, seldom_looks=seldom_looks))
+            return self._turns.do(self.together, step)
         with self._lock if self._leader is None else self._entrance():
             cursor = self._cursor or self._open()
             group = self._group

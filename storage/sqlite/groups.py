@@ -36,6 +36,11 @@ def is_apart(function: Callable[..., Any]) -> bool:
     return getattr(function, "apart", False)
 
 
+def marked_as(function: Callable[..., Any], step: F) -> F:
+    """*step*, which does *function*, and is apart if that is."""
+    return apart(step) if is_apart(function) else step
+
+
 class Memory(Protocol):
     """What remembers what it has written."""
 

@@ -163,6 +163,7 @@ class SqliteBackend:
     def clear(self, prefix: str) -> int:
         stretch = (prefix, after(prefix) or _TEXT_END)
 
+        @apart
         def clear(cursor: sqlite3.Cursor) -> int:
             removed = cursor.execute(self._sql.clear, (*stretch, self._now())).rowcount
             cursor.execute(self._sql.clear_over, stretch)

@@ -55,6 +55,14 @@ def test_four_processes_lose_no_update(tmp_path: Path) -> None:
         assert store.get("k") == 1000
 
 
+def test_four_processes_lose_no_increment(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    at_once(path, 4, "incr", "250")
+
+    with storage.SqliteStorage(path) as store:
+        assert store.get("n") == 1000
+
+
 def test_a_fresh_file_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
     for turn in range(3 if IS_LONG else 1):
         path = tmp_path / f"{turn}.db"

@@ -1,6 +1,6 @@
 """One of several processes on one SQLite file; run by test_processes.py.
 
-    python worker.py FILE {blocking | asyncio} {update TURNS | open}
+    python worker.py FILE {blocking | asyncio} {update TURNS | incr TURNS | open}
 
 It says that it is ready, waits for a line on stdin, and works.
 """
@@ -21,7 +21,10 @@ def main(path: str, half: str, what: str, turns: str = "0") -> None:
     sys.stdin.readline()
     with driven(wanted.SqliteStorage(path)) as store:
         for _ in range(int(turns)):
-            store.update("k", lambda value: value + 1, default=0)
+            if what == "incr":
+                store.incr("n")
+            else:
+                store.update("k", lambda value: value + 1, default=0)
         if what == "open":
             say(str(store.incr("opened")))
 

@@ -150,6 +150,21 @@ def test_a_thread_that_fails_undoes_no_other(how: str, store: Any, file: Path) -
     assert healthy(file)
 
 
+def test_what_may_take_long_is_done_by_itself(store: Any, file: Path) -> None:
+    old = store.namespace("old")
+    old.set_many({str(number): number for number in range(10)})
+    said = traced(store)
+    counts = [lambda: store.incr("n")] * THREADS
+
+    answers = at_once(store, file, *counts, old.clear, *counts)
+
+    assert answers.pop(THREADS) == 10
+    assert sorted(answers) == list(range(1, 2 * THREADS + 1))
+    place = said.index("DELETE")
+    assert said[place - 1 : place + 3] == ["BEGIN", "DELETE", "DELETE", "COMMIT"]
+    assert said.count("COMMIT") <= 3
+
+
 def test_a_thread_that_is_alone_writes_by_one_statement(store: Any) -> None:
     said = traced(store)
 

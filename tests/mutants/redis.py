@@ -187,9 +187,9 @@ BUGS = [
         "redis-end-not-noticed-in-asyncio",
         "a connection that ended while the loop was busy costs nothing",
         "storage/aio/redis/link.py",
-        "if not self.connection.is_connected or self._has_news():",
+        "if not self.connection.is_connected or self.has_news():",
         "if not self.connection.is_connected:",
-        _faults("test_idle", "busy"),
+        _faults("test_idle", "what_is_long"),
     ),
     Bug(
         "redis-limit-lost",
@@ -333,8 +333,8 @@ BUGS = [
         "redis-kept-open-by-a-fork-of-asyncio",
         "a forked process keeps no connection of its parent open",
         "storage/aio/redis/links.py",
-        "                _let_go(link.connection)\n",
-        "                pass\n",
+        "        let_all_go(link.connection for link in links)\n",
+        "        pass\n",
         _faults("test_redis_fork", "asyncio_keeps"),
     ),
     Bug(

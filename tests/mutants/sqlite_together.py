@@ -303,6 +303,14 @@ BUGS = [
         _turns("share_a_commit"),
     ),
     Bug(
+        "turn-with-what-takes-long",
+        "what may take long is no part of what threads share",
+        GROUPS,
+        "    return apart(step) if is_apart(function) else step\n",
+        "    return step\n",
+        _turns("by_itself"),
+    ),
+    Bug(
         "turn-that-is-done-and-waits",
         "threads whose write is done go on and ask for the next one",
         TURNS,

@@ -7,10 +7,13 @@ import os
 import resource
 import threading
 from contextlib import suppress
+from itertools import count
 from time import monotonic
 from typing import Any
 
 import pytest
+import redis.asyncio
+import redis.credentials
 
 import storage
 import storage.aio
@@ -23,7 +26,7 @@ from tests.fault.redis.ground import clients, url
 from tests.fault.redis.test_redis_fork import waiting_child
 from tests.servers import Cluster, Sentinel, Server
 from tests.tiered.conftest import Over
-from tests.tiered.ground import Tier
+from tests.tiered.ground import Strike, Tier
 from tests.topology.ground import PREFIX, cluster_url, one_of_each, sentinel_url
 
 TRACKING = "flags=t"
@@ -176,6 +179,7 @@ def test_the_next_loop_listens_when_one_stands_still(valkey: Server, other: Any)
 
     second.run_until_complete(heard(tiered))
     first.run_until_complete(asyncio.sleep(0.05))  # it goes on, and gives way
+    assert near.watched
     second.run_until_complete(heard(tiered))
     second.run_until_complete(comes(tiered, "k", None))
     other.set("k", 1)
@@ -187,6 +191,92 @@ def test_the_next_loop_listens_when_one_stands_still(valkey: Server, other: Any)
     for loop in (first, second):
         loop.run_until_complete(asyncio.sleep(0.01))
         loop.close()
+
+
+# What was made in the very step that is struck is never awaited.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_an_interrupt_while_a_task_is_begun_to_listen_leaves_it_to_the_next_read(
+    valkey: Server, other: Any
+) -> None:
+    """At no step are the copies lost for good, or is there a task that nobody ends."""
+
+    async def struck(base: Any, number: int) -> bool:
+        tiered = storage.aio.tiered(base)
+        room = tiered._backend._room
+        strike = Strike("aio/redis/tracking.py", number, interrupted)
+
+        def begin() -> None:
+            with suppress(StopIteration):
+                room._watch.begin(room._near).send(None)
+
+        with suppress(KeyboardInterrupt):
+            strike.run(begin)
+        await heard(tiered)
+        assert len(listening()) == 1
+        await tiered.aclose()
+        assert not listening()
+        return strike.has_struck
+
+    async def main() -> None:
+        base = storage.aio.RedisStorage(url(valkey))
+        for number in count():
+            if not await struck(base, number):
+                break
+        await base.aclose()
+        assert number > 100
+
+    asyncio.run(main())
+
+
+def listening() -> list[asyncio.Task[Any]]:
+    """The tasks that do."""
+    return [task for task in asyncio.all_tasks() if task.get_name() == "storage"]
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+class Deaf(redis.credentials.CredentialProvider):
+    """It does not hear that it is cancelled."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self.is_deaf = True
+
+    def get_credentials(self) -> tuple[str, str]:
+        return ("default", "")
+
+    async def get_credentials_async(self) -> tuple[str, str]:
+        self.is_asked = True
+        while self.is_deaf:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+        return self.get_credentials()
+
+
+def test_who_does_not_hear_that_he_is_cancelled_keeps_nobody_from_closing(
+    valkey: Server, other: Any
+) -> None:
+    async def main() -> None:
+        vault = Deaf()
+        client = redis.asyncio.Redis(port=valkey.port, credential_provider=vault)
+        base = storage.aio.RedisStorage(client)
+        tiered = storage.aio.tiered(base)
+        room = tiered._backend._room
+        await room._watch.begin(room._near)
+        await asyncio.to_thread(until, lambda: vault.is_asked)
+        try:
+            await asyncio.wait_for(tiered.aclose(), 2 * WITHIN)
+        finally:
+            vault.is_deaf = False
+        await asyncio.wait(listening(), timeout=WITHIN)
+        assert not listening()
+        assert clients_of(valkey) == 0
+        await base.aclose()
+
+    asyncio.run(main())
 
 
 def test_two_loops_share_the_copies_and_one_listens(valkey: Server, other: Any) -> None:

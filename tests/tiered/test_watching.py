@@ -124,6 +124,30 @@ def test_an_entry_costs_one_trip_with_its_end(
     assert not tier.has_copy("l")
 
 
+@pytest.mark.parametrize("count", [2, 12])
+def test_several_entries_cost_one_trip_with_their_ends(
+    count: int, tier: Tier, other: Other, proxy: Proxy
+) -> None:
+    names = [f"several:{number}" for number in range(count)]
+    tier.store.get_many([f"absent:{number}" for number in range(count)])
+    for number, name in enumerate(names):
+        other.set(name, number, ttl=100 * number or None)
+    told(tier, other)
+    before = proxy.trips - proxy.commands.count("PING")
+    asked = len(proxy.commands) - proxy.commands.count("PING")
+    found = tier.store.get_many([*names, "absent"])
+    trips = proxy.trips - proxy.commands.count("PING") - before
+
+    assert found == {name: number for number, name in enumerate(names)}
+    assert trips == 1
+    assert len(proxy.commands) - proxy.commands.count("PING") - asked <= 5
+    kept = [tier.near.entries[f"storage:{name}"] for name in names]
+    lasting = [one.until - one.since for one in kept]
+    assert lasting[0] == LONG
+    for number in range(1, count):
+        assert 100 * number - 50 < lasting[number] <= 100 * number
+
+
 def test_nothing_is_read_from_copies_when_nobody_tells(
     tier: Tier, other: Other, proxy: Proxy
 ) -> None:
@@ -494,14 +518,14 @@ def test_a_server_that_answers_for_ever_keeps_no_thread(word: bytes) -> None:
         until(lambda: listeners() == 0, "the end of the thread", seconds=1)
 
 
-def test_what_is_shut_under_a_listener_is_opened_anew(valkey: Server, other: Other) -> None:
-    with storage.RedisStorage(url(valkey)) as base, Bridge() as bridge:
-        tier = Tier(storage, bridge, base, {}).heard()
+def test_what_is_shut_under_a_listener_is_opened_anew(
+    opened: Open, over: Over, valkey: Server, other: Other
+) -> None:
+    tier = over(opened("RedisStorage", url(valkey)), ttl=LONG).heard()
 
-        tier.near.shut()
+    tier.near.shut()
 
-        tier.heard()
-        tier.store.close()
+    tier.heard()
 
 
 def interrupted() -> None:

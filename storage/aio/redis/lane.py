@@ -140,10 +140,19 @@ class Lane:
         if self._opening is not None:
             self._opening.began = monotonic()
 
+    @property
+    def is_used(self) -> bool:
+        """Whether something goes on, or what went wrong lately is worth remembering."""
+        is_opening = self._opening is not None and not self._opening.is_over
+        is_wary = monotonic() < self._lent_until < math.inf
+        return bool(self.wires or self.leaving or self.queue or is_opening or is_wary)
+
     def take(self, link: Link) -> None:
         """Share the connection of *link* from now on."""
         self.made += 1
         self.wires.append(Wire(link, self.made, self._marks, self))
+        if self._lent_until == math.inf:  # it was closed or cut, and what opens did not hear of it
+            self.retire(self.made)
         self.has_room()
 
     def next_mark(self) -> bytes:
@@ -152,7 +161,8 @@ class Lane:
 
     def lend(self, *, is_for_good: bool) -> None:
         """Share nothing, for a while or for good."""
-        self._lent_until = math.inf if is_for_good else monotonic() + _WARY_SECONDS
+        seconds = math.inf if is_for_good else _WARY_SECONDS
+        self._lent_until = max(self._lent_until, monotonic() + seconds)
         self.retire(self.made)
 
     def retire(self, number: int) -> None:
@@ -180,12 +190,12 @@ class Lane:
         if self.queue:
             self._send(monotonic())
         idle = [wire for wire in self.wires if not wire.in_flight]
-        self.retire(self.made)
+        self.lend(is_for_good=True)
         return idle
 
     def cut(self) -> None:
-        """End everything at once."""
-        self._next = math.inf
+        """End everything at once, and share nothing from now on."""
+        self._lent_until = math.inf
         if self._timer is not None:
             self._timer.cancel()
         if self._opening is not None:

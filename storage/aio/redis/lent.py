@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError
 
 from ...redis.course import Budget
 from ...redis.marks import End, Marks, marking, mixed_up, what_ends
-from ...redis.replies import TOO_LATE, Phase, Trouble, word
+from ...redis.replies import TOO_LATE, Phase, Trouble, phase_of
 from ...redis.settings import Address
 from ...runtime import monotonic
 from .link import FAILURES, Link, reply_on
@@ -37,7 +37,6 @@ class Lent:
         self._limit = limit
         self._seconds = seconds
         self._marks = Marks()
-        self._unmarked: set[Address] = set()
 
     async def ask(
         self,
@@ -49,17 +48,18 @@ class Lent:
         budget: Budget | None,
     ) -> Any:
         """What the server at *place* replies to what is *packed*, or a `Trouble`."""
-        link = await self._taken(pool, place, until, budget)
-        if type(link) is Trouble:
-            return link
-        if budget is not None and budget.until <= monotonic():
-            await self.back(pool, link, True)
-            return TOO_LATE
+        link: Any = None
         is_clean = False
-        connection = link.connection
-        fits = len(packed) <= FITS
-        connection.socket_timeout = None if fits else self.limit_of(until, wait, budget)
         try:
+            link = await self._taken(pool, place, until, budget)
+            if type(link) is Trouble:
+                return link
+            if budget is not None and budget.until <= monotonic():
+                is_clean = True
+                return TOO_LATE
+            connection = link.connection
+            fits = len(packed) <= FITS
+            connection.socket_timeout = None if fits else self.limit_of(until, wait, budget)
             try:
                 await connection.send_packed_command(packed, check_health=False)
             except FAILURES as error:
@@ -68,7 +68,8 @@ class Lent:
             is_clean = type(reply) is not Trouble or reply.phase is Phase.ANSWERED
             return reply
         finally:
-            await self.back(pool, link, is_clean)
+            if type(link) is Link:
+                await self.back(pool, link, is_clean)
 
     async def ask_all(
         self,
@@ -79,18 +80,19 @@ class Lent:
         budget: Budget | None,
     ) -> list[Any]:
         """What the server at *place* replies to several commands in one trip."""
-        link = await self._taken(pool, place, until, budget)
-        if type(link) is Trouble:
-            return [link] * len(packed)
-        if budget is not None and budget.until <= monotonic():
-            await self.back(pool, link, True)
-            return [TOO_LATE] * len(packed)
+        link: Any = None
         is_clean = False
-        mark = b"" if place in self._unmarked else self._marks.next()
-        sent = [*packed, marking(mark)] if mark else packed
-        fits = sum(map(len, sent)) <= FITS
-        link.connection.socket_timeout = None if fits else self.limit_of(until, 0.0, budget)
         try:
+            link = await self._taken(pool, place, until, budget)
+            if type(link) is Trouble:
+                return [link] * len(packed)
+            if budget is not None and budget.until <= monotonic():
+                is_clean = True
+                return [TOO_LATE] * len(packed)
+            mark = self._marks.next() if link.takes_marks else b""
+            sent = [*packed, marking(mark)] if mark else packed
+            fits = sum(map(len, sent)) <= FITS
+            link.connection.socket_timeout = None if fits else self.limit_of(until, 0.0, budget)
             try:
                 await link.connection.send_packed_command(sent, check_health=False)
             except FAILURES as error:
@@ -101,7 +103,8 @@ class Lent:
             is_clean = await self._are_answers(replies, mark, link)
             return replies[: len(packed)] if is_clean else [mixed_up()] * len(packed)
         finally:
-            await self.back(pool, link, is_clean)
+            if type(link) is Link:
+                await self.back(pool, link, is_clean)
 
     def leave_behind(self) -> None:
         """In a forked process: its parent says the marks that were said so far, and the next."""
@@ -125,11 +128,19 @@ class Lent:
 
     async def free(self, pool: Pool, place: Address, until: float) -> Link:
         """A connection that nobody else has, with nothing in it, or one that is new."""
-        while True:
-            link = pool.idle_at(place) or await self._another(pool, place, until)
-            if link.is_new or (link.place == place and await self._is_quiet(pool, link)):
-                return link
-            await self.dropped(pool, link)
+        link: Link | None = None
+        try:
+            while True:
+                link = pool.idle_at(place)
+                if link is None:
+                    link = await self._another(pool, place, until)
+                if link.is_new or (link.place == place and await link.is_quiet()):
+                    return link
+                await self.dropped(pool, link)
+        except BaseException:
+            if link is not None:
+                await self.dropped(pool, link)
+            raise
 
     async def connect(self, pool: Pool, link: Link, until: float) -> None:
         """Connect a new one."""
@@ -152,7 +163,7 @@ class Lent:
 
     async def back(self, pool: Pool, link: Link, is_clean: bool) -> None:
         """The call is over that had *link*."""
-        if not is_clean or self.is_closed:
+        if not is_clean or self.is_closed or pool.is_cut:
             await self.dropped(pool, link)
         elif not pool.handed_over(link):
             pool.idle.setdefault(link.place, deque()).append(link)
@@ -183,7 +194,7 @@ class Lent:
             found = what_ends(replies, mark)
             if found is not End.REFUSED:
                 return found is End.MARK
-            self._unmarked.add(link.place)
+            link.takes_marks = False
         # Where one came twice, the last one is left.
         return await link.is_quiet()
 
@@ -191,9 +202,9 @@ class Lent:
         self, pool: Pool, place: Address, until: float, budget: Budget | None
     ) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
-        end = until if budget is None else budget.until
+        link: Link | None = None
         try:
-            link = await self.free(pool, place, end)
+            link = await self.free(pool, place, until if budget is None else budget.until)
             if link.is_new:
                 before = monotonic()
                 await self.connect(pool, link, until)
@@ -202,17 +213,27 @@ class Lent:
             return link
         except FAILURES as error:
             return Trouble(phase_of(error), error)
+        except BaseException:
+            if link is not None:
+                await self.dropped(pool, link)
+            raise
 
     async def _another(self, pool: Pool, place: Address, until: float) -> Link:
         """A new connection as soon as there may be one more, or one that comes back."""
-        while len(pool.all) >= self._limit and not await self._made_room(pool):
-            pool.press()
-            link = await pool.wait(until)
+        link: Link | None = None
+        try:
+            while len(pool.all) >= self._limit and not await self._made_room(pool):
+                pool.press()
+                link = await pool.wait(until)
+                if link is not None:
+                    return link
+            link = Link(place, self._make(place))
+            pool.all.add(link)
+            return link
+        except BaseException:
             if link is not None:
-                return link
-        link = Link(place, self._make(place))
-        pool.all.add(link)
-        return link
+                await self.dropped(pool, link)
+            raise
 
     async def _made_room(self, pool: Pool) -> bool:
         """Give up an idle connection, to whatever place it leads."""
@@ -223,15 +244,3 @@ class Lent:
             pool.all.discard(link)
             await link.connection.disconnect(nowait=True)
         return len(pool.all) < self._limit
-
-    async def _is_quiet(self, pool: Pool, link: Link) -> bool:
-        try:
-            return await link.is_quiet()
-        except BaseException:
-            await self.dropped(pool, link)
-            raise
-
-
-def phase_of(error: BaseException) -> Phase:
-    """What a server says while it is connected to, it says of a command that it never got."""
-    return Phase.ANSWERED if word(error) else Phase.UNSENT

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.connection import async_timeout as timeout  # type: ignore[attr-defined]
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
+from ...forks import let_go
 from ...redis.replies import AllLentError, Phase, Trouble, word
 from ...redis.settings import Address
 
@@ -32,12 +33,14 @@ class Link:
     """One connection."""
 
     __slots__ = ("__weakref__", "_is_cut", "_look", "_reader", "_transport", "connection", "is_new",
-                 "news", "place")  # fmt: skip
+                 "news", "place", "takes_marks")  # fmt: skip
 
     def __init__(self, place: Address, connection: Any) -> None:
         self.place: Address = place
         self.connection: Any = connection
         self.is_new: bool = True
+        self.takes_marks: bool = True
+        """Whether it is not known that the server refuses them."""
         self._is_cut = False
 
     def connected(self) -> None:
@@ -61,7 +64,7 @@ class Link:
     async def is_quiet(self) -> bool:
         """Whether it is open, and holds no answer that nobody asked for."""
         try:
-            if not self.connection.is_connected or self._has_news():
+            if not self.connection.is_connected or self.has_news():
                 return False
             return not await self._look()
         except FAILURES:
@@ -85,7 +88,7 @@ class Link:
             return Trouble(Phase.SENT, too_late())
         return reply
 
-    def _has_news(self) -> bool:
+    def has_news(self) -> bool:
         """Whether something came that the client library did not look at yet, be it the end."""
         if self._transport is None:
             return False
@@ -105,10 +108,19 @@ class Link:
         """End it at once."""
         if self._transport is not None:
             self._transport.abort()
+            # The client library would complain of what it takes for open.
+            self.connection._reader = self.connection._writer = None
 
     def _cut(self) -> None:
         self._is_cut = True
         self._transport.abort()
+
+
+def let_all_go(connections: Iterable[Any]) -> None:
+    """In a forked process: close *connections* behind the backs of their loops."""
+    writers = [getattr(connection, "_writer", None) for connection in connections]
+    sockets = [writer.get_extra_info("socket") for writer in writers if writer is not None]
+    let_go(socket.fileno() for socket in sockets if socket is not None)
 
 
 async def reply_on(connection: Any) -> Any:

@@ -6,7 +6,6 @@ The twin of `storage.redis.links`, with connections of each event loop's own.
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,16 +18,19 @@ from redis.exceptions import InvalidResponse
 from ...redis.commands import Command
 from ...redis.course import Budget
 from ...redis.marks import is_for_good, marking
-from ...redis.replies import TOO_LATE, Phase, Trouble, meaning
+from ...redis.replies import TOO_LATE, Phase, Trouble, meaning, phase_of
 from ...redis.settings import Address
 from ...runtime import after_fork, monotonic
 from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
-from .lent import FITS, Lent, phase_of
-from .link import FAILURES, Link
+from .lent import FITS, Lent
+from .link import FAILURES, Link, let_all_go
 from .pool import Pool
 
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
+
+_Failed = weakref.WeakKeyDictionary["asyncio.Task[Any]", weakref.WeakKeyDictionary[Lane, int]]
+"""How old the connections were that a task had trouble with."""
 
 _running_loop = asyncio.get_running_loop
 
@@ -40,10 +42,11 @@ class Links:
     """
 
     def __init__(self, make: Callable[[Address], Any], limit: float, seconds: float) -> None:
+        self._limit = limit
         self._seconds = seconds
         self._lent = Lent(make, limit, seconds)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-        self._failed: weakref.WeakKeyDictionary[Any, dict[Lane, int]] = weakref.WeakKeyDictionary()
+        self._failed: _Failed = weakref.WeakKeyDictionary()
         after_fork(self, Links._leave_behind)
 
     async def ask(
@@ -67,6 +70,7 @@ class Links:
         reply, closed = AGAIN, AGAIN
         while reply is AGAIN:
             if not lane.wires:
+                lane = pool.lanes.get(place) or self._lane(pool, place)  # it may be forgotten
                 reply = await lane.opened(partial(self._open, pool, lane), until, budget)
                 if reply is LENT:
                     return await self._lent.ask(pool, place, packed, until, wait, budget)
@@ -107,6 +111,7 @@ class Links:
         replies, closed = AGAIN, AGAIN
         while replies is AGAIN:
             if not lane.wires:
+                lane = pool.lanes.get(place) or self._lane(pool, place)
                 replies = await lane.opened(partial(self._open, pool, lane), until, budget)
                 if replies is LENT:
                     return await self._lent.ask_all(pool, place, packed, until, budget)
@@ -133,8 +138,8 @@ class Links:
         lane = pool.lanes.get(place)
         if lane is not None:
             task = asyncio.current_task()
-            failed = self._failed.get(task, {}) if task else {}
-            lane.retire(failed.pop(lane, lane.made))
+            failed = self._failed.get(task) if task else None
+            lane.retire(lane.made if failed is None else failed.pop(lane, lane.made))
         await self._lent.forget(pool, place)
 
     async def aclose(self) -> None:
@@ -153,7 +158,7 @@ class Links:
         pool = self._pools.get(loop)
         if pool is None:
             self._forget_closed_loops()
-            pool = self._pools[loop] = Pool()
+            pool = self._pools[loop] = Pool(self._limit)
         return pool
 
     def _forget_closed_loops(self) -> None:
@@ -163,9 +168,8 @@ class Links:
 
     def _leave_behind(self) -> None:
         """In a forked process: the connections are those of the parent, and so are its loops."""
-        for pool in self._pools.values():
-            for link in list(pool.all):
-                _let_go(link.connection)
+        links = [link for pool in self._pools.values() for link in list(pool.all)]
+        let_all_go(link.connection for link in links)
         # Whoever took them apart would tell the loops, which still share something with the parent.
         self._parents = self._pools
         self._pools = {}
@@ -183,13 +187,16 @@ class Links:
         lane.grow = grow
         if self._lent.is_closed:
             lane.close()
+        elif pool.is_cut:
+            lane.cut()
         return lane
 
     def _note(self, lane: Lane) -> None:
         """Remember how old the connections are that this task had trouble with."""
         task = asyncio.current_task()
         if task is not None:
-            self._failed.setdefault(task, {})[lane] = lane.made
+            lanes = self._failed.setdefault(task, weakref.WeakKeyDictionary())
+            lanes[lane] = lane.made
 
     async def _open(self, pool: Pool, lane: Lane) -> Any:
         """Open a connection that many share; answers `None`, the trouble, or `LENT`."""
@@ -233,14 +240,3 @@ class Links:
         finally:
             if not is_shared:
                 await self._lent.back(pool, link, is_clean)
-
-
-def _let_go(connection: Any) -> None:
-    """Close a connection in a forked process, behind the back of its loop."""
-    writer = getattr(connection, "_writer", None)
-    socket = None if writer is None else writer.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
-        return
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, socket.fileno())
-    os.close(nothing)

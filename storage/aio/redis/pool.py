@@ -20,13 +20,16 @@ _SOON = 0.02
 
 
 class Pool:
-    """The connections of one loop, which are closed at its end at the latest."""
+    """The connections of one loop, *limit* at the most, which are closed at its end at the latest."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self.idle: dict[Address, deque[Link]] = {}
         self.all: weakref.WeakSet[Link] = weakref.WeakSet()
         self.waiting: deque[asyncio.Future[Link | None]] = deque()
         self.lanes: dict[Address, Lane] = {}
+        self.is_cut: bool = False
+        """Whether its loop has ended, and nobody closes what is idle any more."""
         self._closing: asyncio.Future[None] | None = None
         self._end = _closing_at_its_end(self)
         # A loop closes at its end the generators that have begun in it.
@@ -45,13 +48,15 @@ class Pool:
         self._closing = asyncio.ensure_future(self.aclose())
 
     async def cut(self) -> None:
-        """End everything."""
+        """End everything; what is opened after that ends with the call that it was opened for."""
+        self.is_cut = True
         for lane in self.lanes.values():
             lane.cut()
         await self._disconnect([])
 
     def lane(self, place: Address, seconds: float) -> Lane:
-        """What many share on the way to *place*."""
+        """What many share on the way to *place*; where servers come, others go."""
+        self._forget_places()
         pool = weakref.ref(self)
 
         def ended(link: Link) -> None:
@@ -123,6 +128,27 @@ class Pool:
             return
         self._look_again(waiter, until)
         self.press()
+        # Those who go on already are about to take their room.
+        asyncio.get_running_loop().call_soon(self._look_for_room, waiter)
+
+    def _look_for_room(self, waiter: asyncio.Future[Link | None]) -> None:
+        """Who was struck by a signal handler may have told nobody that there is room."""
+        if len(self.all) < self._limit and self.waiting and self.waiting[0] is waiter:
+            self.handed_over(None)
+
+    def _forget_places(self) -> None:
+        """Forget those to which no connection leads, but for some that have ended meanwhile."""
+        for links in self.idle.values():
+            for link in [link for link in links if link.has_news()]:
+                links.remove(link)
+                self.lost(link)
+                link.cut()
+        led = {link.place for link in self.all}
+        for place, lane in list(self.lanes.items()):
+            if place not in led and not lane.is_used:
+                del self.lanes[place]
+                lane.cut()  # or its timer holds it
+        self.idle = {place: links for place, links in self.idle.items() if links}
 
     async def _disconnect(self, links: list[Link]) -> None:
         """Close *links* and what is idle, and cut what is not closed in time."""

@@ -7,7 +7,6 @@ loop that asked first, and when that is gone, in the next one that asks.
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,8 +30,9 @@ from ...redis.changes import (
     third,
 )
 from ...redis.settings import Address, Maker
-from ...runtime import after_fork, monotonic, mutex
+from ...runtime import after_fork, monotonic, reentrant
 from .door import Door
+from .link import let_all_go
 
 _CHUNK = 65536
 
@@ -46,7 +46,7 @@ class Listener:
     def __init__(self, door: Door, prefix: bytes) -> None:
         self._door = door
         self._prefix = prefix
-        self._lock = mutex()
+        self._lock = reentrant()
         self._ear: _Ear | None = None
         self._is_closed = False
         after_fork(self, Listener._leave_behind)
@@ -66,7 +66,8 @@ class Listener:
             if maker is None:
                 tell(near, self._door.label, None)
                 return
-            self._ear = _Ear(self, self._door, third(maker), self._prefix, near)
+            self._ear = ear = _Ear(self, self._door, third(maker), self._prefix, near)
+            ear.begin()
 
     def hears(self, places: Sequence[Address]) -> bool:
         """Whether that is told which changes at *places*; if not, it soon will be."""
@@ -85,7 +86,7 @@ class Listener:
 
     def _leave_behind(self) -> None:
         """In a forked process: the task is in the parent, and so are its connections."""
-        self._lock = mutex()
+        self._lock = reentrant()
         ear, self._ear = self._ear, None
         if ear is not None:
             ear.leave()
@@ -108,29 +109,39 @@ class _Ear:
         self._is_over = False
         self._loop = asyncio.get_running_loop()
         self._astray = self._loop.create_future()
-        self._owner = weakref.ref(owner, lambda _: self._soon(self._task.cancel))
+        self._task: asyncio.Task[None] | None = None
+        self._owner = weakref.ref(owner, lambda _: self._end_soon())
+
+    def begin(self) -> None:
+        """Have the task there; where an interrupt strikes before that is known, this one gives way
+        to the next."""
         # Nothing of who asks for it, such as context variables, is kept.
-        self._task: asyncio.Task[None] = Context().run(self._begin)
+        Context().run(self._begin)
 
     @property
     def is_alive(self) -> bool:
         """Whether it goes on; in a loop that does not run it does not."""
-        return not self._task.done() and self._loop.is_running()
+        task = self._task
+        is_there = task is not None and not task.done() and not self._is_over
+        return is_there and self._loop.is_running()
 
     def give_way(self) -> None:
         """End soon, when the loop runs again, if ever; another one tells by now."""
         self._near = Near(1, 1, self._near.clock)
-        self._soon(self._task.cancel)
+        self._end_soon()
 
     async def stop(self) -> None:
-        """End, and wait for that where it is possible."""
-        if self._task.done() or self._task is asyncio.current_task():
+        """End, and wait for that where it is possible, but not for ever: what connects may swallow
+        that it is cancelled."""
+        self._is_over = True
+        task = self._task
+        if task is None or task is asyncio.current_task():
             return
-        if self._loop is not asyncio.get_running_loop():
-            self._soon(self._task.cancel)
-            return
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        self._soon(task.cancel)
+        if self._loop is asyncio.get_running_loop():
+            await asyncio.wait([task], timeout=WITHIN)
+            for line in self._lines if not task.done() else ():
+                line.cut()
 
     def look_about(self) -> None:
         """Servers have moved: begin anew with those that there are."""
@@ -139,11 +150,15 @@ class _Ear:
 
     def leave(self) -> None:
         """Close what came along into a forked process, without a word to anybody."""
-        for line in self._lines:
-            line.leave()
+        let_all_go(line.connection for line in self._lines)
 
-    def _begin(self) -> asyncio.Task[None]:
-        return self._loop.create_task(self._run(), name="storage")
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._run(), name="storage")
+
+    def _end_soon(self) -> None:
+        self._is_over = True
+        if self._task is not None:
+            self._soon(self._task.cancel)
 
     def _soon(self, function: Callable[..., object], *args: object) -> None:
         with suppress(RuntimeError):  # the loop is closed, and nothing goes on in there
@@ -152,12 +167,9 @@ class _Ear:
     async def _run(self) -> None:
         try:
             pause = 0.0
-            while not self._is_over:
+            while not self._is_over and not self._near.is_ended:
                 pause = await self._try(pause)
-                if pause:
-                    # A copy that was kept meanwhile is not kept any longer.
-                    await asyncio.sleep(pause)
-                    self._near.shut()
+                await self._rest(pause)
         finally:
             self._near.shut()
 
@@ -179,6 +191,12 @@ class _Ear:
         await self._hang_up()
         return 0.0
 
+    async def _rest(self, seconds: float) -> None:
+        """Wait; a copy that was kept meanwhile is not kept any longer."""
+        if seconds and not self._is_over:
+            await asyncio.sleep(seconds)
+            self._near.shut()
+
     async def _connect(self) -> None:
         """Have each server tell what changes there."""
         places = sorted(await self._door.look_about())
@@ -192,11 +210,12 @@ class _Ear:
         self._near.open(watched=True, sure=self._sure())
 
     async def _hear(self) -> None:
-        """Drop what changes, and ask each server again and again whether that was all."""
+        """Drop what changes, and ask each server again and again whether that was all; until
+        somebody has shut what was opened here."""
         hearing = [asyncio.ensure_future(line.hear(self._heard)) for line in self._lines]
         looks = monotonic()
         try:
-            while not self._astray.done():
+            while not self._is_over and not self._astray.done() and self._near.watched:
                 for line in self._lines:
                     line.ask()
                 if monotonic() >= looks:
@@ -218,7 +237,7 @@ class _Ear:
 
     def _sure(self) -> float:
         """Until when copies count: so long after the moment for which all servers have answered."""
-        return min(line.told.sure for line in self._lines) + WITHIN
+        return min((line.told.sure for line in self._lines), default=self._near.clock()) + WITHIN
 
     async def _hang_up(self) -> None:
         self._near.shut()
@@ -250,6 +269,12 @@ class _Line:
         except asyncio.TimeoutError as error:
             raise TimeoutError("Timeout connecting to server") from error
 
+    def cut(self) -> None:
+        """Have who waits for the server wait no more."""
+        writer = getattr(self.connection, "_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+
     def ask(self) -> None:
         """Ask whether all was told that has changed so far; an answer that is overdue is none."""
         if self.told.is_overdue:
@@ -262,16 +287,6 @@ class _Line:
         while True:
             await self._take()
             heard()
-
-    def leave(self) -> None:
-        """Close it in a forked process, behind the back of its loop."""
-        writer = getattr(self.connection, "_writer", None)
-        socket = None if writer is None else writer.get_extra_info("socket")
-        if socket is None or socket.fileno() < 0:
-            return
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, socket.fileno())
-        os.close(nothing)
 
     async def _take(self) -> None:
         some = await self.connection._reader.read(_CHUNK)

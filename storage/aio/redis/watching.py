@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from ...core.near import Look, Near
 from ...errors import StorageError
 from ...keys import Names
-from ...redis.commands import READ, Command
+from ...redis.commands import READ, Command, Script, run
 from .door import Door
 from .tracking import Listener
+
+_LEFT = Script("left")
+_FEW = 3
+_AT_ONCE = 500
+"""So many keys has one command at the most: a server does one command after the other."""
 
 
 class RedisWatch:
@@ -31,33 +36,51 @@ class RedisWatch:
         except StorageError as error:
             error.key = name
             raise
-        return replies[0], self._left(replies[1])
+        return replies[0], self._left(replies[1:])[0]
 
     async def look_many(self, names: Sequence[str]) -> Sequence[Look]:
         """What is there, in one trip to each server."""
         keys = [name.encode() for name in names]
-        groups = [group for group in self._places.groups(keys) if group]
-        commands = [_reading([keys[index] for index in group]) for group in groups]
-        replies = await self._door.batch([*commands, *map(_ending, keys)])
-        raws: list[bytes | None] = [None] * len(keys)
-        for group, reply in zip(groups, replies):
-            for index, raw in zip(group, reply):
-                raws[index] = raw
-        return list(zip(raws, map(self._left, replies[len(groups) :])))
+        groups = [
+            group[start : start + _AT_ONCE]
+            for group in self._places.groups(keys)
+            for start in range(0, len(group), _AT_ONCE)
+        ]
+        chosen = [[keys[index] for index in group] for group in groups]
+        ends = [command for some in chosen for command in _endings(some)]
+        replies = await self._door.batch([*map(_reading, chosen), *ends])
+        raws = [raw for reply in replies[: len(groups)] for raw in reply]
+        left = self._left(replies[len(groups) :])
+        looks: list[Look] = [(None, None)] * len(keys)
+        order = [index for group in groups for index in group]
+        for index, raw, seconds in zip(order, raws, left):
+            looks[index] = raw, seconds
+        return looks
 
     async def aclose(self) -> None:
         await self._watch.aclose()
 
-    def _left(self, ms: int) -> float | None:
-        """How many seconds an entry has left; none where it went meanwhile, or where nobody would
+    def _left(self, replies: Sequence[int | list[int]]) -> list[float | None]:
+        """How many seconds entries have left; none where one went meanwhile, or where nobody would
         hear of its changes."""
-        if not self._listener.hears(self._places.all()):
-            return 0.0
-        return None if ms == -1 else max(ms, 0) / 1000
+        is_heard = self._listener.hears(self._places.all())
+        left: list[float | None] = []
+        for reply in replies:
+            for ms in reply if isinstance(reply, list) else (reply,):
+                seconds = None if ms == -1 else max(ms, 0) / 1000
+                left.append(seconds if is_heard else 0.0)
+        return left
 
 
 def _reading(keys: Sequence[bytes]) -> Command:
     return Command(READ, keys[0], (b"MGET", *keys))
+
+
+def _endings(keys: Sequence[bytes]) -> Sequence[Command]:
+    """What asks for the ends of *keys*: those of many come in one reply, which is read at once."""
+    if len(keys) > _FEW:
+        return [run(_LEFT, READ, tuple(keys))]
+    return [_ending(key) for key in keys]
 
 
 def _ending(key: bytes) -> Command:

@@ -3,6 +3,7 @@ again are a part of it."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 import storage
+import storage.aio
 from storage import OutcomeUnknownError, StorageError, UnavailableError
+from storage.core.limits import Limit
+from storage.records import Ask, Meter
 from tests.fault import faults
 from tests.fault.proxy import Deaf, Proxy
 from tests.fault.redis.conftest import At
@@ -153,6 +157,29 @@ def test_the_time_to_connect_is_a_part_of_the_call(store: Any, proxy: Proxy) -> 
     for call in (reads, writes):
         proxy.cut()
         ends_by(SECONDS, lambda call=call: call(store))
+
+
+METERS = [[Meter(Limit(10, name=name).rule, "k")] for name in ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("connecting", "within", "whole"), [(0.7, None, 1.0), (0.2, 0.1, 0.3)], ids=["usual", "within"]
+)
+def test_several_that_tasks_ask_together_are_over_by_the_deadline_of_the_call(
+    connecting: float, within: float | None, whole: float, proxy: Proxy
+) -> None:
+    """To connect is a part of it, but for those who ask for an answer within a shorter time."""
+    proxy.always(faults.Blackhole())
+
+    async def several() -> StorageError:
+        proxy.next(faults.Delay(reply=connecting), "CLIENT")
+        async with storage.aio.RedisStorage(url(proxy, timeout=1)) as store:
+            room = store.room(storage.aio.protocols.RateLimitStore)
+            with pytest.raises(StorageError) as caught:
+                await room.hit_many(METERS, Ask(within=within))
+            return caught.value
+
+    ends_by(whole, lambda: asyncio.run(several()))
 
 
 def test_the_time_to_wait_for_a_connection_is_a_part_of_the_call(at: At, proxy: Proxy) -> None:

@@ -14,7 +14,7 @@ from tests.fault.faults import End
 from tests.fault.ground import together
 from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
-from tests.fault.redis.ground import clients, raw, url
+from tests.fault.redis.ground import LONG_TEXT, clients, raw, url
 from tests.servers import Server, running, states
 from tests.waiting import until
 
@@ -69,6 +69,19 @@ def test_a_loop_that_was_too_busy_to_notice_finds_out_before_it_sends(
             for number in range(1, 30):
                 assert await store.incr("n") == number
                 proxy.cut(how)  # the loop does not turn meanwhile
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", [End.RST, End.FIN])
+def test_nor_does_it_send_what_is_long(how: End, proxy: Proxy) -> None:
+    """Which has a connection of its own."""
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(proxy)) as store:
+            for number in range(1, 30):
+                assert await store.add(str(number), LONG_TEXT)
+                proxy.cut(how)
 
     asyncio.run(main())
 

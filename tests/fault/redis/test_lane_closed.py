@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
+import redis.credentials
 
 import storage.aio
 from storage import ClosedError, StorageError, UnavailableError
 from tests.fault import faults
 from tests.fault.proxy import Proxy
-from tests.fault.redis.ground import LONG_TEXT, Port, clients, url
+from tests.fault.redis.ground import LONG_TEXT, NAME, Port, clients, url
 from tests.servers import Server
 from tests.servers.resp import MARK
 from tests.servers.tls import Certificates
@@ -136,6 +138,59 @@ def test_who_is_closed_while_it_looks_for_its_servers_leaves_no_connection(valke
         asyncio.run(main(silent))
     for one in met:
         one.close()
+
+
+class Deaf(redis.credentials.CredentialProvider):
+    """It does not hear that it is cancelled."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    def get_credentials(self) -> Any:
+        return ("default", "")
+
+    async def get_credentials_async(self) -> Any:
+        self.is_asked = True
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(PATIENCE)
+        return self.get_credentials()
+
+
+@pytest.mark.parametrize("how", ["closed", "cut"])
+def test_what_connects_all_the_same_is_closed_at_once(how: str, valkey: Server) -> None:
+    """Be it that its store is closed or that its loop has ended."""
+
+    async def main() -> None:
+        vault = Deaf()
+        client = redis.asyncio.Redis(port=valkey.port, client_name=NAME, credential_provider=vault)
+        store = storage.aio.RedisStorage(client, timeout=LONG)
+        reading = asyncio.ensure_future(store.get("n"))
+        await asyncio.to_thread(until, lambda: vault.is_asked)
+        if how == "closed":
+            await store.aclose()
+        else:
+            for pool in list(store._backend._room._door._links._pools.values()):
+                await pool.cut()
+        await asyncio.wait([reading])
+        await asyncio.to_thread(until, lambda: clients(valkey) == 0, "the end of all")
+
+    asyncio.run(main())
+
+
+def test_what_a_loop_opens_after_its_end_is_closed_after_the_call(valkey: Server) -> None:
+    loop = asyncio.new_event_loop()
+    store = storage.aio.RedisStorage(url(valkey, timeout=LONG))
+    loop.run_until_complete(store.set("n", 1))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+    async def go_on() -> None:
+        assert await asyncio.gather(*(store.get("n") for _ in range(3))) == [1] * 3
+        await store.set("long", LONG_TEXT)
+        await asyncio.to_thread(until, lambda: clients(valkey) == 0, "the end of all")
+
+    loop.run_until_complete(go_on())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
 
 
 def test_a_loop_that_goes_on_after_its_end_has_deadlines(proxy: Proxy, valkey: Server) -> None:

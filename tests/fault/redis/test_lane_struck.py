@@ -15,7 +15,7 @@ import pytest
 
 import storage.aio
 from storage import StorageError
-from storage.aio.redis import lane, links, opening, pool, wire
+from storage.aio.redis import lane, lent, links, opening, pool, wire
 from storage.redis.commands import READ, Command
 from tests.day import IS_LONG
 from tests.fault import faults
@@ -25,7 +25,7 @@ from tests.servers import Server
 from tests.waiting import until
 
 FILES = (lane.__file__, wire.__file__)
-ALL = (*FILES, links.__file__, opening.__file__, pool.__file__)
+ALL = (*FILES, lent.__file__, links.__file__, opening.__file__, pool.__file__)
 TASKS = 8
 SECONDS, PATIENCE = 20, 4
 """Nobody waits until the deadline."""

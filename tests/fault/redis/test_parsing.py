@@ -70,9 +70,11 @@ def nested(inner: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
 
 
 new = st.recursive(new_simple, nested, max_leaves=12)
-big_numbers = st.integers(-(10**30), 10**30).map(lambda number: b"(%d\r\n" % number)
+big_numbers = st.one_of(
+    st.integers(-(10**30), 10**30).map(lambda number: b"%d" % number), st.just(b"9" * 5000)
+)
 long_refusals = st.sampled_from(REFUSALS).map(lambda text: bulk(b"!", text))
-only_ours = st.recursive(new_simple | big_numbers | long_refusals, nested, max_leaves=12)
+only_ours = st.recursive(new_simple | long_refusals, nested, max_leaves=12)
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,45 @@ def test_what_hiredis_does_not_know(loop: Any, replies: list[bytes], cuts: list[
     assert ours(PlainReader(), data, cuts) == theirs(_AsyncRESP3Parser, data, len(replies), loop)
 
 
+@pytest.mark.parametrize("kind", READERS)
+@given(numbers=st.lists(big_numbers, min_size=1, max_size=5), cuts=several_of)
+def test_a_big_number_is_what_the_server_says(
+    kind: str, numbers: list[bytes], cuts: list[int]
+) -> None:
+    data = several(b"*", [b"(%b\r\n" % number for number in numbers])
+
+    assert ours(READERS[kind](), data, cuts) == [shown(numbers)]
+
+
+class Searched(bytearray):
+    """Bytes that count how many of them were looked at."""
+
+    looked = 0
+
+    def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
+        self.looked += len(self) - start
+        return super().find(what, start)
+
+
+def test_a_line_that_comes_in_many_pieces_is_looked_at_once() -> None:
+    made = PlainReader()
+    made._bytes = seen = Searched()
+    pieces = 1000
+    made.feed(b":1\r\n+")
+    assert made.gets() == 1
+    for _ in range(pieces):
+        made.feed(b"long")
+        assert made.gets() is NOT_YET
+    made.feed(b"\r")
+    assert made.gets() is NOT_YET
+    made.feed(b"\n:2\r\n")
+
+    assert made.gets() == b"long" * pieces
+    assert made.gets() == 2
+    assert not made.has_data()
+    assert seen.looked < 3 * len("long") * pieces
+
+
 def test_what_stands_before_a_reply_is_no_reply() -> None:
     data = b"|1\r\n+k\r\n:1\r\n*2\r\n|2\r\n+k\r\n:1\r\n+l\r\n*0\r\n:5\r\n|0\r\n:6\r\n"
 
@@ -178,6 +219,7 @@ def test_what_a_server_says_unasked_is_told_from_a_reply(kind: str) -> None:
         b"*x\r\n",
         b"*1\r\n:\r\n",
         b",x\r\n",
+        b"(x\r\n",
     ],
 )
 def test_what_is_no_reply_raises(kind: str, data: bytes) -> None:

@@ -232,3 +232,58 @@ def test_a_child_takes_no_connection_where_no_file_can_be_opened(valkey: Server)
     ended = python(NO_FILE_IS_FREE, url(valkey), valkey.url)
 
     assert (ended.returncode, ended.stdout) == (0, "3"), ended.stderr
+
+
+NO_FILE_IS_FREE_IN_TASKS = """
+import asyncio, os, resource, stat, sys, warnings
+import storage.aio
+
+warnings.simplefilter("ignore", DeprecationWarning)
+
+def sockets():
+    found = set()
+    for number in range(64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                found.add(number)
+        except OSError:
+            pass
+    return found
+
+async def main():
+    others = sockets()
+    stores = [storage.aio.RedisStorage(sys.argv[1]) for _ in range(3)]
+    for store in stores:
+        await store.set("before", 1)
+    tiered = storage.aio.tiered(stores[0])
+    while not tiered.room(storage.NearCache).info().watched:
+        await tiered.get("before")
+        await asyncio.sleep(0.001)
+    ours = sockets() - others
+    assert len(ours) == 4
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    held = []
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(ours & sockets()))
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), end="")
+    for one in held:
+        os.close(one)
+    await tiered.aclose()
+    for store in stores:
+        assert await store.get("before") == 1
+        await store.aclose()
+
+asyncio.run(main())
+"""
+
+
+def test_nor_does_one_of_asyncio(valkey: Server) -> None:
+    ended = python(NO_FILE_IS_FREE_IN_TASKS, url(valkey))
+
+    assert (ended.returncode, ended.stdout) == (0, "0"), ended.stderr
