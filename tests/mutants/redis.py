@@ -227,9 +227,9 @@ BUGS = [
         "redis-deadline-for-each-piece",
         "a call ends by its deadline, in however many pieces its answer comes",
         "storage/redis/punctual.py",
-        "            _wait(self._comes, self.until - monotonic())\n"
+        "            self._wait(self._comes, self.until - monotonic())\n"
         "        return self._recv(size, NO_WAIT | flags)",
-        "            _wait(self._comes, 2)\n        return self._recv(size, NO_WAIT | flags)",
+        "            self._wait(self._comes, 2)\n        return self._recv(size, NO_WAIT | flags)",
         _faults("test_deadlines", "blocking and (pieces or connect)"),
     ),
     Bug(

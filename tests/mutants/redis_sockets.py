@@ -282,8 +282,8 @@ BUGS = [
         "redis-sockets-struck-and-said-again",
         "a change that a signal handler strikes is done once or not at all",
         _LINK,
-        "            return broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))",
-        "            return Trouble(Phase.UNSENT, failed)",
+        "trouble = broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))",
+        "trouble = Trouble(Phase.UNSENT, failed)",
         ("tests/fault/redis/test_struck.py", "-k", "once_or_not_at_all"),
     ),
     Bug(
