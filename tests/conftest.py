@@ -6,7 +6,7 @@ import gc
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,14 @@ def pytest_collection() -> None:
 def pytest_collection_finish() -> None:
     collect()
     gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """What needs servers waits for them, for deadlines and for processes half of its time, so that
+    there is work for one more than there are processors."""
+    found: int = yield
+    return found + ("server" not in config.option.markexpr)
 
 
 @pytest.hookimpl(optionalhook=True)

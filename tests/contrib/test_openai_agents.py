@@ -21,8 +21,8 @@ from storage import aio
 from storage.contrib.openai_agents import Session
 from storage.testing import Clock
 from tests.contrib.ground import Place, Script, called, messages, said, texts
-from tests.contrib.writer import batch
-from tests.fault.ground import PATIENCE
+from tests.contrib.writer import PATIENCE_SECONDS, batch
+from tests.day import IS_LONG
 from tests.leases.ground import run
 from tests.servers import Server
 
@@ -421,6 +421,7 @@ def test_eight_tasks_add_at_once_and_nothing_is_lost(place: Place) -> None:
     in_order(run(work()))
 
 
+@pytest.mark.parametrize("shared", ["sqlite", "valkey"] if IS_LONG else ["valkey"], indirect=True)
 def test_eight_processes_add_at_once_and_nothing_is_lost(shared: Place) -> None:
     where = str(Path(storage.__file__).resolve().parents[1])
     names = [f"w{number}" for number in range(WRITERS)]
@@ -429,7 +430,7 @@ def test_eight_processes_add_at_once_and_nothing_is_lost(shared: Place) -> None:
         env={**os.environ, "PYTHONPATH": where},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

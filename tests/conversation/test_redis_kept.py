@@ -636,9 +636,10 @@ def test_what_is_begun_anew_meanwhile_is_read_alone(
     is_over = threading.Event()
 
     def begin_anew() -> None:
-        for name in cycle(several):
+        # Who reads on a busy machine takes longer than the brief ones of these pauses.
+        for name, pause in zip(cycle(several), cycle((0.005, 0.01, 0.1))):
             valkey.call("COPY", name, NAME, "REPLACE")
-            if is_over.wait(0.01):
+            if is_over.wait(pause):
                 return
 
     thread = threading.Thread(target=begin_anew)

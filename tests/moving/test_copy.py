@@ -22,6 +22,7 @@ from storage import (
 )
 from storage.testing.strategies import NASTY_KEYS
 from tests.contract.backends import BACKENDS
+from tests.day import HALVES, IS_LONG
 from tests.moving.ground import PLACES, Places, marked
 from tests.servers import Server
 
@@ -53,8 +54,17 @@ def told(report: Any) -> list[Any]:
     return [(one.key, one.namespace, type(one.error)) for one in report.failures]
 
 
-@pytest.mark.parametrize("source", marked(PLACES))
-@pytest.mark.parametrize("target", marked(PLACES))
+@pytest.mark.parametrize(
+    ("places", "source", "target"),
+    [
+        pytest.param(half, *source.values, *target.values, marks=[*source.marks, *target.marks])
+        for row, source in enumerate(marked(PLACES))
+        for column, target in enumerate(marked(PLACES))
+        for place, half in enumerate(HALVES)
+        if IS_LONG or (row + column + place) % 2 == 0
+    ],
+    indirect=["places"],
+)
 def test_a_copy_is_the_same_in_every_place(places: Places, source: str, target: str) -> None:
     here, there = places.make(source), places.make(target)
     fill(here)
