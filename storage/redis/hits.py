@@ -23,7 +23,7 @@ _read_one: Final = Struct("<6q").unpack
 _new: Final = tuple.__new__
 
 
-class Said(Script):
+class HitScript(Script):
     """The *script* of hits by meters of some rules, and what is the same for all of them.
 
     That is what the names of the meters begin with, its *starts*, and what it is *told* of rules.
@@ -48,7 +48,7 @@ class Said(Script):
         """What is sent for a hit that costs 1, but for the name of the key."""
 
 
-class Hit(Command):
+class UsualHit(Command):
     """A hit that costs 1 by meters of one key: the name of that is filled into what is ready.
 
     It is said so often that its words are not put together before somebody wants them. In their
@@ -80,7 +80,7 @@ class Hit(Command):
         return Command(self.effect, self.key, self.words, self.script).spelled_out()
 
 
-class Hits(Command):
+class AnyHit(Command):
     """A hit by any meters, which is packed in few steps."""
 
     __slots__ = ()

@@ -25,7 +25,7 @@ from ..keys import Names
 from ..records import Ask, Decision, Meter
 from .commands import AGAIN, ONCE, READ, Command, Effect, Script
 from .door import Door
-from .hits import HIT, PART, PEEK, TELL, Hit, Hits, Said, decided, decided_all
+from .hits import HIT, PART, PEEK, TELL, AnyHit, HitScript, UsualHit, decided, decided_all
 from .places import beside_name
 from .replies import flag
 
@@ -63,7 +63,7 @@ class Known(NamedTuple):
     told: bytes
     """What scripts are told of the rule."""
 
-    hit: Said
+    hit: HitScript
     """What asks whether something may pass by one of them."""
 
 
@@ -76,7 +76,7 @@ class RedisLimits:
         self._label: str = door.label
         self._names = names
         self._known: dict[str, Known] = {}
-        self._several: dict[tuple[str, ...], Said] = {}
+        self._several: dict[tuple[str, ...], HitScript] = {}
 
     def hit(self, meters: Sequence[Meter], ask: Ask) -> Decision:
         if self._places.clustered and len(parts := self._parts(meters)) > 1:
@@ -242,13 +242,13 @@ class RedisLimits:
         command: Command
         if is_usual and name and "{" not in name and "}" not in name:
             # What lies in the same slot as the names does the name of the key in their braces.
-            command = _new(Hit, (ONCE, name.encode(), what, said, None))
+            command = _new(UsualHit, (ONCE, name.encode(), what, said, None))
             return command
         name_of = self._names.name
         keys = [beside_name(start, name_of(key)) for start, (_, key) in zip(said.starts, meters)]
         cost = b"1" if ask.cost == 1 else b"%d" % ask.cost
         words = (b"EVALSHA", said.sha, said.count, *keys, said.told, what, cost)
-        command = _new(Hits, (ONCE, keys[0], words, said, None))
+        command = _new(AnyHit, (ONCE, keys[0], words, said, None))
         return command
 
     def _asking(
@@ -294,15 +294,15 @@ class RedisLimits:
             self._known.clear()
         start = start_of(self._names, Meter(rule, ""))
         kind, told = type(rule), _RULE.pack(rule.code, *rule.numbers)
-        known = Known(kind, start, told, Said(_script("hit", (kind,)), (start,), told))
+        known = Known(kind, start, told, HitScript(_script("hit", (kind,)), (start,), told))
         self._known[rule.stored] = known
         return known
 
-    def _gather(self, stored: tuple[str, ...], meters: Sequence[Meter]) -> Said:
+    def _gather(self, stored: tuple[str, ...], meters: Sequence[Meter]) -> HitScript:
         if len(self._several) >= _MOST_KNOWN:
             self._several.clear()
         known = [self._known.get(rule.stored) or self._learn(rule) for rule, _ in meters]
-        said = Said(
+        said = HitScript(
             _script("hit", tuple([one.kind for one in known])),
             [one.start for one in known],
             b"".join([one.told for one in known]),

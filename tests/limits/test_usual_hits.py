@@ -13,7 +13,7 @@ import pytest
 from storage.core.limits import Algorithm, Limit
 from storage.records import Ask, Meter
 from storage.redis.commands import ONCE, Command, Script
-from storage.redis.hits import HIT, TELL, Hit, Hits, Said
+from storage.redis.hits import HIT, TELL, AnyHit, HitScript, UsualHit
 from tests.day import IS_LONG
 from tests.limits.conftest import Rooms
 from tests.limits.serving import meters
@@ -231,8 +231,8 @@ def test_a_meter_is_called_as_others_call_it_whatever_the_key_is(
 @pytest.mark.parametrize("what", [HIT, TELL])
 def test_a_hit_by_meters_of_one_key_is_packed_as_any_command_is(what: bytes, count: int) -> None:
     starts = ["~limit~50%d~", "~limit~ü~", "~limit~%%b~"][:count]
-    said = Said(LONG, starts, b"%b\r\n" * count)
-    hit = Hit._make([ONCE, "ключ %s".encode(), what, said, None])
+    said = HitScript(LONG, starts, b"%b\r\n" * count)
+    hit = UsualHit._make([ONCE, "ключ %s".encode(), what, said, None])
 
     keys = [f"{start}{{ключ %s}}".encode() for start in starts]
     words = (b"EVALSHA", LONG.sha, b"%d" % count, *keys, b"%b\r\n" * count, what, b"1")
@@ -247,7 +247,7 @@ def test_a_hit_by_meters_of_one_key_is_packed_as_any_command_is(what: bytes, cou
 def test_a_hit_is_packed_as_any_command_is(count: int, cost: int) -> None:
     keys = [b"a", b"b" * 300, *[b"c"] * 10][:count]
     words = (b"EVALSHA", LONG.sha, b"%d" % count, *keys, b"r" * 32, b"tell", b"%d" % cost)
-    hit = Hits(ONCE, keys[0], words, LONG)
+    hit = AnyHit(ONCE, keys[0], words, LONG)
 
     assert hit.packed() == Command._make(hit).packed()
     assert hit.spelled_out().packed() == Command._make(hit).spelled_out().packed()
