@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from ..runtime import monotonic
-from .hurry import hurry
+from .hurry import hurried
 from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
@@ -54,8 +54,8 @@ class Link:
         connection.socket_timeout = seconds = max(_SHORTEST, seconds)
         until = monotonic() + seconds
         _put_on_a_punctual_socket(connection, until)
-        hurry(connection, until)
-        connection.connect()
+        with hurried(connection, until):
+            connection.connect()
         socket = getattr(connection, "_sock", None)
         if isinstance(socket, (Punctual, Plain)):
             self._socket = socket
@@ -203,10 +203,9 @@ def leave(links: Iterable[Link]) -> None:
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
     """When *connection* is connected, have it wait no longer than *until* then for what the server
     says at first."""
-    kind, given, process = type(connection), connection.redis_connect_func, os.getpid()
+    given, process = connection.redis_connect_func, os.getpid()
 
     def connected(connection: Any) -> None:
-        connection.__class__ = kind
         if os.getpid() != process:
             raise ConnectionError("it was forked while it connected")
         connection._sock = punctual(connection._sock, until)
