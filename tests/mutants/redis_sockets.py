@@ -287,6 +287,14 @@ BUGS = [
         _handlers("ends_a_call"),
     ),
     Bug(
+        "redis-sockets-taken-for-a-handler",
+        "who looks at his caller is no handler",
+        _STRUCK,
+        '    given = [found.get(name) for name in names] + list(found.get(rest or "", ()))\n',
+        '    given = [*found.values(), *found.get(rest or "", ())]\n',
+        _handlers("no_handler"),
+    ),
+    Bug(
         "redis-sockets-handler-taken-for-a-foreign-clients-trouble",
         "what a signal handler raises in the middle of somebody else's client reaches the caller",
         "storage/redis/foreign.py",

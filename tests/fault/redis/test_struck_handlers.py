@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -45,6 +46,15 @@ class OwnConnection(redis.Connection):
     """A connection of the caller's making."""
 
     def read_response(self, *args: Any, **options: Any) -> Any:
+        return super().read_response(*args, **options)
+
+
+class Tracing(redis.Connection):
+    """It looks at who calls it, as what watches a program does."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        caller = sys._getframe(1)
+        assert caller.f_code.co_name
         return super().read_response(*args, **options)
 
 
@@ -128,6 +138,15 @@ def test_a_handler_ends_a_call_of_a_client_that_does_things_its_way(
         ended = strikes(kind, lambda: CALLS[name](store))
 
     assert (type(ended), str(ended)) == (kind, "the caller's own")
+
+
+def test_who_looks_at_his_caller_is_no_handler(proxy: Proxy) -> None:
+    with (
+        redis.ConnectionPool.from_url(proxy.url, connection_class=Tracing) as pool,
+        storage.RedisStorage(redis.Redis(connection_pool=pool), timeout=SOON) as store,
+    ):
+        proxy.always(faults.Blackhole())
+        assert type(failure(lambda: store.get("n"))) is UnavailableError
 
 
 @pytest.mark.parametrize("kind", KINDS)
