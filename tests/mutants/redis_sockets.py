@@ -287,6 +287,22 @@ BUGS = [
         _handlers("ends_a_call"),
     ),
     Bug(
+        "redis-sockets-handler-taken-for-a-socket-that-waits-in-its-own-way",
+        "what a signal handler raises while a socket is made punctual reaches the caller",
+        _PUNCTUAL,
+        "        except OSError as error:\n            if struck(error):\n                raise\n",
+        "        except OSError:\n            pass\n",
+        _handlers("a_look_at and not Later"),
+    ),
+    Bug(
+        "redis-sockets-handler-taken-for-a-socket-that-tells-less",
+        "what a signal handler raises while the state of a socket is asked for reaches the caller",
+        _PUNCTUAL,
+        "        if struck(error):\n            raise\n        return False\n",
+        "        return False\n",
+        _handlers("a_look_at and Later"),
+    ),
+    Bug(
         "redis-sockets-taken-for-a-handler",
         "who looks at his caller is no handler",
         _STRUCK,

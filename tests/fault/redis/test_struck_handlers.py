@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 import storage
 from storage import StorageError, UnavailableError
+from storage.redis.punctual import punctual
 from tests.fault import faults
 from tests.fault.ground import in_child
 from tests.fault.proxy import Proxy
@@ -159,6 +160,34 @@ def test_a_handler_ends_a_call_that_connects(kind: type[Exception]) -> None:
             one.close()
 
     assert (type(ended), str(ended)) == (kind, "the caller's own")
+
+
+class Signalling(socket.socket):
+    """A signal comes when somebody asks for an option of it, or sets one."""
+
+    def setsockopt(self, *words: Any) -> None:
+        signal.raise_signal(signal.SIGALRM)
+        super().setsockopt(*words)
+
+    def getsockopt(self, *words: Any) -> Any:
+        signal.raise_signal(signal.SIGALRM)
+        return super().getsockopt(*words)
+
+
+class SignallingLater(Signalling):
+    setsockopt = socket.socket.setsockopt
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others are not asked")
+@pytest.mark.parametrize("kind", [Signalling, SignallingLater])
+def test_a_handler_ends_a_look_at_what_a_socket_has(kind: type[socket.socket]) -> None:
+    as_the_systems_own = type("socket", (kind,), {"__module__": "socket"})
+
+    def look() -> None:
+        with as_the_systems_own() as one:
+            punctual(one, time.monotonic())
+
+    assert str(strikes(TimeoutError, look)) == "the caller's own"
 
 
 def test_a_handler_may_be_any_callable_that_takes_its_name_off(store: tuple[Any, Proxy]) -> None:
