@@ -37,7 +37,7 @@ class Link:
     """One connection, when it is made."""
 
     __slots__ = (
-        *("__weakref__", "_bare", "_first", "_is_parsed", "_is_plain", "_quiet", "_send"),
+        *("__weakref__", "_bare", "_first", "_is_parsed", "_is_as_made", "_quiet", "_send"),
         *("_socket", "connection", "place"),
     )
 
@@ -46,7 +46,7 @@ class Link:
         self.connection: Any = None
         self._socket: Any = None
         self._bare: Any = None
-        self._is_parsed, self._is_plain = True, False
+        self._is_parsed, self._is_as_made = True, False
 
     def connect(self, make: Callable[[Address], Any], seconds: float) -> None:
         """Have a connection, in so many *seconds*."""
@@ -59,8 +59,8 @@ class Link:
         socket = getattr(connection, "_sock", None)
         if isinstance(socket, (Punctual, Plain)):
             self._socket = socket
-            self._is_plain = _is_as_it_was_made(connection)
-        if isinstance(socket, Plain) and self._is_plain:
+            self._is_as_made = _is_as_it_was_made(connection)
+        if isinstance(socket, Plain) and self._is_as_made:
             self._bare = socket
             self._send, self._first, self._quiet = socket.send, socket.first, socket.is_quiet
 
@@ -97,7 +97,7 @@ class Link:
         try:
             if self._socket is not None:
                 self._socket.begin(until)
-                if self._is_plain:
+                if self._is_as_made:
                     self._socket.sendall(packed)
                     return None
             self.connection.send_packed_command((packed,), check_health=False)
@@ -125,7 +125,7 @@ class Link:
     def _last_word(self, trouble: Trouble) -> Trouble:
         """What the server said while it was sent a command, of which it did not take all; *trouble*
         where it said nothing."""
-        if not self._is_plain:
+        if not self._is_as_made:
             return trouble
         self._socket.begin(monotonic() + _SHORTEST)
         said = self.read()
