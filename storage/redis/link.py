@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from ..runtime import monotonic
-from .hurry import hurry
+from .hurry import hurried
 from .marks import mixed_up
 from .punctual import NO_WAIT, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
@@ -37,7 +37,7 @@ class Link:
     """One connection, when it is made."""
 
     __slots__ = (
-        *("__weakref__", "_bare", "_first", "_is_parsed", "_is_plain", "_quiet", "_send"),
+        *("__weakref__", "_bare", "_first", "_is_parsed", "_is_as_made", "_quiet", "_send"),
         *("_socket", "connection", "place"),
     )
 
@@ -46,7 +46,7 @@ class Link:
         self.connection: Any = None
         self._socket: Any = None
         self._bare: Any = None
-        self._is_parsed, self._is_plain = True, False
+        self._is_parsed, self._is_as_made = True, False
 
     def connect(self, make: Callable[[Address], Any], seconds: float) -> None:
         """Have a connection, in so many *seconds*."""
@@ -54,13 +54,13 @@ class Link:
         connection.socket_timeout = seconds = max(_SHORTEST, seconds)
         until = monotonic() + seconds
         _put_on_a_punctual_socket(connection, until)
-        hurry(connection, until)
-        connection.connect()
+        with hurried(connection, until):
+            connection.connect()
         socket = getattr(connection, "_sock", None)
         if isinstance(socket, (Punctual, Plain)):
             self._socket = socket
-            self._is_plain = _is_as_it_was_made(connection)
-        if isinstance(socket, Plain) and self._is_plain:
+            self._is_as_made = _is_as_it_was_made(connection)
+        if isinstance(socket, Plain) and self._is_as_made:
             self._bare = socket
             self._send, self._first, self._quiet = socket.send, socket.first, socket.is_quiet
 
@@ -97,7 +97,7 @@ class Link:
         try:
             if self._socket is not None:
                 self._socket.begin(until)
-                if self._is_plain:
+                if self._is_as_made:
                     self._socket.sendall(packed)
                     return None
             self.connection.send_packed_command((packed,), check_health=False)
@@ -125,7 +125,7 @@ class Link:
     def _last_word(self, trouble: Trouble) -> Trouble:
         """What the server said while it was sent a command, of which it did not take all; *trouble*
         where it said nothing."""
-        if not self._is_plain:
+        if not self._is_as_made:
             return trouble
         self._socket.begin(monotonic() + _SHORTEST)
         said = self.read()
@@ -203,10 +203,9 @@ def leave(links: Iterable[Link]) -> None:
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:
     """When *connection* is connected, have it wait no longer than *until* then for what the server
     says at first."""
-    kind, given, process = type(connection), connection.redis_connect_func, os.getpid()
+    given, process = connection.redis_connect_func, os.getpid()
 
     def connected(connection: Any) -> None:
-        connection.__class__ = kind
         if os.getpid() != process:
             raise ConnectionError("it was forked while it connected")
         connection._sock = punctual(connection._sock, until)

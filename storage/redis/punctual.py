@@ -17,6 +17,7 @@ from threading import get_ident, main_thread
 from typing import Any
 
 from ..runtime import monotonic
+from .struck import struck
 
 _SHORTEST = 0.001
 _EARLIEST, _LATEST = 0.9, 1.1
@@ -215,8 +216,9 @@ def punctual(socket: Any, until: float) -> Punctual | Plain:
     if sys.platform == "linux" and (kind.__module__, kind.__name__) == ("socket", "socket"):
         try:
             return Plain(socket, until)
-        except OSError:
-            pass
+        except OSError as error:
+            if struck(error):
+                raise
     return Punctual(socket, until)
 
 
@@ -234,7 +236,9 @@ def _tells_more(socket: sockets.socket) -> bool:
             return False
         memory = struct.unpack("9I", socket.getsockopt(sockets.SOL_SOCKET, _MEMORY_INFO, 36))
         state = socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 1)
-    except (OSError, struct.error):
+    except (OSError, struct.error) as error:
+        if struck(error):
+            raise
         return False
     limit = socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF)
     return memory[1] == limit and state == _ESTABLISHED

@@ -7,6 +7,7 @@ which call it strikes, and by that it is known.
 from __future__ import annotations
 
 import sys
+from inspect import getargvalues
 from types import FrameType
 
 from .replies import Phase, Trouble
@@ -64,9 +65,6 @@ def _came(error: BaseException) -> list[BaseException]:
 
 def _is_told(frame: FrameType, interrupted: FrameType) -> bool:
     """Whether *frame* is that of a handler, which got the *interrupted* one for an argument."""
-    for value in list(frame.f_locals.values()):
-        if value is interrupted:
-            return True
-        if type(value) is tuple and any(one is interrupted for one in value):
-            return True
-    return False
+    names, rest, _, found = getargvalues(frame)
+    given = [found.get(name) for name in names] + list(found.get(rest or "", ()))
+    return any(one is interrupted for one in given)

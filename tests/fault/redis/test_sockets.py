@@ -461,6 +461,40 @@ def test_a_connection_of_the_callers_making_sends_and_reads_itself(valkey: Serve
     pool.disconnect()
 
 
+class Deciding(redis.Connection):
+    """It has timeouts of its own, which it sets while it connects."""
+
+    def connect(self) -> None:
+        self.socket_timeout = self.socket_connect_timeout = PATIENT
+        super().connect()
+
+
+class Alone(redis.Connection):
+    """It connects by itself, and waits for each reply as long as it says of itself."""
+
+    def connect(self) -> None:
+        self._sock = self._connect()
+        self.on_connect()
+
+    def read_response(self, *words: Any, **more: Any) -> Any:
+        self._sock.settimeout(self.socket_timeout)
+        return super().read_response(*words, **more)
+
+
+@pytest.mark.parametrize("kind", [Deciding, Alone])
+def test_a_connection_of_the_callers_making_connects_in_its_own_way(
+    kind: type[redis.Connection], proxy: Proxy
+) -> None:
+    pool = redis.ConnectionPool.from_url(proxy.url, connection_class=kind)
+    with storage.RedisStorage(redis.Redis(connection_pool=pool), timeout=SECONDS) as store:
+        store.set("n", 1)
+        time.sleep(SECONDS)  # what it had to connect is over
+        proxy.next(faults.Delay(reply=SECONDS / 4), "GET")
+        assert store.get("n") == 1
+    assert proxy.connections == 1
+    pool.disconnect()
+
+
 def _written(reply: Any) -> bytes:
     if reply is None:
         return b"$-1\r\n"

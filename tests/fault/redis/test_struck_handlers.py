@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from redis.retry import Retry
 
 import storage
 from storage import StorageError, UnavailableError
+from storage.redis.punctual import punctual
 from tests.fault import faults
 from tests.fault.ground import in_child
 from tests.fault.proxy import Proxy
@@ -45,6 +47,15 @@ class OwnConnection(redis.Connection):
     """A connection of the caller's making."""
 
     def read_response(self, *args: Any, **options: Any) -> Any:
+        return super().read_response(*args, **options)
+
+
+class Tracing(redis.Connection):
+    """It looks at who calls it, as what watches a program does."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        caller = sys._getframe(1)
+        assert caller.f_code.co_name
         return super().read_response(*args, **options)
 
 
@@ -130,6 +141,15 @@ def test_a_handler_ends_a_call_of_a_client_that_does_things_its_way(
     assert (type(ended), str(ended)) == (kind, "the caller's own")
 
 
+def test_who_looks_at_his_caller_is_no_handler(proxy: Proxy) -> None:
+    with (
+        redis.ConnectionPool.from_url(proxy.url, connection_class=Tracing) as pool,
+        storage.RedisStorage(redis.Redis(connection_pool=pool), timeout=SOON) as store,
+    ):
+        proxy.always(faults.Blackhole())
+        assert type(failure(lambda: store.get("n"))) is UnavailableError
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_handler_ends_a_call_that_connects(kind: type[Exception]) -> None:
     held: list[socket.socket] = []
@@ -140,6 +160,34 @@ def test_a_handler_ends_a_call_that_connects(kind: type[Exception]) -> None:
             one.close()
 
     assert (type(ended), str(ended)) == (kind, "the caller's own")
+
+
+class Signalling(socket.socket):
+    """A signal comes when somebody asks for an option of it, or sets one."""
+
+    def setsockopt(self, *words: Any) -> None:
+        signal.raise_signal(signal.SIGALRM)
+        super().setsockopt(*words)
+
+    def getsockopt(self, *words: Any) -> Any:
+        signal.raise_signal(signal.SIGALRM)
+        return super().getsockopt(*words)
+
+
+class SignallingLater(Signalling):
+    setsockopt = socket.socket.setsockopt
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others are not asked")
+@pytest.mark.parametrize("kind", [Signalling, SignallingLater])
+def test_a_handler_ends_a_look_at_what_a_socket_has(kind: type[socket.socket]) -> None:
+    as_the_systems_own = type("socket", (kind,), {"__module__": "socket"})
+
+    def look() -> None:
+        with as_the_systems_own() as one:
+            punctual(one, time.monotonic())
+
+    assert str(strikes(TimeoutError, look)) == "the caller's own"
 
 
 def test_a_handler_may_be_any_callable_that_takes_its_name_off(store: tuple[Any, Proxy]) -> None:
