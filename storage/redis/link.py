@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from redis.exceptions import ConnectionError, RedisError, ResponseError
 
+from ..forks import let_go
 from ..runtime import monotonic
 from .hurry import hurried
 from .marks import mixed_up
@@ -38,12 +39,14 @@ class Link:
 
     __slots__ = (
         *("__weakref__", "_bare", "_first", "_is_parsed", "_is_as_made", "_quiet", "_send"),
-        *("_socket", "connection", "place"),
+        *("_socket", "connection", "place", "takes_marks"),
     )
 
     def __init__(self, place: Address) -> None:
         self.place: Address = place
         self.connection: Any = None
+        self.takes_marks: bool = True
+        """Whether it is not known that the server refuses them."""
         self._socket: Any = None
         self._bare: Any = None
         self._is_parsed, self._is_as_made = True, False
@@ -189,15 +192,7 @@ def leave(links: Iterable[Link]) -> None:
     for link in links:
         link.place = PARENTS
     sockets = [getattr(link.connection, "_sock", None) for link in links]
-    numbers = {socket.fileno() for socket in sockets if socket is not None} - {-1}
-    if not numbers:
-        return
-    os.close(min(numbers))  # so that there is a number free, whatever else is open
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in numbers - {nothing}:
-        os.dup2(nothing, number, inheritable=False)
-    if nothing not in numbers:
-        os.close(nothing)
+    let_go(socket.fileno() for socket in sockets if socket is not None)
 
 
 def _put_on_a_punctual_socket(connection: Any, until: float) -> None:

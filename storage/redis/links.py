@@ -45,7 +45,6 @@ class Links:
         self._is_endless = limit == math.inf
         self._seconds = seconds
         self._marks = Marks()
-        self._unmarked: set[Address] = set()
         self._mutex = reentrant()
         self._start()
         after_fork(self, Links._leave_behind)
@@ -106,14 +105,14 @@ class Links:
                 if end <= now:
                     is_clean = True
                     return [TOO_LATE] * len(commands)
-            mark = b"" if place in self._unmarked else self._marks.next()
+            mark = self._marks.next() if link.takes_marks else b""
             packed = [command.packed() for command in commands]
             if mark:
                 packed.append(marking(mark))
             replies = link.ask_all(packed, mark, end)
             if type(replies) is Trouble:
                 return [replies] * len(commands)
-            is_clean = self._are_answers(replies, mark, link, place)
+            is_clean = self._are_answers(replies, mark, link)
             return replies[: len(commands)] if is_clean else [mixed_up()] * len(commands)
         finally:
             if type(link) is Link:
@@ -144,13 +143,13 @@ class Links:
         self._start()
         leave(parents)
 
-    def _are_answers(self, replies: list[Any], mark: bytes, link: Link, place: Address) -> bool:
+    def _are_answers(self, replies: list[Any], mark: bytes, link: Link) -> bool:
         """Whether each of *replies* belongs to the command at its place."""
         if mark:
             found = what_ends(replies, mark)
             if found is not End.REFUSED:
                 return found is End.MARK
-            self._unmarked.add(place)
+            link.takes_marks = False
         # Where one came twice, the last one is left.
         return link.is_quiet()
 

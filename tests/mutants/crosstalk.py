@@ -53,8 +53,8 @@ BUGS = [
     Bug(
         "crosstalk-child-reads-what-its-parent-is-told",
         "a child that goes on in the call of its parent gets an answer of its own",
-        "storage/redis/link.py",
-        "    if not numbers:\n        return\n",
+        "storage/forks.py",
+        "    if not ours:\n        return\n",
         "    return\n",
         _calls("blocking", "and_go_on"),
     ),
@@ -117,8 +117,8 @@ BUGS = [
     Bug(
         "crosstalk-child-that-can-open-nothing",
         "a child takes no connection of its parent, whatever files are open",
-        "storage/redis/link.py",
-        "    os.close(min(numbers))  #",
+        "storage/forks.py",
+        "    os.close(min(ours))  #",
         "    #",
         ("tests/fault/redis/test_redis_fork.py", "-k", "no_file"),
     ),
