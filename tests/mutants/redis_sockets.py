@@ -319,6 +319,14 @@ BUGS = [
         _handlers("its_way"),
     ),
     Bug(
+        "redis-sockets-handler-taken-for-a-foreign-clients-trouble-in-asyncio",
+        "what a signal handler raises in the middle of somebody else's client reaches the task",
+        "storage/aio/redis/foreign.py",
+        "return broken(failed, answer(failed).phase)",
+        "return answer(failed)",
+        _handlers("its_way"),
+    ),
+    Bug(
         "redis-sockets-struck-and-said-again",
         "a change that a signal handler strikes is done once or not at all",
         _LINK,

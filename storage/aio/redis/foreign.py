@@ -13,6 +13,7 @@ from ...redis.commands import Command
 from ...redis.course import Budget
 from ...redis.settings import Address, Settings
 from ...redis.strangers import MayRetry, answer, bytes_in, execute_of, unread
+from ...redis.struck import broken
 from ...runtime import is_async
 
 
@@ -39,7 +40,11 @@ class Foreign:
         try:
             return bytes_in(await self._execute(*command.words))
         except Exception as error:  # noqa: BLE001 - its errors are its own
-            return answer(error)
+            failed = error
+        try:
+            return broken(failed, answer(failed).phase)
+        finally:
+            del failed
 
     async def ask_all(
         self,

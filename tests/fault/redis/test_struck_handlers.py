@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import socket
@@ -13,10 +14,13 @@ from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AioRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import storage
+import storage.aio
 from storage import StorageError, UnavailableError
 from storage.redis.punctual import punctual
 from tests.fault import faults
@@ -66,6 +70,14 @@ class OwnClient(redis.Redis):
         return super().execute_command(*words, **options)
 
 
+class OwnAioClient(redis.asyncio.Redis):
+    """The same for asyncio; a signal comes while it runs a command."""
+
+    async def execute_command(self, *words: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGALRM)
+        return await super().execute_command(*words, **options)
+
+
 @pytest.fixture(params=["plain", "TLS", "the caller's"])
 def store(
     request: pytest.FixtureRequest, valkey: Server, certificates: Certificates
@@ -87,15 +99,17 @@ def store(
         yield stack.enter_context(storage.RedisStorage(target, timeout=PATIENT)), proxy
 
 
-def strikes(kind: type[BaseException], call: Callable[[], object]) -> BaseException:
-    """What *call* ends with when a handler that raises this *kind* strikes it."""
+def strikes(
+    kind: type[BaseException], call: Callable[[], object], soon: float = SOON
+) -> BaseException:
+    """What *call* ends with when a handler that raises this *kind* strikes it, *soon* or never."""
 
     def strike(*_: object) -> None:
         raise kind("the caller's own")
 
     usual = signal.signal(signal.SIGALRM, strike)
     begin = time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, SOON)
+    signal.setitimer(signal.ITIMER_REAL, soon)
     try:
         with pytest.raises((kind, StorageError)) as caught:
             call()
@@ -148,6 +162,22 @@ def test_who_looks_at_his_caller_is_no_handler(proxy: Proxy) -> None:
     ):
         proxy.always(faults.Blackhole())
         assert type(failure(lambda: store.get("n"))) is UnavailableError
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_handler_ends_a_call_of_a_task_by_a_client_that_does_things_its_way(
+    kind: type[Exception], valkey: Server
+) -> None:
+    async def get() -> object:
+        async with (
+            OwnAioClient.from_url(url(valkey), retry=AioRetry(NoBackoff(), 0)) as client,
+            storage.aio.RedisStorage(client) as store,
+        ):
+            return await store.get("n")
+
+    ended = strikes(kind, lambda: asyncio.run(get()), soon=0)
+
+    assert (type(ended), str(ended)) == (kind, "the caller's own")
 
 
 @pytest.mark.parametrize("kind", KINDS)
