@@ -20,7 +20,7 @@ import pytest
 import storage
 from storage import ReentryError
 from tests.fault.conftest import Open
-from tests.fault.ground import PATIENCE, Crew, healthy, locked, until
+from tests.fault.ground import PATIENCE, Crew, disarm, healthy, locked, until
 from tests.tiered.ground import Strike
 
 STORM = 800
@@ -57,7 +57,7 @@ def struck() -> Iterator[Callable[[float, Callable[[], object]], bool]]:
                 signal.setitimer(signal.ITIMER_REAL, seconds)
                 work()
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                disarm()
         except Stop:
             return True
         return False

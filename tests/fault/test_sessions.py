@@ -20,7 +20,7 @@ import storage.aio
 from storage import LeaseLostError, LeaseTimeoutError, UnavailableError
 from storage.testing import Clock
 from tests.fault.conftest import Open
-from tests.fault.ground import Child, Crew, healthy, in_child, locked, rows
+from tests.fault.ground import Child, Crew, disarm, healthy, in_child, locked, rows
 from tests.leases.ground import run
 from tests.sessions.elsewhere import elsewhere
 
@@ -451,7 +451,7 @@ def struck() -> Iterator[Callable[[float, Callable[[], object]], bool]]:
                 signal.setitimer(signal.ITIMER_REAL, seconds)
                 work()
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                disarm()
         except Stop:
             return True
         return False

@@ -21,6 +21,7 @@ from storage.sqlite.turns import Turn, Turns
 from tests.day import IS_LONG
 from tests.fault.ground import (
     Crew,
+    disarm,
     healthy,
     in_child,
     locked,
@@ -229,7 +230,7 @@ def count_while_it_strikes(file: Path) -> None:
                         store.incr("main")
                         counted.append("main")
                 finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    disarm()
         stop.set()
         crew.join()
         for name in "abc":

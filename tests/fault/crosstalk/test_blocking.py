@@ -18,7 +18,7 @@ import storage
 from tests.fault.crosstalk.calls import HASTY, KINDS, Call, Caller, Crowd, Kind, Kit, made
 from tests.fault.crosstalk.ground import calls, children
 from tests.fault.crosstalk.weather import Nemesis, Weather, flat
-from tests.fault.ground import Child, Crew
+from tests.fault.ground import Child, Crew, disarm
 from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import clients, url
 from tests.servers import Server, states
@@ -71,7 +71,7 @@ def timed(call: Call, seconds: float) -> Call:
             signal.setitimer(signal.ITIMER_REAL, seconds)
             return ask(kit)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            disarm()
 
     call.ask = armed
     return call

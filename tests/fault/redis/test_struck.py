@@ -17,7 +17,7 @@ import pytest
 import storage
 import storage.aio
 from storage import OutcomeUnknownError, StorageError, WrongTypeError
-from tests.fault.ground import Crew, in_child
+from tests.fault.ground import Crew, disarm, in_child
 from tests.fault.redis.ground import clients, raw, url
 from tests.leaks import FOLDER
 from tests.servers import Server, states
@@ -83,7 +83,7 @@ def struck(kind: type[BaseException]) -> Iterator[Strike]:
                 signal.setitimer(signal.ITIMER_REAL, seconds)
                 call()
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                disarm()
         except kind:
             return True
         except UnboundLocalError:
