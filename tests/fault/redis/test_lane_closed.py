@@ -217,7 +217,7 @@ def test_a_loop_that_goes_on_after_its_end_has_deadlines(proxy: Proxy, valkey: S
 @linux
 def test_what_was_handed_to_somebody_who_is_cancelled_is_closed(proxy: Proxy) -> None:
     async def main() -> None:
-        store = storage.aio.RedisStorage(url(proxy, timeout=LONG, connections=1))
+        store: Any = storage.aio.RedisStorage(url(proxy, timeout=LONG, connections=1))
         await store.set("n", LONG_TEXT)
         (pool,) = store._backend._room._door._links._pools.values()
         first, second = [asyncio.ensure_future(store.set("n", LONG_TEXT)) for _ in range(2)]
