@@ -43,6 +43,14 @@ BUGS = [
         _lane("two_halves"),
     ),
     Bug(
+        "lane-halves-of-what-is-not-answered",
+        "half of what many ask is sent first, also where its answers come early",
+        LANE,
+        "max(self._owed(), self._begun)",
+        "self._owed()",
+        _lane("stay_halves"),
+    ),
+    Bug(
         "lane-sends-in-ever-more-parts",
         "while the server has work, what is asked in one turn is one write",
         LANE,

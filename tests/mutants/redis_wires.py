@@ -280,4 +280,12 @@ BUGS = [
         "    #",
         ("tests/fault/redis/test_redis_fork.py", "-k", "nor_does_one"),
     ),
+    Bug(
+        "wires-handed-over-and-nobodys",
+        "a connection is closed that was handed to somebody who was cancelled while all was closed",
+        POOL,
+        "            self.lost(link)\n            link.cut()\n        else:\n",
+        "            pass\n        else:\n",
+        _in("_closed", "handed_to"),
+    ),
 ]

@@ -71,6 +71,9 @@ class Lane:
         self._is_due = False
         self._half = math.inf
         """How many are half of all who waited lately, if these are many."""
+        self._begun: int = 0
+        """So many of those who ask in this turn are not in the queue any more; some event loops
+        read their answers before the turn ends."""
         self._sending: Wire | None = None
         """Where a batch is sent that is in the queue too."""
         self._loop = asyncio.get_running_loop()
@@ -241,8 +244,9 @@ class Lane:
             self._is_due = False
             now = monotonic()
             if self._next > now:
-                half = (len(self.queue) + self._owed()) // 2
+                half = (len(self.queue) + max(self._owed(), self._begun)) // 2
                 self._half = half if half >= _FEWEST else math.inf
+                self._begun = 0
                 self._send(now)
             else:  # what has come is read before anybody is given up
                 self._soon(self._look)
@@ -257,7 +261,9 @@ class Lane:
         self._half = math.inf
         now = monotonic()
         if self._next > now and not has_work:
+            count = len(self.queue)
             self._send(now)
+            self._begun = count - len(self.queue)
 
     def _send(self, now: float) -> None:
         self._end_what_was_cut_off()

@@ -169,7 +169,12 @@ class Pool:
         if waiter.cancel() or waiter.cancelled() or waiter.exception() is not None:
             return
         link = waiter.result()
-        if not self.handed_over(link) and link is not None:
+        if self.handed_over(link) or link is None:
+            return
+        if self.is_cut:
+            self.lost(link)
+            link.cut()
+        else:
             self.idle.setdefault(link.place, deque()).append(link)
 
 

@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -95,6 +96,21 @@ def test_what_many_ask_again_and_again_goes_out_in_two_halves(proxy: Proxy) -> N
             sizes = batches(proxy.forwarded[before:])
             assert sizes == [100 // halves] * halves
         assert proxy.connections == 1
+
+    run(proxy, test)
+
+
+def test_halves_stay_halves_where_answers_come_before_the_end_of_a_turn(proxy: Proxy) -> None:
+    async def test(store: Any) -> None:
+        keys = await fill(store, 100)
+        loop = asyncio.get_running_loop()
+        (pool,) = store._backend._room._door._links._pools.values()
+        for lane in pool.lanes.values():
+            lane._soon = partial(loop.call_later, 0.05)  # a turn that is long
+        for halves in (1, 2, 2):
+            before = len(proxy.forwarded)
+            await every(store.get(key) for key in keys)
+            assert batches(proxy.forwarded[before:]) == [100 // halves] * halves
 
     run(proxy, test)
 

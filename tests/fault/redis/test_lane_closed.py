@@ -212,3 +212,25 @@ def test_a_loop_that_goes_on_after_its_end_has_deadlines(proxy: Proxy, valkey: S
     loop.close()
     asyncio.run(store.aclose())
     assert MARK in proxy.forwarded
+
+
+@linux
+def test_what_was_handed_to_somebody_who_is_cancelled_is_closed(proxy: Proxy) -> None:
+    async def main() -> None:
+        store: Any = storage.aio.RedisStorage(url(proxy, timeout=LONG, connections=1))
+        await store.set("n", LONG_TEXT)
+        (pool,) = store._backend._room._door._links._pools.values()
+        first, second = [asyncio.ensure_future(store.set("n", LONG_TEXT)) for _ in range(2)]
+        while not pool.waiting:  # noqa: ASYNC110 - turn by turn
+            await asyncio.sleep(0)
+        handed = pool.waiting[0]
+        while not handed.done():  # noqa: ASYNC110 - turn by turn
+            await asyncio.sleep(0)
+        second.cancel()  # which it hears after this turn
+        await store.aclose()
+        await asyncio.wait([first, second])
+        assert second.cancelled()
+        await asyncio.sleep(0.01)
+        assert ways_to(proxy) == 0
+
+    asyncio.run(main())
