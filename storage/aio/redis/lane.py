@@ -244,7 +244,7 @@ class Lane:
             self._is_due = False
             now = monotonic()
             if self._next > now:
-                half = (len(self.queue) + max(self._owed(), self._begun)) // 2
+                half = (len(self.queue) + max(self._in_flight(), self._begun)) // 2
                 self._half = half if half >= _FEWEST else math.inf
                 self._begun = 0
                 self._send(now)
@@ -257,7 +257,7 @@ class Lane:
 
     def _begin(self) -> None:
         """Send what was asked for so far, so that the server works while others ask."""
-        has_work = self._owed() > self._half // 2
+        has_work = self._in_flight() > self._half // 2
         self._half = math.inf
         now = monotonic()
         if self._next > now and not has_work:
@@ -315,7 +315,7 @@ class Lane:
             wire.drop(ConnectionError("Connection closed by server."))
         return None
 
-    def _owed(self) -> int:
+    def _in_flight(self) -> int:
         """How many answers are under way."""
         return sum(map(_owed, self.wires))
 

@@ -176,22 +176,36 @@ def test_a_store_that_was_made_before_a_fork_is_used_after_it(at: At, valkey: Se
     store.close()
 
 
-NO_FILE_IS_FREE = """
-import os, resource, stat, sys, warnings
-import redis
-import storage
+FEW_FILES = """
+import os, resource, stat, warnings
 
 warnings.simplefilter("ignore", DeprecationWarning)
 
 def sockets():
-    found = []
+    found = set()
     for number in range(64):
         try:
             if stat.S_ISSOCK(os.fstat(number).st_mode):
-                found.append(number)
+                found.add(number)
         except OSError:
             pass
     return found
+
+def all_that_are_left():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    held = []
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return held
+"""
+"""What the programs below begin with: a process that may open 64 files."""
+
+NO_FILE_IS_FREE = f"""{FEW_FILES}
+import sys
+import redis
+import storage
 
 server = redis.Redis.from_url(sys.argv[2])
 server.ping()
@@ -201,13 +215,7 @@ for store in stores:
     store.set("before", 1)
 assert len(sockets()) == len(others) + 3
 before = server.info("stats")["total_connections_received"]
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-held = []
-try:
-    while True:
-        held.append(os.open(os.devnull, os.O_RDONLY))
-except OSError:
-    pass
+held = all_that_are_left()
 pid = os.fork()
 if pid == 0:
     for one in held:
@@ -234,21 +242,9 @@ def test_a_child_takes_no_connection_where_no_file_can_be_opened(valkey: Server)
     assert (ended.returncode, ended.stdout) == (0, "3"), ended.stderr
 
 
-NO_FILE_IS_FREE_IN_TASKS = """
-import asyncio, os, resource, stat, sys, warnings
+NO_FILE_IS_FREE_IN_TASKS = f"""{FEW_FILES}
+import asyncio, sys
 import storage.aio
-
-warnings.simplefilter("ignore", DeprecationWarning)
-
-def sockets():
-    found = set()
-    for number in range(64):
-        try:
-            if stat.S_ISSOCK(os.fstat(number).st_mode):
-                found.add(number)
-        except OSError:
-            pass
-    return found
 
 async def main():
     others = sockets()
@@ -261,13 +257,7 @@ async def main():
         await asyncio.sleep(0.001)
     ours = sockets() - others
     assert len(ours) == 4
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    held = []
-    try:
-        while True:
-            held.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError:
-        pass
+    held = all_that_are_left()
     pid = os.fork()
     if pid == 0:
         os._exit(len(ours & sockets()))

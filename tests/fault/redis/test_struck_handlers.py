@@ -208,7 +208,9 @@ class SignallingLater(Signalling):
     setsockopt = socket.socket.setsockopt
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others are not asked")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only sockets of Linux are asked what they have"
+)
 @pytest.mark.parametrize("kind", [Signalling, SignallingLater])
 def test_a_handler_ends_a_look_at_what_a_socket_has(kind: type[socket.socket]) -> None:
     as_the_systems_own = type("socket", (kind,), {"__module__": "socket"})
