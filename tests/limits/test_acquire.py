@@ -209,7 +209,7 @@ def test_limits_over_several_keys_are_waited_for_together(real: Ground) -> None:
         assert not limiter.acquire(chat=1, timeout=BRIEF)
         assert limiter.acquire(chat=1)
     assert not limiter.acquire(chat=1, timeout=0)
-    assert limiter.acquire(chat=2, timeout=0)
+    assert limiter.acquire(chat=2, timeout=BRIEF)
 
 
 def test_where_several_keys_are_waited_for_the_limits_hold(real: Ground) -> None:
