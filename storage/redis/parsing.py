@@ -29,6 +29,8 @@ _error: Callable[[str], Exception] = DefaultParser.parse_error
 
 _OPENED: Any = object()
 _NONE = b"-1"
+_OF_REAL = b"0123456789+-.eE"
+_NO_DIGITS = (b"inf", b"-inf", b"nan")
 
 
 class Reader(Protocol):
@@ -166,35 +168,50 @@ class _Several:
 def _size(line: bytes, may_be_none: bool) -> int | None:
     if may_be_none and line == _NONE:
         return None
-    size = int(line)
+    size = _number(line)
     if size < 0:
         raise ValueError(line)
     return size
+
+
+def _number(text: bytes) -> int:
+    return int(_digits(text))
+
+
+def _digits(text: bytes) -> bytes:
+    """A number of any length, as it is said; Python would take more for one."""
+    if not text.removeprefix(b"-").isdigit():
+        raise ValueError(text)
+    return text
+
+
+def _real(text: bytes) -> float:
+    if text not in _NO_DIGITS and text.translate(None, _OF_REAL):
+        raise ValueError(text)
+    return float(text)
 
 
 def _failed(text: bytes) -> Exception:
     return _error(text.decode(errors="replace"))
 
 
-def _nothing(_: bytes) -> None:
-    return None
-
-
-def _big(text: bytes) -> bytes:
-    """A number of any length, as it is said: hiredis makes no `int` of it either."""
-    if not text.removeprefix(b"-").isdigit():
+def _nothing(text: bytes) -> None:
+    if text:
         raise ValueError(text)
-    return text
+
+
+def _flag(text: bytes) -> bool:
+    return {b"t": True, b"f": False}[text]
 
 
 _SIMPLE: dict[bytes, Callable[[bytes], Any]] = {
     b"+": bytes,
     b"-": _failed,
-    b":": int,
-    b"(": _big,
-    b",": float,
+    b":": _number,
+    b"(": _digits,  # hiredis makes no `int` of it either
+    b",": _real,
     b"_": _nothing,
-    b"#": b"t".__eq__,
+    b"#": _flag,
 }
 _LONG: dict[bytes, Callable[[bytes], Any]] = {
     b"$": bytes,

@@ -220,6 +220,15 @@ def test_what_a_server_says_unasked_is_told_from_a_reply(kind: str) -> None:
         b"*1\r\n:\r\n",
         b",x\r\n",
         b"(x\r\n",
+        b"#x\r\n",
+        b"_x\r\n",
+        b":1_0\r\n",
+        b": 1\r\n",
+        b":-\r\n",
+        b",1_0\r\n",
+        b",infinity\r\n",
+        b"$1_0\r\n0123456789\r\n",
+        b"*+1\r\n:1\r\n",
     ],
 )
 def test_what_is_no_reply_raises(kind: str, data: bytes) -> None:
