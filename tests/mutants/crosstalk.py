@@ -56,7 +56,7 @@ BUGS = [
         "storage/forks.py",
         "    if not ours:\n        return\n",
         "    return\n",
-        _calls("blocking", "and_go_on"),
+        ("tests/fault/redis/test_redis_fork.py", "-k", "goes_on_in_a_call"),
     ),
     Bug(
         "crosstalk-fork-not-noticed-in-asyncio",

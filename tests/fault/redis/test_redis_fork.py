@@ -176,6 +176,40 @@ def test_a_store_that_was_made_before_a_fork_is_used_after_it(at: At, valkey: Se
     store.close()
 
 
+FORKED_IN_A_CALL = """
+import os, signal, sys
+import storage
+
+parent = os.getpid()
+forked = []
+
+def fork(*_):
+    forked.append(os.fork())
+    if os.getpid() != parent:
+        os.kill(parent, signal.SIGSTOP)
+
+with storage.RedisStorage(sys.argv[1]) as store:
+    store.set("n", 1)
+    signal.signal(signal.SIGALRM, fork)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    assert store.get("n") == 1
+    assert forked
+    if os.getpid() != parent:
+        os.kill(parent, signal.SIGCONT)
+        os._exit(0)
+    assert os.waitpid(forked[0], 0)[1] == 0
+"""
+
+
+def test_a_child_that_goes_on_in_a_call_of_its_parent_reads_nothing_of_it(proxy: Proxy) -> None:
+    """The parent is stopped until the child has its answer, and then finds its own."""
+    proxy.next(faults.Delay(reply=0.5), "GET")
+    ended = python(FORKED_IN_A_CALL, url(proxy, timeout=5))
+
+    assert ended.returncode == 0, ended.stderr
+    assert proxy.forwarded.count("GET") == 2
+
+
 FEW_FILES = """
 import os, resource, stat, warnings
 
