@@ -43,7 +43,15 @@ from .moving import copy, dump, load
 from ..offers import NearCache
 from .opened import LazySession, Opened, Session
 from .opening import open
-from .protocols import Backend, HistoryStore, KVStorage, LeaseStore, RateLimitStore, TtlStorage, is_ttl_storage
+from .protocols import (
+    Backend,
+    HistoryStore,
+    KVStorage,
+    LeaseStore,
+    RateLimitStore,
+    TtlStorage,
+    is_ttl_storage,
+)
 from ..records import DELETE, MISSING, Capabilities
 from .rooms import lift
 from .sessions import Sessions

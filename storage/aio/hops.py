@@ -21,6 +21,7 @@ MOST: Final = 256
 _LOOK_SECONDS: Final = 0.005
 """What is done is told after so long at the latest, whatever is done after it."""
 
+
 class Way(Protocol):
     """How a call gets into a thread."""
 

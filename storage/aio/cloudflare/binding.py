@@ -90,9 +90,7 @@ class BindingService:
     def seconds(self) -> float:
         return self._seconds
 
-    async def read(
-        self, names: Sequence[str], until: float | None = None
-    ) -> Sequence[Held | None]:
+    async def read(self, names: Sequence[str], until: float | None = None) -> Sequence[Held | None]:
         """What is kept under *names*, in their order."""
         until = self._until(until)
         found = await self._told(names, until)

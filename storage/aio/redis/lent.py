@@ -198,9 +198,7 @@ class Lent:
         # Where one came twice, the last one is left.
         return await link.is_quiet()
 
-    async def _taken(
-        self, pool: Pool, place: Address, until: float, budget: Budget | None
-    ) -> Any:
+    async def _taken(self, pool: Pool, place: Address, until: float, budget: Budget | None) -> Any:
         """A connection that nobody else has, connected and with nothing in it."""
         link: Link | None = None
         try:

@@ -100,5 +100,7 @@ class Opening:
         if self.began is not None and until > monotonic() + EARLY:
             self._timer(waiter, until, until)
             return
-        error = AllLentError() if self.began is None else TimeoutError("Timeout connecting to server")
+        error = (
+            AllLentError() if self.began is None else TimeoutError("Timeout connecting to server")
+        )
         waiter.set_result(Trouble(Phase.UNSENT, error))
