@@ -92,10 +92,23 @@ class Command(NamedTuple):
             parts += (head, word, _END)
         return b"".join(parts)
 
-    def spelled_out(self) -> Command:
+    def spelled_out(self) -> SpelledOut:
         """The same with the whole script in it, for a server that does not know it yet."""
         assert self.script is not None
-        return self._replace(words=(b"EVAL", self.script.source, *self.words[2:]))
+        words = (b"EVAL", self.script.source, *self.words[2:])
+        return SpelledOut(self.effect, self.key, words, self.script, self.at)
+
+
+class SpelledOut(Command):
+    """What runs a script that stands in it."""
+
+    __slots__ = ()
+
+    def in_short(self) -> Command:
+        """The same with no more than the name of the script, for a server that knows it."""
+        assert self.script is not None
+        words = (b"EVALSHA", self.script.sha, *self.words[2:])
+        return Command(self.effect, self.key, words, self.script, self.at)
 
 
 class Get(Command):

@@ -76,9 +76,6 @@ class UsualHit(Command):
             filled += size + length, name
         return form % tuple(filled)
 
-    def spelled_out(self) -> Command:
-        return Command(self.effect, self.key, self.words, self.script).spelled_out()
-
 
 class AnyHit(Command):
     """A hit by any meters, which is packed in few steps."""
@@ -90,9 +87,6 @@ class AnyHit(Command):
         called = b"".join([b"$%d\r\n%b\r\n" % (len(key), key) for key in keys])
         head = _HEAD % (6 + len(keys), sha, len(count), count, called)
         return head + _TAIL % (len(told), told, len(what), what, len(cost), cost)
-
-    def spelled_out(self) -> Command:
-        return Command._make(self).spelled_out()
 
 
 def decided(reply: bytes) -> Decision:

@@ -13,6 +13,10 @@ def _lane(words: str) -> tuple[str, ...]:
     return ("tests/fault/redis/test_lane.py", "-k", words)
 
 
+def _scripts(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_lane_scripts.py", "-k", words)
+
+
 def _loops(words: str) -> tuple[str, ...]:
     return ("tests/fault/redis/test_loops.py", "-k", words)
 
@@ -341,6 +345,30 @@ BUGS = [
         ("tests/fault/redis/test_lane_struck.py",),
     ),
     Bug(
+        "lane-each-spells-a-script-out",
+        "a script that the server does not know is spelled out once for all who ask for it",
+        LANE,
+        "        if teller and not teller.done():\n",
+        "        if teller and teller.done():\n",
+        _scripts("spelled_out_once"),
+    ),
+    Bug(
+        "lane-script-said-after-those-who-wait-for-it",
+        "who waits while a script is spelled out is not refused for it",
+        LANE,
+        "            self.queue.insert(0, self.queue.pop())\n",
+        "            pass\n",
+        _scripts("not_refused"),
+    ),
+    Bug(
+        "lane-script-left-to-who-gave-up",
+        "what nobody waits for is spelled out by another",
+        LANE,
+        "        if teller and not teller.done():\n",
+        "        if teller:\n",
+        _scripts("gave_up"),
+    ),
+    Bug(
         "parsing-pairs-counted-once",
         "a map is read whole",
         PARSING,
@@ -389,11 +417,27 @@ BUGS = [
         _parsing("many_pieces or old_protocol"),
     ),
     Bug(
+        "parsing-what-python-takes-for-a-number",
+        "what is no reply raises",
+        PARSING,
+        "    return int(_digits(text))\n",
+        "    return int(text)\n",
+        _parsing("no_reply_raises"),
+    ),
+    Bug(
+        "parsing-any-flag",
+        "what is no reply raises",
+        PARSING,
+        '    return {b"t": True, b"f": False}[text]\n',
+        '    return text == b"t"\n',
+        _parsing("no_reply_raises"),
+    ),
+    Bug(
         "parsing-big-numbers-bounded",
         "a number of any length is read",
         PARSING,
-        '    b"(": _big,\n',
-        '    b"(": int,\n',
+        'b"(": _digits,',
+        'b"(": int,',
         _parsing("big_number"),
     ),
 ]

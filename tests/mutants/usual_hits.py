@@ -272,14 +272,6 @@ BUGS = [
         _usual("called_as"),
     ),
     Bug(
-        "usual-hits-spelled-out-as-packed",
-        "a server that does not know the script gets it",
-        "storage/redis/hits.py",
-        "        return Command(self.effect, self.key, self.words, self.script).spelled_out()\n",
-        "        return self\n",
-        _usual("packed_as"),
-    ),
-    Bug(
         "usual-hits-any-answer-read",
         "what is no answer to a hit is an error of the store",
         "storage/redis/limits.py",

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import weakref
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError
 
+from ...redis.commands import SpelledOut
 from ...redis.course import Budget
 from ...redis.marks import Marks
 from ...redis.replies import Phase, Trouble
@@ -48,6 +50,7 @@ _WIRES = 2
 _WARY_SECONDS = 30.0
 """So long nothing is shared where answers were not those that were due."""
 
+
 class Lane:
     """What is asked at *place*, where a server may be silent for *seconds*.
 
@@ -67,6 +70,8 @@ class Lane:
         self._ended = ended
         self._marks = Marks()
         self.queue: list[Asked] = []
+        self._tellers = weakref.WeakValueDictionary[bytes, asyncio.Future[Any]]()
+        """Who waits for the answer to a script that was spelled out."""
         self._several = False
         self._is_due = False
         self._half = math.inf
@@ -86,6 +91,19 @@ class Lane:
         self._opening: Opening | None = None
         self._lent_until = 0.0
         self._is_closed = False
+
+    def tell(self, command: SpelledOut, deadline: float) -> asyncio.Future[Any]:
+        """The same of a server that did not know the script: of all who ask for it, one spells it
+        out, and that is sent before what waits here."""
+        assert command.script is not None
+        name = command.script.sha
+        teller = self._tellers.get(name)
+        if teller and not teller.done():
+            return self.put(command.in_short().packed(), deadline)
+        teller = self._tellers[name] = self.put(command.packed(), deadline)
+        if self.queue and self.queue[-1][0] is teller:  # it is not sent yet
+            self.queue.insert(0, self.queue.pop())
+        return teller
 
     def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
         """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""

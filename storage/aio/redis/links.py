@@ -15,7 +15,7 @@ from typing import Any
 import redis.asyncio
 from redis.exceptions import InvalidResponse
 
-from ...redis.commands import Command
+from ...redis.commands import Command, SpelledOut
 from ...redis.course import Budget
 from ...redis.marks import is_for_good, marking
 from ...redis.replies import TOO_LATE, Phase, Trouble, meaning, phase_of
@@ -84,7 +84,10 @@ class Links:
                 end = budget.until
                 if end <= now:
                     return TOO_LATE
-            reply = await lane.put(packed, end)
+            if type(command) is SpelledOut:
+                reply = await lane.tell(command, end)
+            else:
+                reply = await lane.put(packed, end)
             if reply is AGAIN:
                 reply, closed = closed, CLOSED
         if type(reply) is Trouble:
