@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from storage import ClosedError, ConfigurationError, OutcomeUnknownError, Unavai
 from storage.testing import Bridge
 from tests.cloudflare.ground import Opened, asked, crook, lasting, store_of, whole_request
 from tests.cloudflare.test_deadline import calls, silent
-from tests.fault.ground import PATIENCE, Child, in_child, python, together
+from tests.fault.ground import PATIENCE, Child, in_child, python, striking, together
 from tests.servers.cloudflare import Fault, KvServer
 from tests.waiting import until
 
@@ -179,32 +177,19 @@ def first_is_silent(asked: threading.Event) -> Any:
     return act
 
 
-class _Struck(BaseException):
-    """What a signal does in the main thread."""
-
-
-@pytest.fixture
-def _alarm() -> Iterator[None]:
-    def strike(*_: object) -> None:
-        raise _Struck
-
-    before = signal.signal(signal.SIGALRM, strike)
-    yield
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.usefixtures("_alarm")
 def test_an_interrupt_ends_a_call_at_once_and_what_waited_for_it() -> None:
-    def strikes(connection: socket.socket, ends: threading.Event) -> None:
-        whole_request(connection)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
-        ends.wait()
+    with striking() as strike:
 
-    with crook(strikes) as server, store_of(storage, server, timeout=60) as store:
-        with lasting(0), pytest.raises(_Struck):
-            store.get("k")
+        def strikes(connection: socket.socket, ends: threading.Event) -> None:
+            whole_request(connection)
+            strike()
+            ends.wait()
 
-        until(lambda: not calls(), "the end of what was given up")
+        with crook(strikes) as server, store_of(storage, server, timeout=60) as store:
+            with lasting(0), pytest.raises(KeyboardInterrupt):
+                store.get("k")
+
+            until(lambda: not calls(), "the end of what was given up")
 
 
 def test_a_forked_process_makes_connections_of_its_own(half: Any, kv: KvServer, taken: Any) -> None:

@@ -34,6 +34,35 @@ def disarm() -> None:
     time.sleep(0)
 
 
+@contextmanager
+def striking() -> Iterator[Callable[[], None]]:
+    """What another thread calls to interrupt the main one, as Ctrl-C does, once.
+
+    It strikes until that is felt: of a signal that comes just before the main thread goes to sleep
+    it hears when it wakes up.
+    """
+    felt = False
+    main = threading.main_thread().ident or 0
+
+    def feel(*_: object) -> None:
+        nonlocal felt
+        if not felt:
+            felt = True
+            raise KeyboardInterrupt
+
+    def strike() -> None:
+        while not felt:
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.01)
+
+    usual = signal.signal(signal.SIGINT, feel)
+    try:
+        yield strike
+    finally:
+        time.sleep(0)
+        signal.signal(signal.SIGINT, usual)
+
+
 class Crew:
     """Threads that begin together; their first error is raised, and a hang is one."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +15,7 @@ import storage
 import storage.aio
 from storage import LeaseTimeoutError
 from storage.aio.runtime import Runtime
-from tests.fault.ground import PATIENCE, Crew, locked, rows, until
+from tests.fault.ground import PATIENCE, Crew, locked, rows, striking, until
 from tests.leases.ground import run, until_in_loop
 
 QUEUE = "SELECT count(*) FROM storage_lease_queue"
@@ -193,17 +191,14 @@ def test_an_interrupt_gives_the_place_back(store: Any, standing: Callable[[], in
         with leases.hold("k"):
             let_go.wait(PATIENCE)
 
-    def strike() -> None:
-        until(lambda: standing() == 1)
-        os.kill(os.getpid(), signal.SIGINT)
-
     holder = Crew(hold)
     until(lambda: leases._held)
-    striker = Crew(strike)
-    with pytest.raises(KeyboardInterrupt), leases.hold("k"):
-        pytest.fail("it is held by another")
+    with striking() as strike:
+        striker = Crew(lambda: (until(lambda: standing() == 1), strike()))
+        with pytest.raises(KeyboardInterrupt), leases.hold("k"):
+            pytest.fail("it is held by another")
+        striker.join()
 
-    striker.join()
     assert standing() == 0
     let_go.set()
     holder.join()

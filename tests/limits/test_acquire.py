@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ import storage.aio
 from storage import RateLimitStore
 from storage.records import Ask, Meter
 from tests.day import IS_LONG
-from tests.fault.ground import Crew, locked, until
+from tests.fault.ground import Crew, locked, striking, until
 from tests.leases.ground import run, until_in_loop
 from tests.limits.conftest import CROSSED
 from tests.limits.standing import Ground, Noting, noting, passed
@@ -334,14 +332,11 @@ def test_an_interrupt_gives_the_place_back(kind: str, file: Path) -> None:
         room = noting(limiter)
         first = moment(limiter.hit("k"))
 
-        def strike() -> None:
-            until(lambda: "reserve" in room.answered)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        striker = Crew(strike)
-        with pytest.raises(KeyboardInterrupt):
-            limiter.acquire("k")
-        striker.join()
+        with striking() as strike:
+            striker = Crew(lambda: (until(lambda: "reserve" in room.answered), strike()))
+            with pytest.raises(KeyboardInterrupt):
+                limiter.acquire("k")
+            striker.join()
 
         meters = limiter._targets.of("k", {}).meters
         decision = store.room(RateLimitStore).reserve(meters, Ask(), 10**12)
