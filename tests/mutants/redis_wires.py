@@ -220,9 +220,17 @@ BUGS = [
         "wires-opened-all-the-same",
         "what connects though it was cancelled is closed with its store, and with its loop",
         LANE,
-        "        if self._lent_until == math.inf:  #",
+        "        if monotonic() < self._lent_until:  #",
         "        if self._lent_until < 0:  #",
         _in("_closed", "all_the_same"),
+    ),
+    Bug(
+        "wires-opened-while-others-are-misled",
+        "what connects while others are misled is not shared either",
+        LANE,
+        "        if monotonic() < self._lent_until:  #",
+        "        if self._lent_until == math.inf:  #",
+        _in("_opening", "misled"),
     ),
     Bug(
         "wires-opened-after-the-end",

@@ -158,7 +158,7 @@ class Lane:
         """Share the connection of *link* from now on."""
         self.made += 1
         self.wires.append(Wire(link, self.made, self._marks, self))
-        if self._lent_until == math.inf:  # it was closed or cut, and what opens did not hear of it
+        if monotonic() < self._lent_until:  # what opens did not hear of it
             self.retire(self.made)
         self.has_room()
 

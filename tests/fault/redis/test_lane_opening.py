@@ -26,6 +26,7 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import url
 from tests.servers import Server
 from tests.servers.resp import MARK
+from tests.waiting import until
 
 LONG = 20
 SHORT = 0.1
@@ -199,6 +200,23 @@ def test_who_says_no_to_a_mark_is_asked_again_unless_it_never_will(
             await asyncio.sleep(2 * SHORT)
             assert await every(store.get("n") for _ in range(20)) == [None] * 20
             assert (proxy.forwarded.count(MARK) > marks) is shares
+
+    asyncio.run(main())
+
+
+def test_what_connects_while_others_are_misled_is_not_shared_either(proxy: Proxy) -> None:
+    proxy.next(faults.Delay(reply=SHORT), MARK)
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(proxy, timeout=LONG)) as store:
+            reading = asyncio.ensure_future(store.get("n"))
+            await asyncio.to_thread(until, lambda: MARK in proxy.forwarded)
+            for pool in store._backend._room._door._links._pools.values():
+                for lane in pool.lanes.values():
+                    lane.is_misled()
+            assert await reading is None
+            assert await every(store.get("n") for _ in range(20)) == [None] * 20
+            assert proxy.forwarded.count(MARK) == 1
 
     asyncio.run(main())
 
