@@ -103,9 +103,9 @@ BUGS = [
     Bug(
         "wires-error-kept",
         "an error that was told is kept by nobody",
-        LANE,
-        "                self._opening = None  # with what it failed of\n",
-        "                pass\n",
+        OPENING,
+        "        self._outcome = None  # those who",
+        "        # those who",
         _in("_opening", "kept_by_nobody"),
     ),
     Bug(

@@ -125,8 +125,6 @@ class Lane:
         try:
             return await opening.wait(until, until if budget is None else budget.until)
         finally:
-            if opening.is_over and self._opening is opening:
-                self._opening = None  # with what it failed of
             if budget is not None and opening.began is not None:
                 budget.forgive(monotonic() - max(before, opening.began))
 

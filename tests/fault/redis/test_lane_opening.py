@@ -92,6 +92,40 @@ def test_what_was_raised_is_kept_by_nobody(valkey: Server) -> None:
     asyncio.run(main())
 
 
+def test_what_was_raised_while_nobody_waited_is_kept_by_nobody(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second connection is opened without those who ask on the first."""
+    monkeypatch.setattr("storage.aio.redis.lane.MOST_IN_FLIGHT", 2)
+    raised: list[weakref.ref[Exception]] = []
+
+    class Down(Exception):
+        pass
+
+    class OpenOnce(redis.credentials.CredentialProvider):
+        was_asked = False
+
+        def get_credentials(self) -> Any:
+            if not self.was_asked:
+                self.was_asked = True
+                return ("default", "any")
+            error = Down()
+            raised.append(weakref.ref(error))
+            raise error
+
+    async def main() -> None:
+        client = redis.asyncio.Redis.from_url(valkey.url, credential_provider=OpenOnce())
+        async with storage.aio.RedisStorage(client, timeout=LONG) as store:
+            await store.get("n")
+            assert await every(store.get("n") for _ in range(100)) == [None] * 100
+            await asyncio.to_thread(until, lambda: raised)
+            await asyncio.sleep(0)
+            gc.collect()
+            assert not any(one() for one in raised)
+
+    asyncio.run(main())
+
+
 def test_what_many_are_told_shows_each_of_them_no_other(valkey: Server) -> None:
     vault = Vault()
 
