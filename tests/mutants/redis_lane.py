@@ -434,6 +434,14 @@ BUGS = [
         _parsing("no_reply_raises"),
     ),
     Bug(
+        "parsing-no-number-without-a-sign",
+        "what is no number is read as such, whatever its sign",
+        PARSING,
+        ', b"-nan")\n',
+        ")\n",
+        _parsing("no_number"),
+    ),
+    Bug(
         "parsing-any-flag",
         "what is no reply raises",
         PARSING,
