@@ -185,7 +185,7 @@ BUGS = [
     Bug(
         "wires-unknown-command-not-known",
         "a server that knows no marks is asked without them",
-        "storage/redis/marks.py",
+        "storage/redis/replies.py",
         '("NOPERM", "ERR", "unknown")',
         '("NOPERM", "ERR")',
         _in("_refused", "knows_no_marks"),
