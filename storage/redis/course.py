@@ -74,6 +74,8 @@ class Course:
         self._known_down = known_down
         self._reached = reached
         self._redirects = 0
+        self._asking: Address | None = None
+        """Who takes keys over, and answers only who says that he was sent there."""
         self._pauses = 0
         self._may_have_run = False
         self._said: Trouble | None = None
@@ -94,7 +96,8 @@ class Course:
             first = word(trouble.error)
             if first == "NOSCRIPT" and self._command.script is not None and now < self.until:
                 self._command = self._command.spelled_out()
-                return Step(self._command, place)
+                asking = place is not None and place == self._asking
+                return Step(self._command, place, asking=asking)
             if first in ("MOVED", "ASK") and self._reached is not None:
                 if now >= self.until:
                     return UnavailableError("the keys are being moved")
@@ -119,6 +122,7 @@ class Course:
         self._redirects += 1
         pause = 0.0 if self._redirects <= _MOST_REDIRECTS else _LONGEST
         if first == "ASK":
+            self._asking = place
             return Step(self._command, place, asking=True, pause=pause)
         return Step(self._command, place, moved=True, search=self._redirects == 1, pause=pause)
 

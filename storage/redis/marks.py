@@ -7,7 +7,6 @@ with it, and where something else does, nobody can say whose those answers are.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from enum import Enum
 from itertools import count
@@ -15,12 +14,9 @@ from typing import Any
 
 from redis.exceptions import InvalidResponse
 
-from .replies import Phase, Trouble, word
+from .replies import Phase, Trouble, refuses, word
 
 _MARK = b"*2\r\n$4\r\nECHO\r\n$28\r\n%b\r\n"
-
-_NO_ECHO = re.compile(r"['`\"]echo\b|\becho(\|\S*)?['`\"]? command", re.IGNORECASE)
-"""How a server names the command that it refuses, which may be refused for good."""
 
 
 class Marks:
@@ -66,8 +62,7 @@ def what_ends(replies: Sequence[Any], mark: bytes) -> End:
 
 def is_for_good(error: BaseException) -> bool:
     """Whether a server that refuses a mark with *error* will go on refusing it."""
-    text = str(error).split(", with args", 1)[0]
-    return word(error) in ("NOPERM", "ERR", "unknown") and _NO_ECHO.search(text) is not None
+    return refuses(error, "echo")
 
 
 def mixed_up() -> Trouble:

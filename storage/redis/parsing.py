@@ -30,7 +30,7 @@ _error: Callable[[str], Exception] = DefaultParser.parse_error
 _OPENED: Any = object()
 _NONE = b"-1"
 _OF_REAL = b"0123456789+-.eE"
-_NO_DIGITS = (b"inf", b"-inf", b"nan")
+_NO_DIGITS = (b"inf", b"-inf", b"nan", b"-nan")
 
 
 class Reader(Protocol):

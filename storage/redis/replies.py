@@ -202,6 +202,14 @@ def meaning(error: BaseException) -> Meaning:
     return Meaning(UnavailableError, "the server can not be reached", passes=True, elsewhere=True)
 
 
+def refuses(error: BaseException, command: str) -> bool:
+    """Whether a server that says *error* refuses *command*, by its name and so for good."""
+    text = str(error).split(", with args", 1)[0]
+    name = rf"['`\"]{command}\b|\b{command}(\|\S*)?['`\"]? command"
+    is_kind = word(error) in ("NOPERM", "ERR", "unknown")
+    return is_kind and re.search(name, text, re.IGNORECASE) is not None
+
+
 def discreet(error: Exception) -> Exception:
     """*error*, or one like it which does not quote what was sent or stored."""
     if isinstance(error, (InvalidResponse, ValueError, TypeError)):

@@ -40,6 +40,14 @@ BUGS = [
         _topology("slots", "while_it_is_used"),
     ),
     Bug(
+        "cluster-script-told-without-asking",
+        "who takes a key over is told the script that he does not know",
+        "storage/redis/course.py",
+        "place is not None and place == self._asking",
+        "False",
+        _faults("test_course", "takes_a_key_over"),
+    ),
+    Bug(
         "cluster-ask-without-asking",
         "a key of a slot that is being moved is found where it went",
         "storage/redis/door.py",

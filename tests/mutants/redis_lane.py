@@ -7,6 +7,7 @@ from .bug import Bug
 WIRE, LANE = "storage/aio/redis/wire.py", "storage/aio/redis/lane.py"
 LINKS, OPENING = "storage/aio/redis/links.py", "storage/aio/redis/opening.py"
 POOL, PARSING = "storage/aio/redis/pool.py", "storage/redis/parsing.py"
+SCRIPTS = "storage/aio/redis/scripts.py"
 
 
 def _lane(words: str) -> tuple[str, ...]:
@@ -346,27 +347,35 @@ BUGS = [
     ),
     Bug(
         "lane-each-spells-a-script-out",
-        "a script that the server does not know is spelled out once for all who ask for it",
-        LANE,
-        "        if teller and not teller.done():\n",
-        "        if teller and teller.done():\n",
-        _scripts("spelled_out_once"),
+        "a script that the server does not know is spelled out by few of all who ask for it",
+        SCRIPTS,
+        "    if teller is None or teller.done():\n",
+        "    if teller is None or not teller.done():\n",
+        _scripts("spelled_out_by_few"),
     ),
     Bug(
         "lane-script-said-after-those-who-wait-for-it",
         "who waits while a script is spelled out is not refused for it",
-        LANE,
-        "            self.queue.insert(0, self.queue.pop())\n",
+        SCRIPTS,
+        "            lane.queue = [lane.queue[-1], *lane.queue[:-1]]\n",
         "            pass\n",
         _scripts("not_refused"),
     ),
     Bug(
         "lane-script-left-to-who-gave-up",
         "what nobody waits for is spelled out by another",
-        LANE,
-        "        if teller and not teller.done():\n",
-        "        if teller:\n",
+        SCRIPTS,
+        "    if teller is None or teller.done():\n",
+        "    if teller is None:\n",
         _scripts("gave_up"),
+    ),
+    Bug(
+        "lane-each-is-refused-a-script-by-himself",
+        "where nobody may spell a script out, all who ask for it are told so at once",
+        SCRIPTS,
+        "            return told\n",
+        "            pass\n",
+        _scripts("may_not_spell"),
     ),
     Bug(
         "parsing-pairs-counted-once",
@@ -423,6 +432,14 @@ BUGS = [
         "    return int(_digits(text))\n",
         "    return int(text)\n",
         _parsing("no_reply_raises"),
+    ),
+    Bug(
+        "parsing-no-number-without-a-sign",
+        "what is no number is read as such, whatever its sign",
+        PARSING,
+        ', b"-nan")\n',
+        ")\n",
+        _parsing("no_number"),
     ),
     Bug(
         "parsing-any-flag",

@@ -103,9 +103,9 @@ BUGS = [
     Bug(
         "wires-error-kept",
         "an error that was told is kept by nobody",
-        LANE,
-        "                self._opening = None  # with what it failed of\n",
-        "                pass\n",
+        OPENING,
+        "        self._outcome = None  # those who",
+        "        # those who",
         _in("_opening", "kept_by_nobody"),
     ),
     Bug(
@@ -185,7 +185,7 @@ BUGS = [
     Bug(
         "wires-unknown-command-not-known",
         "a server that knows no marks is asked without them",
-        "storage/redis/marks.py",
+        "storage/redis/replies.py",
         '("NOPERM", "ERR", "unknown")',
         '("NOPERM", "ERR")',
         _in("_refused", "knows_no_marks"),
@@ -220,9 +220,17 @@ BUGS = [
         "wires-opened-all-the-same",
         "what connects though it was cancelled is closed with its store, and with its loop",
         LANE,
-        "        if self._lent_until == math.inf:  #",
+        "        if monotonic() < self._lent_until:  #",
         "        if self._lent_until < 0:  #",
         _in("_closed", "all_the_same"),
+    ),
+    Bug(
+        "wires-opened-while-others-are-misled",
+        "what connects while others are misled is not shared either",
+        LANE,
+        "        if monotonic() < self._lent_until:  #",
+        "        if self._lent_until == math.inf:  #",
+        _in("_opening", "misled"),
     ),
     Bug(
         "wires-opened-after-the-end",

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from redis.exceptions import ConnectionError
 
-from ...redis.commands import SpelledOut
 from ...redis.course import Budget
 from ...redis.marks import Marks
 from ...redis.replies import Phase, Trouble
@@ -70,8 +69,8 @@ class Lane:
         self._ended = ended
         self._marks = Marks()
         self.queue: list[Asked] = []
-        self._tellers = weakref.WeakValueDictionary[bytes, asyncio.Future[Any]]()
-        """Who waits for the answer to a script that was spelled out."""
+        self.tellers = weakref.WeakValueDictionary[bytes, "asyncio.Future[Any]"]()
+        """Who waits for the answer to each script that was spelled out."""
         self._several = False
         self._is_due = False
         self._half = math.inf
@@ -91,19 +90,6 @@ class Lane:
         self._opening: Opening | None = None
         self._lent_until = 0.0
         self._is_closed = False
-
-    def tell(self, command: SpelledOut, deadline: float) -> asyncio.Future[Any]:
-        """The same of a server that did not know the script: of all who ask for it, one spells it
-        out, and that is sent before what waits here."""
-        assert command.script is not None
-        name = command.script.sha
-        teller = self._tellers.get(name)
-        if teller and not teller.done():
-            return self.put(command.in_short().packed(), deadline)
-        teller = self._tellers[name] = self.put(command.packed(), deadline)
-        if self.queue and self.queue[-1][0] is teller:  # it is not sent yet
-            self.queue.insert(0, self.queue.pop())
-        return teller
 
     def put(self, packed: bytes, deadline: float, count: int = 0) -> asyncio.Future[Any]:
         """What comes to the answer, or to a list of so many; or to `AGAIN`, or a `Trouble`."""
@@ -139,8 +125,6 @@ class Lane:
         try:
             return await opening.wait(until, until if budget is None else budget.until)
         finally:
-            if opening.is_over and self._opening is opening:
-                self._opening = None  # with what it failed of
             if budget is not None and opening.began is not None:
                 budget.forgive(monotonic() - max(before, opening.began))
 
@@ -172,7 +156,7 @@ class Lane:
         """Share the connection of *link* from now on."""
         self.made += 1
         self.wires.append(Wire(link, self.made, self._marks, self))
-        if self._lent_until == math.inf:  # it was closed or cut, and what opens did not hear of it
+        if monotonic() < self._lent_until:  # what opens did not hear of it
             self.retire(self.made)
         self.has_room()
 

@@ -25,6 +25,7 @@ from .lane import AGAIN, CLOSED, LENT, MOST_AT_ONCE, Lane
 from .lent import FITS, Lent
 from .link import FAILURES, Link, let_all_go
 from .pool import Pool
+from .scripts import tell
 
 LIBRARY: Any = redis.asyncio
 """The client library of this half."""
@@ -85,7 +86,7 @@ class Links:
                 if end <= now:
                     return TOO_LATE
             if type(command) is SpelledOut:
-                reply = await lane.tell(command, end)
+                reply = await tell(lane, command, end)
             else:
                 reply = await lane.put(packed, end)
             if reply is AGAIN:

@@ -82,6 +82,7 @@ class Opening:
         """A task that is cancelled before it begins says nothing itself."""
         self._task = None
         self._ended(Trouble(Phase.UNSENT, ConnectionError("it was given up")))
+        self._outcome = None  # those who waited were told, and nobody else asks
 
     def _ended(self, outcome: Any) -> None:
         # Told again at the end of the task, whoever raised in the middle of it.

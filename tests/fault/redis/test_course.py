@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from redis.exceptions import ResponseError
+from redis.exceptions import AskError, NoScriptError, ResponseError
 
 from storage import OutcomeUnknownError, UnavailableError
-from storage.redis.commands import AGAIN, ONCE, READ, Command, Effect, Script
+from storage.redis.commands import AGAIN, ONCE, READ, Command, Effect, Script, run
 from storage.redis.course import Budget, Course, Step
 from storage.redis.replies import Phase, Trouble
 
@@ -81,3 +81,19 @@ def test_a_budget_ends_a_call_before_its_deadline_and_connecting_is_none_of_it()
     assert isinstance(going_on.after(refused, PLACE, 0.3), UnavailableError)
     budget.forgive(10)
     assert isinstance(going_on.after(refused, PLACE, UNTIL), UnavailableError)
+
+
+def test_who_takes_a_key_over_is_told_the_script_by_who_was_sent_there() -> None:
+    """Else it would send him back."""
+    there = ("127.0.0.1", 6380)
+    command = run(Script("incr"), ONCE, (b"k",))
+    going_on = Course(
+        command, UNTIL, known_down=False, alone=False, reached=lambda address, _: address
+    )
+    going_on.after(Trouble(Phase.ANSWERED, AskError("1 127.0.0.1:6380")), PLACE, 0.0)
+    unknown = Trouble(Phase.ANSWERED, NoScriptError("NOSCRIPT No matching script."))
+    steps = [going_on.after(unknown, place, 0.0) for place in (there, PLACE)]
+
+    assert steps == [
+        Step(command.spelled_out(), place, asking=place == there) for place in (there, PLACE)
+    ]

@@ -26,6 +26,7 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import url
 from tests.servers import Server
 from tests.servers.resp import MARK
+from tests.waiting import until
 
 LONG = 20
 SHORT = 0.1
@@ -87,6 +88,40 @@ def test_what_was_raised_is_kept_by_nobody(valkey: Server) -> None:
             await asyncio.sleep(0)
             gc.collect()
             assert [one() for one in mine] == [None] * 3
+
+    asyncio.run(main())
+
+
+def test_what_was_raised_while_nobody_waited_is_kept_by_nobody(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second connection is opened without those who ask on the first."""
+    monkeypatch.setattr("storage.aio.redis.lane.MOST_IN_FLIGHT", 2)
+    raised: list[weakref.ref[Exception]] = []
+
+    class Down(Exception):
+        pass
+
+    class OpenOnce(redis.credentials.CredentialProvider):
+        was_asked = False
+
+        def get_credentials(self) -> Any:
+            if not self.was_asked:
+                self.was_asked = True
+                return ("default", "any")
+            error = Down()
+            raised.append(weakref.ref(error))
+            raise error
+
+    async def main() -> None:
+        client = redis.asyncio.Redis.from_url(valkey.url, credential_provider=OpenOnce())
+        async with storage.aio.RedisStorage(client, timeout=LONG) as store:
+            await store.get("n")
+            assert await every(store.get("n") for _ in range(100)) == [None] * 100
+            await asyncio.to_thread(until, lambda: raised)
+            await asyncio.sleep(0)
+            gc.collect()
+            assert not any(one() for one in raised)
 
     asyncio.run(main())
 
@@ -199,6 +234,23 @@ def test_who_says_no_to_a_mark_is_asked_again_unless_it_never_will(
             await asyncio.sleep(2 * SHORT)
             assert await every(store.get("n") for _ in range(20)) == [None] * 20
             assert (proxy.forwarded.count(MARK) > marks) is shares
+
+    asyncio.run(main())
+
+
+def test_what_connects_while_others_are_misled_is_not_shared_either(proxy: Proxy) -> None:
+    proxy.next(faults.Delay(reply=SHORT), MARK)
+
+    async def main() -> None:
+        async with storage.aio.RedisStorage(url(proxy, timeout=LONG)) as store:
+            reading = asyncio.ensure_future(store.get("n"))
+            await asyncio.to_thread(until, lambda: MARK in proxy.forwarded)
+            for pool in store._backend._room._door._links._pools.values():
+                for lane in pool.lanes.values():
+                    lane.is_misled()
+            assert await reading is None
+            assert await every(store.get("n") for _ in range(20)) == [None] * 20
+            assert proxy.forwarded.count(MARK) == 1
 
     asyncio.run(main())
 

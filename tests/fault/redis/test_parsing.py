@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -255,3 +256,13 @@ def test_a_refusal_that_is_no_text_is_one_all_the_same(kind: str) -> None:
 
     assert isinstance(made.gets(), ResponseError)
     assert made.gets() is NOT_YET
+
+
+@pytest.mark.parametrize("kind", sorted(READERS))
+@pytest.mark.parametrize("text", [b"nan", b"-nan"])
+def test_what_is_no_number_is_read_as_that(kind: str, text: bytes) -> None:
+    """Servers before Redis 7.2 say it with the sign that it has there."""
+    made = READERS[kind]()
+    made.feed(b",%b\r\n" % text)
+
+    assert math.isnan(made.gets())
