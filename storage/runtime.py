@@ -105,6 +105,10 @@ class Runtime:
         """Wait for *seconds*."""
         time.sleep(seconds)
 
+    def hear(self, bell: Bell, seconds: float) -> None:
+        """Wait until *bell* rings, *seconds* at the most."""
+        bell.wait(seconds)
+
     def finish(self, function: Callable[..., T], *args: object) -> T:
         """Call *function*, which may run twice, to its end, wherever an interrupt strikes."""
         try:

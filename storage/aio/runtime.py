@@ -94,6 +94,10 @@ class Runtime:
         """Wait for *seconds*."""
         await asyncio.sleep(seconds)
 
+    async def hear(self, bell: Bell, seconds: float) -> None:
+        """Wait until *bell* rings, *seconds* at the most."""
+        await bell.wait(seconds)
+
     async def finish(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
         """Await *function*, which may run twice, to its end, however often one is cancelled."""
         try:
@@ -122,8 +126,7 @@ class Runtime:
     async def entire(
         self, function: Callable[..., Awaitable[T]], *args: object
     ) -> tuple[T, BaseException | None]:
-        """What *function* answers, awaited to its end, and the cancellation that struck
-        meanwhile."""
+        """What *function* answers, awaited to its end, and the cancellation that struck it."""
         once, struck = await _done(function(*args))
         if struck is not None and (once.cancelled() or once.exception() is not None):
             raise struck

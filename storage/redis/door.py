@@ -23,6 +23,7 @@ from .options import Options
 from .places import Places
 from .replies import NOWHERE, TAKEN_OVER, AllLentError, Phase, Trouble, discreet, meaning, word
 from .settings import SECONDS, Address, Maker, settings
+from .vigils import Vigils
 
 _SOON = 0.1
 
@@ -63,6 +64,7 @@ class Door:
         self.places: Places = Places(known)
         self._finder = Finder(known, self.places, self._links)
         self._runtime = Runtime()
+        self.vigils: Vigils = Vigils()
         self._down: set[Address] = set()
         self._is_closed = False
 

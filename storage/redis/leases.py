@@ -7,16 +7,21 @@ from typing import Final
 
 from ..keys import Names
 from ..records import Claimed, Turn
+from ..runtime import Bell, Runtime, monotonic
 from .commands import AGAIN, ONCE, READ, Command, Script, run
 from .door import Door
 from .places import beside_name
 from .replies import flag
+from .vigils import Vigils
 
 _ACQUIRE, _RELEASE = Script("acquire", "now", "line"), Script("release", "now", "line")
 _RENEW, _CLAIM, _DONE = Script("renew"), Script("claim"), Script("done")
 
 CALLED_MS: Final = 60_000
 """How long a call to wake up waits for who is not asleep yet."""
+
+_SHORTEST: Final = 0.001
+"""So many seconds one sleeps at the server at the least: no time at all would be for ever."""
 
 _CLAIMED: Final[dict[int, Claimed]] = {1: "taken", 2: "busy", 3: "done"}
 
@@ -30,17 +35,29 @@ class RedisLeases:
     def __init__(self, door: Door, names: Names) -> None:
         self._door = door
         self._names = names
+        self._vigils = door.vigils
+        self._runtime = Runtime()
 
     def acquire(self, key: str, token: str, ttl_ms: int, patience_ms: int) -> Turn:
         words = (token.encode(), ttl_ms, patience_ms)
         reply = self._door.call(run(_ACQUIRE, AGAIN, line(self._names, key), *words), key)
-        return turn_of(reply)
+        return turn_of(token, reply, self._vigils)
 
     def wait(self, key: str, token: str, wait_ms: int) -> None:
-        lease = line(self._names, key)[0]
-        seconds = wait_ms / 1000
-        words = (b"BLPOP", b"%b:wake:%b" % (lease, token.encode()), b"%.3f" % seconds)
-        self._door.wait(Command(READ, lease, words), seconds, key)
+        lease, end = line(self._names, key)[0], monotonic() + wait_ms / 1000
+        bell = Bell()
+        vigil = self._vigils.of(lease, token, bell.ring)
+        try:
+            self._vigils.begin(vigil)
+            if not vigil.is_due:
+                self._runtime.hear(bell, wait_ms / 1000)
+            seconds = end - monotonic()
+            if vigil.is_due and seconds > 0:
+                seconds = max(seconds, _SHORTEST)
+                words = (b"BLPOP", b"%b:wake:%b" % (lease, token.encode()), b"%.3f" % seconds)
+                self._door.wait(Command(READ, lease, words), seconds, key)
+        finally:
+            self._vigils.end(vigil)
 
     def renew(self, key: str, token: str, ttl_ms: int) -> bool:
         lease = line(self._names, key)[0]
@@ -48,6 +65,7 @@ class RedisLeases:
         return flag(reply)
 
     def release(self, key: str, token: str) -> bool:
+        self._vigils.stands(token, 0)
         words = (token.encode(), CALLED_MS)
         reply = self._door.call(run(_RELEASE, ONCE, line(self._names, key), *words), key)
         return flag(reply)
@@ -70,7 +88,9 @@ def line(names: Names, key: str) -> tuple[bytes, bytes, bytes]:
     return start + b":held", start + b":queue", start + b":kept"
 
 
-def turn_of(reply: list[int]) -> Turn:
-    """What the server said to who asked for a lease."""
-    granted, wait_ms = reply
+def turn_of(token: str, reply: list[int], vigils: Vigils) -> Turn:
+    """What the server said to the one of this *token*, who asked for a lease; *vigils* know the
+    place."""
+    granted, wait_ms, place = reply
+    vigils.stands(token, place)
     return Turn(granted == 1, max(0, wait_ms))

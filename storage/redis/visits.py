@@ -40,6 +40,7 @@ class RedisVisits:
     def __init__(self, door: Door, names: Names) -> None:
         self._door = door
         self._names = names
+        self._vigils = door.vigils
 
     def look(self, key: str) -> Sight:
         entry = self._names.name(key).encode()
@@ -50,7 +51,7 @@ class RedisVisits:
         keys = (self._names.name(key).encode(), *line(self._names, key))
         words = (token.encode(), b"%d" % ttl_ms, b"%d" % patience_ms)
         reply = self._door.call(run_words(_ENTER, AGAIN, keys, words), key)
-        return turn_of(reply[:2]), sight_of(reply[2:])
+        return turn_of(token, reply[:3], self._vigils), sight_of(reply[3:])
 
     def leave(
         self, key: str, token: str, ttl_ms: int, change: Change | None, release: bool
@@ -61,6 +62,7 @@ class RedisVisits:
             there = self._door.call(put, key)
             return _DONE if isinstance(there, int) else Parting(True, False, there)
         held = line(self._names, key) if token else ()
+        self._vigils.stands(token, 0)
         words = (token.encode(), b"0" if release else b"%d" % ttl_ms, _CALLED, *_told(change))
         reply = self._door.call(run_words(_LEAVE, ONCE, (entry, *held), words), key)
         return parting_of(reply)

@@ -9,7 +9,69 @@ def _leases(words: str) -> tuple[str, ...]:
     return ("tests/contract/test_leases.py", "-k", words)
 
 
+def _vigils(words: str) -> tuple[str, ...]:
+    return ("tests/leases/test_redis_vigils.py", "-k", words)
+
+
+VIGILS = "storage/redis/vigils.py"
+
 BUGS = [
+    Bug(
+        "vigils-all-asleep-at-the-server",
+        "of those who wait for one lease one is asleep at the server",
+        VIGILS,
+        "            if line[0] is vigil:\n",
+        "            if line:\n",
+        _vigils("one_is_asleep or thousands"),
+    ),
+    Bug(
+        "vigils-next-one-not-called",
+        "who gives up waiting lets the next one be called",
+        VIGILS,
+        "            elif not line[0].is_due:\n",
+        "            elif line[0].is_due:\n",
+        _vigils("gives_up"),
+    ),
+    Bug(
+        "vigils-last-come-first",
+        "who looks again keeps the place",
+        VIGILS,
+        "        return self.place < other.place\n",
+        "        return self.place > other.place\n",
+        _vigils("keeps_the_place"),
+    ),
+    Bug(
+        "vigils-place-not-told",
+        "who looks again keeps the place",
+        "storage/redis/leases.py",
+        "    vigils.stands(token, place)\n",
+        "    vigils.stands(token, 0)\n",
+        _vigils("keeps_the_place"),
+    ),
+    Bug(
+        "vigils-no-end-of-those-asleep",
+        "so many are asleep at the server at the most",
+        VIGILS,
+        " and len(self._asleep) < MOST_ASLEEP:\n",
+        ":\n",
+        _vigils("so_many_are_asleep"),
+    ),
+    Bug(
+        "vigils-room-kept-by-who-went",
+        "nothing is kept of who waited",
+        VIGILS,
+        "            self._asleep.discard(vigil)\n",
+        "",
+        _vigils("nothing_is_kept"),
+    ),
+    Bug(
+        "vigils-kept-of-who-went",
+        "nothing is kept of who waited",
+        VIGILS,
+        "            self._places.pop(token, None)\n",
+        "            pass\n",
+        _vigils("nothing_is_kept"),
+    ),
     Bug(
         "lease-with-two-holders",
         "a lease is held by one at a time",

@@ -5,8 +5,8 @@
 local entry, lease, queue, kept = unpack(KEYS)
 -- Before anything is done: an entry of another kind ends the script here.
 local raw = redis.call('GET', entry)
-local held, wait = acquire(lease, queue, kept, ARGV[1], ARGV[2], tonumber(ARGV[3]))
+local held, wait, place = acquire(lease, queue, kept, ARGV[1], ARGV[2], tonumber(ARGV[3]))
 if held == 0 then
-  return {0, wait, false, 0, 0}
+  return {0, wait, place, false, 0, 0}
 end
-return {1, 0, raw, redis.call('PTTL', entry), now_ms()}
+return {1, 0, 0, raw, redis.call('PTTL', entry), now_ms()}

@@ -19,16 +19,18 @@ local function first_in(queue, kept)
   return first, now
 end
 
--- Keeps a place in the queue: the one that is there, or the last.
+-- Keeps a place in the queue: the one that is there, or the last. Says which it is.
 local function stand(queue, kept, token, patience, now)
-  if not redis.call('ZSCORE', queue, token) then
-    local last = redis.call('ZREVRANGE', queue, 0, 0, 'WITHSCORES')[2]
-    redis.call('ZADD', queue, (last or 0) + 1, token)
+  local place = redis.call('ZSCORE', queue, token)
+  if not place then
+    place = (redis.call('ZREVRANGE', queue, 0, 0, 'WITHSCORES')[2] or 0) + 1
+    redis.call('ZADD', queue, place, token)
   end
   redis.call('ZADD', kept, now + patience, token)
   for _, key in ipairs({queue, kept}) do
     redis.call('PEXPIRE', key, math.max(patience, redis.call('PTTL', key)))
   end
+  return tonumber(place)
 end
 
 -- What acquire.lua does.
@@ -36,7 +38,7 @@ local function acquire(lease, queue, kept, token, ttl, patience)
   local holder = redis.call('GET', lease)
   if holder == token then
     redis.call('PEXPIRE', lease, ttl)
-    return 1, 0
+    return 1, 0, 0
   end
   local first, now = first_in(queue, kept)
   if not holder and (not first or first == token) then
@@ -46,15 +48,16 @@ local function acquire(lease, queue, kept, token, ttl, patience)
       redis.call('ZREM', kept, token)
       redis.call('DEL', lease .. ':wake:' .. token)
     end
-    return 1, 0
+    return 1, 0, 0
   end
+  local place = 0
   if patience > 0 then
-    stand(queue, kept, token, patience, now or now_ms())
+    place = stand(queue, kept, token, patience, now or now_ms())
   end
   if holder then
-    return 0, redis.call('PTTL', lease)
+    return 0, redis.call('PTTL', lease), place
   end
-  return 0, redis.call('ZSCORE', kept, first) - now
+  return 0, redis.call('ZSCORE', kept, first) - now, place
 end
 
 -- Wakes who is the first in the queue, whose call is kept for so long.

@@ -1,0 +1,187 @@
+"""Who waits on Redis: one of each queue is asleep at the server, the others in their process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import storage
+import storage.aio
+from storage.redis.vigils import MOST_ASLEEP
+from tests.fault.ground import Crew
+from tests.fault.redis.ground import clients, url
+from tests.leases.ground import run, until_in_loop
+from tests.servers import Server
+from tests.waiting import until
+
+TASKS, KEYS = 3000, 30
+ASLEEP = "flags=b "
+QUEUE = "storage:~lease~{storage:k}:queue"
+LATE = 5.0
+"""Far more seconds than a queue takes that is called without a pause, and far less than one where
+each looks once a second."""
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_are_left(valkey: Server) -> Iterator[None]:
+    yield
+    valkey.call("FLUSHALL")
+
+
+Hold = Callable[[Any, str], Any]
+HOLDS: dict[str, Callable[[Any], Hold]] = {
+    "leases": lambda store: storage.aio.Leases(store).hold,
+    "sessions": lambda store: storage.aio.Sessions(store, initial=dict, wait=60).open,
+}
+
+
+@pytest.fixture(params=HOLDS)
+def hold(request: pytest.FixtureRequest) -> Callable[[Any], Hold]:
+    return HOLDS[request.param]
+
+
+def test_thousands_wait_and_each_has_its_turn(hold: Any, valkey: Server) -> None:
+    async def work() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=20)) as store:
+            held, inside, most = hold(store), [0] * KEYS, 0
+
+            async def visit(number: int) -> None:
+                key = number % KEYS
+                async with held(str(key)):
+                    inside[key] += 1
+                    assert inside[key] == 1
+                    await asyncio.sleep(0.001)
+                    inside[key] -= 1
+
+            tasks = [asyncio.ensure_future(visit(number)) for number in range(TASKS)]
+            while not all(task.done() for task in tasks):
+                most = max(most, await asyncio.to_thread(clients, valkey))
+            await asyncio.gather(*tasks)
+            assert most <= 2 * KEYS + 2
+
+    run(work())
+
+
+def test_of_those_who_wait_for_one_thing_one_is_asleep_at_the_server(valkey: Server) -> None:
+    order = []
+    with storage.RedisStorage(url(valkey, timeout=20)) as store:
+        leases = storage.Leases(store)
+
+        def wait(number: int) -> None:
+            with leases.hold("k"):
+                order.append(number)
+
+        with leases.hold("k"):
+            crews = []
+            for number in range(10):
+                crews.append(Crew(lambda number=number: wait(number)))
+                until(lambda number=number: valkey.call("ZCARD", QUEUE) == number + 1)
+            until(lambda: clients(valkey, ASLEEP) == 1)
+            assert clients(valkey) <= 4
+            begun = time.monotonic()
+        for crew in crews:
+            crew.join()
+
+    assert order == list(range(10))
+    assert time.monotonic() - begun < LATE
+
+
+def test_who_looks_again_keeps_the_place(hold: Any, valkey: Server) -> None:
+    """All have looked once more, as they do each second, when the first is called."""
+
+    async def work() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=20)) as store:
+            held, order = hold(store), []
+
+            async def visit(number: int) -> None:
+                async with held("k"):
+                    order.append(number)
+
+            async with held("k"):
+                tasks = []
+                for number in range(40):
+                    tasks.append(asyncio.ensure_future(visit(number)))
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(1.3)
+                begun = time.monotonic()
+            await asyncio.gather(*tasks)
+            assert order == list(range(40))
+            assert time.monotonic() - begun < LATE
+
+    run(work())
+
+
+def test_who_gives_up_lets_the_next_one_be_called(valkey: Server) -> None:
+    async def work() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=20)) as store:
+            leases = storage.aio.Leases(store)
+
+            async def visit() -> None:
+                async with leases.hold("k"):
+                    pass
+
+            async with leases.hold("k"):
+                tasks = [asyncio.ensure_future(visit()) for _ in range(20)]
+                await until_in_loop(lambda: clients(valkey, ASLEEP) == 1)
+                begun = time.monotonic()
+                for task in tasks[:-1]:
+                    task.cancel()
+                    await asyncio.wait([task])
+                    await until_in_loop(lambda: clients(valkey, ASLEEP) == 1)
+            await tasks[-1]
+            assert time.monotonic() - begun < LATE
+
+    run(work())
+
+
+def test_nothing_is_kept_of_who_waited(hold: Any, valkey: Server) -> None:
+    async def work() -> None:
+        async with storage.aio.RedisStorage(url(valkey, timeout=20)) as store:
+            held = hold(store)
+
+            async def visit(number: int) -> None:
+                async with held(str(number % 3)):
+                    await asyncio.sleep(0.001)
+
+            tasks = [asyncio.ensure_future(visit(number)) for number in range(60)]
+            await until_in_loop(lambda: clients(valkey, ASLEEP) > 1)
+            for task in tasks[::7]:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            vigils = store._backend._room._door.vigils
+            kept = [vigils._places, vigils._lines, vigils._firsts, vigils._asleep]
+            assert not any(kept)
+
+    run(work())
+
+
+def test_so_many_are_asleep_at_the_server_at_the_most(valkey: Server) -> None:
+    count = MOST_ASLEEP + 20
+
+    async def work() -> None:
+        place = url(valkey, timeout=20)
+        async with (
+            storage.aio.RedisStorage(place) as store,
+            storage.aio.RedisStorage(place) as other,
+        ):
+            leases = storage.aio.Leases(store)
+            holding = [storage.aio.Leases(other).hold(str(number)) for number in range(count)]
+            await asyncio.gather(*(lease.__aenter__() for lease in holding))
+
+            async def visit(number: int) -> None:
+                async with leases.hold(str(number)):
+                    pass
+
+            tasks = [asyncio.ensure_future(visit(number)) for number in range(count)]
+            await until_in_loop(lambda: clients(valkey, ASLEEP) == MOST_ASLEEP)
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+                assert clients(valkey, ASLEEP) <= MOST_ASLEEP
+            await asyncio.gather(*(lease.__aexit__(None, None, None) for lease in holding))
+            await asyncio.gather(*tasks)
+
+    run(work())
