@@ -16,7 +16,7 @@ from ..forks import let_go
 from ..runtime import monotonic
 from .hurry import hurried
 from .marks import mixed_up
-from .punctual import NO_WAIT, Plain, Punctual, punctual
+from .punctual import NO_WAIT, Late, Plain, Punctual, punctual
 from .replies import AllLentError, Phase, Trouble, word
 from .settings import Address
 from .struck import broken, unsent
@@ -90,7 +90,7 @@ class Link:
                 return self.read()
             return reply
         try:
-            trouble = broken(failed, Phase.SENT if sent == len(packed) else unsent(failed))
+            trouble = broken(failed, Phase.SENT if sent == len(packed) else _far(failed))
         finally:
             del failed
         return self._last_word(trouble) if 0 < sent < len(packed) else trouble
@@ -108,7 +108,7 @@ class Link:
         except FAILURES as error:
             failed = error
         try:
-            return broken(failed, unsent(failed))
+            return broken(failed, _far(failed))
         finally:
             del failed
 
@@ -183,6 +183,11 @@ class Link:
             return False
         self._is_parsed = self._bare is None
         return True
+
+
+def _far(error: Exception) -> Phase:
+    """How far a command came of which a part was handed over at the most."""
+    return Phase.UNSENT if type(error) is Late else unsent(error)
 
 
 def leave(links: Iterable[Link]) -> None:

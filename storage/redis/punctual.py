@@ -43,6 +43,10 @@ _MEMORY_INFO = 55
 _NOTHING, _ESTABLISHED = bytes(4), b"\1"
 
 
+class Late(TimeoutError):
+    """The deadline passed; no handler of a signal raises this."""
+
+
 class _Main:
     """The main thread, to which signals come, and which is whoever has forked."""
 
@@ -186,7 +190,7 @@ class Plain:
         elif left > _LONGEST:
             left = _LONGEST
         if not comes(left * 1000):
-            raise TimeoutError("timed out")
+            raise Late("timed out")
 
     def settimeout(self, seconds: float | None) -> None:
         """It goes by its deadline, unless somebody only asks whether there is anything."""
@@ -225,7 +229,7 @@ def punctual(socket: Any, until: float) -> Punctual | Plain:
 def _late(until: float) -> float:
     """When what was to be over *until* then is over after what is taken late."""
     if until == _OVER:
-        raise TimeoutError("timed out")
+        raise Late("timed out")
     return _OVER
 
 
