@@ -362,7 +362,7 @@ def test_what_was_not_handed_over_whole_by_the_deadline_is_known_not_to_be_done(
 ) -> None:
     def meets(client: socket.socket) -> None:
         with client:
-            while b"SET" not in client.recv(100):
+            while b"storage:n" not in client.recv(100):
                 client.sendall(b"+OK\r\n")
             over.wait(PATIENT)
 
