@@ -34,11 +34,11 @@ def check_key(key: object, store: str | None = None) -> None:
         raise InvalidKeyError(message, store=store, key=key) from None
 
 
-def several(keys: Iterable[T], what: str) -> Iterable[T]:
-    """The *keys* that *what* takes, which are not the letters of one."""
+def several(keys: Iterable[T], what: str, them: str = "keys") -> Iterable[T]:
+    """The *keys* that *what* takes, or what *them* are, which are not the letters of one."""
     if isinstance(keys, (str, bytes, bytearray, memoryview)):
         kind = type(keys).__name__
-        raise TypeError(f"{what} takes several keys, such as a list of them, not one {kind}")
+        raise TypeError(f"{what} takes several {them}, such as a list of them, not one {kind}")
     return keys
 
 
