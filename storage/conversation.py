@@ -29,7 +29,7 @@ from .core.plans import Delete, Pin, Pop, Truncate, Undo
 from .core.subjects import KeyParts, SessionKey, matching
 from .errors import CorruptValueError, StorageError
 from .histories import Appended, Bounds, Entry
-from .keys import check_key
+from .keys import check_key, several
 from .protocols import HistoryStore
 from .recalling import histories_of_store
 from .rooms import Adaptable
@@ -125,13 +125,11 @@ class Conversation:
         have. *tokens* are those of each."""
         if isinstance(messages, Mapping):
             raise TypeError("append_many wants several messages, and this is one: use append")
-        text, several = self._text(key), list(messages)
-        counted = [None] * len(several) if tokens is None else list(tokens)
-        if len(counted) != len(several):
-            raise ValueError(
-                f"{len(several)} messages can not have {len(counted)} counts of tokens"
-            )
-        entries = self._composer.entries(text, several, counted)
+        text, said = self._text(key), list(several(messages, "append_many", "messages"))
+        counted = [None] * len(said) if tokens is None else list(tokens)
+        if len(counted) != len(said):
+            raise ValueError(f"{len(said)} messages can not have {len(counted)} counts of tokens")
+        entries = self._composer.entries(text, said, counted)
         if not entries:
             agreed(self._terms, if_seq, once)
             return []

@@ -38,7 +38,7 @@ class Edit(Generic[V]):
         self._hold: Hold
 
     def __enter__(self) -> V:
-        self._hold = self._keys.acquire(self._name)
+        self._hold = self._keys.acquire(self._name, self._key)
         try:
             found = self._lookup.find(self._key, self._name, changing=True)
             self._begin(found)

@@ -36,13 +36,13 @@ class KeyLock:
         after_fork(self, KeyLock._forget)
         _known(self)
 
-    def hold(self, key: str) -> Hold:
-        """Hold *key* for the length of a `with` block."""
-        return Hold(self, key)
+    def hold(self, key: str, called: str | None = None) -> Hold:
+        """Hold *key* for the length of a `with` block; errors name what is *called* so."""
+        return Hold(self, key, called)
 
-    def acquire(self, key: str) -> Hold:
+    def acquire(self, key: str, called: str | None = None) -> Hold:
         """Hold *key* until it is released."""
-        hold = Hold(self, key)
+        hold = Hold(self, key, called)
         hold.__enter__()
         return hold
 
@@ -89,9 +89,10 @@ class Hold:
     _gate: threading.Lock | None = None
     _waiting: deque[Hold] | None = None
 
-    def __init__(self, lock: KeyLock, key: str) -> None:
+    def __init__(self, lock: KeyLock, key: str, called: str | None = None) -> None:
         self._lock = lock
         self._key = key
+        self._called = key if called is None else called
 
     def __enter__(self) -> Hold:
         try:
@@ -131,7 +132,7 @@ class Hold:
             # Another thread may know of an abandoned holder for a moment more.
             time.sleep(0.001)
         else:
-            raise self._lock._reentry(self._key)
+            raise self._lock._reentry(self._called)
         if taken or self._gate is None:
             return taken
         while not self._gate.acquire(timeout=_LOOK_AGAIN):

@@ -7,9 +7,13 @@ for one of another namespace, whatever the names are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import ItemsView, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from .errors import ConfigurationError, InvalidKeyError
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 _MARK = "~"
 _SEGMENTS = ("~lease~", "~claim~", "~limit~", "~history~")
@@ -28,6 +32,22 @@ def check_key(key: object, store: str | None = None) -> None:
     except UnicodeEncodeError:
         message = "a key can not hold a lone surrogate"
         raise InvalidKeyError(message, store=store, key=key) from None
+
+
+def several(keys: Iterable[T], what: str, them: str = "keys") -> Iterable[T]:
+    """The *keys* that *what* takes, or what *them* are, which are not the letters of one."""
+    if isinstance(keys, (str, bytes, bytearray, memoryview)):
+        kind = type(keys).__name__
+        raise TypeError(f"{what} takes several {them}, such as a list of them, not one {kind}")
+    return keys
+
+
+def pairs(values: Mapping[T, V], what: str) -> ItemsView[T, V]:
+    """The keys and the values that *what* takes."""
+    if not isinstance(values, Mapping):
+        kind = type(values).__name__
+        raise TypeError(f"{what} takes a mapping of values by key, such as a dict, not {kind}")
+    return values.items()
 
 
 class Names:

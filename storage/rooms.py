@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,10 @@ def own_store(thing: object) -> Storage[Any] | None:
     """*thing* as a store where it is one already, or a backend of one."""
     if isinstance(thing, Storage):
         return thing
+    awaited = sys.modules.get(f"{__package__}.aio.store")
+    if awaited is not None and isinstance(thing, awaited.Storage):
+        message = f"this is the blocking half, and {type(thing).__name__} has to be awaited: take "
+        raise ConfigurationError(f"{message}what is called the same in storage.aio")
     if not isinstance(thing, Backend):
         return None
     store: Storage[Any] = Storage(thing)

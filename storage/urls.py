@@ -29,18 +29,19 @@ class Address:
         self._netloc = parts.netloc
         self.netloc: str = unquote(parts.netloc)
         self.path: str = unquote(parts.path)
+        self._rest = parts.path + parts.query
         if parts.fragment:
-            raise self.error("nothing may follow a # (write %23 in a path)")
+            raise self.error("nothing may follow a # (write %23 in a path or a password)")
         try:
             pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         except ValueError:
-            raise self.error("the options after ? can not be read") from None
+            raise self.refused("the options after ? can not be read") from None
         self.options: dict[str, str] = dict(pairs)
         if len(self.options) < len(pairs):
             raise self.error("an option is given twice")
 
-    def option(self, name: str, read: Callable[[str], T], default: T) -> T:
-        """The option called *name*, as *read* takes its text."""
+    def option(self, name: str, read: Callable[[str], T], default: T, takes: str = "") -> T:
+        """The option called *name*, as *read* takes its text; an error says what it *takes*."""
         if name not in self.options:
             return default
         try:
@@ -48,11 +49,14 @@ class Address:
         except StorageError:
             raise
         except ValueError:
-            raise self.error(f"the option {name} can not have this value") from None
+            must = f"takes {takes}" if takes else "can not have this value"
+            raise self.error(f"the option {name} {must}") from None
 
     def allow(self, *known: str) -> None:
         """Refuse options that are not *known*."""
         unknown = sorted(self.options.keys() - set(known))
+        if unknown and "@" in self._rest:  # they may be a part of the password
+            raise self.refused("there is no such option")
         if unknown:
             raise self.error(f"no option {', '.join(unknown)}; there are {_listed(known)}")
 
@@ -83,8 +87,13 @@ class Address:
         if not colon or "]" in port:
             host, port = part, str(usual)
         if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536:
-            raise self.error("write host:port")
+            raise self.refused("write host:port")
         return unquote(host.removeprefix("[").removesuffix("]")), int(port)
+
+    def refused(self, message: str) -> ConfigurationError:
+        """What is wrong with this address, where a password may be why: it ends at a / or a ?."""
+        hint = "; write %2F for a / and %3F for a ? in a name or a password"
+        return self.error(message + hint if "@" in self._rest else message)
 
     def error(self, message: str) -> ConfigurationError:
         """What is wrong with this address."""

@@ -38,7 +38,7 @@ class Edit(Generic[V]):
         self._hold: Hold
 
     async def __aenter__(self) -> V:
-        self._hold = await self._keys.acquire(self._name)
+        self._hold = await self._keys.acquire(self._name, self._key)
         try:
             found = await self._lookup.find(self._key, self._name, changing=True)
             self._begin(found)

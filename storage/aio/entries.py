@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 from ..core.layers import OnCorrupt, check_walk
 from .ending import recorded
 from ..family import Key
+from ..keys import pairs, several
 from ..records import MISSING, Deletion, Missing
 from .runtime import Answer
 from ..ttl import DEFAULT, KEEP, Ttl
@@ -138,17 +139,18 @@ class Entries(Generic[K, V]):
 
     async def get_many(self, keys: Iterable[K]) -> dict[K, V]:
         """The values of those *keys* that are there."""
-        wanted = {self._text(key): key for key in keys}
+        wanted = {self._text(key): key for key in several(keys, "get_many")}
         found = await self._store.get_many(wanted)
         return {wanted[name]: value for name, value in found.items()}
 
     async def set_many(self, values: Mapping[K, V], *, ttl: Ttl = DEFAULT) -> None:
         """Store all *values*; nothing is touched when one of them can not be stored."""
-        await self._store.set_many({self._text(key): value for key, value in values.items()}, ttl=ttl)
+        named = {self._text(key): value for key, value in pairs(values, "set_many")}
+        await self._store.set_many(named, ttl=ttl)
 
     async def delete_many(self, keys: Iterable[K]) -> int:
         """Take *keys* away and say how many of them were there."""
-        return await self._store.delete_many([self._text(key) for key in keys])
+        return await self._store.delete_many([self._text(key) for key in several(keys, "delete_many")])
 
     async def clear(self) -> int:
         """Take away all that is there, some hundred at a time, and say how many there were."""

@@ -30,13 +30,13 @@ class KeyLock:
         after_fork(self, KeyLock._forget)
         _known(self)
 
-    def hold(self, key: str) -> Hold:
-        """Hold *key* for the length of an `async with` block."""
-        return Hold(self, key)
+    def hold(self, key: str, called: str | None = None) -> Hold:
+        """Hold *key* for the length of an `async with` block; errors name what is *called* so."""
+        return Hold(self, key, called)
 
-    async def acquire(self, key: str) -> Hold:
+    async def acquire(self, key: str, called: str | None = None) -> Hold:
         """Hold *key* until it is released."""
-        hold = Hold(self, key)
+        hold = Hold(self, key, called)
         await hold.__aenter__()
         return hold
 
@@ -78,9 +78,10 @@ class Hold:
     _gate: asyncio.Future[None] | None = None
     _waiting: deque[Hold] | None = None
 
-    def __init__(self, lock: KeyLock, key: str) -> None:
+    def __init__(self, lock: KeyLock, key: str, called: str | None = None) -> None:
         self._lock = lock
         self._key = key
+        self._called = key if called is None else called
 
     async def __aenter__(self) -> Hold:
         self._owner = asyncio.current_task()
@@ -102,7 +103,7 @@ class Hold:
                 self._owned = True
                 return
             if ahead._owner is self._owner:
-                raise self._lock._reentry(self._key)
+                raise self._lock._reentry(self._called)
             if not self._lock._patient and _holds_something(self._owner):
                 return
             if ahead._waiting is None:

@@ -18,6 +18,7 @@ from ..core.turns import patience
 from ..core.verdicts import Denied, Simple, Told, Verdict, explained, refundable
 from ..errors import ConfigurationError, StorageError, UnavailableError
 from .guarding import Guarded, OnError, check_policy
+from ..keys import several
 from .limited import Limits
 from .metering import limits_of_store
 from ..offers import Clocked, QuickMeters, offered_or_none
@@ -137,10 +138,12 @@ class RateLimiter:
         Each is a key, or a mapping that fills in the templates of keys.
         """
         self._targets.check_cost(cost)
-        if isinstance(whom, str):
-            raise TypeError("hit_many wants several keys, and a str is one: use hit")
+        if isinstance(whom, Mapping):
+            raise TypeError(
+                "hit_many takes several keys, and a mapping fills in one: put it in a list"
+            )
         targets = []
-        for who in whom:
+        for who in several(whom, "hit_many"):
             if isinstance(who, Mapping):
                 targets.append(self._target(None, who))
             else:

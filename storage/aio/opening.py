@@ -28,6 +28,8 @@ from ..urls import Address, unknown_scheme
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+VARIABLE = "STORAGE_URL"
+
 Opener = Callable[[Address], Storage[Any]]
 
 
@@ -39,7 +41,12 @@ def open(url: str | None = None) -> Storage[Any]:
     `redis+cluster://`, `cloudflare://account/namespace`, with the constructor's options in the
     query, and the schemes that other packages bring.
     """
-    address = Address(os.environ.get("STORAGE_URL", "") if url is None else url)
+    if url is None:
+        url = os.environ.get(VARIABLE, "")
+        if not url:
+            message = f"open() without a URL takes it from {VARIABLE}, which is not set: a store's "
+            raise ConfigurationError(f"{message}URL looks like scheme://place?option=value")
+    address = Address(url)
     opener = _opener(address.scheme)
     try:
         return opener(address)
@@ -80,7 +87,7 @@ def _lru(address: Address) -> Storage[Any]:
     address.nothing_else()
     if "max" not in address.options:
         raise address.error("max is missing: lru://?max=10000")
-    return LruMemoryStorage(address.option("max", float, 0.0), **_common(address))
+    return LruMemoryStorage(address.option("max", float, 0.0, "a number"), **_common(address))
 
 
 def _sqlite(address: Address) -> Storage[Any]:
@@ -89,7 +96,7 @@ def _sqlite(address: Address) -> Storage[Any]:
     if address.netloc or address.path in ("", "/"):
         raise address.error("write sqlite:///relative.db or sqlite:////absolute.db")
     options: Any = {name: address.options[name] for name in words if name in address.options}
-    interval = address.option("sweep_interval", float, None)
+    interval = address.option("sweep_interval", float, None, "seconds")
     return SqliteStorage(address.path[1:], sweep_interval=interval, **options, **_common(address))
 
 
@@ -105,7 +112,7 @@ def _cloudflare(address: Address) -> Storage[Any]:
         account,
         namespace,
         prefix=address.options.get("prefix", ""),
-        timeout=address.option("timeout", float, None),
+        timeout=address.option("timeout", float, None, "positive seconds"),
         base_url=address.options.get("base_url", PUBLIC),
         **_common(address),
     )
@@ -117,8 +124,8 @@ _COMMON = ("codec", "ttl")
 def _common(address: Address) -> Any:
     """The options that every store takes."""
     codec: Codec = JSON
-    codec = address.option("codec", _codec, codec)
-    return {"ttl": address.option("ttl", float, None), "codec": codec}
+    codec = address.option("codec", _codec, codec, "json or fast")
+    return {"ttl": address.option("ttl", float, None, "positive seconds"), "codec": codec}
 
 
 def _codec(name: str) -> Codec:

@@ -17,7 +17,7 @@ from .entries import Entries, Entry, chosen
 from ..errors import UnstorableError, WrongTypeError
 from ..family import Families, Key, KeyClass
 from .keylock import KeyLock
-from ..keys import Names
+from ..keys import Names, pairs, several
 from .lookup import Lookup
 from ..offers import check_atomic, check_offered, offered
 from .protocols import Backend
@@ -142,19 +142,19 @@ class Storage(Generic[V]):
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, V]:
         """The values of those *keys* that are there."""
-        wanted = {key: self._name(key) for key in keys}
+        wanted = {key: self._name(key) for key in several(keys, "get_many")}
         return await self._lookup.many(wanted)
 
     async def set_many(self, values: Mapping[str, V], *, ttl: Ttl = DEFAULT) -> None:
         """Store all *values*; nothing is touched when one of them can not be stored."""
         expiry = self._lifetimes.expiry(ttl)
-        named = [(key, self._name(key), value) for key, value in values.items()]
+        named = [(key, self._name(key), value) for key, value in pairs(values, "set_many")]
         entries = [(name, self._layers.sealed(key, name, value)) for key, name, value in named]
         await self._backend.write_many(entries, expiry)
 
     async def delete_many(self, keys: Iterable[str]) -> int:
         """Take *keys* away and say how many of them were there."""
-        names = dict.fromkeys(self._name(key) for key in keys)
+        names = dict.fromkeys(self._name(key) for key in several(keys, "delete_many"))
         return await self._backend.remove_many(list(names))
 
     async def add(self, key: str, value: V, *, ttl: Ttl = DEFAULT) -> bool:
@@ -218,7 +218,7 @@ class Storage(Generic[V]):
         name = self._name(key)
         check_atomic(self._backend, "update")
         expiry = self._lifetimes.expiry(ttl)
-        async with self._keys.hold(name) as hold:
+        async with self._keys.hold(name, key) as hold:
             for attempt in range(MOST_ATTEMPTS):
                 left, hold.left = hold.left, None
                 raw = left[1] if left is not None and left[0] is self._backend else None
@@ -271,7 +271,7 @@ class Storage(Generic[V]):
         if found is not None:
             value: V = self._layers.decode(key, found.data)
             return value
-        async with self._keys.hold(name):
+        async with self._keys.hold(name, key):
             first: V = await self._lookup.first(key, name, make, expiry)
             return first
 
@@ -299,10 +299,11 @@ class Storage(Generic[V]):
     async def clear(self, *, everything: bool = False) -> int:
         """Take all keys away, those of namespaces in here included, and say how many there were.
 
-        A store that is not kept under a prefix wants to hear *everything*.
+        A store that is no namespace, and not under a prefix that somebody chose for it, wants to
+        hear *everything*.
         """
         if self._layers.is_whole and not everything:
-            raise ValueError("this store has no prefix: clear(everything=True) empties it")
+            raise ValueError("this is a whole store: clear(everything=True) empties it")
         if self._layers.names.is_shared:
             return await self._walks.clear()
         return await self._backend.clear(self._layers.names.prefix)
@@ -382,7 +383,7 @@ class Storage(Generic[V]):
 
     async def _counted(self, key: str, name: str, by: int, initial: int, expiry: Expiry) -> int:
         """Count where the backend can not, because it would not know a number from a record."""
-        async with self._keys.hold(name) as hold:
+        async with self._keys.hold(name, key) as hold:
             for attempt in range(MOST_ATTEMPTS):
                 left, hold.left = hold.left, None
                 raw = left[1] if left is not None and left[0] is self._backend else None

@@ -125,6 +125,7 @@ class RedisStorage(Storage[V]):
         options = RedisOptions(place, prefix, timeout, accept_retries)
         default_span(ttl)
         super().__init__(redis(options), ttl=ttl, codec=codec, names=Names(prefix))
+        self._layers.is_whole = options.is_whole
 
 
 class CloudflareStorage(Storage[V]):

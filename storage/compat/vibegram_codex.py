@@ -14,7 +14,7 @@ from ..adapted import adapt
 from ..core.clients import RedisClientLike
 from ..core.codex import Arrays, Item, check_most, longer
 from ..errors import ConfigurationError, UnstorableError
-from ..keys import Names
+from ..keys import Names, several
 from ..offers import check_atomic
 from ..redis.options import RedisPlace
 from ..rooms import Adaptable
@@ -67,9 +67,10 @@ class CodexStore:
     def append_many(self, key: str, messages: Iterable[Mapping[str, Any]]) -> None:
         """Add *messages* behind the others as if one came after the other, in one step; none of
         them where one can not be stored."""
-        new = [
-            self._checked(key, message, f"$[{number}]") for number, message in enumerate(messages)
-        ]
+        if isinstance(messages, Mapping):
+            raise TypeError("append_many wants several messages, and this is one: use append")
+        said = enumerate(several(messages, "append_many", "messages"))
+        new = [self._checked(key, message, f"$[{number}]") for number, message in said]
         if new:
             self._extend(key, new)
 

@@ -51,6 +51,9 @@ def foreign(thing: Any) -> Foreign:
     kind = type(thing).__name__
     if isinstance(thing, MutableMapping):
         return _of_mapping(kind, thing)
+    if isinstance(thing, str):
+        message = "str can not be a store: storage.open(...) makes a store of a URL, and in asyncio"
+        raise ConfigurationError(f"{message} storage.aio.open(...)")
     missing = [name for name in ("get", "set", "delete") if not _has(thing, name)]
     if missing:
         raise ConfigurationError(

@@ -362,9 +362,9 @@ class Layers:
         return ConflictError(message, store=self.label, key=key)
 
     def located(self, error: StorageError, key: str) -> StorageError:
-        """*error*, saying where it happened."""
+        """*error*, saying where it happened, unless a backend has said that already."""
         error.store = self.label
-        error.key = key
+        error.key = key if error.key is None else error.key
         return error
 
     def _carried(self, key: str, old: bytes, new: bytes) -> bytes:

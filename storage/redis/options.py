@@ -24,6 +24,8 @@ _NOT_GIVEN = {"auto_close_connection_pool", "connection_pool", "single_connectio
 OPTIONS = ("client_name", "connect_timeout", "connections", "db", "protocol", "timeout", *_TLS)
 """What the query of a URL may say about the connections."""
 
+_SECONDS = "positive seconds"
+
 
 class Target(NamedTuple):
     """What a URL says."""
@@ -110,6 +112,7 @@ class Options:
         said = self.target.timeout if isinstance(self.target, Target) else None
         self.timeout: float | None = _seconds("timeout", said if timeout is None else timeout)
         self.prefix: str = prefix
+        self.is_whole: bool = prefix in ("", DEFAULT_PREFIX)
         self.accept_retries: bool = accept_retries
 
 
@@ -135,16 +138,17 @@ def target(url: Url, *others: str) -> Target:
         places,
         arguments,
         watching,
-        url.option("connections", _count, None),
+        url.option("connections", _count, None, "a whole number above 0"),
         service,
-        url.option("timeout", _positive, None),
+        url.option("timeout", _positive, None, _SECONDS),
     )
 
 
 def _places(url: Url, usual: int) -> tuple[tuple[str, int], ...]:
     if url.scheme == "unix":
-        if not url.path or url.path == "/":
-            raise url.error("write unix:///path/of/the.sock")
+        broken = url.netloc and "@" not in url.netloc and "@" in url.path  # by a / in a password
+        if not url.path or url.path == "/" or broken:
+            raise url.refused("write unix:///path/of/the.sock")
         return ((url.path, 0),)
     places = tuple(url.hosts(usual)) or (("localhost", usual),)
     if len(places) > 1 and "+" not in url.scheme:
@@ -154,7 +158,7 @@ def _places(url: Url, usual: int) -> tuple[tuple[str, int], ...]:
 
 def _path(url: Url) -> tuple[str | None, int]:
     """The service and the database that the path and the options name."""
-    db = url.option("db", _whole, 0)
+    db = url.option("db", _whole, 0, "a whole number")
     rest = "" if url.scheme == "unix" else url.path.strip("/")
     if url.scheme.endswith("+sentinel"):
         service, _, rest = rest.partition("/")
@@ -162,21 +166,24 @@ def _path(url: Url) -> tuple[str | None, int]:
             raise url.error("the service is missing: redis+sentinel://host:port,host:port/service")
         return service, _database(url, rest, db)
     if url.scheme.endswith("+cluster") and (rest or db):
-        raise url.error("a cluster has no databases")
+        raise url.refused("a cluster has no databases")
     return None, _database(url, rest, db)
 
 
 def _database(url: Url, rest: str, db: int) -> int:
     if not rest:
         return db
-    if not rest.isdecimal() or "db" in url.options:
-        raise url.error("the path is the number of a database")
+    if not rest.isdecimal():
+        raise url.refused("the path is the number of a database")
+    if "db" in url.options:
+        raise url.error("db contradicts the path, which is the number of the database: give one")
     return int(rest)
 
 
 def _arguments(url: Url, db: int) -> dict[str, Any]:
     user, password = url.login()
-    arguments: dict[str, Any] = {"db": db, "protocol": url.option("protocol", _protocol, 2)}
+    protocol = url.option("protocol", _protocol, 2, "2 or 3")
+    arguments: dict[str, Any] = {"db": db, "protocol": protocol}
     if user:
         arguments["username"] = user
     if password:
@@ -184,12 +191,16 @@ def _arguments(url: Url, db: int) -> dict[str, Any]:
     if "client_name" in url.options:
         arguments["client_name"] = url.options["client_name"]
     if "connect_timeout" in url.options:
-        arguments["socket_connect_timeout"] = url.option("connect_timeout", _positive, None)
+        arguments["socket_connect_timeout"] = url.option(
+            "connect_timeout", _positive, None, _SECONDS
+        )
     secured = {name: url.options[name] for name in _TLS if name in url.options}
     if secured and not url.scheme.startswith("rediss"):
         raise url.error("the ssl_ options belong to rediss://")
     if "ssl_check_hostname" in secured:
-        arguments["ssl_check_hostname"] = url.option("ssl_check_hostname", _claim, True)
+        arguments["ssl_check_hostname"] = url.option(
+            "ssl_check_hostname", _claim, True, "true or false"
+        )
         del secured["ssl_check_hostname"]
     for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
         if name in secured and not os.path.isfile(secured[name]):  # noqa: PTH113 - pathlib is dear

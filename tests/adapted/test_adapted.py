@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cachetools
@@ -107,7 +107,7 @@ def test_a_cache_that_drops_entries_is_a_store_of_what_is_left() -> None:
 
     store.set_many({"a": 1, "b": 2, "c": 3})
 
-    assert store.get_many("abc") == {"b": 2, "c": 3}
+    assert store.get_many([*"abc"]) == {"b": 2, "c": 3}
 
 
 def test_a_store_is_its_own_adaptation() -> None:
@@ -141,6 +141,37 @@ def test_what_never_expires_says_so_before_anything_is_touched() -> None:
 def test_what_can_not_be_a_store_is_refused_with_what_is_missing(thing: Any) -> None:
     with pytest.raises(ConfigurationError, match="can not be a store"):
         storage.adapt(thing)
+
+
+MAKERS: dict[str, Callable[[Any, Any], object]] = {
+    "adapt": lambda half, thing: half.adapt(thing),
+    "Sessions": lambda half, thing: half.Sessions(thing),
+    "RateLimiter": lambda half, thing: half.RateLimiter(thing, "5/min"),
+    "Conversation": lambda half, thing: half.Conversation(thing),
+    "tiered": lambda half, thing: half.tiered(thing),
+    "compressed": lambda half, thing: half.compressed(thing),
+    "enhance_storage": lambda half, thing: half.enhance_storage(thing),
+    "fallback": lambda half, thing: half.fallback({}, thing, on_error=print),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_url_is_told_what_makes_a_store_of_it_and_not_shown(maker: str, half: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"storage\.open\(\.\.\.\)") as caught:
+        MAKERS[maker](half, "redis://:hunter2@localhost")
+
+    assert "hunter2" not in f"{caught.value!r}"
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_store_that_has_to_be_awaited_is_told_where_it_is_taken(maker: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"MemoryStorage .* in storage\.aio"):
+        MAKERS[maker](storage, storage.aio.MemoryStorage())
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_store_that_blocks_is_taken_by_the_asyncio_half(maker: str) -> None:
+    assert MAKERS[maker](storage.aio, storage.MemoryStorage())
 
 
 def test_an_object_that_has_to_be_awaited_is_refused_by_the_blocking_half() -> None:

@@ -125,7 +125,7 @@ def test_a_text_that_looks_like_it_is_a_text(opened: Open) -> None:
 
     store.set_many({"a": "~base64~AAH/", "b": "~base64~", "c": "~base64", "d": ["~base64~"]})
 
-    assert store.get_many("abcd") == {
+    assert store.get_many([*"abcd"]) == {
         "a": "~base64~AAH/",
         "b": "~base64~",
         "c": "~base64",

@@ -512,7 +512,7 @@ def test_a_call_that_is_cancelled_leaves_nothing_behind(namespace: Namespace, cl
     async def main() -> None:
         store = storage.aio.CloudflareStorage(Whole(namespace), clock=clock)
         namespace.fault(None, times=math.inf)
-        calls = [store.get_many("abcdefgh"), store.set_many({"a": 1, "b": 2}), store.get("a")]
+        calls = [store.get_many([*"abcdefgh"]), store.set_many({"a": 1, "b": 2}), store.get("a")]
         tasks = [asyncio.ensure_future(call) for call in calls]
         for _ in range(10):
             await asyncio.sleep(0)

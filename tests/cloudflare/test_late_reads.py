@@ -31,7 +31,7 @@ def test_a_delete_takes_away_what_it_does_not_see_yet(
 
     assert kv.stored == {}
     clock.tick(2 * LAG)
-    assert store.get_many("abc") == {}
+    assert store.get_many([*"abc"]) == {}
 
 
 def test_a_delete_says_what_it_saw(store: Any, kv: KvServer, clock: Clock) -> None:

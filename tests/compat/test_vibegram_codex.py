@@ -252,6 +252,14 @@ def test_a_message_may_be_any_mapping(made: Callable[..., Any]) -> None:
     assert store.list(KEY) == [said("1")]
 
 
+def test_one_message_is_not_taken_for_several(made: Callable[..., Any]) -> None:
+    store = made()
+    for messages in (said("1"), "secret", "", b"secret"):
+        with pytest.raises(TypeError, match=r"append_many .* several messages"):
+            store.append_many(KEY, messages)
+    assert store.list(KEY) == []
+
+
 @pytest.mark.parametrize(
     ("message", "path"),
     [

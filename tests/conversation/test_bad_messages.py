@@ -130,6 +130,8 @@ CALLS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
         lambda talk: talk.append("k", said("x"), once=""),
         ValueError,
     ),
+    "a text for several": (lambda talk: talk.append_many("k", ""), TypeError),
+    "bytes for several": (lambda talk: talk.append_many("k", b"x"), TypeError),
     "one message for several": (lambda talk: talk.append_many("k", said("x")), TypeError),
     "nothing after another message": (
         lambda talk: talk.append_many("k", [], if_seq=-1),

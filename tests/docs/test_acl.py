@@ -88,7 +88,7 @@ OPERATIONS: dict[str, Callable[[Store], object]] = {
     "delete": lambda s: s.delete("a"),
     "delete_many": lambda s: s.delete_many(["b", "c"]),
     "namespace": lambda s: s.namespace("ns").set("a", 1),
-    "clear": lambda s: s.clear(),
+    "clear": lambda s: s.clear(everything=True),
 }
 NEEDS_NO_SERVER = {"capabilities", "close", "room", "typed"}
 

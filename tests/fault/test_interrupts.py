@@ -339,7 +339,9 @@ def test_an_interrupt_in_a_transaction_of_the_callers_is_raised_as_it_is(file: P
     assert number > 20
 
 
-@pytest.mark.parametrize("read", [lambda store: store.get("k"), lambda store: store.get_many("ab")])
+@pytest.mark.parametrize(
+    "read", [lambda store: store.get("k"), lambda store: store.get_many([*"ab"])]
+)
 def test_what_an_interrupt_has_left_open_is_not_open_after_a_read(
     read: Callable[[Any], object], file: Path
 ) -> None:

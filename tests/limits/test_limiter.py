@@ -512,6 +512,15 @@ def test_nothing_is_spent_where_one_of_many_is_no_key(ground: Ground) -> None:
     assert limiter.hit("a")
 
 
+def test_one_key_is_not_taken_for_its_letters(ground: Ground) -> None:
+    limiter = ground.limiter("1/min")
+
+    for key in ("aa", b"aa", {"user": 7}):
+        with pytest.raises(TypeError, match="hit_many takes several keys"):
+            limiter.hit_many(key)
+    assert limiter.hit("a")
+
+
 def test_the_limits_are_explained_in_words(ground: Ground) -> None:
     limiter = ground.limiter(
         ground.limit(2, 60, name="texts", key="{chat}"),

@@ -161,7 +161,7 @@ class VersionMachine(CountingMachine):
         living = {key: self.living(key) for key in texts}
         expected = {key: SHAPES[3](entry.log) for key, entry in living.items() if entry}
 
-        assert self.codes[3].get_many("ab") == expected
+        assert self.codes[3].get_many([*"ab"]) == expected
         assert dict(self.codes[3].items()) == expected
         old = dict(self.codes[1].items(on_corrupt="skip"))
         assert old == {

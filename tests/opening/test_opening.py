@@ -63,7 +63,10 @@ def test_without_an_address_the_environment_has_it(
 def test_without_any_address_nothing_is_opened(half: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STORAGE_URL", raising=False)
 
-    with pytest.raises(ConfigurationError, match="scheme://"):
+    with pytest.raises(ConfigurationError, match=r"STORAGE_URL.*scheme://"):
+        half.open()
+    monkeypatch.setenv("STORAGE_URL", "")
+    with pytest.raises(ConfigurationError, match=r"STORAGE_URL.*scheme://"):
         half.open()
 
 
@@ -89,7 +92,26 @@ def test_without_any_address_nothing_is_opened(half: Any, monkeypatch: pytest.Mo
         ("sqlite:///a.db?layout=other", "layout must be one of"),
         ("sqlite:///a.db?table=sqlite_master", "belong to SQLite"),
         ("sqlite:///a.db?sweep_interval=-1", "sweep_interval"),
-        ("sqlite:///a.db?codec=slow", "the option codec"),
+        ("sqlite:///a.db?codec=slow", "the option codec takes json or fast"),
+        ("redis://host?timeout=0", "the option timeout takes positive seconds"),
+        ("redis://host?connect_timeout=soon", "connect_timeout takes positive seconds"),
+        ("redis://host?connections=0", "connections takes a whole number above 0"),
+        ("redis://host?protocol=4", "the option protocol takes 2 or 3"),
+        ("redis://host?db=-1", "the option db takes a whole number"),
+        ("rediss://host?ssl_check_hostname=1", "ssl_check_hostname takes true or false"),
+        ("redis://host/0?db=1", "db contradicts the path"),
+        ("redis+sentinel://host/service/0?db=1", "db contradicts the path"),
+        ("redis://host/one?db=1", "the path is the number of a database"),
+        (f"redis://:{SECRET}/a@host:1", "write %2F for a /"),
+        (f"redis://user:a/{SECRET}@host/0", "write %2F for a /"),
+        (f"redis://user:1/{SECRET}@host/0", "write %2F for a /"),
+        (f"redis://user:1/{SECRET}@host/0?db=1", "write %2F for a /"),
+        (f"redis+sentinel://:a/{SECRET}@host/service", "write %2F for a /"),
+        (f"redis+cluster://user:1/{SECRET}@host", "write %2F for a /"),
+        (f"unix://user:a/{SECRET}@/run/redis.sock", "write %2F for a /"),
+        (f"redis://:a?{SECRET}@host", "%3F for a ?"),
+        (f"redis://:a?{SECRET}=b@host", "%3F for a ?"),
+        (f"redis://:a#{SECRET}@host", "write %23"),
         ("bot.db", "scheme://"),
         (5, "scheme://"),
     ],

@@ -125,7 +125,12 @@ def used(store: Any) -> list[Any]:
 def all_of(store: Any) -> list[Any]:
     views = [store, *(store.namespace(name) for name in NAMES)]
     answers = [used(view) for view in views]
-    return [*answers, *(view.clear() for view in views[1:]), store.clear(), list(store.keys())]
+    return [
+        *answers,
+        *(view.clear() for view in views[1:]),
+        store.clear(everything=True),
+        list(store.keys()),
+    ]
 
 
 def in_memory() -> list[Any]:
@@ -252,7 +257,7 @@ def test_iteration_comes_to_every_key_once(cluster: Cluster, opened: Open) -> No
     assert Counter(store.keys()) == Counter(wanted.keys())
     assert sorted(store.items()) == sorted(wanted.items())
     assert sorted(store.values("key 29")) == [29, *range(290, 300), *range(2900, 3000)]
-    assert store.clear() == 3000
+    assert store.clear(everything=True) == 3000
     assert list(store.keys()) == []
     assert sorted(other.keys()) == ["a", "b", "c"]
 

@@ -43,4 +43,4 @@ def test_nobody_notices_that_a_master_is_replaced(
         load.turn()
 
     load.check()
-    store.clear()
+    store.clear(everything=True)

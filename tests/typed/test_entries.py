@@ -185,7 +185,12 @@ def test_wrong_arguments_are_refused_at_the_call(memory: Any) -> None:
         with pytest.raises(TypeError, match="a key of these entries is a UserKey, not CartKey"):
             batch([CartKey(1, "ann")])
     with pytest.raises(TypeError, match="UserKey, not str"):
-        users.get_many("user:1")
+        users.get_many(["user:1"])
+    for several in (users.get_many, users.delete_many):
+        with pytest.raises(TypeError, match="several keys, such as a list of them, not one str"):
+            several("user:1")
+    with pytest.raises(TypeError, match="set_many takes a mapping of values by key"):
+        users.set_many([(UserKey(1), ANN)])
 
 
 def test_batches_take_keys_of_the_class(store: Any) -> None:

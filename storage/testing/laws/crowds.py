@@ -172,4 +172,4 @@ class Once(Suite):
         made = store.get_or_set("a", lambda: [store.get_or_set("b", lambda: 1)])
 
         assert made == [1]
-        assert store.get_many("ab") == {"a": [1], "b": 1}
+        assert store.get_many([*"ab"]) == {"a": [1], "b": 1}

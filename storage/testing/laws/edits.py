@@ -274,4 +274,4 @@ class Merging(Suite):
         with store.edit("a") as first, store.edit("b") as second:
             first["n"] = second["n"] = 1
 
-        assert store.get_many("ab") == {"a": {"n": 1}, "b": {"n": 1}}
+        assert store.get_many([*"ab"]) == {"a": {"n": 1}, "b": {"n": 1}}

@@ -108,6 +108,24 @@ class Keys(Suite):
 
         assert not store.has("fine")
 
+    @pytest.mark.parametrize("method", ["get_many", "delete_many"])
+    def test_one_key_is_not_taken_for_its_letters(self, store: Any, method: str) -> None:
+        for place in (store, store.namespace("n")):
+            place.set("f", 1)
+            for key in ("f", "", b"f", bytearray(b"f"), memoryview(b"f")):
+                with pytest.raises(TypeError, match=f"{method} takes several keys"):
+                    getattr(place, method)(key)
+
+            assert place.get("f") == 1
+
+    def test_what_is_no_mapping_is_refused_with_what_is_taken(self, store: Any) -> None:
+        for place in (store, store.namespace("n")):
+            for values in ([("f", 1)], (), "f", None, iter([("f", 1)])):
+                with pytest.raises(TypeError, match="set_many takes a mapping of values by key"):
+                    place.set_many(values)
+
+            assert not place.has("f")
+
     @pytest.mark.parametrize("method", ["keys", "values", "items", "namespace"])
     def test_what_is_no_prefix_or_name_is_refused_at_the_call(
         self, store: Any, method: str

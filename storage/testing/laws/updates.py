@@ -206,7 +206,7 @@ class Updates(Suite):
             store.update("k", change)
 
         assert caught.value.store
-        assert str(caught.value.key).endswith("k")
+        assert caught.value.key == "k"
         store.set("k", {"n": 2})
         assert elsewhere(store.update, "k", lambda value: value) == {"n": 2}
 
@@ -214,7 +214,7 @@ class Updates(Suite):
         store.set_many({"a": 1, "b": 10})
 
         assert store.update("a", lambda a: a + store.update("b", lambda b: b + a)) == 12
-        assert store.get_many("ab") == {"a": 12, "b": 11}
+        assert store.get_many([*"ab"]) == {"a": 12, "b": 11}
 
     def test_the_key_can_be_read_in_there(self, store: Any) -> None:
         store.set("k", 1)
@@ -241,4 +241,4 @@ class Updates(Suite):
 
         crowd([lambda: change("a", "b"), lambda: change("b", "a")])
 
-        assert store.get_many("ab").keys() == {"a", "b"}
+        assert store.get_many([*"ab"]).keys() == {"a", "b"}

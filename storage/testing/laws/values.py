@@ -246,7 +246,7 @@ class Copies(Suite):
             store.update(key, change, default=default)
 
         assert default == {"seen": []}
-        assert store.get_many("abc") == {key: {"seen": [1]} for key in "abc"}
+        assert store.get_many([*"abc"]) == {key: {"seen": [1]} for key in "abc"}
 
     @stepping
     def test_the_default_of_an_edit_is_a_fresh_copy_each_time(self, store: Any) -> None:
@@ -256,7 +256,7 @@ class Copies(Suite):
                 draft["seen"].append(1)
 
         assert default == {"seen": []}
-        assert store.get_many("abc") == {key: {"seen": [1]} for key in "abc"}
+        assert store.get_many([*"abc"]) == {key: {"seen": [1]} for key in "abc"}
 
     @stepping
     def test_a_default_may_be_a_function_that_makes_one(self, store: Any) -> None:

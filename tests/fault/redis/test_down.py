@@ -151,7 +151,7 @@ def _in_threads(place: Any, times: int, workers: int) -> int:
             failed[worker] += kind_of(lambda: _call(store, number)) in KINDS  # noqa: B023
 
     with storage.RedisStorage(url(place, timeout=SHORT)) as store:
-        failure(store.clear)
+        failure(lambda: store.clear(everything=True))
         together(*(partial(work, worker) for worker in range(workers)))
     return sum(failed)
 
@@ -169,7 +169,7 @@ async def _in_tasks(place: Any, times: int, workers: int) -> int:
 
     async with storage.aio.RedisStorage(url(place, timeout=SHORT)) as store:
         with pytest.raises(KINDS):
-            await store.clear()
+            await store.clear(everything=True)
         await asyncio.gather(*(work() for _ in range(workers)))
         assert asyncio.all_tasks() == {asyncio.current_task()}
     return failed

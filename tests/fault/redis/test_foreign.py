@@ -220,7 +220,7 @@ def every_operation(store: Any, server: Server) -> None:
         store.set_many({"n": 1, "d": {"n": 1}})
         call(store)
         assert raw(server, key) == after, name
-    store.clear()
+    store.clear(everything=True)
     store.set_many({"n": 1, "d": {"n": 1}})
     for name, (_, call, answer) in AGAIN.items():
         store.set_many({"n": 1, "d": {"n": 1}})

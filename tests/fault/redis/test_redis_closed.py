@@ -25,7 +25,7 @@ KV: dict[str, Callable[[Any], object]] = {
     "get_or_set": lambda store: store.get_or_set("made", lambda: 1),
     "values": lambda store: list(store.values()),
     "items": lambda store: list(store.items()),
-    "clear": lambda store: store.clear(),
+    "clear": lambda store: store.clear(everything=True),
 }
 LEASES: dict[str, Callable[[Any], object]] = {
     "acquire": lambda room: room.acquire("k", "a", 1000, 1000),
