@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
 from functools import wraps
 from queue import Empty, SimpleQueue
@@ -16,7 +16,7 @@ from types import FunctionType, MethodType
 from typing import Annotated, Any, TypeVar
 
 from . import forks
-from .errors import shown
+from .errors import StorageError, shown
 
 T = TypeVar("T")
 
@@ -106,13 +106,17 @@ class Runtime:
         time.sleep(seconds)
 
     def finish(self, function: Callable[..., T], *args: object) -> T:
-        """Call *function*, which may run twice, to its end, wherever an interrupt strikes."""
+        """Call *function*, which may run twice, to its end, wherever an interrupt strikes.
+
+        That may be any exception, such as a time limit, but for those that a store raises.
+        """
         try:
             return function(*args)
-        except Exception:
+        except StorageError:
             raise
         except BaseException:
-            function(*args)
+            with suppress(Exception):
+                function(*args)
             raise
 
     def finish_once(self, function: Callable[..., T], *args: object) -> T:
