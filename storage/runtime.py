@@ -16,7 +16,7 @@ from types import FunctionType, MethodType
 from typing import Annotated, Any, TypeVar
 
 from . import forks
-from .errors import StorageError, shown
+from .errors import shown
 
 T = TypeVar("T")
 
@@ -106,13 +106,10 @@ class Runtime:
         time.sleep(seconds)
 
     def finish(self, function: Callable[..., T], *args: object) -> T:
-        """Call *function*, which may run twice, to its end, wherever an interrupt strikes.
-
-        That may be any exception, such as a time limit, but for those that a store raises.
-        """
+        """Call *function*, which may run twice, to its end, wherever an interrupt strikes."""
         try:
             return function(*args)
-        except StorageError:
+        except Exception:
             raise
         except BaseException:
             with suppress(Exception):

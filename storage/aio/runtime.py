@@ -12,7 +12,6 @@ from functools import wraps
 from threading import Thread
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from ..errors import StorageError
 from ..runtime import (
     Lock,
     Overdue,
@@ -96,17 +95,18 @@ class Runtime:
         await asyncio.sleep(seconds)
 
     async def finish(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
-        """Await *function*, which may run twice, to its end, however often one is cancelled.
-
-        What a signal handler raises is the same: any exception but those that a store raises.
-        """
+        """Await *function*, which may run twice, to its end, however often one is cancelled."""
         try:
             return await function(*args)
-        except (StorageError, GeneratorExit):
-            raise
-        except BaseException:
-            again, _ = await _done(function(*args))
-            _look_at(again)
+        except asyncio.CancelledError:
+            again = asyncio.ensure_future(function(*args))
+            while not again.done():
+                try:
+                    await asyncio.wait([again])
+                except asyncio.CancelledError:
+                    pass
+            if not again.cancelled():
+                again.exception()
             raise
 
     async def finish_once(self, function: Callable[..., Awaitable[T]], *args: object) -> T:

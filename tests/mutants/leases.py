@@ -96,8 +96,8 @@ BUGS = [
         "lease-release-that-is-cancelled",
         "a place is given back, however often the task is cancelled",
         "storage/aio/runtime.py",
-        "    while not once.done():",
-        "    while False:",
+        "            while not again.done():",
+        "            while False:",
         ("tests/leases", "-k", "again_and_again or must_be_finished"),
     ),
     Bug(
