@@ -113,7 +113,11 @@ class Session(Generic[S]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.end(error)
+        try:
+            self.end(error)
+        except BaseException:  # an interrupt may strike before the end has begun
+            self._let_go()
+            raise
 
     def _open(self) -> None:
         if self._is_open:
@@ -129,19 +133,27 @@ class Session(Generic[S]):
         An *error* of who worked on it discards the changes, unless these sessions `save` then; a
         cancellation always does.
         """
-        self._check_open()
+        was_open = self._is_open
         try:
+            self._check_open()
             self._is_open = False
             if self._standing.draft is not None and self.key is not None:
                 self._part(self._rules.saves(error), release=True)
         except BaseException as failure:
-            self._seat.give_back()
+            if not was_open:
+                raise
+            self._let_go()
             if error is None or not isinstance(failure, Exception):
                 raise
             told: object = failure
             if not isinstance(failure, StorageError):  # its text may show anything
                 told = f"{self._layers.label}: key {shown(self.key)}: {type(failure).__name__}"
             log.warning("after a handler that failed: %s", told)
+
+    def _let_go(self) -> None:
+        """Store nothing more, and let the next one come: twice is fine."""
+        self._is_open = False
+        self._seat.give_back()
 
     def _enter(self) -> None:
         """Take the lease and read the entry."""
@@ -248,10 +260,10 @@ class Opened(Session[S]):
         self._open()
         try:
             self._enter()
+            value: S = self._standing.loaded.value
         except BaseException:
-            self._is_open = False
+            self._let_go()
             raise
-        value: S = self._standing.loaded.value
         return value
 
     @overload
@@ -265,11 +277,15 @@ class Opened(Session[S]):
         callback(handler)
         session = self.begin()
         try:
-            answer = self._runtime.call(handler, self._event, session)
-        except BaseException as error:
-            self.end(error)
+            try:
+                answer = self._runtime.call(handler, self._event, session)
+            except BaseException as error:
+                self.end(error)
+                raise
+            self.end()
+        except BaseException:
+            self._let_go()
             raise
-        self.end()
         return answer
 
     def __enter__(self) -> S:

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
 from functools import wraps
 from queue import Empty, SimpleQueue
@@ -116,7 +116,8 @@ class Runtime:
         except Exception:
             raise
         except BaseException:
-            function(*args)
+            with suppress(Exception):
+                function(*args)
             raise
 
     def finish_once(self, function: Callable[..., T], *args: object) -> T:

@@ -174,8 +174,12 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._owner._leaving(self)
-        ours = await self._give_back()
+        try:
+            self._owner._leaving(self)
+            ours = await self._give_back()
+        except BaseException:  # an interrupt may strike before it is given back
+            await self.drop()
+            raise
         self._lost = self._lost or not ours
         self._until = math.inf
         if kind is None:

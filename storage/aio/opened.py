@@ -113,7 +113,11 @@ class Session(Generic[S]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.end(error)
+        try:
+            await self.end(error)
+        except BaseException:  # an interrupt may strike before the end has begun
+            await self._let_go()
+            raise
 
     def _open(self) -> None:
         if self._is_open:
@@ -129,19 +133,27 @@ class Session(Generic[S]):
         An *error* of who worked on it discards the changes, unless these sessions `save` then; a
         cancellation always does.
         """
-        self._check_open()
+        was_open = self._is_open
         try:
+            self._check_open()
             self._is_open = False
             if self._standing.draft is not None and self.key is not None:
                 await self._part(self._rules.saves(error), release=True)
         except BaseException as failure:
-            await self._seat.give_back()
+            if not was_open:
+                raise
+            await self._let_go()
             if error is None or not isinstance(failure, Exception):
                 raise
             told: object = failure
             if not isinstance(failure, StorageError):  # its text may show anything
                 told = f"{self._layers.label}: key {shown(self.key)}: {type(failure).__name__}"
             log.warning("after a handler that failed: %s", told)
+
+    async def _let_go(self) -> None:
+        """Store nothing more, and let the next one come: twice is fine."""
+        self._is_open = False
+        await self._seat.give_back()
 
     async def _enter(self) -> None:
         """Take the lease and read the entry."""
@@ -248,10 +260,10 @@ class Opened(Session[S]):
         self._open()
         try:
             await self._enter()
+            value: S = self._standing.loaded.value
         except BaseException:
-            self._is_open = False
+            await self._let_go()
             raise
-        value: S = self._standing.loaded.value
         return value
 
     @overload
@@ -265,11 +277,15 @@ class Opened(Session[S]):
         callback(handler)
         session = await self.begin()
         try:
-            answer = await self._runtime.call(handler, self._event, session)
-        except BaseException as error:
-            await self.end(error)
+            try:
+                answer = await self._runtime.call(handler, self._event, session)
+            except BaseException as error:
+                await self.end(error)
+                raise
+            await self.end()
+        except BaseException:
+            await self._let_go()
             raise
-        await self.end()
         return answer
 
     async def __aenter__(self) -> S:

@@ -330,7 +330,9 @@ class Connection:
             return None
         try:
             found = os.stat(self._path)  # noqa: PTH116 - once a write, and this is the quick way
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # not of the system: a time limit of the caller's has struck
+                raise
             return (0, 0)
         return (found.st_dev, found.st_ino)
 

@@ -15,6 +15,10 @@ def _crowds(words: str) -> tuple[str, ...]:
     return ("tests/sessions/test_crowds.py", "-k", f"({words}) and not valkey and not processes")
 
 
+def _struck(words: str) -> tuple[str, ...]:
+    return ("tests/fault/test_struck_leases.py", "-k", f"({words}) and not file")
+
+
 STANDING = "storage/core/standing.py"
 
 
@@ -218,5 +222,57 @@ BUGS = [
         "if self._place is None or token != self.token:",
         "if self._place is None:",
         _unusual("late_answer"),
+    ),
+    Bug(
+        "session-kept-by-a-strike-at-its-beginning",
+        "a session is free after an interrupt between its lease and the handler",
+        "storage/opened.py",
+        "            value: S = self._standing.loaded.value\n"
+        "        except BaseException:\n"
+        "            self._let_go()\n",
+        "            value: S = self._standing.loaded.value\n"
+        "        except BaseException:\n"
+        "            self._is_open = False\n",
+        _struck("in_a_block or tasks_block"),
+    ),
+    Bug(
+        "session-kept-by-a-strike-between-two-ends",
+        "a session is free after an interrupt between the end of the block and its own",
+        "storage/opened.py",
+        "            self._let_go()\n            raise\n\n    def _open(",
+        "            raise\n\n    def _open(",
+        _struck("in_a_block or tasks_block"),
+    ),
+    Bug(
+        "session-kept-by-a-strike-at-its-end",
+        "a session is free after an interrupt at the beginning of its end",
+        "storage/opened.py",
+        "        try:\n            self._check_open()\n            self._is_open = False\n",
+        "        self._check_open()\n        try:\n            self._is_open = False\n",
+        _struck("in_two_halves or tasks_halves"),
+    ),
+    Bug(
+        "session-kept-by-a-struck-run",
+        "a session is free after an interrupt between its handler and its end",
+        "storage/opened.py",
+        "            self._let_go()\n            raise\n        return answer",
+        "            raise\n        return answer",
+        _struck("by_a_handler or tasks_handler"),
+    ),
+    Bug(
+        "lease-kept-by-a-strike-at-its-end",
+        "a lease is free after an interrupt while it is given back",
+        "storage/holding.py",
+        "            self.drop()\n            raise\n",
+        "            raise\n",
+        _struck("a_lease_is_free or tasks_lease"),
+    ),
+    Bug(
+        "time-limit-taken-for-a-lost-file",
+        "a time limit that strikes while a file is looked for says nothing of the file",
+        "storage/sqlite/connection.py",
+        "            if error.errno is None:",
+        "            if False:",
+        ("tests/fault/test_struck_leases.py", "-k", "only_read and file"),
     ),
 ]
