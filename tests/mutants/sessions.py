@@ -59,11 +59,8 @@ BUGS = [
         "session-unstored-keeps-its-turn",
         "a session that can not be stored lets the next one come",
         "storage/opened.py",
-        """        except BaseException as failure:
-            self._seat.give_back()
-""",
-        """        except BaseException as failure:
-""",
+        "        self._is_open = False\n        self._seat.give_back()\n",
+        "        self._is_open = False\n",
         _laws("bad", "can_not_be_stored_says and memory"),
     ),
     Bug(

@@ -80,8 +80,10 @@ BUGS = [
         "who can not read an entry does not get its lease",
         "storage/redis/lua/enter.lua",
         "local raw = redis.call('GET', entry)\n"
-        "local held, wait, place = acquire(lease, queue, kept, ARGV[1], ARGV[2], tonumber(ARGV[3]))\n",
-        "local held, wait, place = acquire(lease, queue, kept, ARGV[1], ARGV[2], tonumber(ARGV[3]))\n"
+        "local held, wait, place = "
+        "acquire(lease, queue, kept, ARGV[1], ARGV[2], tonumber(ARGV[3]))\n",
+        "local held, wait, place = "
+        "acquire(lease, queue, kept, ARGV[1], ARGV[2], tonumber(ARGV[3]))\n"
         "local raw = redis.call('GET', entry)\n",
         ("tests/leases/test_visits.py", "-k", "another_kind"),
     ),
