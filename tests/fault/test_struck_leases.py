@@ -84,14 +84,14 @@ def deleted(sessions: Any, key: str) -> None:
 
 
 WAYS = {
-    in_a_block: ["__exit__"],
-    in_a_lazy_block: ["__exit__"],
-    only_read: ["__exit__"],
-    in_two_halves: ["end"],
-    by_a_handler: [],
-    deleted: ["__exit__"],
+    in_a_block: {"__exit__"},
+    in_a_lazy_block: {"__exit__"},
+    only_read: {"__exit__"},
+    in_two_halves: {"end"},
+    by_a_handler: set(),
+    deleted: {"__exit__"},
 }
-"""And where the lease is left to run out, each for one moment."""
+"""And where the lease may be left to run out, for one moment."""
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -107,7 +107,7 @@ def test_wherever_a_handler_strikes_a_session_is_free_at_once(
         return free(store, key)
 
     with sessions._leases.hold("other"):  # the thread that renews them is there already
-        assert places(error, work) == WAYS[way]
+        assert {*places(error, work)} <= WAYS[way]
 
 
 def test_wherever_a_handler_strikes_a_lease_is_free_at_once(
@@ -126,7 +126,7 @@ def test_wherever_a_handler_strikes_a_lease_is_free_at_once(
             return False
 
     with leases.hold("other"):
-        assert places(error, work) == ["__exit__"]
+        assert {*places(error, work)} <= {"__exit__"}
 
 
 async def tasks_block(sessions: Any, key: str) -> None:
@@ -153,10 +153,10 @@ async def tasks_lease(sessions: Any, key: str) -> None:
 
 
 TASKS = {
-    tasks_block: ["__aexit__"],
-    tasks_halves: ["end"],
-    tasks_handler: [],
-    tasks_lease: ["__aexit__"],
+    tasks_block: {"__aexit__"},
+    tasks_halves: {"end"},
+    tasks_handler: set(),
+    tasks_lease: {"__aexit__"},
 }
 
 
@@ -182,4 +182,4 @@ def test_wherever_a_handler_strikes_a_task_its_session_is_free_at_once(
 
         return asyncio.run(main())
 
-    assert places(error, work) == TASKS[way]
+    assert {*places(error, work)} <= TASKS[way]
