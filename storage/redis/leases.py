@@ -46,7 +46,7 @@ class RedisLeases:
     def wait(self, key: str, token: str, wait_ms: int) -> None:
         lease, end = line(self._names, key)[0], monotonic() + wait_ms / 1000
         bell = Bell()
-        vigil = self._vigils.of(lease, token, bell.ring)
+        vigil = self._vigils.of(lease, token, end, bell.ring)
         try:
             self._vigils.begin(vigil)
             if not vigil.is_due:

@@ -11,7 +11,7 @@ import pytest
 
 import storage
 import storage.aio
-from storage.redis.vigils import MOST_ASLEEP
+from storage.redis.vigils import GRACE_SECONDS, MOST_ASLEEP, Vigil, Vigils
 from tests.fault.ground import Crew
 from tests.fault.redis.ground import clients, url
 from tests.leases.ground import run, until_in_loop
@@ -185,3 +185,84 @@ def test_so_many_are_asleep_at_the_server_at_the_most(valkey: Server) -> None:
             await asyncio.gather(*tasks)
 
     run(work())
+
+
+def _vigil(vigils: Vigils, queue: bytes, seconds: float = 60.0, place: int = 1) -> Vigil:
+    vigils.stands("token", place)
+    return vigils.of(queue, "token", time.monotonic() + seconds, lambda: None)
+
+
+DEAD = -GRACE_SECONDS - 1
+
+
+def test_the_dead_are_not_waited_for() -> None:
+    vigils = Vigils()
+    for place in (1, 2, 3):
+        vigils.begin(_vigil(vigils, b"q", DEAD, place))
+    late = _vigil(vigils, b"late", -1)
+    vigils.begin(late)
+    living = [_vigil(vigils, b"q", 60, 4), _vigil(vigils, b"late")]
+    for one in living:
+        vigils.begin(one)
+
+    assert [one.is_due for one in living] == [True, False]
+    assert vigils._asleep == {late, living[0]}
+
+
+def test_the_dead_take_no_room() -> None:
+    vigils = Vigils()
+    for number in range(MOST_ASLEEP):
+        vigils.begin(_vigil(vigils, b"%d" % number, DEAD))
+    living = _vigil(vigils, b"q")
+    vigils.begin(living)
+
+    assert living.is_due
+    vigils.end(living)
+    assert not any((vigils._lines, vigils._firsts, vigils._asleep))
+
+
+def test_a_signal_handler_may_wait_while_one_is_called() -> None:
+    class Struck(set[Vigil]):
+        def add(self, one: Vigil) -> None:
+            super().add(one)
+            if one is first and others.queue not in vigils._lines:
+                vigils.begin(others)
+                assert others.is_due
+                vigils.end(others)
+
+    vigils = Vigils()
+    vigils._asleep = Struck()
+    first, others = _vigil(vigils, b"q"), _vigil(vigils, b"of the handler")
+    vigils.begin(first)
+    assert first.is_due
+    vigils.end(first)
+
+    assert not any((vigils._lines, vigils._firsts, vigils._asleep))
+
+
+def test_the_end_of_one_of_thousands_looks_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    vigils, count, looks = Vigils(), 4000, 0
+    line = [_vigil(vigils, b"q", 60, place) for place in range(1, count + 1)]
+    for one in line:
+        vigils.begin(one)
+
+    def is_same(one: Vigil, other: object) -> bool:
+        nonlocal looks
+        looks += 1
+        return one is other
+
+    monkeypatch.setattr(Vigil, "__eq__", is_same)
+    vigils.end(line[count // 2])
+    assert looks < 100
+    assert len(vigils._lines[b"q"]) == count - 1
+
+
+def test_of_several_at_one_place_each_can_end() -> None:
+    vigils = Vigils()
+    several = [_vigil(vigils, b"q") for _ in range(3)]
+    for one in several:
+        vigils.begin(one)
+    for one in reversed(several):
+        vigils.end(one)
+
+    assert not any((vigils._lines, vigils._firsts, vigils._asleep))
