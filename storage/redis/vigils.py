@@ -27,10 +27,10 @@ class Vigil:
     __slots__ = ("is_due", "place", "queue", "ring", "until")
 
     def __init__(self, queue: bytes, place: int, until: float, ring: Callable[[], object]) -> None:
-        self.queue = queue
-        self.place = place
-        self.until = until
-        self.ring = ring
+        self.queue: bytes = queue
+        self.place: int = place
+        self.until: float = until
+        self.ring: Callable[[], object] = ring
         self.is_due: bool = False
         """Whether it is his turn to be asleep at the server."""
 
