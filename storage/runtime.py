@@ -215,18 +215,20 @@ def is_struck() -> bool:
 
 
 class Bell:
-    """Rung once by anybody, for one who waits."""
+    """Rung once by anybody, for one who waits; also by a signal handler that strikes either."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._gate = threading.Lock()
+        self._gate.acquire()
 
     def ring(self) -> None:
         """Let the one go on who waits."""
-        self._event.set()
+        with suppress(RuntimeError):  # it is open already
+            self._gate.release()
 
     def wait(self, seconds: float) -> None:
         """Wait until it rings, *seconds* at the most."""
-        self._event.wait(min(seconds, threading.TIMEOUT_MAX))
+        self._gate.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 
 
 class timed:  # noqa: N801 - used as `with timed(...)`

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 import storage
 import storage.aio
 from storage.redis.vigils import GRACE_SECONDS, MOST_ASLEEP, Vigil, Vigils
+from storage.runtime import Bell
 from tests.fault.ground import Crew
 from tests.fault.redis.ground import clients, url
 from tests.leases.ground import run, until_in_loop
@@ -266,3 +269,26 @@ def test_of_several_at_one_place_each_can_end() -> None:
         vigils.end(one)
 
     assert not any((vigils._lines, vigils._firsts, vigils._asleep))
+
+
+def test_a_signal_handler_may_ring_where_somebody_rings_or_waits() -> None:
+    """At each line, as a handler does that uses the same store."""
+
+    def strike() -> None:
+        for call in (Bell.ring, lambda bell: bell.wait(0.001)):
+            bell = Bell()
+
+            def struck(frame: Any, event: str, arg: object, bell: Bell = bell) -> Any:
+                sys.settrace(None)
+                bell.ring()
+                sys.settrace(struck)
+                return struck
+
+            sys.settrace(struck)
+            call(bell)
+            sys.settrace(None)
+        done.set()
+
+    done = threading.Event()
+    threading.Thread(target=strike, daemon=True).start()
+    assert done.wait(LATE)

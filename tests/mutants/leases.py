@@ -113,6 +113,15 @@ BUGS = [
         _vigils("one_place"),
     ),
     Bug(
+        "bell-with-a-lock-in-it",
+        "a signal handler may ring where somebody rings or waits",
+        "storage/runtime.py",
+        "            self._gate.release()\n",
+        "            with self.__dict__.setdefault('_lock', threading.Lock()):\n"
+        "                self._gate.release()\n",
+        _vigils("may_ring"),
+    ),
+    Bug(
         "lease-with-two-holders",
         "a lease is held by one at a time",
         "storage/core/turns.py",
