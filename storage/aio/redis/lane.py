@@ -69,7 +69,9 @@ class Lane:
         self._ended = ended
         self._marks = Marks()
         self.queue: list[Asked] = []
-        self.tellers = weakref.WeakValueDictionary[bytes, "asyncio.Future[Any]"]()
+        self.tellers: weakref.WeakValueDictionary[bytes, asyncio.Future[Any]] = (
+            weakref.WeakValueDictionary()
+        )
         """Who waits for the answer to each script that was spelled out."""
         self._several = False
         self._is_due = False
