@@ -15,9 +15,8 @@ import storage
 import storage.aio
 from storage.redis.vigils import GRACE_SECONDS, MOST_ASLEEP, Vigil, Vigils
 from storage.runtime import Bell
-from tests.fault.ground import Crew
 from tests.fault.redis.ground import clients, url
-from tests.leases.ground import run, until_in_loop
+from tests.leases.ground import lined_up, run, until_in_loop
 from tests.servers import Server
 from tests.waiting import until
 
@@ -70,19 +69,10 @@ def test_thousands_wait_and_each_has_its_turn(hold: Any, valkey: Server) -> None
 
 
 def test_of_those_who_wait_for_one_thing_one_is_asleep_at_the_server(valkey: Server) -> None:
-    order = []
     with storage.RedisStorage(url(valkey, timeout=20)) as store:
         leases = storage.Leases(store)
-
-        def wait(number: int) -> None:
-            with leases.hold("k"):
-                order.append(number)
-
         with leases.hold("k"):
-            crews = []
-            for number in range(10):
-                crews.append(Crew(lambda number=number: wait(number)))
-                until(lambda number=number: valkey.call("ZCARD", QUEUE) == number + 1)
+            crews, order = lined_up(leases, 10, lambda: int(valkey.call("ZCARD", QUEUE)))
             until(lambda: clients(valkey, ASLEEP) == 1)
             assert clients(valkey) <= 4
             begun = time.monotonic()

@@ -16,7 +16,7 @@ import storage.aio
 from storage import LeaseTimeoutError
 from storage.aio.runtime import Runtime
 from tests.fault.ground import PATIENCE, Crew, locked, rows, striking, until
-from tests.leases.ground import run, until_in_loop
+from tests.leases.ground import lined_up, run, until_in_loop
 
 QUEUE = "SELECT count(*) FROM storage_lease_queue"
 
@@ -51,17 +51,9 @@ def aio_store(store: Any) -> Iterator[Any]:
 
 
 def test_threads_are_served_in_the_order_of_asking(store: Any, standing: Callable[[], int]) -> None:
-    leases, order = storage.Leases(store), []
-
-    def work(number: int) -> None:
-        with leases.hold("k"):
-            order.append(number)
-
+    leases = storage.Leases(store)
     with leases.hold("k"):
-        crews = []
-        for number in range(6):
-            crews.append(Crew(lambda number=number: work(number)))
-            until(lambda number=number: standing() == number + 1)
+        crews, order = lined_up(leases, 6, standing)
     for crew in crews:
         crew.join()
 
