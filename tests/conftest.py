@@ -33,6 +33,7 @@ from tests.servers.fixtures import (
     server,
     valkey,
 )
+from tests.timed import pytest_runtest_protocol, tell_of_void_runs
 
 __all__ = [
     "_kv",
@@ -44,6 +45,7 @@ __all__ = [
     "node",
     "proxy",
     "pyodide",
+    "pytest_runtest_protocol",
     "redis6",
     "redis8",
     "sentinel",
@@ -174,6 +176,7 @@ def pytest_terminal_summary(
     wanted = "not server" not in config.option.markexpr
     for name, reason in servers.missing().items() if wanted else ():
         terminalreporter.write_line(f"not run, not to be had: {name}: {reason}", yellow=True)
+    tell_of_void_runs(terminalreporter)
     header = pytest_report_header(config)
     if header:
         terminalreporter.write_line(header)

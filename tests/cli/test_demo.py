@@ -22,6 +22,8 @@ from tests import servers
 from tests.cli.ground import SECONDS, command, environment, read
 from tests.servers import Server
 
+pytestmark = pytest.mark.timed
+
 FLOOD = ("is", "there", "anybody", "who", "knows", "the", "answer?")
 TOO_FAST = re.compile(r"(\w+): too fast, try again in (\d+) s\.\n")
 COUNTS = re.compile(r"(\w+): message (\d+) of yours, (\d+) in (\w+)\.")

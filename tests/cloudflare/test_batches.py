@@ -14,6 +14,8 @@ from storage.cloudflare.entries import Put
 from tests.cloudflare.ground import asked
 from tests.servers.cloudflare import Fault, KvServer
 
+pytestmark = pytest.mark.timed
+
 
 def sizes(kv: KvServer, path: str) -> list[int]:
     """About how many keys each request to *path* was."""

@@ -33,6 +33,8 @@ from tests.cloudflare.binding import BINDINGS, JsException, Least, Namespace, Wh
 from tests.media.ground import GONE, BadRequest, message
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 Opened = Callable[..., Any]
 
 SECRET = "tulip bulbs"

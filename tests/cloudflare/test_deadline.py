@@ -16,6 +16,8 @@ from tests.day import IS_LONG
 from tests.servers.cloudflare import Fault, KvServer
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 SECONDS = 1.0 if IS_LONG else 0.5
 
 ACTS: dict[str, Callable[[Any], object]] = {

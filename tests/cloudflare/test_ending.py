@@ -26,6 +26,8 @@ from tests.leases.ground import until_in_loop
 from tests.servers.cloudflare import KvServer
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 
 async def _ticks(count: int) -> None:
     for _ in range(count):

@@ -31,6 +31,8 @@ from storage.cloudflare.failing import (
 )
 from storage.cloudflare.wire import Removal, Reply, reading, reading_value
 
+pytestmark = pytest.mark.timed
+
 GET, DELETE = reading(["k"]), Removal(["k"]).request()
 BROKEN = Trouble(Phase.SENT, ConnectionResetError("reset by peer"))
 REFUSED = Trouble(Phase.UNSENT, ConnectionRefusedError("refused"))

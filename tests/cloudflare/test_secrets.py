@@ -24,6 +24,8 @@ from tests.day import IS_LONG
 from tests.fault.ground import SECRET
 from tests.servers.cloudflare import Fault, KvServer
 
+pytestmark = pytest.mark.timed
+
 SECONDS = 1.5 if IS_LONG else 0.3
 
 FAULTS: dict[str, Callable[[], list[Fault]]] = {

@@ -16,6 +16,8 @@ from tests.cloudflare.test_deadline import calls
 from tests.servers.tls import Certificates
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 SECONDS = 0.6
 
 FOUND = b'{"success": true, "result": {"values": {"k": {"value": "5"}}}}'

@@ -21,6 +21,8 @@ from storage.core.dialog.errors import (
 from storage.core.dialog.strategies import PREFIX
 from tests.continuity.managed import Heard, Managed
 
+pytestmark = pytest.mark.timed
+
 BUDGET = {"max_tokens": 50, "reserve_tokens": 10, "overflow_strategy": "compress"}
 SUMMARIES = {"strategy": "summarization", "target_tokens": 40}
 WORDS = "they talked"

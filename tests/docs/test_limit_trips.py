@@ -19,6 +19,8 @@ from storage.records import Meter
 from tests.docs.test_trips import Counted
 from tests.house.tree import ROOT
 
+pytestmark = pytest.mark.timed
+
 SLOTS = Limit(1, algorithm="slots")
 
 

@@ -23,6 +23,8 @@ from tests.fault.conftest import Open
 from tests.fault.ground import PATIENCE, Crew, disarm, healthy, locked, until
 from tests.tiered.ground import Strike
 
+pytestmark = pytest.mark.timed
+
 STORM = 800
 
 

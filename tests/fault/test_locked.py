@@ -18,6 +18,8 @@ from tests.fault.conftest import Open
 from tests.fault.ground import Child, healthy, label, locked, rows, together
 from tests.fault.test_no_room import BEFORE, SMALL_WRITES, WRITES, refused
 
+pytestmark = pytest.mark.timed
+
 Borrow = Callable[..., sqlite3.Connection]
 
 AT_ONCE = 16

@@ -17,6 +17,8 @@ from tests.servers import Server, Wire
 from tests.servers.tls import Certificates
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 SHORT = 0.05
 
 

@@ -24,6 +24,8 @@ from tests.fault.ground import Child, Crew, disarm, healthy, in_child, locked, r
 from tests.leases.ground import run
 from tests.sessions.elsewhere import elsewhere
 
+pytestmark = pytest.mark.timed
+
 KEY = "100:7"
 LEASE = 30.0
 STORM = 400

@@ -20,6 +20,8 @@ from storage import LeaseTimeoutError
 from tests.fault.alarms import Alarm, places
 from tests.sessions.elsewhere import elsewhere
 
+pytestmark = pytest.mark.timed
+
 
 class Limit(TimeoutError):
     """What a time limit of the caller's raises: an `Exception`, unlike the next one."""

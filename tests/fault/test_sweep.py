@@ -21,6 +21,8 @@ from storage.testing import Clock
 from tests.fault.conftest import Open
 from tests.fault.ground import locked, rows, until
 
+pytestmark = pytest.mark.timed
+
 SOON = 0.002
 NEVER = 3600.0
 

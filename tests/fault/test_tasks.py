@@ -17,6 +17,8 @@ import storage.aio
 from storage import ConflictError, ReentryError
 from tests.fault.ground import PATIENCE, together
 
+pytestmark = pytest.mark.timed
+
 TASKS = 50
 
 

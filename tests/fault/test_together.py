@@ -43,6 +43,8 @@ from tests.fault.ground import (
     until,
 )
 
+pytestmark = pytest.mark.timed
+
 TASKS = 50
 
 

@@ -21,6 +21,8 @@ from tests.servers import Server
 from tests.servers.process import free_port
 from tests.servers.states import full, read_only
 
+pytestmark = pytest.mark.timed
+
 PAUSE = 100
 TIMEOUT = 0.2
 

@@ -17,6 +17,8 @@ from tests.servers import Server
 from tests.servers.server import running
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 THREADS = 4
 ENOUGH = 30
 """How many changes a store has to do before the outage begins or ends."""

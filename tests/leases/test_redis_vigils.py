@@ -20,6 +20,8 @@ from tests.leases.ground import lined_up, run, until_in_loop
 from tests.servers import Server
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 TASKS, KEYS = 3000, 30
 ASLEEP = "flags=b "
 QUEUE = "storage:~lease~{storage:k}:queue"

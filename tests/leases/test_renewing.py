@@ -22,6 +22,8 @@ from storage.testing import Bridge, Clock
 from tests.fault.ground import Crew, in_child, rows, until
 from tests.leases.ground import run, until_in_loop
 
+pytestmark = pytest.mark.timed
+
 HOUR = 3600
 
 BRIEF = 0.3

@@ -18,6 +18,8 @@ from storage.aio.runtime import Runtime
 from tests.fault.ground import PATIENCE, Crew, locked, rows, striking, until
 from tests.leases.ground import lined_up, run, until_in_loop
 
+pytestmark = pytest.mark.timed
+
 QUEUE = "SELECT count(*) FROM storage_lease_queue"
 
 

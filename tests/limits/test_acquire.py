@@ -22,6 +22,8 @@ from tests.leases.ground import run, until_in_loop
 from tests.limits.conftest import CROSSED
 from tests.limits.standing import Ground, Noting, noting, passed
 
+pytestmark = pytest.mark.timed
+
 BRIEF = 0.2
 LATE = 0.3
 """By how many seconds a busy machine may be late."""

@@ -23,6 +23,8 @@ from tests.limits.standing import passed
 from tests.servers import Server
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 POLICIES = ("allow", "deny", "local")
 TIMEOUT = 5.0
 """How long a store waits for an answer that nobody is in a hurry for."""

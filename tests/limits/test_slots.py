@@ -19,6 +19,8 @@ from tests.fault.ground import PATIENCE, Child, Crew, in_child, until
 from tests.leases.ground import run, until_in_loop
 from tests.limits.standing import Ground, near
 
+pytestmark = pytest.mark.timed
+
 HOUR = 3600
 BRIEF = 0.3
 

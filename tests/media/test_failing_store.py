@@ -18,6 +18,8 @@ from storage.testing.threads import crowd
 from tests.fault.ground import locked
 from tests.media.ground import GONE, BadRequest, Ground, Held, Telegram, message
 
+pytestmark = pytest.mark.timed
+
 CAT = b"what a cat looks like"
 CROWD = 5
 

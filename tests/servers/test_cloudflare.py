@@ -16,6 +16,8 @@ import pytest
 from storage.testing import Clock
 from tests.servers.cloudflare import Fault, KvServer, Stored, kv_server
 
+pytestmark = pytest.mark.timed
+
 MIB = 1024 * 1024
 BIG = "v" * (25 * MIB)
 SOON = 2.0

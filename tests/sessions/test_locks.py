@@ -27,6 +27,8 @@ from tests.fault.ground import Crew, until
 from tests.leases.ground import run, until_in_loop
 from tests.sessions.ground import HALVES, Ground
 
+pytestmark = pytest.mark.timed
+
 HOUR = 3600.0
 WAYS: list[dict[str, Any]] = [{}, {"lock": "process"}]
 

@@ -17,6 +17,8 @@ from tests.leases.ground import run
 from tests.sessions.elsewhere import elsewhere
 from tests.sessions.ground import Ground
 
+pytestmark = pytest.mark.timed
+
 
 def test_a_session_that_is_ended_while_it_is_loaded_is_nobodys() -> None:
     store = storage.MemoryStorage()

@@ -25,6 +25,8 @@ from tests.telegram.ground import Ground, Senders, in_line, may_send
 from tests.telegram.network import Refused
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 WIDE = {"overall": "1000/s", "chat": "1000/s", "group": "1000/s", "margin": 0}
 GROUP = -100_123
 

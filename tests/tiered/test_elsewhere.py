@@ -29,6 +29,8 @@ from tests.tiered.conftest import Over
 from tests.tiered.ground import Strike, Tier
 from tests.topology.ground import PREFIX, cluster_url, one_of_each, sentinel_url
 
+pytestmark = pytest.mark.timed
+
 TRACKING = "flags=t"
 LONG = 10**6
 PATIENCE_MS = 20_000

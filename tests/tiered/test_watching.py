@@ -35,6 +35,8 @@ from tests.servers.tls import Certificates
 from tests.tiered.conftest import Open, Over
 from tests.tiered.ground import Strike, Tier
 
+pytestmark = pytest.mark.timed
+
 Other = storage.Storage[Any]
 LONG = 10**6
 PAGE = (ROOT / "docs" / "guide" / "deployment.md").read_text(encoding="utf-8")

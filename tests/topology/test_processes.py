@@ -21,6 +21,8 @@ from tests.topology.conftest import Open
 from tests.topology.ground import asked, in_thread
 from tests.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.timed
+
 WORKER = Path(__file__).with_name("worker.py")
 HALVES = ("blocking", "asyncio")
 LONG_MS = 60_000

@@ -16,6 +16,8 @@ from storage import KEEP, ConfigurationError, CorruptValueError, InvalidKeyError
 from storage.testing import Bridge
 from tests.servers import Server
 
+pytestmark = pytest.mark.timed
+
 HALVES = [storage.compat.puregram, storage.aio.compat.puregram]
 GOLDEN: dict[str, tuple[str, int | None]] = json.loads(
     (Path(__file__).parent / "puregram.json").read_text(encoding="utf-8")

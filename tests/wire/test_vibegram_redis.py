@@ -17,6 +17,8 @@ from storage.compat.vibegram import RedisStoreParseError
 from storage.testing import Bridge
 from tests.servers import Server
 
+pytestmark = pytest.mark.timed
+
 HALVES = [storage.compat.vibegram, storage.aio.compat.vibegram]
 GOLDEN: dict[str, tuple[str, int]] = json.loads(
     (Path(__file__).parent / "vibegram.json").read_text(encoding="utf-8")

@@ -24,6 +24,8 @@ from tests.fault.redis.ground import clients, url
 from tests.servers import Server
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 LIMIT = 3
 SECONDS = 0.8
 AT_ONCE = 200

@@ -24,6 +24,8 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import url
 from tests.servers import Server
 
+pytestmark = pytest.mark.timed
+
 STRAYS = (b"$5\r\nstray\r\n", b":1\r\n", b":7\r\n", b"+OK\r\n", b"$-1\r\n", b"$1\r\n1\r\n")
 REFUSALS = (
     b"-LOADING Redis is loading the dataset in memory\r\n",

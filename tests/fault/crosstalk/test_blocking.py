@@ -28,7 +28,7 @@ LIMIT = 3
 SECONDS = 0.8
 
 # What is struck before anybody has the new socket is closed by the interpreter, which says so.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket")
+pytestmark = [pytest.mark.timed, pytest.mark.filterwarnings("ignore:unclosed <socket")]
 
 
 class Stop(BaseException):

@@ -18,6 +18,8 @@ from tests.fault.redis.ground import url
 from tests.servers import Server
 from tests.servers.users import user
 
+pytestmark = pytest.mark.timed
+
 PATIENT = 20
 
 HITS = {"a": 1, "b": 5, "c": 9}

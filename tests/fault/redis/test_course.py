@@ -10,6 +10,8 @@ from storage.redis.commands import AGAIN, ONCE, READ, Command, Effect, Script, r
 from storage.redis.course import Budget, Course, Step
 from storage.redis.replies import Phase, Trouble
 
+pytestmark = pytest.mark.timed
+
 PLACE = ("127.0.0.1", 6379)
 UNTIL = 1.0
 ENOUGH = 0.015

@@ -16,6 +16,8 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.conftest import At
 from tests.servers import Server
 
+pytestmark = pytest.mark.timed
+
 KEYS = 20
 CALLS = 90
 PROTOCOLS = [2, 3]

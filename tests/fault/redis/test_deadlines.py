@@ -77,7 +77,10 @@ BEFORE_SENDING: dict[str, Silence] = {
     "no answer to the handshake": lambda proxy, server: cut_off(proxy),
 }
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others queue more")
+pytestmark = [
+    pytest.mark.timed,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others queue more"),
+]
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from tests.leaks import FOLDER
 from tests.servers import Server
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 SECONDS = 0.25
 FAILURES = 5000
 """In each of the two halves."""

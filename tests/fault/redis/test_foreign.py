@@ -29,6 +29,8 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import AGAIN, ONCE, clients, failure, kind_of, raw
 from tests.servers import Server, states, user
 
+pytestmark = pytest.mark.timed
+
 NO_RETRY = Retry(NoBackoff(), 0)
 
 

@@ -26,6 +26,8 @@ from tests.servers import Server, states, user
 from tests.servers.resp import MARK
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 CALLS = 10_000
 MANY = 60
 AT_ONCE = 512

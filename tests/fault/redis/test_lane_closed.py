@@ -26,6 +26,8 @@ from tests.servers.resp import MARK
 from tests.servers.tls import Certificates
 from tests.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.timed
+
 SECONDS, LONG = 1.0, 20
 CALLS, OWED = 3000, 2048
 """More calls than one connection owes answers at the most."""

@@ -28,6 +28,8 @@ from tests.servers import Server
 from tests.servers.resp import MARK
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 LONG = 20
 SHORT = 0.1
 HIT = [Meter(Limit(10, algorithm="gcra").rule, "k")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 import storage
 import storage.aio
 from storage.core.limits import Limit
@@ -15,6 +17,8 @@ from tests.fault.redis.ground import url
 from tests.servers import Server, states
 from tests.servers.resp import MARK
 from tests.waiting import until
+
+pytestmark = pytest.mark.timed
 
 LONG = 20
 METERS = [[Meter(Limit(10, name=name).rule, "k")] for name in ("a", "b")]

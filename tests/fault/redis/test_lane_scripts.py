@@ -6,6 +6,8 @@ import asyncio
 import math
 from typing import Any
 
+import pytest
+
 from storage import AccessDeniedError
 from storage.aio.redis.lane import Lane
 from storage.aio.redis.scripts import tell
@@ -13,6 +15,8 @@ from storage.redis.commands import ONCE, Script, run
 from tests.fault.proxy import Proxy
 from tests.fault.redis import test_lane as lanes
 from tests.servers import Server, user
+
+pytestmark = pytest.mark.timed
 
 SCRIPT = Script("incr")
 FEW = 6

@@ -24,6 +24,8 @@ from tests.fault.redis.ground import LONG_TEXT, clients, raw, url
 from tests.servers import Server
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 FILES = (lane.__file__, wire.__file__)
 ALL = (*FILES, lent.__file__, links.__file__, opening.__file__, pool.__file__)
 TASKS = 8

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 import storage.aio
 from storage import OutcomeUnknownError, StorageError, UnavailableError
 from storage.redis.commands import ONCE, READ, Command
@@ -20,6 +22,8 @@ from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import LONG_TEXT, clients, ends_by, failure, url
 from tests.servers import Server
 from tests.waiting import until
+
+pytestmark = pytest.mark.timed
 
 LIMIT = 2
 THREADS = 20

@@ -22,6 +22,8 @@ from tests.fault.redis.conftest import At
 from tests.fault.redis.ground import AGAIN, ONCE, PREFIX, READS, WRITES, failure, prepared, raw
 from tests.servers import Server
 
+pytestmark = pytest.mark.timed
+
 SHORT = 0.1
 LONG = 20
 MINUTE = 60_000

@@ -23,6 +23,8 @@ from tests.servers import Server
 from tests.topology.ground import in_thread
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 CHOSEN = [Meter(Limit(10, algorithm="gcra", name="a").rule, "k"), Meter(Limit(10).rule, "k")]
 SLOTS = [Meter(Limit(10, algorithm="slots").rule, "k")]
 TOKEN = "ab" * 16

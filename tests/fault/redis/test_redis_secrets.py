@@ -21,6 +21,8 @@ from tests.fault.proxy import Proxy
 from tests.fault.redis.ground import failure, url
 from tests.servers import Server, protected, running, states, user
 
+pytestmark = pytest.mark.timed
+
 PASSWORD = "correct-horse-battery"
 SHORT = 0.1
 

@@ -26,6 +26,8 @@ from tests.leases.ground import run
 from tests.servers import Server
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 LEASE = 0.3
 SECONDS = 0.3
 """How long a call to a server that is cut off takes."""

@@ -41,6 +41,8 @@ from tests.fault.redis.ground import (
 from tests.servers import Server, Wire, protected, states, user
 from tests.waiting import until
 
+pytestmark = pytest.mark.timed
+
 SECONDS = 0.25
 LONG = 20
 

@@ -45,7 +45,10 @@ A_LOT = "x" * 8_000_000
 Where = Callable[[Callable[[], Any]], Any]
 Pair = tuple[socket.socket, socket.socket]
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others wait alike")
+pytestmark = [
+    pytest.mark.timed,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others wait alike"),
+]
 
 
 def in_the_main_thread(work: Callable[[], Any]) -> Any:

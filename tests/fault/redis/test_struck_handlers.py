@@ -30,6 +30,8 @@ from tests.fault.redis.ground import Port, failure, url
 from tests.servers import Server
 from tests.servers.tls import Certificates
 
+pytestmark = pytest.mark.timed
+
 PATIENT = 20
 SOON = 0.1
 ENOUGH = 5
