@@ -33,6 +33,7 @@ from tests.servers.fixtures import (
     server,
     valkey,
 )
+from tests.standstill import standing_still
 from tests.timed import pytest_runtest_protocol, tell_of_void_runs
 
 __all__ = [
@@ -129,6 +130,12 @@ def pytest_collection() -> None:
 def pytest_collection_finish() -> None:
     collect()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop() -> Generator[None, object, object]:
+    with standing_still():
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
