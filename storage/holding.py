@@ -45,6 +45,7 @@ class Holdings:
         if self._at(place) is not None or lease._place is not None:
             raise ReentryError(self._held_here, store=lease._label, key=lease.key)
         lease._place = place
+        lease._pid = os.getpid()
         lease.token = token
 
     def _where(self, key: str, token: str) -> Where:
@@ -75,13 +76,10 @@ class Holdings:
         known = self._held.get(place)
         return None if known is None else known()
 
-    def _alive(self) -> list[Lease]:
-        """The leases that are held."""
-        known = [known() for known in list(self._held.values())]
-        return [lease for lease in known if lease is not None]
-
     def _renewable(self) -> list[Lease]:
-        return [lease for lease in self._alive() if lease._place is not None and not lease._lost]
+        """The leases that are held, as far as somebody knows them."""
+        known = [known() for known in list(self._held.values())]
+        return [lease for lease in known if lease is not None and lease._is_to_be_renewed]
 
     def _tend(self) -> float | None:
         """Renew what is due, and say in how many seconds there is more to do."""
@@ -105,8 +103,6 @@ class Holdings:
 
     def _leave_behind(self) -> None:
         """In a forked child: what is held is the parent's."""
-        for lease in self._alive():
-            lease._lost = lease._of_parent = True
         self._held = {}
 
 
@@ -132,12 +128,13 @@ class Lease:
         self._wait = wait
         self._place: Where | None = None
         self._until = self._due = math.inf
-        self._lost = self._of_parent = False
+        self._pid = os.getpid()
+        self._lost = False
 
     @property
     def lost(self) -> bool:
         """Whether another may hold the key by now, as far as is known here."""
-        return self._lost or monotonic() >= self._until
+        return self._lost or self._of_parent or monotonic() >= self._until
 
     def check(self) -> None:
         """Raise `LeaseLostError` where the lease is lost: ask before what can not be undone."""
@@ -193,9 +190,17 @@ class Lease:
     def drop(self) -> None:
         """Give it back, whether it is held still or not."""
         self._owner._leaving(self)
-        if not self._of_parent:
-            self._give_up()
+        self._give_up()
         self._until = math.inf
+
+    @property
+    def _of_parent(self) -> bool:
+        """Whether this process was forked since: the token, and what it holds, is the parent's."""
+        return self._pid != os.getpid()
+
+    @property
+    def _is_to_be_renewed(self) -> bool:
+        return self._place is not None and not self._lost and not self._of_parent
 
     def _take(self) -> bool:
         """Wait for the turn, and say whether it came in time."""
@@ -205,7 +210,7 @@ class Lease:
             asked = monotonic()
             turn = self._room.acquire(self.key, self.token, self._ttl_ms, patience_ms)
             if turn.granted:
-                self._lost = self._of_parent = False
+                self._lost = False
                 self._renewed(asked, self.token, True)
                 return True
             left_ms = (end - monotonic()) * 1000
@@ -219,6 +224,8 @@ class Lease:
 
     def _give_up(self) -> None:
         """Give back the place in the queue, and the lease if it came at the last moment."""
+        if self._of_parent:
+            return
         try:
             self._runtime.finish(self._room.release, self.key, self.token)
         except StorageError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .adapted import adapt
 from .breakers import BREAKERS
@@ -23,7 +24,7 @@ from .limited import Limits
 from .metering import limits_of_store
 from .offers import Clocked, QuickMeters, offered_or_none
 from .protocols import RateLimitStore
-from .records import Ask, Decision
+from .records import Ask
 from .rooms import Adaptable
 from .runtime import Answer, Runtime, monotonic, mutex
 from .slots import Slot, SlotRoom, Slots
@@ -44,6 +45,17 @@ _ONE: Final = 1
 
 Who = Subject | Mapping[str, Subject]
 """Whom limits are for, or what fills in the templates of their keys."""
+
+
+class _Place(NamedTuple):
+    """A moment that was reserved."""
+
+    target: Target
+    cost: int
+    at: int
+    is_local: bool
+    """Whether it was reserved in this process, where the store did not answer."""
+    pid: int
 
 
 class RateLimiter:
@@ -182,13 +194,13 @@ class RateLimiter:
         if not target.is_one:
             return self._await(target, ask, math.inf if seconds is None else seconds)
         most = _FOREVER if seconds is None else int(min(seconds * 1_000_000, _FOREVER))
+        pid = os.getpid()
         outcome, struck = self._runtime.entire(self._guard.ask, "reserve", target, ask, most)
         passed, decision, error = outcome
-        if passed and decision is not None and decision.at > decision.now:
-            self._wait(target, cost, decision, struck, is_local=error is not None)
+        if passed and decision is not None:
+            place = _Place(target, cost, decision.at, error is not None, pid)
+            self._wait(place, decision.at - decision.now, struck)
         elif struck is not None:
-            if passed and decision is not None:
-                self._give_back(target, cost, decision.at, is_local=error is not None)
             raise struck
         return Told(passed, target, cost, decision, error)
 
@@ -298,28 +310,24 @@ class RateLimiter:
                 return verdict
             self._runtime.sleep(pause)
 
-    def _wait(
-        self,
-        target: Target,
-        cost: int,
-        decision: Decision,
-        struck: BaseException | None,
-        *,
-        is_local: bool,
-    ) -> None:
-        """Wait for the moment that was reserved, unless something *struck* meanwhile."""
+    def _wait(self, place: _Place, time: int, struck: BaseException | None) -> None:
+        """Wait for what was reserved, unless something *struck* meanwhile."""
         try:
             if struck is not None:
                 raise struck
-            self._runtime.sleep((decision.at - decision.now) / 1_000_000)
+            if time > 0:
+                self._runtime.sleep(time / 1_000_000)
         except BaseException:
-            self._give_back(target, cost, decision.at, is_local=is_local)
+            self._give_back(place)
             raise
 
-    def _give_back(self, target: Target, cost: int, at: int, *, is_local: bool) -> None:
+    def _give_back(self, place: _Place) -> None:
         """Give back a moment; what does not arrive is not used by anybody."""
+        if place.pid != os.getpid():  # it is of the process that this one was forked from
+            return
+        told = place.target, place.cost, place.at, place.is_local
         try:
-            self._runtime.finish_once(self._guard.give_back, target, cost, at, is_local)
+            self._runtime.finish_once(self._guard.give_back, *told)
         except StorageError as error:
             _log.warning("%s: a reserved moment was not given back: %s", self._label, error)
         self._forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
 import weakref
@@ -110,14 +111,19 @@ class Runtime:
         bell.wait(seconds)
 
     def finish(self, function: Callable[..., T], *args: object) -> T:
-        """Call *function*, which may run twice, to its end, wherever an interrupt strikes."""
+        """Call *function*, which may run twice, to its end, wherever an interrupt strikes.
+
+        One that strikes in a process that was forked meanwhile ends it there: it is the parent's.
+        """
+        pid = os.getpid()
         try:
             return function(*args)
         except Exception:
             raise
         except BaseException:
-            with suppress(Exception):
-                function(*args)
+            if pid == os.getpid():
+                with suppress(Exception):
+                    function(*args)
             raise
 
     def finish_once(self, function: Callable[..., T], *args: object) -> T:

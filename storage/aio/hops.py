@@ -56,7 +56,7 @@ class Beside:
 class Call:
     """What one task asks for, and what came of it."""
 
-    __slots__ = ("_failed", "_future", "_outcome", "args", "function", "is_kept")
+    __slots__ = ("_failed", "_future", "_is_begun", "_outcome", "args", "function", "is_kept")
 
     _failed: bool
     _outcome: Any
@@ -73,6 +73,12 @@ class Call:
         """Whether what came of it is so for good, and may be told."""
 
         self._future = future
+        self._is_begun = False
+
+    def begin(self) -> bool:
+        """In the thread: whether this is to be done, and not for the second time."""
+        is_new, self._is_begun = not self._is_begun, True
+        return is_new
 
     def run(self) -> None:
         """Do it, unless nobody wants it any more."""
@@ -209,7 +215,7 @@ def _taken(sent: SimpleQueue[_Batch | None]) -> list[_Batch | None]:
 def _work(taken: list[_Batch | None], joining: Joining | None) -> bool:
     """Do what was *taken*, and say whether more may come."""
     batches = [batch for batch in taken if batch is not None]
-    calls = [call for batch in batches for call in batch.calls]
+    calls = [call for batch in batches for call in batch.calls if call.begin()]
     try:
         if joining is not None and len(calls) > 1:
             joining.together(calls)
@@ -258,17 +264,20 @@ class _Lane:
         """What *function* will answer."""
         future = self._loop.create_future()
         if not self._asked:
+            # Twice: the handler of a signal may raise while a loop does one of them.
+            self._loop.call_soon(self.send)
             self._loop.call_soon(self.send)
         self._asked.append(Call(future, function, args))
         return future
 
     def send(self) -> None:
-        """Send what was asked in this turn."""
-        asked, self._asked = self._asked, []
-        for start in range(0, len(asked), MOST):
-            batch = _Batch(self._loop, asked[start : start + MOST])
-            self._out.append(batch)
+        """Send what was asked in this turn. Where that is interrupted it is sent once more, and is
+        done once."""
+        while self._asked:
+            batch = _Batch(self._loop, self._asked[:MOST])
             self._worker.send(batch)
+            self._out.append(batch)
+            del self._asked[:MOST]
         if self._out and not self._looks:
             self._looks = True
             self._loop.call_later(_LOOK_SECONDS, self._look)

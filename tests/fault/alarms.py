@@ -1,13 +1,16 @@
-"""An exception out of a signal handler, at each moment at which Python lets one strike."""
+"""What the handler of a signal does at each moment at which one can strike: it raises, or forks."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 import storage
+from tests.waiting import PATIENCE
 
 HOME = str(Path(storage.__file__).parent)
 
@@ -37,20 +40,52 @@ class Alarm:
         if self._left < 0:
             sys.setprofile(None)
             self.place = frame.f_code.co_name
-            raise self._error
+            self.strike()
+
+    def strike(self) -> None:
+        """Do what the handler does."""
+        raise self._error
 
 
-def places(error: type[BaseException], work: Callable[[int, Alarm], bool]) -> list[str]:
-    """Where *error* struck so that *work*, which is told a number and has the alarm strike it,
-    was in somebody's way after it: each moment is tried once."""
+class Forked(BaseException):
+    """What strikes in a child, which is forked in the middle of a call."""
+
+
+class Fork(Alarm):
+    """Forks a child at the moment of this *number*, where `Forked` strikes. What the child does
+    about that is over before its parent goes on, and so is the child, at the end of the block."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, Forked)
+        self._child = -1
+
+    def strike(self) -> None:
+        self._child = os.fork()
+        if self._child == 0:
+            signal.alarm(round(PATIENCE))  # what hangs is ended
+            raise Forked
+        _, status = os.waitpid(self._child, 0)
+        assert status == 0, "the child failed"
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> bool:
+        if self._child == 0:
+            os._exit(kind is not None and not issubclass(kind, Forked))
+        return super().__exit__(kind, *error)
+
+
+def places(
+    work: Callable[[int, Alarm], bool], alarm_of: Callable[[int], Alarm], least: int = 60
+) -> list[str]:
+    """Where an alarm struck so that *work*, which is told a number and has the alarm strike it,
+    was in somebody's way after it: each moment is tried once, and there are *least* of them."""
     found: list[str] = []
-    number, alarm = 0, Alarm(0, error)
+    number = 0
     while True:
+        alarm = alarm_of(number)
         if not work(number, alarm):
             found.append(alarm.place)
         if not alarm.place:
             break
         number += 1
-        alarm = Alarm(number, error)
-    assert number > 60
+    assert number > least
     return found

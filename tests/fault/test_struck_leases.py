@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_wherever_a_handler_strikes_a_session_is_free_at_once(
         return free(store, key)
 
     with sessions._leases.hold("other"):  # the thread that renews them is there already
-        assert {*places(error, work)} <= WAYS[way]
+        assert {*places(work, partial(Alarm, error=error))} <= WAYS[way]
 
 
 def test_wherever_a_handler_strikes_a_lease_is_free_at_once(
@@ -128,7 +129,7 @@ def test_wherever_a_handler_strikes_a_lease_is_free_at_once(
             return False
 
     with leases.hold("other"):
-        assert {*places(error, work)} <= {"__exit__"}
+        assert {*places(work, partial(Alarm, error=error))} <= {"__exit__"}
 
 
 async def tasks_block(sessions: Any, key: str) -> None:
@@ -184,4 +185,4 @@ def test_wherever_a_handler_strikes_a_task_its_session_is_free_at_once(
 
         return asyncio.run(main())
 
-    assert {*places(error, work)} <= TASKS[way]
+    assert {*places(work, partial(Alarm, error=error))} <= TASKS[way]

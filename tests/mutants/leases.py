@@ -13,6 +13,10 @@ def _vigils(words: str) -> tuple[str, ...]:
     return ("tests/leases/test_redis_vigils.py", "-k", words)
 
 
+def _forked(words: str) -> tuple[str, ...]:
+    return ("tests/fault/redis/test_forked_in_a_call.py", "-k", words)
+
+
 VIGILS = "storage/redis/vigils.py"
 
 BUGS = [
@@ -239,8 +243,8 @@ BUGS = [
         "lease-that-outlives-failures",
         "a lease that could not be renewed in its lifetime is lost",
         "storage/holding.py",
-        "return self._lost or monotonic() >= self._until",
-        "return self._lost",
+        "return self._lost or self._of_parent or monotonic() >= self._until",
+        "return self._lost or self._of_parent",
         ("tests/leases", "-k", "renewals_that_fail"),
     ),
     Bug(
@@ -271,9 +275,27 @@ BUGS = [
         "lease-of-the-parent",
         "a forked child does not hold what its parent holds",
         "storage/holding.py",
-        "            lease._lost = lease._of_parent = True",
-        "            pass",
+        "return self._pid != os.getpid()",
+        "return False",
         ("tests/leases", "-k", "child"),
+    ),
+    Bug(
+        "lease-of-the-parent-given-up",
+        "a child that is forked while a lease is taken or given back leaves it to its parent",
+        "storage/holding.py",
+        """        if self._of_parent:
+            return
+""",
+        "",
+        _forked("lease or session"),
+    ),
+    Bug(
+        "lease-of-the-parent-given-back-once-more",
+        "a child that is forked while a lease is given back does not go on with that",
+        "storage/runtime.py",
+        "            if pid == os.getpid():\n                with suppress",
+        "            if True:\n                with suppress",
+        _forked("lease or session"),
     ),
     Bug(
         "lease-renewed-for-nobody",

@@ -275,6 +275,14 @@ BUGS = [
         _acquire("cancelled or interrupt"),
     ),
     Bug(
+        "acquire-child-gives-back",
+        "a child that is forked while a place is taken leaves it to its parent",
+        "storage/limiter.py",
+        "        if place.pid != os.getpid():",
+        "        if False:",
+        ("tests/fault/redis/test_forked_in_a_call.py", "-k", "place"),
+    ),
+    Bug(
         "acquire-that-gives-back-twice",
         "a place is given back once, however often the task is cancelled",
         "storage/limiter.py",
@@ -310,7 +318,7 @@ BUGS = [
         "acquire-that-does-not-wait",
         "nobody goes on before the moment that was reserved",
         "storage/limiter.py",
-        "self._runtime.sleep((decision.at - decision.now) / 1_000_000)",
+        "self._runtime.sleep(time / 1_000_000)",
         "self._runtime.sleep(0)",
         _acquire("when_that_is_over"),
     ),

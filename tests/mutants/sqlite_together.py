@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bug import Bug
 
 HOPS = "storage/aio/hops.py"
+_STRUCK = ("tests/fault/test_struck_hops.py",)
 LIFT = "storage/aio/lift.py"
 GROUPS = "storage/sqlite/groups.py"
 CONNECTION = "storage/sqlite/connection.py"
@@ -341,5 +342,21 @@ BUGS = [
         "        self._group = self._leader = None\n        self._turns = self._new_turns()\n",
         "        self._group = self._leader = None\n",
         _turns("processes_lose_nothing"),
+    ),
+    Bug(
+        "hops-struck-on-the-way",
+        "what a signal's handler strikes on the way into the thread gets there all the same",
+        HOPS,
+        "            self._loop.call_soon(self.send)\n" * 2,
+        "            self._loop.call_soon(self.send)\n",
+        _STRUCK,
+    ),
+    Bug(
+        "hops-struck-and-sent-twice",
+        "what is sent again after an interrupt is done once",
+        HOPS,
+        "in batch.calls if call.begin()]",
+        "in batch.calls]",
+        _STRUCK,
     ),
 ]

@@ -1,0 +1,84 @@
+"""The handler of a signal forks in the middle of a call, which goes on in the parent only: what the
+child does about that takes nothing away from its parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import storage
+from tests.fault.alarms import Alarm, Fork, places
+from tests.fault.redis.ground import url
+from tests.servers import Server
+
+
+pytestmark = pytest.mark.timed
+
+BRIEF = 0.05
+
+
+@pytest.fixture
+def store(valkey: Server) -> Iterator[Any]:
+    with storage.RedisStorage(url(valkey)) as store:
+        yield store
+
+
+def in_a_block(sessions: Any, key: str) -> None:
+    with sessions.open(key) as session:
+        session["n"] = 1
+
+
+def by_a_handler(sessions: Any, key: str) -> None:
+    def handle(_: object, session: Any) -> None:
+        session["n"] = 1
+
+    sessions.open(key).run(handle)
+
+
+@pytest.mark.parametrize("way", [in_a_block, by_a_handler])
+def test_a_session_stays_the_parents_to_the_end(
+    way: Callable[[Any, str], None], store: Any
+) -> None:
+    sessions = storage.Sessions(store)
+
+    def work(number: int, fork: Alarm) -> bool:
+        key = str(number)
+        try:
+            with fork:
+                way(sessions, key)
+        except storage.LeaseLostError:
+            return False
+        return bool(sessions.get(key) == {"n": 1})
+
+    with sessions._leases.hold("other"):  # the thread that renews them is there already
+        assert places(work, Fork) == []
+
+
+def test_a_lease_stays_the_parents_to_the_end(store: Any) -> None:
+    leases = storage.Leases(store)
+
+    def work(number: int, fork: Alarm) -> bool:
+        try:
+            with fork, leases.hold(str(number)):
+                return True
+        except storage.LeaseLostError:
+            return False
+
+    with leases.hold("other"):
+        assert places(work, Fork) == []
+
+
+def test_a_place_that_is_waited_for_stays_the_parents(store: Any) -> None:
+    limiter = storage.RateLimiter(store, storage.Limit(1, BRIEF), remember=0)
+
+    def work(number: int, fork: Alarm) -> bool:
+        key = str(number)
+        limiter.hit(key)
+        with fork:
+            limiter.acquire(key)
+        return limiter.peek(key).remaining == 0
+
+    assert places(work, Fork) == []
