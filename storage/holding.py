@@ -76,10 +76,13 @@ class Holdings:
         known = self._held.get(place)
         return None if known is None else known()
 
-    def _renewable(self) -> list[Lease]:
-        """The leases that are held, as far as somebody knows them."""
+    def _alive(self) -> list[Lease]:
+        """The leases that are held."""
         known = [known() for known in list(self._held.values())]
-        return [lease for lease in known if lease is not None and lease._is_to_be_renewed]
+        return [lease for lease in known if lease is not None]
+
+    def _renewable(self) -> list[Lease]:
+        return [lease for lease in self._alive() if lease._is_to_be_renewed]
 
     def _tend(self) -> float | None:
         """Renew what is due, and say in how many seconds there is more to do."""

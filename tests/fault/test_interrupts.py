@@ -313,7 +313,7 @@ def test_wherever_a_time_limit_strikes_a_lease_comes_free(
             pass
 
     Crew(hold).join()
-    assert not leases._renewable()
+    assert not leases._alive()
 
 
 def interrupted() -> None:

@@ -118,7 +118,7 @@ def tend(inner: Any, lease: Any, bridge: Bridge) -> Any:
 
 def only(inner: Any) -> Any:
     """The one lease that is held, as its own half knows it."""
-    (lease,) = inner._renewable()
+    (lease,) = inner._alive()
     return lease
 
 
@@ -194,7 +194,7 @@ def test_a_lease_that_nobody_knows_any_more_is_not_renewed() -> None:
         assert threading.active_count() == before + 1
         del lease
 
-        until(lambda: leases._renewable() == [])
+        until(lambda: leases._alive() == [])
         until(lambda: threading.active_count() == before)
 
 
@@ -207,7 +207,7 @@ def test_a_lease_that_no_task_knows_any_more_is_not_renewed() -> None:
             assert loop.timers() == 1
             del lease
 
-            await until_in_loop(lambda: leases._renewable() == [])
+            await until_in_loop(lambda: leases._alive() == [])
             await until_in_loop(loop.is_over)
 
     run(work())
