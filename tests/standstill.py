@@ -25,7 +25,9 @@ def standing_still() -> Iterator[None]:
     if not seconds:
         yield
         return
-    with subprocess.Popen([sys.executable, __file__, str(float(seconds))]) as stopping:
+    with subprocess.Popen(
+        [sys.executable, __file__, str(os.getpid()), str(float(seconds))]
+    ) as stopping:
         try:
             yield
         finally:
@@ -38,8 +40,8 @@ def stop_again_and_again(pid: int, seconds: float) -> None:
         time.sleep(random.uniform(0.5, 1.5) * PAUSE_SECONDS)
         if os.getppid() != pid:
             return
-        os.kill(pid, signal.SIGSTOP)
         try:
+            os.kill(pid, signal.SIGSTOP)
             time.sleep(seconds)
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -47,4 +49,4 @@ def stop_again_and_again(pid: int, seconds: float) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    stop_again_and_again(os.getppid(), float(sys.argv[1]))
+    stop_again_and_again(int(sys.argv[1]), float(sys.argv[2]))

@@ -62,6 +62,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         stood = watch.longest > STANDSTILL_SECONDS
         if attempt == ATTEMPTS or not stood or not any(one.failed for one in reports):
             break
+        if reports[0].failed:  # what stands longer than one test is set up anew as well
+            item.session._setupstate.teardown_exact(None)
         item.user_properties.append((VOID, round(watch.longest, 2)))
     for report in reports:
         hook.pytest_runtest_logreport(report=report)

@@ -40,12 +40,13 @@ class Holdings:
 
     def _entering(self, lease: Lease) -> None:
         """Refuse who would wait for itself."""
+        pid = os.getpid()
         token = new_token()
         place = self._where(lease.key, token)
         if self._at(place) is not None or lease._place is not None:
             raise ReentryError(self._held_here, store=lease._label, key=lease.key)
         lease._place = place
-        lease._pid = os.getpid()
+        lease._pid = pid
         lease.token = token
 
     def _where(self, key: str, token: str) -> Where:
@@ -137,7 +138,8 @@ class Lease:
     @property
     def lost(self) -> bool:
         """Whether another may hold the key by now, as far as is known here."""
-        return self._lost or self._of_parent or monotonic() >= self._until
+        is_left_behind = self._place is not None and self._of_parent
+        return self._lost or is_left_behind or monotonic() >= self._until
 
     def check(self) -> None:
         """Raise `LeaseLostError` where the lease is lost: ask before what can not be undone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ MOST: Final = 256
 
 _LOOK_SECONDS: Final = 0.005
 """What is done is told after so long at the latest, whatever is done after it."""
+_LOST_SECONDS: Final = 1.0
+"""Who has not looked so long after that moment was struck by an interrupt, and never will."""
 
 
 class Way(Protocol):
@@ -99,17 +102,16 @@ class Call:
             self._outcome, self._failed, self.is_kept = error, True, True
 
     def tell(self) -> None:
-        """In the loop: let the task go on."""
+        """In the loop: let the task go on. Where that is interrupted, it is told once more."""
         if self._future.done():
-            return
-        # A traceback leads back to here.
-        outcome, self._outcome = self._outcome, None
-        if not self._failed:
-            self._future.set_result(outcome)
-        elif isinstance(outcome, StopIteration):
-            self._future.set_exception(RuntimeError(f"the backend raised {outcome!r}"))
+            pass
+        elif not self._failed:
+            self._future.set_result(self._outcome)
+        elif isinstance(self._outcome, StopIteration):
+            self._future.set_exception(RuntimeError(f"the backend raised {self._outcome!r}"))
         else:
-            self._future.set_exception(outcome)
+            self._future.set_exception(self._outcome)
+        self._outcome = None  # a traceback leads back to here
 
 
 class Hops:
@@ -177,13 +179,15 @@ class _Worker:
             Thread(target=_serve, args=work, name="storage hops", daemon=True).start()
 
     def send(self, batch: _Batch) -> None:
-        """Have *batch* done."""
+        """Have *batch* done, once, however often it is sent."""
         with self._lock:
             if not self._is_closed:
+                batch.is_sent = True
                 self._sent.put(batch)
                 return
-        batch.fail(ClosedError("the store is closed", store=self._label))
-        _tell(batch.loop, [batch])
+        if not batch.is_sent:
+            batch.fail(ClosedError("the store is closed", store=self._label))
+            _tell(batch.loop, [batch])
 
     def close(self) -> None:
         """Take no more."""
@@ -257,43 +261,55 @@ class _Lane:
         self._loop = loop
         self._worker = worker
         self._asked: list[Call] = []
+        self._going: _Batch | None = None
+        """What is being sent: the first of what was asked."""
+
         self._out: deque[_Batch] = deque()
-        self._looks = False
+        self._looks_at = -math.inf
+        """When it is looked again, unless that is interrupted."""
 
     def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> asyncio.Future[Any]:
         """What *function* will answer."""
         future = self._loop.create_future()
         if not self._asked:
-            # Twice: the handler of a signal may raise while a loop does one of them.
-            self._loop.call_soon(self.send)
             self._loop.call_soon(self.send)
         self._asked.append(Call(future, function, args))
+        self._look_soon(late=_LOST_SECONDS)
         return future
 
     def send(self) -> None:
-        """Send what was asked in this turn. Where that is interrupted it is sent once more, and is
-        done once."""
+        """Send what was asked in this turn. The handler of a signal may raise in the middle of it:
+        then it is gone on with when somebody looks."""
         while self._asked:
-            batch = _Batch(self._loop, self._asked[:MOST])
+            if self._going is None:
+                self._going = _Batch(self._loop, self._asked[:MOST])
+            batch = self._going
             self._worker.send(batch)
             self._out.append(batch)
-            del self._asked[:MOST]
-        if self._out and not self._looks:
-            self._looks = True
+            self._asked, self._going = self._asked[batch.size :], None
+
+    def _look_soon(self, late: float) -> None:
+        """Look in a moment, unless that is planned, and not so *late* that it will not be."""
+        now = self._loop.time()
+        if now >= self._looks_at + late:
             self._loop.call_later(_LOOK_SECONDS, self._look)
+            self._looks_at = now + _LOOK_SECONDS
 
     def _look(self) -> None:
-        """Tell what is done of a batch that takes long."""
+        """Tell what is done of a batch that takes long, and see to what was interrupted."""
+        self.send()
         while self._out and self._out[0].is_told:
             self._out.popleft()
-        self._looks = bool(self._out)
-        if self._looks:
-            self._loop.call_later(_LOOK_SECONDS, self._look)
+        if self._out:
+            self._look_soon(late=-_LOOK_SECONDS / 2)
+        else:
+            self._looks_at = -math.inf
         for batch in self._out:
             for call in batch.calls:
                 if not call.is_kept:
                     return
                 call.tell()
+            batch.is_told, batch.calls = True, []
 
 
 class _Batch:
@@ -302,6 +318,8 @@ class _Batch:
     def __init__(self, loop: asyncio.AbstractEventLoop, calls: list[Call]) -> None:
         self.loop = loop
         self.calls = calls
+        self.size: int = len(calls)
+        self.is_sent: bool = False
         self.is_told: bool = False
 
     def fail(self, error: BaseException) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from concurrent.futures import Future
@@ -99,18 +100,16 @@ class Runtime:
         await bell.wait(seconds)
 
     async def finish(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
-        """Await *function*, which may run twice, to its end, however often one is cancelled."""
+        """Await *function*, which may run twice, to its end, however often one is cancelled, but
+        in a process that was forked meanwhile: it is the parent's."""
+        pid = os.getpid()
         try:
             return await function(*args)
         except asyncio.CancelledError:
-            again = asyncio.ensure_future(function(*args))
-            while not again.done():
-                try:
-                    await asyncio.wait([again])
-                except asyncio.CancelledError:
-                    pass
-            if not again.cancelled():
-                again.exception()
+            if pid == os.getpid():
+                again, _ = await _done(function(*args))
+                if not again.cancelled():
+                    again.exception()
             raise
 
     async def finish_once(self, function: Callable[..., Awaitable[T]], *args: object) -> T:

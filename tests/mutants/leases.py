@@ -211,8 +211,11 @@ BUGS = [
         "lease-release-that-is-cancelled",
         "a place is given back, however often the task is cancelled",
         "storage/aio/runtime.py",
-        "            while not again.done():",
-        "            while False:",
+        """                again, _ = await _done(function(*args))
+                if not again.cancelled():
+                    again.exception()
+""",
+        "                await function(*args)\n",
         ("tests/leases", "-k", "again_and_again or must_be_finished"),
     ),
     Bug(
@@ -243,8 +246,8 @@ BUGS = [
         "lease-that-outlives-failures",
         "a lease that could not be renewed in its lifetime is lost",
         "storage/holding.py",
-        "return self._lost or self._of_parent or monotonic() >= self._until",
-        "return self._lost or self._of_parent",
+        "return self._lost or is_left_behind or monotonic() >= self._until",
+        "return self._lost or is_left_behind",
         ("tests/leases", "-k", "renewals_that_fail"),
     ),
     Bug(
@@ -288,6 +291,14 @@ BUGS = [
 """,
         "",
         _forked("lease or session"),
+    ),
+    Bug(
+        "lease-of-the-parent-given-back-by-its-tasks",
+        "a task that ends with a child does nothing once more there",
+        "storage/aio/runtime.py",
+        "            if pid == os.getpid():",
+        "            if True:",
+        _forked("task"),
     ),
     Bug(
         "lease-of-the-parent-given-back-once-more",

@@ -11,9 +11,9 @@ import pytest
 
 import storage
 from tests.fault.alarms import Alarm, Fork, places
+from tests.fault.ground import python
 from tests.fault.redis.ground import url
 from tests.servers import Server
-
 
 pytestmark = pytest.mark.timed
 
@@ -82,3 +82,34 @@ def test_a_place_that_is_waited_for_stays_the_parents(store: Any) -> None:
         return limiter.peek(key).remaining == 0
 
     assert places(work, Fork) == []
+
+
+SCRIPT = """
+import asyncio, os
+
+from storage.aio.runtime import Runtime
+
+async def step():
+    os.write(1, b"done;")
+    await asyncio.sleep(0.2)
+
+async def main():
+    task = asyncio.ensure_future(Runtime().finish(step))
+    asyncio.get_running_loop().call_later(0.05, fork)
+    await task
+
+def fork():
+    child = os.fork()
+    if not child:
+        raise SystemExit
+    os.waitpid(child, 0)
+
+asyncio.run(main())
+"""
+
+
+def test_a_task_that_ends_with_a_child_does_nothing_once_more_there() -> None:
+    """A loop that is left cancels its tasks."""
+    done = python(SCRIPT)
+
+    assert (done.stdout, done.stderr) == ("done;", "")
