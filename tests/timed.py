@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from types import TracebackType
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -34,12 +33,7 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_over.set()
         self._thread.join()
 

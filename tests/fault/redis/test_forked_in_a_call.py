@@ -15,8 +15,6 @@ from tests.fault.ground import python
 from tests.fault.redis.ground import url
 from tests.servers import Server
 
-pytestmark = pytest.mark.timed
-
 BRIEF = 0.05
 
 
